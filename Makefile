@@ -1,0 +1,70 @@
+# Everything a person does with this project; `make` alone lists it.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+TARGET  := $(or $(CARGO_TARGET_DIR),target)
+# cargo-nextest where it is installed, plain cargo elsewhere.
+NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
+SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo 2>/dev/null)
+CLIENTS := curl lftp wget ncftp tnftp python3
+TARGETS := line command path address ini
+SECONDS ?= 30
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test test-clients lint fmt check audit fuzz soak install uninstall clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the release binary ./ftpd and the sample homes below share/
+	cargo build --release --locked
+	cp -f "$(TARGET)/release/ftpd" ./ftpd
+	mkdir -p share/alex share/egon
+
+run: build ## Build, then serve the sample ftpd.conf and user.ini
+	./ftpd -c ftpd.conf -u user.ini
+
+test: ## Run all tests (missing FTP clients are skipped)
+ifeq ($(NEXTEST),)
+	cargo test --locked
+else
+	cargo nextest run --locked
+	cargo test --locked --doc
+endif
+
+test-clients: ## Install the FTP clients that the tests use (apt)
+	$(SUDO) apt-get update -qq
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(CLIENTS)
+
+lint: ## Check format, clippy and documentation
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
+
+fmt: ## Format the code
+	cargo fmt
+
+check: lint test ## What CI runs: lint, then test
+
+audit: ## Look for known vulnerabilities in dependencies (cargo-deny or cargo-audit)
+	@if command -v cargo-deny >/dev/null; then cargo deny check; \
+	elif command -v cargo-audit >/dev/null; then cargo audit; \
+	else echo "neither cargo-deny nor cargo-audit is installed: cargo install cargo-deny"; exit 1; fi
+
+fuzz: ## Fuzz each target for SECONDS=30, or one: make fuzz T=line
+	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is not installed: cargo install cargo-fuzz"; exit 1; }
+	set -e; for target in $(or $(T),$(TARGETS)); do \
+		cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target -- -max_total_time=$(SECONDS); done
+
+soak: ## Run the long tests: hundreds of sessions, ten thousand rounds
+	cargo test --locked --release --test it -- --ignored --test-threads=1
+
+install: build ## Install the binary below PREFIX (and DESTDIR)
+	install -D -m 755 ftpd "$(DESTDIR)$(PREFIX)/bin/ftpd"
+
+uninstall: ## Remove what install put there
+	rm -f "$(DESTDIR)$(PREFIX)/bin/ftpd"
+
+clean: ## Remove what the build made
+	cargo clean
+	rm -f ftpd

@@ -1,0 +1,374 @@
+//! Stored passwords: plain text, or a hash that another tool or `ftpd hash-password` has made.
+//!
+//! What can be wrong with a hash is found when it is read; checking a candidate then never fails
+//! and never panics. How long a check takes is estimated, so that `users` can let an unknown name
+//! take as long as a known one.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use argon2::{Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier};
+use bcrypt::HashParts;
+use sha_crypt::{PasswordHashRef, ShaCrypt};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::ini::Value;
+
+/// A password as user.ini holds it; prints as `***`.
+pub struct StoredPassword {
+    scheme: Scheme,
+    cost: Duration,
+}
+
+enum Scheme {
+    Plain(String),
+    Argon2(Box<PasswordHash>),
+    Bcrypt(String),
+    ShaCrypt(String),
+}
+
+/// Reads a hash of one scheme, or says what is wrong with it.
+type Reader = fn(&str) -> Result<StoredPassword, String>;
+
+/// The schemes that a hash may have: what it begins with, and who reads it.
+const SCHEMES: [(&str, Reader); 6] =
+    [("argon2id", argon2id), ("2a", bcrypt), ("2b", bcrypt), ("2y", bcrypt), ("5", sha256_crypt), ("6", sha512_crypt)];
+
+/// A check that would take longer keeps a session's thread busy for nothing.
+const DEAREST: Duration = Duration::from_secs(10);
+
+/// Memory that one check may take, in KiB: 1 GiB.
+const MOST_MEMORY: u32 = 1 << 20;
+
+impl StoredPassword {
+    /// Reads a password as it is written: `$id$…` is a hash and must be sound and of a known
+    /// scheme, anything else is the password itself. The error never holds the password.
+    pub fn parse(text: &str) -> Result<StoredPassword, String> {
+        if text.is_empty() {
+            return Err("an empty password is not allowed".to_owned());
+        }
+        let Some(id) = scheme_id(text) else {
+            return Ok(StoredPassword { scheme: Scheme::Plain(text.to_owned()), cost: Duration::from_nanos(100) });
+        };
+        let Some((_, read)) = SCHEMES.iter().find(|(known, _)| *known == id) else {
+            let known = SCHEMES.map(|(id, _)| format!("${id}$")).join(" ");
+            return Err(format!("unknown kind of hash ${id}$ (known: {known}; `ftpd hash-password` makes one)"));
+        };
+        let password = read(text)?;
+        if password.cost > DEAREST {
+            return Err(format!("a check of this hash would take about {} seconds", password.cost.as_secs()));
+        }
+        Ok(password)
+    }
+
+    /// Whether `candidate` is the password. Takes the same time for every wrong one of the same
+    /// length; bcrypt looks at the first 72 bytes only, as everywhere.
+    pub fn verify(&self, candidate: &[u8]) -> bool {
+        let same = match &self.scheme {
+            Scheme::Plain(secret) => same_bytes(secret.as_bytes(), candidate),
+            Scheme::Argon2(hash) => Argon2::default().verify_password(candidate, hash.as_ref()).is_ok(),
+            Scheme::Bcrypt(hash) => bcrypt::verify(candidate, hash).unwrap_or(false),
+            Scheme::ShaCrypt(hash) => ShaCrypt::default().verify_password(candidate, hash.as_str()).is_ok(),
+        };
+        // C strings end at a NUL: what stands behind it could be anything.
+        same && !candidate.contains(&0)
+    }
+
+    /// What one check takes, roughly: good enough to find the dearest of a file.
+    pub fn cost(&self) -> Duration {
+        self.cost
+    }
+
+    /// Whether the password stands in the file as it is.
+    pub fn is_plain(&self) -> bool {
+        self.plain_len().is_some()
+    }
+
+    /// The number of characters of a plain password, `None` for a hash.
+    pub fn plain_len(&self) -> Option<usize> {
+        match &self.scheme {
+            Scheme::Plain(secret) => Some(secret.chars().count()),
+            Scheme::Argon2(_) | Scheme::Bcrypt(_) | Scheme::ShaCrypt(_) => None,
+        }
+    }
+}
+
+impl Value for StoredPassword {
+    fn parse(text: &str, _: &Path) -> Result<StoredPassword, String> {
+        StoredPassword::parse(text)
+    }
+}
+
+impl fmt::Debug for StoredPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Checks of hashed passwords: as many at once as there are processors, since each takes one and
+/// a lot of memory besides.
+pub struct Checks {
+    free: Mutex<usize>,
+    returned: Condvar,
+    started: AtomicUsize,
+}
+
+impl Checks {
+    /// Lets `at_once` checks of hashes run side by side.
+    pub fn new(at_once: usize) -> Checks {
+        Checks { free: Mutex::new(at_once), returned: Condvar::new(), started: AtomicUsize::new(0) }
+    }
+
+    /// Whether `candidate` is the password; waits for its turn, where that takes one, and gives
+    /// `None` when it has not come at `deadline`.
+    pub fn run(&self, stored: &StoredPassword, candidate: &[u8], deadline: Instant) -> Option<bool> {
+        if stored.is_plain() {
+            return Some(stored.verify(candidate));
+        }
+        let _turn = self.turn(deadline)?;
+        self.started.fetch_add(1, Ordering::Relaxed);
+        Some(stored.verify(candidate))
+    }
+
+    /// How many checks of hashes were made up to now.
+    pub fn started(&self) -> usize {
+        self.started.load(Ordering::Relaxed)
+    }
+
+    fn turn(&self, deadline: Instant) -> Option<Turn<'_>> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let patience = deadline.saturating_duration_since(Instant::now());
+        let waited = self.returned.wait_timeout_while(free, patience, |free| *free == 0);
+        let (mut free, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *free = free.checked_sub(1)?;
+        Some(Turn(self))
+    }
+}
+
+/// The right to check one password, given back on drop.
+struct Turn<'a>(&'a Checks);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.0.returned.notify_one();
+    }
+}
+
+/// Makes an argon2id hash of `password` with a fresh salt, in PHC form; fails only when the system
+/// gives no randomness.
+pub fn hash(password: &str) -> Result<String, String> {
+    let hash = Argon2::default().hash_password(password.as_bytes());
+    hash.map(|hash| hash.to_string()).map_err(|error| error.to_string())
+}
+
+/// The `id` of `$id$…`.
+fn scheme_id(text: &str) -> Option<&str> {
+    let (id, _) = text.strip_prefix('$')?.split_once('$')?;
+    let plausible = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    plausible.then_some(id)
+}
+
+fn argon2id(text: &str) -> Result<StoredPassword, String> {
+    let damaged = |error: &dyn fmt::Display| format!("the argon2id hash is damaged: {error}");
+    let hash = PasswordHash::new(text).map_err(|error| damaged(&error))?;
+    let params = Params::try_from(&hash).map_err(|error| damaged(&error))?;
+    if hash.salt.as_ref().is_none_or(|salt| salt.len() < argon2::MIN_SALT_LEN) || hash.hash.is_none() {
+        return Err(damaged(&"its salt or its value is missing"));
+    } else if !matches!(hash.version, None | Some(16 | 19)) {
+        return Err(damaged(&"its version is neither 16 nor 19"));
+    } else if params.m_cost() > MOST_MEMORY {
+        return Err(format!(
+            "the argon2id hash asks for {} KiB of memory, at most {MOST_MEMORY} is allowed",
+            params.m_cost()
+        ));
+    }
+    let blocks = u64::from(params.m_cost()) * u64::from(params.t_cost());
+    Ok(StoredPassword {
+        scheme: Scheme::Argon2(Box::new(hash)),
+        cost: Duration::from_nanos(blocks.saturating_mul(600)),
+    })
+}
+
+fn bcrypt(text: &str) -> Result<StoredPassword, String> {
+    let parts = HashParts::from_str(text).map_err(|error| format!("the bcrypt hash is damaged: {error}"))?;
+    let cost = parts.get_cost();
+    if !(4..=31).contains(&cost) {
+        return Err(format!("the bcrypt hash is damaged: its cost is {cost}, not 4 to 31"));
+    }
+    Ok(StoredPassword { scheme: Scheme::Bcrypt(text.to_owned()), cost: Duration::from_micros(55 << cost) })
+}
+
+fn sha256_crypt(text: &str) -> Result<StoredPassword, String> {
+    // 43 characters are 258 bits, two more than there are: the last one is below 16.
+    sha_crypt(text, 43, "./0123456789ABCD")
+}
+
+fn sha512_crypt(text: &str) -> Result<StoredPassword, String> {
+    // 86 characters are 516 bits, four more than there are: the last one is below 4.
+    sha_crypt(text, 86, "./01")
+}
+
+fn sha_crypt(text: &str, length: usize, last: &str) -> Result<StoredPassword, String> {
+    let damaged = |reason: &str| format!("the sha-crypt hash is damaged: {reason}");
+    let fields: Vec<&str> = text.split('$').skip(2).collect();
+    let (rounds, salt, value) = match fields[..] {
+        [salt, value] => (5_000, salt, value),
+        [rounds, salt, value] => {
+            let rounds = rounds.strip_prefix("rounds=").and_then(|rounds| rounds.parse::<u32>().ok());
+            let rounds = rounds.and_then(|rounds| sha_crypt::Params::new(rounds).is_ok().then_some(rounds));
+            (rounds.ok_or_else(|| damaged("its rounds are not a number from 1000 to 999999999"))?, salt, value)
+        }
+        _ => return Err(damaged("it has not the form $6$salt$value")),
+    };
+    if salt.is_empty() || PasswordHashRef::new(text).is_err() {
+        return Err(damaged("its salt or its value is missing or has a wrong character"));
+    } else if value.len() != length || !value.ends_with(|c| last.contains(c)) || value.contains(['+', '=', ',', '-']) {
+        return Err(damaged(&format!("its value is not one of {length} characters")));
+    }
+    Ok(StoredPassword {
+        scheme: Scheme::ShaCrypt(text.to_owned()),
+        cost: Duration::from_nanos(u64::from(rounds) * 500),
+    })
+}
+
+/// Compares in a time that depends on the length of `candidate` alone.
+fn same_bytes(secret: &[u8], candidate: &[u8]) -> bool {
+    let pairs = secret.iter().cycle().zip(candidate);
+    let same = pairs.fold(Choice::from(1), |same, (one, other)| same & one.ct_eq(other));
+    (same & secret.len().ct_eq(&candidate.len())).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    const ARGON2: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+    const SHA512: &str =
+        "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1";
+    const BCRYPT_LONG: &str = "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui";
+
+    fn stored(text: &str) -> StoredPassword {
+        StoredPassword::parse(text).unwrap()
+    }
+
+    #[test]
+    fn published_vectors_of_every_scheme_verify() {
+        let cases = [
+            ("123", "123"),
+            ("päss #;=", "päss #;="),
+            ("$ecret", "$ecret"),
+            ("$$x", "$$x"),
+            (ARGON2, "password"),
+            (SHA512, "Hello world!"),
+            ("$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", "Hello world!"),
+            (
+                "$6$rounds=10000$saltstringsaltst$OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v.",
+                "Hello world!",
+            ),
+            ("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
+            ("$2b$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK", "U*U*"),
+            ("$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
+        ];
+        for (text, password) in cases {
+            let stored = stored(text);
+            assert!(stored.verify(password.as_bytes()), "{text}");
+            for wrong in
+                ["", "x", &password[1..], &format!("{password}x"), &format!("{password}\0"), &password.repeat(2)]
+            {
+                assert!(!stored.verify(wrong.as_bytes()), "{text} {wrong:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn bcrypt_looks_at_72_bytes() {
+        let long = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored";
+        let stored = stored(BCRYPT_LONG);
+        assert!(stored.verify(long.as_bytes()) && stored.verify(&long.as_bytes()[..72]));
+        assert!(!stored.verify(&long.as_bytes()[..71]));
+    }
+
+    #[test]
+    fn what_is_not_a_sound_hash_of_a_known_scheme_is_refused() {
+        let cases = [
+            ("", "empty"),
+            ("$1$abc$def", "unknown kind of hash $1$ (known: $argon2id$ $2a$"),
+            ("$y$j9T$x$y", "unknown kind of hash $y$"),
+            ("$apr1$x$y", "unknown kind of hash $apr1$"),
+            ("$2x$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "unknown kind"),
+            ("$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR", "unknown kind"),
+            ("$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ", "damaged"),
+            ("$argon2id$v=19$m=256,t=2,p=1", "damaged"),
+            ("$argon2id$", "damaged"),
+            ("$argon2id$v=18$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "damaged"),
+            ("$argon2id$v=19$m=4,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "damaged"),
+            ("$argon2id$v=19$m=1048577,t=1,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "memory"),
+            ("$argon2id$v=19$m=1048576,t=4000,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "seconds"),
+            ("$2b$", "damaged"),
+            ("$2b$03$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "4 to 31"),
+            ("$2b$99$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "4 to 31"),
+            ("$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "seconds"),
+            ("$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe", "damaged"),
+            ("$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOé", "damaged"),
+            ("$5$", "damaged"),
+            ("$5$salt$short", "43 characters"),
+            ("$5$$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", "salt"),
+            ("$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEcz", "43 characters"),
+            ("$5$rounds=999$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", "rounds"),
+            ("$5$rounds=999999999$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5", "seconds"),
+            ("$6$a$b$c$d", "form"),
+        ];
+        for (text, part) in cases {
+            let reason = StoredPassword::parse(text).err().unwrap_or_else(|| panic!("{text} is taken"));
+            assert!(reason.contains(part), "{text}: {reason}");
+        }
+    }
+
+    #[test]
+    fn a_fresh_hash_verifies_and_is_never_the_same_twice() {
+        let (one, other) = (hash("secret").unwrap(), hash("secret").unwrap());
+        assert!(one.starts_with("$argon2id$v=19$m=19456,t=2,p=1$") && one != other);
+        assert!(stored(&one).verify(b"secret"));
+    }
+
+    #[test]
+    fn a_password_never_shows_in_debug() {
+        for text in ["secret", ARGON2] {
+            assert_eq!(format!("{:?}", stored(text)), "***");
+        }
+    }
+
+    #[test]
+    fn only_plain_passwords_have_a_length() {
+        assert_eq!(stored("pässword").plain_len(), Some(8));
+        assert_eq!((stored(ARGON2).plain_len(), stored(ARGON2).is_plain()), (None, false));
+    }
+
+    #[test]
+    fn dearer_schemes_cost_more() {
+        let costs = ["x", BCRYPT_LONG, SHA512].map(|text| stored(text).cost());
+        assert!(costs[0] < costs[1] && costs[1] < costs[2], "{costs:?}");
+    }
+
+    #[test]
+    fn hashes_wait_for_their_turn_and_plain_passwords_do_not() {
+        let checks = Checks::new(1);
+        let turn = checks.turn(Instant::now()).unwrap();
+        assert_eq!(checks.run(&stored(BCRYPT_LONG), b"x", Instant::now()), None);
+        assert_eq!(checks.run(&stored("x"), b"x", Instant::now()), Some(true));
+        thread::scope(|scope| {
+            let waiting =
+                scope.spawn(|| checks.run(&stored(BCRYPT_LONG), b"x", Instant::now() + Duration::from_secs(60)));
+            drop(turn);
+            assert_eq!(waiting.join().unwrap(), Some(false));
+        });
+        assert_eq!((checks.started(), *checks.free.lock().unwrap()), (1, 1));
+    }
+}

@@ -1,0 +1,108 @@
+//! Who may be here at once: one shared map of counters, each place given back by Drop.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What places are counted for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// All sessions of the server.
+    Server,
+    /// The sessions from one address.
+    Address(IpAddr),
+    /// The sessions of one account.
+    Account(String),
+}
+
+/// The counters; a key that nobody holds takes no memory.
+#[derive(Debug, Default)]
+pub struct Limits(Mutex<HashMap<Key, usize>>);
+
+/// A place that is taken until it is dropped.
+#[derive(Debug)]
+pub struct Ticket {
+    limits: Arc<Limits>,
+    key: Key,
+}
+
+/// The limit that stands in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Full {
+    /// What is full.
+    pub key: Key,
+    /// Its limit.
+    pub max: usize,
+}
+
+impl Limits {
+    /// Takes a place, where fewer than `max` are taken (`None`: always).
+    ///
+    /// # Errors
+    /// [`Full`] names the limit.
+    pub fn take(self: &Arc<Self>, key: Key, max: Option<usize>) -> Result<Ticket, Full> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = counts.get(&key).copied().unwrap_or(0);
+        if let Some(max) = max.filter(|&max| taken >= max) {
+            return Err(Full { key, max });
+        }
+        counts.insert(key.clone(), taken + 1);
+        drop(counts);
+        Ok(Ticket { limits: Arc::clone(self), key })
+    }
+
+    /// How many places are taken.
+    pub fn taken(&self, key: &Key) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied().unwrap_or(0)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut counts = self.limits.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match counts.get_mut(&self.key) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(counts.remove(&self.key)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_last_place_is_given_once_and_comes_back() {
+        let limits = Arc::new(Limits::default());
+        let one = limits.take(Key::Server, Some(2));
+        let two = limits.take(Key::Server, Some(2));
+        assert!(one.is_ok() && two.is_ok());
+        assert_eq!(limits.take(Key::Server, Some(2)).map(drop), Err(Full { key: Key::Server, max: 2 }));
+        drop(one);
+        assert!(limits.take(Key::Server, Some(2)).is_ok());
+        drop(two);
+        assert!(limits.0.lock().expect("not poisoned").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn live_tickets_are_what_is_counted(steps in proptest::collection::vec((any::<bool>(), 0u8..4), 0..60)) {
+            let limits = Arc::new(Limits::default());
+            let key = |account: u8| Key::Account(account.to_string());
+            let mut live: Vec<(u8, Ticket)> = Vec::new();
+            for (enter, account) in steps {
+                if enter {
+                    live.extend(limits.take(key(account), Some(3)).map(|ticket| (account, ticket)));
+                } else if let Some(index) = live.iter().position(|(of, _)| *of == account) {
+                    live.swap_remove(index);
+                }
+                for account in 0..4 {
+                    let expected = live.iter().filter(|(of, _)| *of == account).count();
+                    prop_assert_eq!(limits.taken(&key(account)), expected);
+                    prop_assert!(expected <= 3);
+                }
+            }
+        }
+    }
+}

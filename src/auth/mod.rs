@@ -1,0 +1,12 @@
+//! Who may log in, and who may do what.
+//!
+//! An account of user.ini ([`users`]) has a password ([`hash`]) and permission letters ([`perm`]);
+//! wrong passwords are counted for each address ([`bans`]), sessions for each account and address
+//! ([`limits`]). Nothing here knows a socket or a reply: `session` asks, and words the answer.
+
+pub mod bans;
+pub mod hash;
+pub mod limits;
+pub mod perm;
+mod stamp;
+pub mod users;

@@ -1,0 +1,172 @@
+//! The permission letters of an account, as `perm = elradfmwMT` in user.ini gives them.
+//!
+//! Each file command names the [`Perm`] it needs; an account holds a set of them, [`Perms`].
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use crate::ini::Value;
+
+/// One thing that an account may be allowed to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Perm {
+    /// `e`: change the working directory.
+    Enter,
+    /// `l`: see names, sizes and times.
+    List,
+    /// `r`: download.
+    Read,
+    /// `a`: add to the end of a file that is there.
+    Append,
+    /// `d`: delete files and folders.
+    Delete,
+    /// `f`: rename files and folders.
+    Rename,
+    /// `m`: make folders.
+    MakeDir,
+    /// `w`: store files.
+    Write,
+    /// `M`: change modes.
+    Mode,
+    /// `T`: change times.
+    Time,
+}
+
+/// Every letter, what it stands for, the words for a refusal, and whether it changes anything.
+#[rustfmt::skip]
+const LETTERS: [(char, Perm, &str, bool); 10] = [
+    ('e', Perm::Enter,   "enter folders",       false),
+    ('l', Perm::List,    "list",                false),
+    ('r', Perm::Read,    "read files",          false),
+    ('a', Perm::Append,  "append to files",     true),
+    ('d', Perm::Delete,  "delete",              true),
+    ('f', Perm::Rename,  "rename",              true),
+    ('m', Perm::MakeDir, "make folders",        true),
+    ('w', Perm::Write,   "write files",         true),
+    ('M', Perm::Mode,    "change permissions",  true),
+    ('T', Perm::Time,    "change times",        true),
+];
+
+impl Perm {
+    /// The letter that grants it.
+    pub fn letter(self) -> char {
+        self.row().0
+    }
+
+    /// What it allows, in words that fit behind "may not".
+    pub fn phrase(self) -> &'static str {
+        self.row().2
+    }
+
+    fn row(self) -> &'static (char, Perm, &'static str, bool) {
+        let row = LETTERS.iter().find(|(_, perm, ..)| *perm == self);
+        row.expect("every permission has a row")
+    }
+
+    fn bit(self) -> u16 {
+        match self {
+            Perm::Enter => 1,
+            Perm::List => 1 << 1,
+            Perm::Read => 1 << 2,
+            Perm::Append => 1 << 3,
+            Perm::Delete => 1 << 4,
+            Perm::Rename => 1 << 5,
+            Perm::MakeDir => 1 << 6,
+            Perm::Write => 1 << 7,
+            Perm::Mode => 1 << 8,
+            Perm::Time => 1 << 9,
+        }
+    }
+}
+
+/// The set of permissions of one account; prints as its letters.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Perms(u16);
+
+impl Perms {
+    /// Whether `perm` is granted.
+    pub fn has(self, perm: Perm) -> bool {
+        self.0 & perm.bit() != 0
+    }
+
+    /// Whether any letter is granted that changes something on the disk.
+    pub fn can_write_anything(self) -> bool {
+        LETTERS.iter().any(|(_, perm, _, writes)| *writes && self.has(*perm))
+    }
+}
+
+impl FromStr for Perms {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Perms, String> {
+        text.chars().try_fold(Perms::default(), |perms, letter| {
+            let Some((_, perm, ..)) = LETTERS.iter().find(|(known, ..)| *known == letter) else {
+                let known = LETTERS.map(|(known, ..)| known.to_string()).join(" ");
+                return Err(format!("unknown letter '{letter}' (known: {known})"));
+            };
+            Ok(Perms(perms.0 | perm.bit()))
+        })
+    }
+}
+
+impl Value for Perms {
+    fn parse(text: &str, _: &Path) -> Result<Perms, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Perms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let granted = LETTERS.iter().filter(|(_, perm, ..)| self.has(*perm));
+        granted.map(|(letter, ..)| *letter).collect::<String>().fmt(f)
+    }
+}
+
+impl fmt::Debug for Perms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Perms({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_letter_means_one_permission_and_prints_itself() {
+        let all: Perms = "elradfmwMT".parse().unwrap();
+        assert_eq!(all.to_string(), "elradfmwMT");
+        for (letter, perm, ..) in LETTERS {
+            let one: Perms = letter.to_string().parse().unwrap();
+            let granted: Vec<Perm> =
+                LETTERS.map(|(_, perm, ..)| perm).into_iter().filter(|perm| one.has(*perm)).collect();
+            assert_eq!((granted, perm.letter(), one.to_string()), (vec![perm], letter, letter.to_string()));
+            assert!(all.has(perm) && !perm.phrase().is_empty());
+        }
+    }
+
+    #[test]
+    fn letters_may_come_in_any_order_and_more_than_once() {
+        for (text, printed) in [("rle", "elr"), ("TTww", "wT"), ("m", "m"), ("M", "M")] {
+            assert_eq!(text.parse::<Perms>().unwrap().to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn an_unknown_letter_is_named_with_those_that_exist() {
+        for (text, letter) in [("elrx", 'x'), ("E", 'E'), ("e l", ' '), ("eé", 'é')] {
+            let reason = format!("unknown letter '{letter}' (known: e l r a d f m w M T)");
+            assert_eq!(text.parse::<Perms>(), Err(reason));
+        }
+    }
+
+    #[test]
+    fn only_letters_that_change_the_disk_count_as_writing() {
+        let cases =
+            [("elr", false), ("a", true), ("d", true), ("f", true), ("m", true), ("w", true), ("M", true), ("T", true)];
+        for (text, writes) in cases {
+            assert_eq!(text.parse::<Perms>().unwrap().can_write_anything(), writes, "{text}");
+        }
+    }
+}

@@ -1,0 +1,685 @@
+//! The accounts of user.ini, and the check of a name and a password against them.
+//!
+//! The file is looked at before each login and read again when it has changed, so an account can
+//! be added while the server runs; a file with an error in it leaves the accounts as they were.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::mem;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use ipnet::{IpNet, Ipv4Net};
+
+use crate::auth::hash::{Checks, StoredPassword};
+use crate::auth::perm::Perms;
+use crate::auth::stamp::{Seen, Stamp, readable_by_others};
+use crate::ini::{File, Problem, Problems, Section, Value};
+
+/// One account.
+#[derive(Debug)]
+pub struct User {
+    /// The name as the client sends it; `anonymous` for that account.
+    pub name: String,
+    /// What the account may do.
+    pub perms: Perms,
+    /// The folder that is `/` for it; it need not exist.
+    pub home: PathBuf,
+    /// Sessions of this account at once.
+    pub max_cons: Option<usize>,
+    /// Bytes per second from client to server, for all its sessions together.
+    pub max_upload: Option<u64>,
+    /// Bytes per second from server to client, for all its sessions together.
+    pub max_download: Option<u64>,
+    /// Networks it may log in from; none listed: from anywhere.
+    pub allow_from: Vec<IpNet>,
+    /// Text of the 230 reply.
+    pub msg_login: Option<String>,
+    /// Text of the 221 reply.
+    pub msg_quit: Option<String>,
+    /// Whether this is the account without a password.
+    pub anonymous: bool,
+    password: Option<StoredPassword>,
+    /// Where its home is written, as `user.ini:14`.
+    home_place: String,
+}
+
+/// The account that anonymous users share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Anonymous {
+    /// Their home.
+    pub home: PathBuf,
+    /// What they may do.
+    pub perms: Perms,
+}
+
+/// Why a login was refused: for the log only, the client hears the same of all but `Busy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No account has that name.
+    Unknown,
+    /// The password is another one.
+    WrongPassword,
+    /// The account may not log in from that address.
+    Address,
+    /// Too many passwords were being checked until the deadline.
+    Busy,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Refusal::Unknown => "unknown name",
+            Refusal::WrongPassword => "wrong password",
+            Refusal::Address => "address not in allow_from",
+            Refusal::Busy => "too many passwords being checked",
+        })
+    }
+}
+
+/// All accounts; shared by all sessions.
+pub struct Users {
+    file: Option<PathBuf>,
+    state: Mutex<State>,
+    checks: Checks,
+}
+
+struct State {
+    accounts: Arc<Accounts>,
+    anonymous: Option<Anonymous>,
+    seen: Seen,
+}
+
+impl Users {
+    /// Reads user.ini at `file`; with neither a file nor `anonymous` there is nobody to log in,
+    /// which is an error.
+    pub fn load(file: Option<&Path>, anonymous: Option<Anonymous>) -> Result<Users, Problems> {
+        let (accounts, seen) = Accounts::read(file, anonymous.as_ref())?;
+        Ok(Users {
+            file: file.map(Path::to_owned),
+            state: Mutex::new(State { accounts: Arc::new(accounts), anonymous, seen }),
+            checks: Checks::new(available_parallelism().map_or(1, usize::from)),
+        })
+    }
+
+    /// Reads the file again whether or not it has changed; on an error all stays as it was.
+    pub fn reload(&self, anonymous: Option<Anonymous>) -> Result<(), Problems> {
+        let (accounts, seen) = Accounts::read(self.file.as_deref(), anonymous.as_ref())?;
+        *self.state() = State { accounts: Arc::new(accounts), anonymous, seen };
+        Ok(())
+    }
+
+    /// The account called `name` if `password` is its own and it may log in `from` there. Takes
+    /// the same work whether or not the name exists; waits for its turn to `deadline` at most.
+    pub fn check_in(
+        &self,
+        name: &[u8],
+        password: &[u8],
+        from: IpAddr,
+        deadline: Instant,
+    ) -> Result<Arc<User>, Refusal> {
+        let accounts = self.fresh_accounts();
+        let Some(user) = accounts.find(name) else {
+            self.decoy(&accounts, Duration::ZERO, password, deadline)?;
+            return Err(Refusal::Unknown);
+        };
+        let Some(stored) = &user.password else { return Ok(Arc::clone(user)) };
+        let right = self.checks.run(stored, password, deadline).ok_or(Refusal::Busy)?;
+        if right && user.admits(from) {
+            return Ok(Arc::clone(user));
+        }
+        self.decoy(&accounts, stored.cost(), password, deadline)?;
+        Err(if right { Refusal::Address } else { Refusal::WrongPassword })
+    }
+
+    /// How many accounts there are, the anonymous one included.
+    pub fn count(&self) -> usize {
+        self.state().accounts.all().count()
+    }
+
+    /// Homes that can't be used at the moment, a line each with the place where they are written.
+    pub fn missing_homes(&self) -> Vec<String> {
+        let accounts = Arc::clone(&self.state().accounts);
+        let missing = accounts.all().filter_map(|user| {
+            let reason = match fs::metadata(&user.home) {
+                Ok(found) if found.is_dir() => return None,
+                Ok(_) => "is not a folder".to_owned(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
+                Err(error) => format!("can't be used: {error}"),
+            };
+            Some(format!("{}: the home {} of {} {reason}", user.home_place, user.home.display(), user.name))
+        });
+        missing.collect()
+    }
+
+    /// What is allowed but deserves a second look, a line each: homes, readable or short plain
+    /// passwords (the latter when other machines can reach the server).
+    pub fn warnings(&self, reachable_from_other_machines: bool) -> Vec<String> {
+        let mut warnings = self.missing_homes();
+        let accounts = Arc::clone(&self.state().accounts);
+        for user in accounts.all().filter(|user| user.home.parent().is_none()) {
+            warnings.push(format!("{}: the home of {} is the whole disk", user.home_place, user.name));
+        }
+        let plain = |user: &&Arc<User>| user.password.as_ref().is_some_and(StoredPassword::is_plain);
+        if let Some(file) =
+            self.file.as_ref().filter(|file| accounts.all().any(|user| plain(&user)) && readable_by_others(file))
+        {
+            let file = file.display();
+            warnings.push(format!("{file} holds plain passwords and others can read it: chmod 600 {file}"));
+        }
+        let short = |user: &&Arc<User>| {
+            let length = user.password.as_ref().and_then(StoredPassword::plain_len);
+            length.is_some_and(|length| length < 8)
+        };
+        let names: Vec<&str> = accounts.all().filter(short).map(|user| user.name.as_str()).collect();
+        if reachable_from_other_machines && !names.is_empty() {
+            let names = names.join(", ");
+            warnings.push(format!(
+                "other machines can reach accounts with a plain password of less than 8 characters: {names}"
+            ));
+        }
+        warnings
+    }
+
+    /// The accounts, read again before if the file has changed.
+    fn fresh_accounts(&self) -> Arc<Accounts> {
+        let Some(file) = &self.file else { return Arc::clone(&self.state().accounts) };
+        // Looked at under the lock, or a slow thread could bring back an older state.
+        let mut state = self.state();
+        let stamp = Stamp::of(file);
+        if !state.seen.is_current(&stamp) {
+            self.refresh(file, stamp, &mut state);
+        }
+        Arc::clone(&state.accounts)
+    }
+
+    fn refresh(&self, path: &Path, stamp: Option<Stamp>, state: &mut State) {
+        let content = stamp.is_some().then(|| fs::read(path));
+        let seen = Seen::new(stamp, content.as_ref());
+        let known = mem::replace(&mut state.seen, seen).same_content(&state.seen);
+        match content {
+            // The same again, right or wrong, was told about before.
+            _ if known => {}
+            None => log::warn!("{} is not there, the accounts stay as they were", path.display()),
+            Some(content) => match accounts(path, content, state.anonymous.as_ref()) {
+                Ok(accounts) => {
+                    log::info!("{} has changed, accounts in it: {}", path.display(), accounts.named.len());
+                    state.accounts = Arc::new(accounts);
+                }
+                Err(problems) => {
+                    log::error!("{} has changed and is not used, the accounts stay as they were:", path.display());
+                    problems.0.iter().for_each(|problem| log::error!("{problem}"));
+                }
+            },
+        }
+    }
+
+    /// Costs the time of the dearest password of the file, unless `spent` was as much.
+    fn decoy(&self, accounts: &Accounts, spent: Duration, password: &[u8], deadline: Instant) -> Result<(), Refusal> {
+        let Some(stored) = accounts.dearest().filter(|stored| stored.cost() > spent) else { return Ok(()) };
+        self.checks.run(stored, password, deadline).map(|_| ()).ok_or(Refusal::Busy)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one reading of the file gave.
+#[derive(Default)]
+struct Accounts {
+    named: Vec<Arc<User>>,
+    by_name: HashMap<Vec<u8>, Arc<User>>,
+    anonymous: Option<Arc<User>>,
+}
+
+impl Accounts {
+    fn read(path: Option<&Path>, anonymous: Option<&Anonymous>) -> Result<(Accounts, Seen), Problems> {
+        let Some(path) = path else {
+            let reason = "there is none in this folder, and anonymous is off: nobody could log in";
+            let problem = Problem { file: "user.ini".into(), line: None, key: String::new(), reason: reason.into() };
+            let anonymous = anonymous.ok_or(problem)?;
+            return Ok((Accounts::new(Vec::new(), Some(anonymous)), Seen::new(None, None)));
+        };
+        // The stamp is older than the content, so a change in between is seen at the next login.
+        let stamp = Stamp::of(path);
+        let content = fs::read(path);
+        let seen = Seen::new(stamp, Some(&content));
+        Ok((accounts(path, content, anonymous)?, seen))
+    }
+
+    fn new(users: Vec<User>, anonymous: Option<&Anonymous>) -> Accounts {
+        let named: Vec<Arc<User>> = users.into_iter().map(Arc::new).collect();
+        let by_name = named.iter().map(|user| (user.name.clone().into_bytes(), Arc::clone(user)));
+        Accounts {
+            by_name: by_name.collect(),
+            anonymous: anonymous.map(|anonymous| Arc::new(User::anonymous(anonymous))),
+            named,
+        }
+    }
+
+    fn find(&self, name: &[u8]) -> Option<&Arc<User>> {
+        match &self.anonymous {
+            Some(user) if is_anonymous(name) => Some(user),
+            _ => self.by_name.get(name),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<User>> {
+        self.named.iter().chain(&self.anonymous)
+    }
+
+    fn dearest(&self) -> Option<&StoredPassword> {
+        let stored = self.named.iter().filter_map(|user| user.password.as_ref());
+        stored.max_by_key(|stored| stored.cost())
+    }
+}
+
+fn accounts(path: &Path, content: io::Result<Vec<u8>>, anonymous: Option<&Anonymous>) -> Result<Accounts, Problems> {
+    let mut file = File::decode(path, content)?;
+    let names = file.names();
+    if names.is_empty() && anonymous.is_none() {
+        file.refuse("there is no account in it, and anonymous is off: nobody could log in");
+    }
+    let read = |name: &String| file.read(name, |section| User::read(section, name, anonymous.is_some()));
+    let users: Vec<Option<User>> = names.iter().map(read).collect();
+    let problems = file.finish();
+    if problems.is_empty() {
+        Ok(Accounts::new(users.into_iter().flatten().collect(), anonymous))
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+fn is_anonymous(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"anonymous") || name.eq_ignore_ascii_case(b"ftp")
+}
+
+impl User {
+    fn read(section: &mut Section, name: &str, anonymous: bool) -> Option<User> {
+        if anonymous && is_anonymous(name.as_bytes()) {
+            section.refuse("", format!("the account '{name}' is hidden by enable_anonymous = on"));
+        }
+        let needed = (section.need("password"), section.need("perm"), section.need("home"));
+        let Networks(allow_from) = section.take("allow_from", Networks(Vec::new()));
+        let max_cons = section.take("max_cons", None);
+        let max_upload = section.take("max_upload", None);
+        let max_download = section.take("max_download", None);
+        let msg_login = section.take("msg_login", Text(None)).0;
+        let msg_quit = section.take("msg_quit", Text(None)).0;
+        let (Some(password), Some(perms), Some(home)) = needed else { return None };
+        Some(User {
+            name: name.to_owned(),
+            perms,
+            home,
+            max_cons,
+            max_upload,
+            max_download,
+            allow_from,
+            msg_login,
+            msg_quit,
+            anonymous: false,
+            password: Some(password),
+            home_place: section.place("home"),
+        })
+    }
+
+    fn anonymous(anonymous: &Anonymous) -> User {
+        User {
+            name: "anonymous".to_owned(),
+            perms: anonymous.perms,
+            home: anonymous.home.clone(),
+            max_cons: None,
+            max_upload: None,
+            max_download: None,
+            allow_from: Vec::new(),
+            msg_login: None,
+            msg_quit: None,
+            anonymous: true,
+            password: None,
+            home_place: "anonymous_path".to_owned(),
+        }
+    }
+
+    fn admits(&self, from: IpAddr) -> bool {
+        let from = from.to_canonical();
+        self.allow_from.is_empty() || self.allow_from.iter().any(|net| net.contains(&from))
+    }
+}
+
+/// A text in which `off` and `0` mean themselves.
+struct Text(Option<String>);
+
+impl Value for Text {
+    fn parse(text: &str, _: &Path) -> Result<Text, String> {
+        Ok(Text(Some(text.to_owned())))
+    }
+}
+
+/// Addresses and networks with commas between them.
+struct Networks(Vec<IpNet>);
+
+impl Value for Networks {
+    fn parse(text: &str, _: &Path) -> Result<Networks, String> {
+        text.split(',').map(|part| network(part.trim())).collect::<Result<_, _>>().map(Networks)
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    let net = parsed.ok_or_else(|| format!("'{text}' is neither an address nor a network such as 10.0.0.0/8"))?;
+    let IpNet::V6(mapped) = net else { return Ok(net) };
+    // Clients are compared as IPv4 where they are, so ::ffff:10.0.0.0/104 means 10.0.0.0/8.
+    let folded = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96));
+    let folded = folded.and_then(|(address, length)| Ipv4Net::new(address, length).ok());
+    Ok(folded.map_or(net, IpNet::V4))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    const ARGON2: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+    const BCRYPT: &str = "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+
+    fn account(name: &str, password: &str, more: &str) -> String {
+        format!("[{name}]\npassword = {password}\nperm = elr\nhome = .\n{more}\n")
+    }
+
+    /// A folder with a user.ini, and the accounts read from it.
+    struct Fixture {
+        folder: tempfile::TempDir,
+        users: Users,
+    }
+
+    impl Fixture {
+        fn new(text: &str, anonymous: Option<Anonymous>) -> Fixture {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("user.ini");
+            fs::write(&path, text).unwrap();
+            let users = Users::load(Some(&path), anonymous).unwrap();
+            Fixture { folder, users }
+        }
+
+        fn path(&self) -> PathBuf {
+            self.folder.path().join("user.ini")
+        }
+
+        fn write(&self, text: &str) {
+            fs::write(self.path(), text).unwrap();
+        }
+
+        fn log_in(&self, name: &str, password: &str) -> Result<String, Refusal> {
+            self.log_in_from(name, password, "10.0.0.1")
+        }
+
+        fn log_in_from(&self, name: &str, password: &str, from: &str) -> Result<String, Refusal> {
+            let deadline = Instant::now() + Duration::from_secs(60);
+            let user = self.users.check_in(name.as_bytes(), password.as_bytes(), from.parse().unwrap(), deadline);
+            user.map(|user| user.name.clone())
+        }
+    }
+
+    fn public() -> Option<Anonymous> {
+        Some(Anonymous { home: "/pub".into(), perms: "elr".parse().unwrap() })
+    }
+
+    fn problems(text: &str, anonymous: Option<Anonymous>) -> Vec<String> {
+        let read = accounts(Path::new("user.ini"), Ok(text.into()), anonymous.as_ref());
+        read.err().map_or(Vec::new(), |problems| problems.0.iter().map(Problem::to_string).collect())
+    }
+
+    #[test]
+    fn the_sample_has_the_two_accounts_of_the_tutorial() {
+        let sample = include_bytes!("../../user.ini").to_vec();
+        let accounts = accounts(Path::new("/srv/user.ini"), Ok(sample), None).unwrap();
+        let rows: Vec<_> =
+            accounts.all().map(|user| (user.name.as_str(), user.perms.to_string(), user.home.as_path())).collect();
+        let expected = [("alex", "elradfmwMT", "/srv/share/alex"), ("egon", "elr", "/srv/share/egon")];
+        assert_eq!(rows, expected.map(|(name, perms, home)| (name, perms.to_owned(), Path::new(home))));
+        assert!(accounts.all().all(|user| user.password.as_ref().unwrap().verify(b"123")));
+    }
+
+    #[test]
+    fn every_key_of_an_account_is_read() {
+        let more = "max_cons = 2\nmax_upload = 1M\nmax_download = off\nallow_from = 10.0.0.0/8, ::1\nmsg_login = hi\nmsg_quit = 0";
+        let accounts = accounts(Path::new("user.ini"), Ok(account("bob", "x", more).into()), None).unwrap();
+        let user = accounts.find(b"bob").unwrap();
+        assert_eq!((user.max_cons, user.max_upload, user.max_download), (Some(2), Some(1 << 20), None));
+        assert_eq!(user.allow_from, ["10.0.0.0/8", "::1/128"].map(|net| net.parse::<IpNet>().unwrap()));
+        assert_eq!((user.msg_login.as_deref(), user.msg_quit.as_deref()), (Some("hi"), Some("0")));
+        assert!(!user.anonymous);
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_account_is_told_with_its_line() {
+        let cases = [
+            ("[a]\npassword = x\nhome = /", vec!["user.ini:1: perm: missing in [a]"]),
+            (
+                "[a]\npasswort = x\nperm = elx\nhome = /",
+                vec![
+                    "user.ini:1: password: missing in [a]",
+                    "user.ini:2: passwort: unknown key in [a], did you mean 'password'?",
+                    "user.ini:3: perm: unknown letter 'x' (known: e l r a d f m w M T)",
+                ],
+            ),
+            (
+                "[a]\npassword =\nperm = e\nhome = /",
+                vec!["user.ini:1: password: missing in [a]", "user.ini:2: password: has no value"],
+            ),
+            (
+                "[a]\npassword = x\nperm = e\nhome = /\nallow_from = 10.0.0.0/33",
+                vec!["user.ini:5: allow_from: '10.0.0.0/33' is neither an address nor a network such as 10.0.0.0/8"],
+            ),
+            ("# none\n", vec!["user.ini: there is no account in it, and anonymous is off: nobody could log in"]),
+            (
+                "[DEFAULT]\nperm = e\n",
+                vec!["user.ini: there is no account in it, and anonymous is off: nobody could log in"],
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(problems(text, None), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn anonymous_hides_no_account() {
+        for name in ["ftp", "FTP", "anonymous", "Anonymous"] {
+            let expected = format!("user.ini:1: the account '{name}' is hidden by enable_anonymous = on");
+            assert_eq!(problems(&account(name, "x", ""), public()), [expected]);
+            assert!(problems(&account(name, "x", ""), None).is_empty());
+        }
+        assert!(problems("", public()).is_empty());
+    }
+
+    #[test]
+    fn without_a_file_only_anonymous_can_log_in() {
+        assert!(Users::load(None, None).is_err());
+        let users = Users::load(None, public()).unwrap();
+        let from = "10.0.0.1".parse().unwrap();
+        assert!(users.check_in(b"FTP", b"me@home", from, Instant::now()).unwrap().anonymous);
+        assert_eq!(users.check_in(b"bob", b"x", from, Instant::now()).unwrap_err(), Refusal::Unknown);
+    }
+
+    #[test]
+    fn name_password_and_address_must_all_be_right() {
+        let text = account("bob", "secret", "allow_from = 10.0.0.0/8, ::ffff:192.168.0.0/112, 2001:db8::1")
+            + &account("Bob", ARGON2, "");
+        let fixture = Fixture::new(&text, None);
+        let bob = || Ok("bob".to_owned());
+        let cases = [
+            ("bob", "secret", "10.1.2.3", bob()),
+            ("bob", "secret", "::ffff:10.1.2.3", bob()),
+            ("bob", "secret", "192.168.7.7", bob()),
+            ("bob", "secret", "2001:db8::1", bob()),
+            ("bob", "secret", "11.0.0.1", Err(Refusal::Address)),
+            ("bob", "secret", "2001:db8::2", Err(Refusal::Address)),
+            ("bob", "secreT", "10.1.2.3", Err(Refusal::WrongPassword)),
+            ("bob", "wrong", "11.0.0.1", Err(Refusal::WrongPassword)),
+            ("Bob", "password", "11.0.0.1", Ok("Bob".to_owned())),
+            ("Bob", "secret", "10.1.2.3", Err(Refusal::WrongPassword)),
+            ("BOB", "secret", "10.1.2.3", Err(Refusal::Unknown)),
+            ("bob\0x", "secret", "10.1.2.3", Err(Refusal::Unknown)),
+            ("bob", "secret\0x", "10.1.2.3", Err(Refusal::WrongPassword)),
+            ("DEFAULT", "secret", "10.1.2.3", Err(Refusal::Unknown)),
+            ("anonymous", "x", "10.1.2.3", Err(Refusal::Unknown)),
+            ("", "", "10.1.2.3", Err(Refusal::Unknown)),
+        ];
+        for (name, password, from, expected) in cases {
+            assert_eq!(fixture.log_in_from(name, password, from), expected, "{name} {password} {from}");
+        }
+    }
+
+    #[test]
+    fn refusing_takes_as_many_checks_whether_or_not_the_name_exists() {
+        let text = account("dear", ARGON2, "")
+            + &account("also", ARGON2, "")
+            + &account("cheap", "x", "")
+            + &account("afar", "x", "allow_from = ::1");
+        let fixture = Fixture::new(&text, None);
+        for (name, password) in [("dear", "no"), ("also", "no"), ("cheap", "no"), ("afar", "x"), ("nobody", "no")] {
+            let before = fixture.users.checks.started();
+            assert!(fixture.log_in(name, password).is_err());
+            assert_eq!(fixture.users.checks.started() - before, 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_decoy_is_the_dearest_of_the_file() {
+        let accounts =
+            accounts(Path::new("user.ini"), Ok((account("a", ARGON2, "") + &account("b", BCRYPT, "")).into()), None)
+                .unwrap();
+        let dearest = [ARGON2, BCRYPT].map(|text| StoredPassword::parse(text).unwrap().cost()).into_iter().max();
+        assert_eq!(accounts.dearest().map(StoredPassword::cost), dearest);
+    }
+
+    #[test]
+    fn a_login_whose_turn_does_not_come_is_busy() {
+        let mut fixture = Fixture::new(&account("bob", ARGON2, ""), None);
+        fixture.users.checks = Checks::new(0);
+        let from = "10.0.0.1".parse().unwrap();
+        for name in [&b"bob"[..], b"nobody"] {
+            assert_eq!(fixture.users.check_in(name, b"x", from, Instant::now()).unwrap_err(), Refusal::Busy);
+        }
+    }
+
+    #[test]
+    fn a_changed_file_holds_at_the_next_login() {
+        let fixture = Fixture::new(&account("bob", "one", ""), None);
+        assert!(fixture.log_in("eve", "x").is_err());
+        fixture.write(&(account("bob", "two", "") + &account("eve", "x", "")));
+        assert!(fixture.log_in("eve", "x").is_ok() && fixture.log_in("bob", "two").is_ok());
+        // The same length in the same moment: the clock of the disk need not tell them apart.
+        fixture.write(&(account("bob", "six", "") + &account("eve", "x", "")));
+        assert!(fixture.log_in("bob", "six").is_ok());
+        fixture.write(&account("bob", "six", ""));
+        assert_eq!(fixture.log_in("eve", "x"), Err(Refusal::Unknown));
+    }
+
+    #[test]
+    fn a_broken_or_missing_file_keeps_the_accounts_and_is_told_once() {
+        let fixture = Fixture::new(&account("bob", "one", ""), None);
+        captured();
+        let told = || captured().into_iter().filter(|line| line.contains("user.ini")).collect::<Vec<_>>();
+        fixture.write("[bob]\nperm = x\nhome = .\n");
+        for times in [3, 0, 0] {
+            assert!(fixture.log_in("bob", "one").is_ok());
+            assert_eq!(told().iter().filter(|line| line.starts_with("ERROR")).count(), times);
+        }
+        fs::remove_file(fixture.path()).unwrap();
+        for times in [1, 0] {
+            assert!(fixture.log_in("bob", "one").is_ok());
+            assert_eq!(told().iter().filter(|line| line.starts_with("WARN")).count(), times);
+        }
+        fixture.write(&account("bob", "two", ""));
+        assert!(fixture.log_in("bob", "two").is_ok());
+        assert_eq!((told().len(), told().len()), (1, 0));
+    }
+
+    #[test]
+    fn reload_takes_over_anonymous_or_nothing() {
+        let fixture = Fixture::new(&account("bob", "one", ""), None);
+        fixture.users.reload(public()).unwrap();
+        assert_eq!(fixture.log_in("Anonymous", "x"), Ok("anonymous".to_owned()));
+        assert_eq!(fixture.users.count(), 2);
+        fixture.write("[bob]\n");
+        assert!(fixture.users.reload(None).is_err());
+        assert!(fixture.log_in("ftp", "x").is_ok() && fixture.log_in("bob", "one").is_ok());
+    }
+
+    #[test]
+    fn warnings_name_homes_readable_files_and_short_passwords() {
+        let text = account("bob", "short", "").replace("home = .", "home = gone")
+            + &account("eve", "long enough", "").replace("home = .", "home = /");
+        let fixture = Fixture::new(&text, None);
+        let path = fixture.path();
+        let path = path.display();
+        let homes = [
+            format!("{path}:4: the home {} of bob does not exist", fixture.folder.path().join("gone").display()),
+            format!("{path}:9: the home of eve is the whole disk"),
+        ];
+        assert_eq!(fixture.users.missing_homes(), homes[..1]);
+        let warnings = fixture.users.warnings(true);
+        assert_eq!(warnings[..2], homes);
+        assert!(warnings.last().unwrap().ends_with("less than 8 characters: bob"), "{warnings:?}");
+        assert!(!fixture.users.warnings(false).last().unwrap().contains("8 characters"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn plain_passwords_that_others_can_read_are_warned_about_with_the_remedy() {
+        use std::os::unix::fs::PermissionsExt;
+        for (password, mode, warned) in [
+            ("long enough", 0o644, true),
+            ("long enough", 0o640, true),
+            ("long enough", 0o600, false),
+            (BCRYPT, 0o644, false),
+        ] {
+            let fixture = Fixture::new(&account("bob", password, ""), None);
+            fs::set_permissions(fixture.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let remedy = format!("chmod 600 {}", fixture.path().display());
+            assert_eq!(
+                fixture.users.warnings(true).iter().any(|line| line.ends_with(&remedy)),
+                warned,
+                "{password} {mode:o}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_user_never_shows_its_password() {
+        let accounts = accounts(Path::new("user.ini"), Ok(account("bob", "sesame", "").into()), None).unwrap();
+        let shown = format!("{:?}", accounts.find(b"bob").unwrap());
+        assert!(shown.contains("***") && !shown.contains("sesame"), "{shown}");
+    }
+
+    thread_local! {
+        static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// The log lines of this thread since the last call.
+    fn captured() -> Vec<String> {
+        struct Capture;
+        impl log::Log for Capture {
+            fn enabled(&self, _: &log::Metadata) -> bool {
+                true
+            }
+            fn log(&self, record: &log::Record) {
+                LINES.with_borrow_mut(|lines| lines.push(format!("{} {}", record.level(), record.args())));
+            }
+            fn flush(&self) {}
+        }
+        static CAPTURE: Capture = Capture;
+        // Another test may have set it before.
+        let _ = log::set_logger(&CAPTURE);
+        log::set_max_level(log::LevelFilter::Info);
+        LINES.take()
+    }
+}

@@ -1,0 +1,211 @@
+//! The command line, and which two files it means.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::auth::users::Users;
+use crate::config::Config;
+use crate::ini::{Override, Problems};
+
+/// An FTP server for the folders and accounts of two small files.
+#[derive(Debug, Parser)]
+#[command(name = "ftpd", version, about)]
+pub struct Cli {
+    /// Where settings and accounts come from.
+    #[command(flatten)]
+    pub files: Files,
+
+    /// Log more (repeatable)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Log less (repeatable)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub quiet: u8,
+
+    /// What to do; nothing given: serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What can be asked for besides serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read both files, test homes and ports, and say all that is wrong
+    Check,
+    /// Ask for a password twice (or read one line from a pipe) and print its hash
+    HashPassword,
+}
+
+/// Where settings and accounts come from.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Files {
+    /// Settings [default: ftpd.conf in the current folder, if there is one]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Accounts [default: user.ini in the current folder]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub users: Option<PathBuf>,
+
+    /// Override one key of the settings (repeatable)
+    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
+    pub overrides: Vec<Override>,
+}
+
+impl Cli {
+    /// Steps by which `-v` and `-q` move the log level.
+    pub fn verbosity(&self) -> i8 {
+        let steps = |count| i8::try_from(count).unwrap_or(i8::MAX);
+        steps(self.verbose) - steps(self.quiet)
+    }
+}
+
+impl Files {
+    /// Reads both files and gives the problems of both; without `-c` and without an ftpd.conf
+    /// here, the defaults hold.
+    pub fn load(&self) -> Result<(Config, Users), Problems> {
+        let (config, mut problems) = self.examine();
+        match Users::load(self.users_file().as_deref(), config.anonymous.account()) {
+            Ok(users) if problems.is_empty() => return Ok((config, users)),
+            Ok(_) => {}
+            Err(Problems(more)) => problems.extend(more),
+        }
+        Err(Problems::new(problems))
+    }
+
+    /// Reads both files again into a running server: `users` takes over its accounts if both files
+    /// are sound, else all stays as it was.
+    pub fn reload(&self, users: &Users) -> Result<Config, Problems> {
+        let (config, mut problems) = self.examine();
+        if problems.is_empty() {
+            return users.reload(config.anonymous.account()).map(|()| config);
+        }
+        if let Err(Problems(more)) = Users::load(self.users_file().as_deref(), config.anonymous.account()) {
+            problems.extend(more);
+        }
+        Err(Problems::new(problems))
+    }
+
+    /// The settings file: the one given, or ftpd.conf here if there is one.
+    pub fn config_file(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(|| here("ftpd.conf"))
+    }
+
+    /// The accounts file: the one given, or user.ini here if there is one.
+    pub fn users_file(&self) -> Option<PathBuf> {
+        self.users.clone().or_else(|| here("user.ini"))
+    }
+
+    /// One line for the log: which files hold.
+    pub fn summary(&self) -> String {
+        let settings = self.config_file().map(|file| format!("settings from {}", file.display()));
+        let settings = settings.unwrap_or_else(|| "no ftpd.conf in this folder: default settings".to_owned());
+        let accounts = self.users_file().map(|file| format!("accounts from {}", file.display()));
+        let accounts = accounts.unwrap_or_else(|| "no user.ini in this folder: anonymous only".to_owned());
+        format!("{settings}, {accounts}")
+    }
+
+    fn examine(&self) -> (Config, Vec<crate::ini::Problem>) {
+        Config::examine(self.config_file().as_deref(), &self.overrides)
+    }
+}
+
+/// `name` in the current folder, unless nothing is there; what can't be read is for its reader to
+/// tell.
+fn here(name: &str) -> Option<PathBuf> {
+    match fs::symlink_metadata(Path::new(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        _ => Some(PathBuf::from(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(words: &str) -> Result<Cli, ErrorKind> {
+        Cli::try_parse_from(std::iter::once("ftpd").chain(words.split_whitespace())).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn files_and_overrides_may_stand_before_or_behind_the_command() {
+        for words in ["-c a -u b --set server.port=1 check", "check --config a --users b --set server.port=1"] {
+            let cli = parse(words).unwrap();
+            assert!(matches!(cli.command, Some(Command::Check)));
+            assert_eq!(cli.files.config_file(), Some("a".into()));
+            assert_eq!(cli.files.users_file(), Some("b".into()));
+            assert_eq!(cli.files.overrides, ["server.port=1".parse().unwrap()]);
+        }
+    }
+
+    #[test]
+    fn nothing_at_all_means_serve() {
+        let cli = parse("").unwrap();
+        assert!(cli.command.is_none() && cli.files.overrides.is_empty());
+    }
+
+    #[test]
+    fn verbosity_counts_both_ways() {
+        for (words, steps) in [("", 0), ("-v", 1), ("-vv", 2), ("-q", -1), ("-v -qq", -1), ("check -v", 1)] {
+            assert_eq!(parse(words).unwrap().verbosity(), steps, "{words}");
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_told() {
+        let cases = [
+            ("--set port=1", ErrorKind::ValueValidation),
+            ("--set server.port", ErrorKind::ValueValidation),
+            ("--sets a.b=c", ErrorKind::UnknownArgument),
+            ("serve", ErrorKind::InvalidSubcommand),
+            ("--version", ErrorKind::DisplayVersion),
+            ("--help", ErrorKind::DisplayHelp),
+        ];
+        for (words, kind) in cases {
+            assert_eq!(parse(words).err(), Some(kind), "{words}");
+        }
+    }
+
+    #[test]
+    fn problems_of_both_files_are_told_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let [config, users] = ["ftpd.conf", "user.ini"].map(|name| folder.path().join(name));
+        fs::write(&config, "[server]\nport = x\n").unwrap();
+        fs::write(&users, "[bob]\nperm = x\n").unwrap();
+        let overrides = vec!["log.log_level=loud".parse().unwrap()];
+        let files = Files { config: Some(config), users: Some(users), overrides };
+        let problems = files.load().err().unwrap();
+        let keys: Vec<&str> = problems.0.iter().map(|problem| problem.key.as_str()).collect();
+        assert_eq!(keys, ["", "port", "home", "password", "perm"]);
+    }
+
+    #[test]
+    fn a_reload_changes_all_or_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let [config, users] = ["ftpd.conf", "user.ini"].map(|name| folder.path().join(name));
+        fs::write(&config, "").unwrap();
+        fs::write(&users, "[bob]\npassword = x\nperm = e\nhome = .\n").unwrap();
+        let files = Files { config: Some(config.clone()), users: Some(users.clone()), overrides: Vec::new() };
+        let (_, running) = files.load().unwrap();
+        fs::write(&users, "[bob]\npassword = x\nperm = e\nhome = .\n[eve]\npassword = x\nperm = e\nhome = .\n")
+            .unwrap();
+        fs::write(&config, "[server]\nport = x\n").unwrap();
+        assert!(files.reload(&running).is_err());
+        assert_eq!(running.count(), 1);
+        fs::write(&config, "[server]\nport = 1\n").unwrap();
+        assert_eq!(files.reload(&running).unwrap().server.port, 1);
+        assert_eq!(running.count(), 2);
+    }
+}

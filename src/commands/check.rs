@@ -1,0 +1,223 @@
+//! `ftpd check`: everything that would be wrong at start, told without starting.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::process::ExitCode;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::auth::users::Users;
+use crate::cli::Files;
+use crate::config::Config;
+
+/// Prints to `out` all that is wrong with both files and what they name; exit code 0 if nothing
+/// would keep the server or an account from working, else 1.
+pub fn run(files: &Files, out: &mut impl Write) -> ExitCode {
+    let findings = match files.load() {
+        Ok((config, users)) => examine(files, &config, &users),
+        Err(problems) => problems.0.iter().map(|problem| Finding::Wrong(problem.to_string())).collect(),
+    };
+    let sound = !findings.iter().any(|finding| matches!(finding, Finding::Wrong(_)));
+    let lines = findings.iter().map(|finding| match finding {
+        Finding::Wrong(text) | Finding::Sound(text) => text.clone(),
+        Finding::Note(text) => format!("note: {text}"),
+    });
+    // Whoever closed the pipe does not want to read on; the exit code says it all.
+    for line in lines {
+        let _ = writeln!(out, "{line}");
+    }
+    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+enum Finding {
+    /// Keeps the server from starting or an account from working.
+    Wrong(String),
+    /// Deserves a second look.
+    Note(String),
+    /// The last line, when nothing is wrong.
+    Sound(String),
+}
+
+fn examine(files: &Files, config: &Config, users: &Users) -> Vec<Finding> {
+    let homes = users.missing_homes();
+    let warnings = users.warnings(config.reachable_from_other_machines());
+    let warnings = config.warnings().into_iter().chain(warnings.into_iter().filter(|line| !homes.contains(line)));
+    let mut findings: Vec<Finding> = warnings.map(Finding::Note).collect();
+    findings.extend(homes.into_iter().map(Finding::Wrong));
+    findings.extend(control_ports(config));
+    findings.extend(passive_ports(config));
+    for (key, path) in [("log_file", &config.log.log_file), ("transfer_log", &config.log.transfer_log)] {
+        if let Some(Err(error)) = path.as_deref().map(can_append) {
+            findings.push(Finding::Wrong(format!("{key}: {error}")));
+        }
+    }
+    if !findings.iter().any(|finding| matches!(finding, Finding::Wrong(_))) {
+        let name = |file: Option<std::path::PathBuf>| file.map(|file| file.display().to_string());
+        let names: Vec<String> = [name(files.config_file()), name(files.users_file())].into_iter().flatten().collect();
+        let verb = match names.len() {
+            0 => "the defaults are sound".to_owned(),
+            1 => format!("{} is sound", names[0]),
+            _ => format!("{} are sound", names.join(" and ")),
+        };
+        let (count, plural) = (users.count(), if users.count() == 1 { "" } else { "s" });
+        findings.push(Finding::Sound(format!("ok: {count} account{plural}, {verb}")));
+    }
+    findings
+}
+
+/// Binds each address as the server would, and lets go again.
+fn control_ports(config: &Config) -> Vec<Finding> {
+    let server = &config.server;
+    let v4_listed = server.ip.contains(&Ipv4Addr::UNSPECIFIED.into());
+    let mut bound = Vec::new();
+    let mut findings = Vec::new();
+    let mut lacking = Vec::new();
+    for ip in &server.ip {
+        let address = SocketAddr::new(*ip, server.port);
+        let only_v6 = v4_listed || *ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        match bind(address, only_v6) {
+            Ok(socket) => bound.push(socket),
+            Err(Failure::InUse) => {
+                findings.push(Finding::Note(format!("{address} is in use: by a running ftpd?")));
+            }
+            Err(Failure::NoFamily(error)) => lacking.push(format!("can't listen on {address}: {error}")),
+            Err(Failure::Other(error)) => {
+                findings.push(Finding::Wrong(format!("can't listen on {address}: {error}")));
+            }
+        }
+    }
+    // As at start: one family may be missing as long as another one listens.
+    let enough = !bound.is_empty() || !findings.is_empty();
+    findings.extend(lacking.into_iter().map(if enough { Finding::Note } else { Finding::Wrong }));
+    findings
+}
+
+/// Counts the ports of the range that others hold, and tells of those that can't be had at all.
+fn passive_ports(config: &Config) -> Vec<Finding> {
+    let Some(range) = &config.passive.passive_ports else { return Vec::new() };
+    let mut findings = Vec::new();
+    if range.contains(&config.server.port) {
+        findings.push(Finding::Note(format!("passive_ports hold the control port {}", config.server.port)));
+    }
+    let ip = config.server.ip.first().copied().unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+    let failures = range.clone().filter_map(|port| bind(SocketAddr::new(ip, port), true).err().map(|why| (port, why)));
+    let (in_use, other): (Vec<_>, Vec<_>) = failures.partition(|(_, why)| matches!(why, Failure::InUse));
+    if !in_use.is_empty() {
+        let (busy, all) = (in_use.len(), range.len());
+        findings.push(Finding::Note(format!("passive_ports: {busy} of {all} are in use: by a running ftpd?")));
+    }
+    if let Some((port, Failure::Other(error))) = other.first() {
+        findings.push(Finding::Wrong(format!("passive_ports: can't listen on {port}: {error}")));
+    }
+    findings
+}
+
+enum Failure {
+    InUse,
+    NoFamily(io::Error),
+    Other(io::Error),
+}
+
+fn bind(address: SocketAddr, only_v6: bool) -> Result<Socket, Failure> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP));
+    let socket = socket.map_err(Failure::NoFamily)?;
+    let prepare = || {
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(only_v6)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(1)
+    };
+    match prepare() {
+        Ok(()) => Ok(socket),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Failure::InUse),
+        // A kernel with IPv6 switched off still makes the socket, but has no address for it.
+        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && address.ip().is_unspecified() => {
+            Err(Failure::NoFamily(error))
+        }
+        Err(error) => Err(Failure::Other(error)),
+    }
+}
+
+/// Tries to write to the file, or to make one beside it where it does not exist yet.
+fn can_append(path: &Path) -> Result<(), String> {
+    let failed = |error: io::Error| format!("can't write {}: {error}", path.display());
+    if path.exists() {
+        return fs::OpenOptions::new().append(true).open(path).map(drop).map_err(failed);
+    }
+    let mut probe = path.as_os_str().to_owned();
+    probe.push(format!(".{}.check", std::process::id()));
+    fs::File::create_new(&probe).and_then(|_| fs::remove_file(&probe)).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn check(config: &str, users: &str) -> (bool, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let [conf, ini] = ["ftpd.conf", "user.ini"].map(|name| folder.path().join(name));
+        fs::write(&conf, format!("[server]\nip = 127.0.0.1\nport = 0\n{config}")).unwrap();
+        fs::write(&ini, users).unwrap();
+        let mut out = Vec::new();
+        let files = Files { config: Some(conf), users: Some(ini), overrides: Vec::new() };
+        let code = run(&files, &mut out);
+        let text = String::from_utf8(out).unwrap().replace(&format!("{}/", folder.path().display()), "");
+        (
+            code == ExitCode::SUCCESS,
+            text.lines().filter(|line| !line.contains("chmod 600")).map(str::to_owned).collect(),
+        )
+    }
+
+    const BOB: &str = "[bob]\npassword = x\nperm = elr\nhome = .\n";
+
+    #[test]
+    fn sound_files_end_with_ok() {
+        let (sound, lines) = check("", BOB);
+        assert_eq!((sound, lines), (true, vec!["ok: 1 account, ftpd.conf and user.ini are sound".to_owned()]));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told() {
+        let (sound, lines) =
+            check("[log]\nlog_file = none/a.log\ntransfer_log = b.log\n", &BOB.replace("= .", "= gone"));
+        assert!(!sound);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert_eq!(lines[0], "user.ini:4: the home gone of bob does not exist");
+        assert!(lines[1].starts_with("log_file: can't write none/a.log: "), "{lines:?}");
+    }
+
+    #[test]
+    fn errors_of_both_files_are_told() {
+        let (sound, lines) = check("prot = 1\n", "[bob]\npassword = x\nperm = elr\n");
+        let expected =
+            ["ftpd.conf:4: prot: unknown key in [server], did you mean 'port'?", "user.ini:1: home: missing in [bob]"];
+        assert_eq!((sound, lines), (false, expected.map(str::to_owned).to_vec()));
+    }
+
+    #[test]
+    fn a_port_in_use_is_only_a_note() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let (sound, lines) = check(&format!("[passive]\npassive_ports = {port}\n"), BOB);
+        assert!(sound);
+        assert_eq!(lines[0], "note: passive_ports: 1 of 1 are in use: by a running ftpd?");
+        let mut config = Config::default();
+        config.server.ip = vec![Ipv4Addr::LOCALHOST.into()];
+        config.server.port = port;
+        assert!(matches!(&control_ports(&config)[..], [Finding::Note(text)] if text.contains("in use")));
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_wrong() {
+        let mut config = Config::default();
+        config.server.ip = vec!["203.0.113.1".parse().unwrap()];
+        assert!(matches!(&control_ports(&config)[..], [Finding::Wrong(_)]));
+    }
+}

@@ -1,0 +1,5 @@
+//! The subcommands: one file each, a `run` that gives the exit code.
+
+pub mod check;
+pub mod hash_password;
+pub mod serve;

@@ -1,0 +1,78 @@
+//! `ftpd`: serve until asked to stop.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use crossbeam_channel::Receiver;
+
+use crate::cli::{Cli, Files};
+use crate::logging::Logging;
+use crate::server::Server;
+use crate::server::signals::{self, Wish};
+
+/// Serves; the exit code is 0 when stopped as asked, 1 when it could not start.
+pub fn run(cli: &Cli) -> ExitCode {
+    let (config, users) = match cli.files.load() {
+        Ok(loaded) => loaded,
+        Err(problems) => return fail(&problems.to_string()),
+    };
+    let logging = match Logging::start(&config.log, cli.verbosity()) {
+        Ok(logging) => logging,
+        Err(problem) => return fail(&problem.to_string()),
+    };
+    log::info!("{}", cli.files.summary());
+    for warning in config.warnings().into_iter().chain(users.warnings(config.reachable_from_other_machines())) {
+        log::warn!("{warning}");
+    }
+    let users = Arc::new(users);
+    let started = signals::wishes().and_then(|wishes| Ok((Server::start(config, Arc::clone(&users))?, wishes)));
+    let (server, wishes) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            log::error!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    while let Ok(Wish::Reload) = wishes.recv() {
+        reload(&cli.files, &server, &users, &logging);
+    }
+    end_on_second_wish(wishes);
+    server.stop();
+    ExitCode::SUCCESS
+}
+
+/// Both files are sound and change together, or nothing changes.
+fn reload(files: &Files, server: &Server, users: &crate::auth::users::Users, logging: &Logging) {
+    match files.reload(users) {
+        Ok(config) => {
+            logging.reopen(&config.log);
+            server.reconfigure(config);
+            log::info!("read again: {}", files.summary());
+        }
+        Err(problems) => {
+            for line in problems.to_string().lines() {
+                log::error!("not read again: {line}");
+            }
+        }
+    }
+}
+
+fn end_on_second_wish(wishes: Receiver<Wish>) {
+    let watch = move || {
+        while let Ok(wish) = wishes.recv() {
+            if wish == Wish::Stop {
+                log::warn!("stopping at once");
+                std::process::exit(0);
+            }
+        }
+    };
+    // Without it, the grace is waited for: no reason to fail.
+    let _ = thread::Builder::new().name("second signal".to_owned()).spawn(watch);
+}
+
+fn fail(message: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "{message}");
+    ExitCode::FAILURE
+}

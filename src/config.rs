@@ -1,0 +1,482 @@
+//! Every key of ftpd.conf: its type, its default, what it means.
+//!
+//! [`Config`] is read once at start and again on SIGHUP; `main`, `server` and `session` take plain
+//! values from it. No file or address that it names is touched here.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use crate::auth::perm::Perms;
+use crate::auth::users;
+use crate::ini::{File, Override, Problem, Problems, Section, Value};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// All of ftpd.conf.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `[server]`: who may connect, and for how long.
+    pub server: Server,
+    /// `[transfer]`: rates, waiting times, and how files are made.
+    pub transfer: Transfer,
+    /// `[passive]`: data connections that clients open.
+    pub passive: Passive,
+    /// `[active]`: data connections that the server opens.
+    pub active: Active,
+    /// `[anonymous]`: logins without an account.
+    pub anonymous: Anonymous,
+    /// `[log]`: what is written down, and where.
+    pub log: Log,
+}
+
+/// The section `[server]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Addresses to listen on, at least one, each once.
+    pub ip: Vec<IpAddr>,
+    /// Control port; 0 is any free one, the same for all listeners.
+    pub port: u16,
+    /// Lines of the 220 reply, at least one.
+    pub welcome_msg: Vec<String>,
+    /// Sessions at once, at least 1.
+    pub max_cons: usize,
+    /// Sessions at once from one address.
+    pub max_cons_per_ip: Option<usize>,
+    /// Idle time between two commands.
+    pub timeout: Option<Duration>,
+    /// Time from connect to login.
+    pub login_timeout: Duration,
+    /// Wrong passwords before the connection is closed, at least 1.
+    pub max_login_attempts: u32,
+    /// How long after PASS a wrong password is answered.
+    pub auth_failed_delay: Duration,
+    /// Wrong passwords within `ban_time` that close the door to an address.
+    pub ban_after: Option<u32>,
+    /// How long the door stays closed.
+    pub ban_time: Duration,
+    /// Time that running transfers get when the server is asked to stop.
+    pub shutdown_grace: Duration,
+}
+
+/// The section `[transfer]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transfer {
+    /// Bytes per second from client to server, for each session.
+    pub max_upload: Option<u64>,
+    /// Bytes per second from server to client, for each session.
+    pub max_download: Option<u64>,
+    /// Time without a byte before a transfer is given up.
+    pub data_timeout: Duration,
+    /// Time to wait for a data connection.
+    pub connect_timeout: Duration,
+    /// Permission bits that files and folders made by clients don't get, at most 0o777.
+    pub umask: u32,
+    /// Which symbolic links are followed.
+    pub follow_symlinks: Symlinks,
+    /// Whether listings show UTC instead of local time.
+    pub use_gmt_times: bool,
+}
+
+/// Which symbolic links are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Symlinks {
+    /// Those that stay inside the home.
+    Inside,
+    /// None.
+    Never,
+}
+
+/// The section `[passive]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passive {
+    /// Ports for passive data connections, never 0; `None` is any free port.
+    pub passive_ports: Option<RangeInclusive<u16>>,
+}
+
+/// The section `[active]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Active {
+    /// Whether PORT and EPRT are offered.
+    pub enable_active: bool,
+    /// Whether a data connection may have another address than the client's.
+    pub permit_foreign_addresses: bool,
+    /// Whether PORT may name ports below 1024.
+    pub permit_privileged_ports: bool,
+}
+
+/// The section `[anonymous]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Anonymous {
+    /// Whether the names `anonymous` and `ftp` may log in; then there is an `anonymous_path`.
+    pub enable_anonymous: bool,
+    /// Their home.
+    pub anonymous_path: Option<PathBuf>,
+    /// Their letters.
+    pub anonymous_perm: Perms,
+}
+
+/// The section `[log]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    /// File that gets the log besides stderr.
+    pub log_file: Option<PathBuf>,
+    /// The least important level that is written: error, warn, info or debug.
+    pub log_level: LevelFilter,
+    /// File that gets an xferlog line for each transfer.
+    pub transfer_log: Option<PathBuf>,
+    /// The form of a log line.
+    pub log_format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `[I 2024-11-22 10:00:01] message`.
+    Text,
+    /// A JSON object.
+    Json,
+}
+
+impl Config {
+    /// Reads the file at `path` (without one: the defaults) with `overrides` on top.
+    pub fn load(path: Option<&Path>, overrides: &[Override]) -> Result<Config, Problems> {
+        let (config, problems) = Config::examine(path, overrides);
+        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    }
+
+    /// As [`Config::load`], but gives what could be read beside the problems: a key that is in
+    /// error has its default.
+    pub fn examine(path: Option<&Path>, overrides: &[Override]) -> (Config, Vec<Problem>) {
+        let mut file = match path.map(File::open) {
+            Some(Err(problem)) => return (Config::default(), vec![problem]),
+            Some(Ok(file)) => file,
+            None => File::empty(),
+        };
+        file.set(overrides);
+        (Config::read(&mut file), file.finish())
+    }
+
+    fn read(file: &mut File) -> Config {
+        Config {
+            server: file.read("server", Server::read),
+            transfer: file.read("transfer", Transfer::read),
+            passive: file.read("passive", |section| Passive { passive_ports: section.take("passive_ports", None) }),
+            active: file.read("active", |section| Active {
+                enable_active: section.take("enable_active", true),
+                permit_foreign_addresses: section.take("permit_foreign_addresses", false),
+                permit_privileged_ports: section.take("permit_privileged_ports", false),
+            }),
+            anonymous: file.read("anonymous", Anonymous::read),
+            log: file.read("log", |section| Log {
+                log_file: section.take("log_file", None),
+                log_level: section.take("log_level", LevelFilter::Info),
+                transfer_log: section.take("transfer_log", None),
+                log_format: section.take("log_format", LogFormat::Text),
+            }),
+        }
+    }
+
+    /// The keys that differ in `new` and that a running server can't change.
+    pub fn needs_restart(&self, new: &Config) -> Vec<&'static str> {
+        let changed = [
+            ("ip", self.server.ip != new.server.ip),
+            ("port", self.server.port != new.server.port),
+            ("passive_ports", self.passive.passive_ports != new.passive.passive_ports),
+            ("max_cons", self.server.max_cons != new.server.max_cons),
+        ];
+        changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
+    }
+
+    /// What is allowed but deserves a second look, a line each.
+    pub fn warnings(&self) -> Vec<String> {
+        let Anonymous { enable_anonymous, anonymous_perm, .. } = &self.anonymous;
+        let writes = *enable_anonymous && anonymous_perm.can_write_anything();
+        let warning = format!("anonymous_perm = {anonymous_perm}: everybody can change files without a password");
+        writes.then_some(warning).into_iter().collect()
+    }
+
+    /// Whether an address to listen on can be reached from other machines.
+    pub fn reachable_from_other_machines(&self) -> bool {
+        self.server.ip.iter().any(|ip| !ip.to_canonical().is_loopback())
+    }
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config::read(&mut File::empty())
+    }
+}
+
+impl Server {
+    fn read(section: &mut Section) -> Server {
+        let everywhere = vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        Server {
+            ip: section.take("ip", everywhere),
+            port: section.take("port", 2121),
+            welcome_msg: section.take("welcome_msg", Lines(vec!["ftpd ready.".to_owned()])).0,
+            max_cons: section.take_in("max_cons", 512, 1..=100_000),
+            max_cons_per_ip: section.take("max_cons_per_ip", Some(32)),
+            timeout: section.take("timeout", Some(5 * MINUTE)),
+            login_timeout: section.take_in("login_timeout", MINUTE, SECOND..=DAY),
+            max_login_attempts: section.take_in("max_login_attempts", 3, 1..=1000),
+            auth_failed_delay: section.take_in("auth_failed_delay", 3 * SECOND, Duration::ZERO..=MINUTE),
+            ban_after: section.take("ban_after", Some(10)),
+            ban_time: section.take_in("ban_time", 10 * MINUTE, SECOND..=365 * DAY),
+            shutdown_grace: section.take_in("shutdown_grace", 30 * SECOND, Duration::ZERO..=DAY),
+        }
+    }
+}
+
+impl Transfer {
+    fn read(section: &mut Section) -> Transfer {
+        Transfer {
+            max_upload: section.take("max_upload", None),
+            max_download: section.take("max_download", None),
+            data_timeout: section.take_in("data_timeout", 5 * MINUTE, SECOND..=DAY),
+            connect_timeout: section.take_in("connect_timeout", 30 * SECOND, SECOND..=DAY),
+            umask: section.take("umask", Umask(0o022)).0,
+            follow_symlinks: section.take("follow_symlinks", Symlinks::Inside),
+            use_gmt_times: section.take("use_gmt_times", true),
+        }
+    }
+}
+
+impl Anonymous {
+    fn read(section: &mut Section) -> Anonymous {
+        let letters = "elr".parse().expect("the default letters are known");
+        let anonymous = Anonymous {
+            enable_anonymous: section.take("enable_anonymous", false),
+            anonymous_path: section.take("anonymous_path", None),
+            anonymous_perm: section.take("anonymous_perm", letters),
+        };
+        if anonymous.enable_anonymous && anonymous.anonymous_path.is_none() {
+            section.refuse("enable_anonymous", "needs an anonymous_path");
+        }
+        anonymous
+    }
+
+    /// The account that anonymous users share, where it is enabled.
+    pub fn account(&self) -> Option<users::Anonymous> {
+        let home = self.anonymous_path.clone().filter(|_| self.enable_anonymous)?;
+        Some(users::Anonymous { home, perms: self.anonymous_perm })
+    }
+}
+
+/// Text in which `\n` begins a new line.
+struct Lines(Vec<String>);
+
+impl Value for Lines {
+    fn parse(text: &str, _: &Path) -> Result<Lines, String> {
+        Ok(Lines(text.split("\\n").map(str::to_owned).collect()))
+    }
+}
+
+/// Permission bits in octal.
+struct Umask(u32);
+
+impl Value for Umask {
+    fn parse(text: &str, _: &Path) -> Result<Umask, String> {
+        let bits = u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o777);
+        bits.map(Umask).ok_or_else(|| format!("'{text}' is not an octal number from 000 to 777"))
+    }
+}
+
+impl Value for Symlinks {
+    fn parse(text: &str, _: &Path) -> Result<Symlinks, String> {
+        word(text, &[("inside", Symlinks::Inside), ("never", Symlinks::Never)])
+    }
+}
+
+impl Value for LogFormat {
+    fn parse(text: &str, _: &Path) -> Result<LogFormat, String> {
+        word(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
+    }
+}
+
+impl Value for LevelFilter {
+    fn parse(text: &str, _: &Path) -> Result<LevelFilter, String> {
+        use LevelFilter::{Debug, Error, Info, Warn};
+        word(text, &[("error", Error), ("warn", Warn), ("info", Info), ("debug", Debug)])
+    }
+}
+
+fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+    let found = words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word));
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        format!("'{text}' is none of: {}", known.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../ftpd.conf");
+
+    fn read(text: &str) -> (Config, Vec<String>) {
+        let mut file = File::parse("ftpd.conf", Path::new("/etc"), text);
+        let config = Config::read(&mut file);
+        (config, file.finish().iter().map(Problem::to_string).collect())
+    }
+
+    /// (section, key) of each line of the sample, also of those that are commented out.
+    fn keys_of_sample() -> BTreeSet<(String, String)> {
+        let mut section = "";
+        let lines = SAMPLE.lines().filter_map(|line| {
+            if let Some(name) = line.strip_prefix('[') {
+                section = name.trim_end_matches(']');
+            }
+            let (key, _) = line.strip_prefix("# ").unwrap_or(line).split_once(" = ")?;
+            let is_key = key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            is_key.then(|| (section.to_owned(), key.to_owned()))
+        });
+        lines.collect()
+    }
+
+    #[test]
+    fn the_sample_holds_every_key_with_its_default_or_the_tutorials_value() {
+        let mut file = File::empty();
+        let mut expected = Config::read(&mut file);
+        let known: BTreeSet<_> = file.known().map(|(section, key)| (section.to_owned(), key.to_owned())).collect();
+        assert_eq!(keys_of_sample(), known);
+        expected.server.ip = vec![Ipv4Addr::LOCALHOST.into()];
+        expected.server.welcome_msg = vec!["Welcome to this FTP server.".to_owned()];
+        expected.server.max_cons = 100;
+        expected.server.max_cons_per_ip = Some(10);
+        expected.passive.passive_ports = Some(8300..=8500);
+        assert_eq!(read(SAMPLE), (expected, Vec::new()));
+    }
+
+    #[test]
+    fn the_sample_explains_each_key_in_the_line_above() {
+        for pair in SAMPLE.lines().collect::<Vec<_>>().windows(2) {
+            if pair[1].contains(" = ") {
+                assert!(pair[0].starts_with("# ") && !pair[0].contains(" = "), "{}", pair[1]);
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let text = "[server]\nip = ::1\nport = 0\nwelcome_msg = a\\nb\nmax_cons = 1\nmax_cons_per_ip = off\ntimeout = 0\n\
+            login_timeout = 1\nmax_login_attempts = 1\nauth_failed_delay = 0\nban_after = 0\nban_time = 1h\nshutdown_grace = off\n\
+            [transfer]\nmax_upload = 1K\nmax_download = 2M\ndata_timeout = 1\nconnect_timeout = 2\numask = 077\n\
+            follow_symlinks = Never\nuse_gmt_times = no\n[passive]\npassive_ports = 5-6\n[active]\nenable_active = off\n\
+            permit_foreign_addresses = on\npermit_privileged_ports = on\n[anonymous]\nenable_anonymous = on\n\
+            anonymous_path = pub\nanonymous_perm = elw\n[log]\nlog_file = a.log\nlog_level = debug\ntransfer_log = /x\nlog_format = JSON\n";
+        let expected = Config {
+            server: Server {
+                ip: vec![Ipv6Addr::LOCALHOST.into()],
+                port: 0,
+                welcome_msg: vec!["a".to_owned(), "b".to_owned()],
+                max_cons: 1,
+                max_cons_per_ip: None,
+                timeout: None,
+                login_timeout: SECOND,
+                max_login_attempts: 1,
+                auth_failed_delay: Duration::ZERO,
+                ban_after: None,
+                ban_time: 60 * MINUTE,
+                shutdown_grace: Duration::ZERO,
+            },
+            transfer: Transfer {
+                max_upload: Some(1024),
+                max_download: Some(2 << 20),
+                data_timeout: SECOND,
+                connect_timeout: 2 * SECOND,
+                umask: 0o077,
+                follow_symlinks: Symlinks::Never,
+                use_gmt_times: false,
+            },
+            passive: Passive { passive_ports: Some(5..=6) },
+            active: Active { enable_active: false, permit_foreign_addresses: true, permit_privileged_ports: true },
+            anonymous: Anonymous {
+                enable_anonymous: true,
+                anonymous_path: Some("/etc/pub".into()),
+                anonymous_perm: "elw".parse().unwrap(),
+            },
+            log: Log {
+                log_file: Some("/etc/a.log".into()),
+                log_level: LevelFilter::Debug,
+                transfer_log: Some("/x".into()),
+                log_format: LogFormat::Json,
+            },
+        };
+        assert_eq!(read(text), (expected, Vec::new()));
+    }
+
+    #[test]
+    fn a_value_that_makes_no_sense_is_refused_with_its_reason() {
+        let cases = [
+            ("[server]\nport = 65536", "ftpd.conf:2: port: '65536' is not a port number from 0 to 65535"),
+            ("[server]\nmax_cons = 0", "ftpd.conf:2: max_cons: must be between 1 and 100000"),
+            ("[server]\nlogin_timeout = off", "ftpd.conf:2: login_timeout: must be between 1s and 86400s"),
+            ("[transfer]\numask = 1777", "ftpd.conf:2: umask: '1777' is not an octal number from 000 to 777"),
+            ("[transfer]\nfollow_symlinks = all", "ftpd.conf:2: follow_symlinks: 'all' is none of: inside, never"),
+            ("[log]\nlog_level = loud", "ftpd.conf:2: log_level: 'loud' is none of: error, warn, info, debug"),
+            ("[anonymous]\nenable_anonymous = on", "ftpd.conf:2: enable_anonymous: needs an anonymous_path"),
+            ("[tls]\ntls = on", "ftpd.conf:1: unknown section 'tls'"),
+            ("[transfer]\nfsync = close", "ftpd.conf:2: fsync: unknown key in [transfer]"),
+            (
+                "[server]\npassive_ports = 1-2",
+                "ftpd.conf:2: passive_ports: unknown key in [server], it belongs in [passive]",
+            ),
+            ("[Server]\nport = 1", "ftpd.conf:1: unknown section 'Server', did you mean 'server'?"),
+        ];
+        for (text, problem) in cases {
+            assert_eq!(read(text).1, [problem], "{text}");
+        }
+    }
+
+    #[test]
+    fn without_a_file_the_overrides_lie_on_the_defaults() {
+        let config = Config::load(None, &["server.port=0".parse().unwrap()]).unwrap();
+        assert_eq!((config.server.port, config.transfer), (0, Config::default().transfer));
+        let problems = Config::load(None, &["server.port=x".parse().unwrap()]).unwrap_err();
+        assert!(problems.to_string().starts_with("--set server.port: 'x' is not"), "{problems}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_a_problem() {
+        let problems = Config::load(Some(Path::new("/nonexistent/ftpd.conf")), &[]).unwrap_err();
+        assert!(problems.to_string().starts_with("/nonexistent/ftpd.conf: "), "{problems}");
+    }
+
+    #[test]
+    fn only_what_is_bound_at_start_needs_a_restart() {
+        let old = Config::default();
+        let mut new = Config::default();
+        new.server.timeout = None;
+        assert!(old.needs_restart(&new).is_empty());
+        new.server.port = 1;
+        new.passive.passive_ports = Some(1..=2);
+        assert_eq!(old.needs_restart(&new), ["port", "passive_ports"]);
+    }
+
+    #[test]
+    fn anonymous_write_letters_are_warned_about() {
+        let text = "[anonymous]\nenable_anonymous = on\nanonymous_path = p\nanonymous_perm = ";
+        for (letters, warnings) in [("elr", 0), ("elrw", 1)] {
+            assert_eq!(read(&format!("{text}{letters}")).0.warnings().len(), warnings);
+        }
+        assert!(read("[anonymous]\nanonymous_perm = elrw").0.warnings().is_empty());
+    }
+
+    #[test]
+    fn only_loopback_is_out_of_reach() {
+        for (ip, reachable) in
+            [("127.0.0.1", false), ("::1, 127.1.2.3", false), ("::", true), ("127.0.0.1, 10.0.0.1", true)]
+        {
+            assert_eq!(read(&format!("[server]\nip = {ip}")).0.reachable_from_other_machines(), reachable, "{ip}");
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Bytes in motion: between a file and a data connection, with an eye on the control connection.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+
+use crate::copy::ascii::{Decoder, Encoder};
+use crate::copy::pace::Throttle;
+use crate::copy::watch::Watch;
+use crate::net::data_port::DataPort;
+use crate::net::stream::Stream;
+use crate::protocol::command::Representation;
+use crate::protocol::reply::Reply;
+
+pub mod ascii;
+pub mod pace;
+pub mod watch;
+
+/// Why a transfer did not come to its end.
+#[derive(Debug)]
+pub enum Error {
+    /// The data connection did not come about; the passive port where there was one, and how long it was waited for.
+    NoConnection(Option<u16>, Duration),
+    /// The client did not accept the data connection.
+    Refused(io::Error),
+    /// The file could not be read or written.
+    File(io::Error),
+    /// The data connection broke.
+    Data(io::Error),
+    /// The data connection stood still for too long.
+    Stalled,
+    /// The client sent ABOR.
+    Aborted,
+    /// The client's control connection is gone.
+    Vanished,
+    /// The server is stopping, and its grace is over.
+    Stopping,
+}
+
+/// What is moved at once when nothing is throttled: large enough that calls don't count, small enough for ABOR.
+const STEP: usize = 4 << 20;
+/// The first buffer of an upload or listing, from the heap's own stock; a transfer that fills it gets the large one.
+const SMALL_BUFFER: usize = 16 << 10;
+const LARGE_BUFFER: usize = 256 << 10;
+
+impl Error {
+    /// What the client is told.
+    pub fn reply(&self) -> Reply {
+        match self {
+            Self::NoConnection(Some(port), patience) => {
+                Reply::new(425, format!("No connection reached port {port} within {} s.", patience.as_secs()))
+            }
+            Self::NoConnection(None, _) => Reply::new(425, "The client's port did not answer."),
+            Self::Refused(_) => Reply::new(425, "The client's port refused the connection."),
+            Self::File(error) => match error.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                    Reply::from(io::Error::from(error.kind()))
+                }
+                _ => Reply::new(451, "The file system failed; the transfer is incomplete."),
+            },
+            Self::Data(_) => Reply::new(426, "The data connection broke; the transfer is incomplete."),
+            Self::Stalled => {
+                Reply::new(426, "The data connection stood still for too long; the transfer is incomplete.")
+            }
+            Self::Aborted => Reply::new(426, "Aborted; the transfer is incomplete."),
+            Self::Vanished => Reply::new(426, "The control connection is gone."),
+            Self::Stopping => Reply::new(426, "The server is stopping; the transfer is incomplete."),
+        }
+    }
+}
+
+/// For the log.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoConnection(Some(port), patience) => {
+                write!(f, "no connection reached port {port} within {} s", patience.as_secs())
+            }
+            Self::NoConnection(None, patience) => write!(f, "no answer within {} s", patience.as_secs()),
+            Self::Refused(error) => write!(f, "no data connection: {error}"),
+            Self::File(error) => write!(f, "file: {error}"),
+            Self::Data(error) => write!(f, "data connection: {error}"),
+            Self::Stalled => f.write_str("data connection stalled"),
+            Self::Aborted => f.write_str("aborted by the client"),
+            Self::Vanished => f.write_str("control connection lost"),
+            Self::Stopping => f.write_str("the server is stopping"),
+        }
+    }
+}
+
+/// Opens the data connection within `patience`.
+///
+/// # Errors
+/// [`Error::NoConnection`] or [`Error::Refused`], or what [`Watch`] saw meanwhile.
+pub fn open(port: DataPort, patience: Duration, watch: &mut Watch) -> Result<Stream, Error> {
+    let mut opening = port.open(watch.who()).map_err(Error::Refused)?;
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(stream) = opening.poll(watch.who()).map_err(Error::Refused)? {
+            return Ok(stream);
+        }
+        let none = || Error::NoConnection(opening.passive_port(), patience);
+        let (fd, events) = opening.readiness().ok_or_else(none)?;
+        watch.ready_by(fd, events, deadline).map_err(|error| match error {
+            Error::Stalled => none(),
+            error => error,
+        })?;
+    }
+}
+
+/// Sends a file from `offset` to `size`, the size it had when it was opened.
+///
+/// # Errors
+/// Why it did not come to its end; a file that became shorter meanwhile is [`Error::File`].
+pub fn send(
+    mut file: File,
+    range: std::ops::Range<u64>,
+    representation: Representation,
+    data: &mut Stream,
+    (watch, throttle): (&mut Watch, &mut Throttle),
+) -> Result<(), Error> {
+    if representation == Representation::Image {
+        match send_without_copy(&file, range.clone(), data, (watch, throttle)) {
+            // A file system without sendfile.
+            Err(Error::File(error)) if error.kind() == ErrorKind::InvalidInput && watch.bytes() == 0 => {}
+            other => return other,
+        }
+    }
+    file.seek(SeekFrom::Start(range.start)).map_err(Error::File)?;
+    let mut encoder = Encoder::default();
+    let mut left = range.end.saturating_sub(range.start);
+    let mut block = Vec::with_capacity(LARGE_BUFFER);
+    produce(data, (watch, throttle), |out| {
+        block.clear();
+        let wanted = left.min(LARGE_BUFFER as u64);
+        let read = (&file).take(wanted).read_to_end(&mut block).map_err(Error::File)?;
+        match representation {
+            Representation::Ascii => encoder.encode(&block, out),
+            Representation::Image => out.extend_from_slice(&block),
+        }
+        left -= u64::try_from(read).unwrap_or(left);
+        if read == 0 && left > 0 {
+            return Err(shrunk());
+        }
+        Ok(left > 0)
+    })
+}
+
+/// The kernel moves the bytes from the page cache to the socket.
+fn send_without_copy(
+    file: &File,
+    range: std::ops::Range<u64>,
+    data: &mut Stream,
+    (watch, throttle): (&mut Watch, &mut Throttle),
+) -> Result<(), Error> {
+    let mut offset = range.start;
+    let step = throttle.step(STEP);
+    while offset < range.end {
+        let wanted = usize::try_from(range.end - offset).unwrap_or(usize::MAX).min(step);
+        match rustix::fs::sendfile(data.as_fd(), file, Some(&mut offset), wanted) {
+            Ok(0) => return Err(shrunk()),
+            Ok(sent) => {
+                watch.count(sent);
+                if let Some(delay) = throttle.spend(sent) {
+                    watch.pause(delay)?;
+                } else if sent == STEP {
+                    watch.attend()?;
+                }
+            }
+            Err(Errno::AGAIN) => watch.ready(data.as_fd(), PollFlags::OUT)?,
+            Err(Errno::INTR) => {}
+            Err(error @ (Errno::INVAL | Errno::NOSYS)) => return Err(Error::File(error.into())),
+            Err(Errno::IO) => return Err(Error::File(Errno::IO.into())),
+            Err(error) => return Err(Error::Data(error.into())),
+        }
+    }
+    Ok(())
+}
+
+/// Sends what `fill` appends to its buffer, until it says that there is no more.
+///
+/// # Errors
+/// Those of `fill`, and why the data connection did not take it all.
+pub fn produce(
+    data: &mut Stream,
+    (watch, throttle): (&mut Watch, &mut Throttle),
+    mut fill: impl FnMut(&mut Vec<u8>) -> Result<bool, Error>,
+) -> Result<(), Error> {
+    let mut buffer = Vec::with_capacity(SMALL_BUFFER);
+    let mut more = true;
+    while more {
+        buffer.clear();
+        more = fill(&mut buffer)?;
+        let mut rest = &buffer[..];
+        while !rest.is_empty() {
+            match data.send(&rest[..throttle.step(rest.len())]) {
+                Ok(sent) => {
+                    rest = &rest[sent..];
+                    watch.count(sent);
+                    if let Some(delay) = throttle.spend(sent) {
+                        watch.pause(delay)?;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => watch.ready(data.as_fd(), PollFlags::OUT)?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::Data(error)),
+            }
+        }
+        if more {
+            watch.attend()?;
+        }
+    }
+    Ok(())
+}
+
+/// Receives to the end of the stream and writes it to the file: wait, read, decode, write, count, pace.
+///
+/// # Errors
+/// Why the end of the stream was not reached or not written.
+pub fn receive(
+    file: &mut File,
+    representation: Representation,
+    data: &mut Stream,
+    (watch, throttle): (&mut Watch, &mut Throttle),
+) -> Result<(), Error> {
+    let mut decoder = Decoder::default();
+    let mut decoded = Vec::new();
+    let mut buffer = Vec::with_capacity(throttle.step(SMALL_BUFFER));
+    let mut unattended = 0;
+    loop {
+        buffer.clear();
+        let received = match data.receive(&mut buffer) {
+            Ok(0) => break,
+            Ok(received) => received,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                watch.ready(data.as_fd(), PollFlags::IN)?;
+                continue;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Error::Data(error)),
+        };
+        let bytes = match representation {
+            Representation::Image => &buffer,
+            Representation::Ascii => {
+                decoded.clear();
+                decoder.decode(&buffer, &mut decoded);
+                &decoded
+            }
+        };
+        file.write_all(bytes).map_err(Error::File)?;
+        watch.count(received);
+        unattended += received;
+        if let Some(delay) = throttle.spend(received) {
+            watch.pause(delay)?;
+        } else if unattended >= STEP {
+            watch.attend()?;
+            unattended = 0;
+        }
+        if received == buffer.capacity() && buffer.capacity() < LARGE_BUFFER {
+            buffer = Vec::with_capacity(throttle.step(LARGE_BUFFER));
+        }
+    }
+    decoded.clear();
+    decoder.finish(&mut decoded);
+    file.write_all(&decoded).map_err(Error::File)
+}
+
+fn shrunk() -> Error {
+    Error::File(io::Error::new(ErrorKind::UnexpectedEof, "the file became shorter while it was sent"))
+}

@@ -1,0 +1,140 @@
+//! Keeping a transfer to its rate. Time comes in as an argument, so none of this waits.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// A rate, and how far ahead of it the transfer is.
+#[derive(Debug)]
+pub struct Pace {
+    /// Bytes per second, not 0.
+    rate: u64,
+    /// When the bytes sent so far are due.
+    due: Option<Instant>,
+}
+
+/// What holds one direction of one session back: its own rate, and that of its account's sessions together.
+#[derive(Debug, Default)]
+pub struct Throttle {
+    own: Option<Pace>,
+    shared: Option<Arc<Mutex<Pace>>>,
+}
+
+/// The rates that sessions of one account share, by account; a rate nobody uses is forgotten.
+#[derive(Debug, Default)]
+pub struct SharedPaces(Mutex<HashMap<String, Weak<Mutex<Pace>>>>);
+
+/// A transfer that was held up by its peer may catch up so much, and no more.
+const CREDIT: Duration = Duration::from_millis(200);
+
+impl Pace {
+    /// A rate in bytes per second; 0 counts as 1.
+    pub fn new(rate: u64) -> Self {
+        Self { rate: rate.max(1), due: None }
+    }
+
+    /// Counts bytes as moved now; returns how long to wait before the next ones.
+    pub fn spend(&mut self, bytes: usize, now: Instant) -> Duration {
+        let nanos = u128::try_from(bytes).unwrap_or(0) * 1_000_000_000 / u128::from(self.rate);
+        let cost = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let earliest = now.checked_sub(CREDIT).unwrap_or(now);
+        let due = self.due.map_or(now, |due| due.max(earliest)) + cost;
+        self.due = Some(due);
+        due.saturating_duration_since(now)
+    }
+
+    /// Bytes to move at once, so that each wait is about a tenth of a second.
+    fn step(&self) -> usize {
+        usize::try_from(self.rate / 10).unwrap_or(usize::MAX).max(1)
+    }
+}
+
+impl SharedPaces {
+    /// The account's pace, from now on at this rate in bytes per second.
+    pub fn join(&self, account: &str, rate: u64) -> Arc<Mutex<Pace>> {
+        let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        paces.retain(|_, pace| pace.strong_count() > 0);
+        if let Some(pace) = paces.get(account).and_then(Weak::upgrade) {
+            lock(&pace).rate = rate.max(1);
+            return pace;
+        }
+        let pace = Arc::new(Mutex::new(Pace::new(rate)));
+        paces.insert(account.to_owned(), Arc::downgrade(&pace));
+        pace
+    }
+}
+
+impl Throttle {
+    /// A session's own rate in bytes per second, and one that it shares.
+    pub fn new(own: Option<u64>, shared: Option<Arc<Mutex<Pace>>>) -> Self {
+        Self { own: own.map(Pace::new), shared }
+    }
+
+    /// How many bytes to move at once, at the most `limit`.
+    pub fn step(&self, limit: usize) -> usize {
+        let own = self.own.as_ref().map_or(limit, Pace::step);
+        let shared = self.shared.as_ref().map_or(limit, |pace| lock(pace).step());
+        limit.min(own).min(shared)
+    }
+
+    /// Counts bytes as moved; returns how long to wait before the next ones, `None` for not at all.
+    pub fn spend(&mut self, bytes: usize) -> Option<Duration> {
+        if self.own.is_none() && self.shared.is_none() {
+            return None;
+        }
+        let now = Instant::now();
+        let own = self.own.as_mut().map(|pace| pace.spend(bytes, now));
+        let shared = self.shared.as_ref().map(|pace| lock(pace).spend(bytes, now));
+        own.max(shared).filter(|delay| !delay.is_zero())
+    }
+}
+
+fn lock(pace: &Mutex<Pace>) -> std::sync::MutexGuard<'_, Pace> {
+    pace.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Moves `bytes` in `step`s under a clock that only these waits (and `late` more each) advance.
+    fn simulate(pace: &mut Pace, bytes: usize, step: usize, late: Duration) -> Duration {
+        let start = Instant::now();
+        let mut now = start;
+        for _ in 0..bytes / step {
+            now += pace.spend(step, now) + late;
+        }
+        now - start
+    }
+
+    #[test]
+    fn the_mean_is_within_five_percent_of_the_limit() {
+        for (rate, step, late_ms) in [(100_000, 10_000, 0), (100_000, 1_000, 1), (1_000_000, 100_000, 20), (7, 1, 0)] {
+            let bytes = usize::try_from(rate * 20).unwrap_or(0);
+            let took = simulate(&mut Pace::new(rate), bytes, step, Duration::from_millis(late_ms));
+            assert!((19.0..=21.0).contains(&took.as_secs_f64()), "{rate} B/s took {took:?} for 20 s of bytes");
+        }
+    }
+
+    #[test]
+    fn a_long_stall_earns_no_long_burst() {
+        let mut pace = Pace::new(1000);
+        let start = Instant::now();
+        pace.spend(1000, start);
+        let later = start + Duration::from_secs(100);
+        assert!(pace.spend(1000, later) >= Duration::from_millis(800));
+    }
+
+    #[test]
+    fn sessions_that_share_a_rate_get_it_together() {
+        let shared = Arc::new(Mutex::new(Pace::new(1000)));
+        let (mut one, mut two) =
+            (Throttle::new(None, Some(Arc::clone(&shared))), Throttle::new(Some(500), Some(shared)));
+        assert_eq!(one.step(1 << 20), 100);
+        assert_eq!(two.step(1 << 20), 50);
+        let first = one.spend(1000).expect("held back");
+        let second = two.spend(1000).expect("held back");
+        assert!(first <= Duration::from_secs(1) && second > Duration::from_millis(1900), "{first:?} {second:?}");
+        assert_eq!(Throttle::default().spend(1 << 30), None);
+    }
+}

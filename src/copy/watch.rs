@@ -1,0 +1,168 @@
+//! One wait for the data connection, the control connection and the clock: a transfer needs no thread of its own, and
+//! ABOR, STAT, NOOP, QUIT and a vanished client are seen at once.
+
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+
+use crate::copy::Error;
+use crate::net::control::Control;
+use crate::net::who::Who;
+use crate::protocol::command::{Command, FileCommand};
+use crate::protocol::reply::Reply;
+use crate::protocol::verbs;
+
+/// Watches over one transfer.
+pub struct Watch<'a> {
+    control: &'a mut Control,
+    /// False once nothing more can come from the client on the control connection, and that is no reason to end.
+    listening: bool,
+    /// How long the data connection may stand still.
+    patience: Duration,
+    started: Instant,
+    bytes: u64,
+}
+
+enum Woken {
+    Data,
+    Control,
+    Clock,
+}
+
+impl<'a> Watch<'a> {
+    /// Begins to watch, with the time that may pass without a byte.
+    pub fn new(control: &'a mut Control, patience: Duration) -> Self {
+        Self { control, listening: true, patience, started: Instant::now(), bytes: 0 }
+    }
+
+    /// Who the transfer belongs to.
+    pub fn who(&self) -> &Who {
+        &self.control.who
+    }
+
+    /// Bytes moved so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Time since the transfer began.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Counts bytes as moved.
+    pub fn count(&mut self, bytes: usize) {
+        self.bytes += u64::try_from(bytes).unwrap_or(0);
+    }
+
+    /// Sends a preliminary reply.
+    ///
+    /// # Errors
+    /// [`Error::Vanished`]
+    pub fn send(&mut self, reply: &Reply) -> Result<(), Error> {
+        self.control.send(reply).map_err(|_| Error::Vanished)
+    }
+
+    /// Waits until the data connection is ready for `events`.
+    ///
+    /// # Errors
+    /// [`Error::Stalled`] when it is not in time; what the client or the server's end asks for meanwhile.
+    pub fn ready(&mut self, data: BorrowedFd, events: PollFlags) -> Result<(), Error> {
+        self.ready_by(data, events, Instant::now() + self.patience)
+    }
+
+    /// The same, with another end than the transfer's patience.
+    ///
+    /// # Errors
+    /// As [`Self::ready`].
+    pub fn ready_by(&mut self, data: BorrowedFd, events: PollFlags, deadline: Instant) -> Result<(), Error> {
+        loop {
+            match self.wait(Some((data, events)), deadline)? {
+                Woken::Data => return Ok(()),
+                Woken::Control => self.attend()?,
+                Woken::Clock => return Err(Error::Stalled),
+            }
+        }
+    }
+
+    /// Waits without the data connection, to keep to a rate.
+    ///
+    /// # Errors
+    /// What the client or the server's end asks for meanwhile.
+    pub fn pause(&mut self, duration: Duration) -> Result<(), Error> {
+        let deadline = Instant::now() + duration;
+        loop {
+            match self.wait(None, deadline)? {
+                Woken::Data | Woken::Clock => return Ok(()),
+                Woken::Control => self.attend()?,
+            }
+        }
+    }
+
+    /// Answers what the client has sent meanwhile, without waiting.
+    ///
+    /// # Errors
+    /// [`Error::Aborted`] on ABOR, [`Error::Vanished`] when the control connection is gone.
+    pub fn attend(&mut self) -> Result<(), Error> {
+        let open = !self.listening || self.control.receive_waiting().map_err(|_| Error::Vanished)?;
+        self.answer_waiting()?;
+        if open {
+            return Ok(());
+        }
+        // The client has nothing more to say: after QUIT, and when the server itself shut this side down, that is fine.
+        let leaving = |command| matches!(command, Ok(Command::Quit));
+        if self.control.stop_asked().is_none() && !self.control.waiting().any(|line| leaving(verbs::parse(line))) {
+            return Err(Error::Vanished);
+        }
+        self.listening = false;
+        Ok(())
+    }
+
+    /// Answers what had arrived before the transfer began: NOOP and STAT as long as no other command waits before them; ABOR counts wherever it waits.
+    ///
+    /// # Errors
+    /// [`Error::Aborted`] on ABOR.
+    pub fn answer_waiting(&mut self) -> Result<(), Error> {
+        loop {
+            let reply = match self.control.waiting().next().map(verbs::parse) {
+                Some(Ok(Command::Noop)) => Reply::new(200, "Still transferring."),
+                Some(Ok(Command::Stat)) => self.status(),
+                _ => break,
+            };
+            self.control.skip();
+            self.send(&reply)?;
+        }
+        let abort = |line: &[u8]| verbs::parse(line) == Ok(Command::File(FileCommand::Abor));
+        if self.control.waiting().any(abort) { Err(Error::Aborted) } else { Ok(()) }
+    }
+
+    fn status(&self) -> Reply {
+        let line = format!("{} bytes in {:.1} s", self.bytes, self.started.elapsed().as_secs_f64());
+        Reply::lines(211, "Transfer in progress:", vec![line.into_bytes()], "End of status.")
+    }
+
+    fn wait(&self, data: Option<(BorrowedFd, PollFlags)>, deadline: Instant) -> Result<Woken, Error> {
+        let stop = self.control.stop_asked();
+        let end = stop.map_or(deadline, |stop| stop.min(deadline));
+        let timeout = Timespec::try_from(end.saturating_duration_since(Instant::now())).ok();
+        let control = if self.control.has_room() { PollFlags::IN | PollFlags::RDHUP } else { PollFlags::empty() };
+        let mut fds = Vec::with_capacity(2);
+        if let Some((data, events)) = data {
+            fds.push(PollFd::from_borrowed_fd(data, events));
+        }
+        if self.listening {
+            fds.push(PollFd::new(&*self.control, control));
+        }
+        match rustix::event::poll(&mut fds, timeout.as_ref()) {
+            Ok(0) if stop.is_some_and(|stop| stop <= Instant::now()) => Err(Error::Stopping),
+            Ok(0) => Ok(Woken::Clock),
+            Ok(_) if self.listening && fds.last().is_some_and(|fd| !fd.revents().is_empty()) => Ok(Woken::Control),
+            Ok(_) => Ok(Woken::Data),
+            // A signal: as if the control connection had woken up, which costs one look at it.
+            Err(Errno::INTR) => Ok(Woken::Control),
+            Err(error) => Err(Error::Data(error.into())),
+        }
+    }
+}

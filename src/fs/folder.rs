@@ -1,0 +1,114 @@
+//! The entries of a folder, in order of their names as long as there are not too many of them to collect.
+
+use std::io;
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{AtFlags, RawDir};
+
+use crate::fs::entry::Meta;
+
+/// In which order the entries come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// By name, up to [`MAX_SORTED`] entries; a larger folder comes as the disk has it.
+    Sorted,
+    /// As the disk has it.
+    AsStored,
+}
+
+/// Folders with more entries are streamed as the disk has them, so that memory stays bounded.
+pub const MAX_SORTED: usize = 20_000;
+
+/// A folder that is being read.
+#[derive(Debug)]
+pub struct Folder {
+    handle: OwnedFd,
+    /// Names that were read and not yet given out, one after the other.
+    names: Vec<u8>,
+    ranges: Vec<Range<usize>>,
+    next: usize,
+    at_end: bool,
+    /// Room for what one call of the kernel gives.
+    block: Vec<u8>,
+}
+
+const BLOCK: usize = 32 * 1024;
+
+impl Folder {
+    /// Starts to read an opened folder.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn read(handle: OwnedFd, order: Order) -> io::Result<Self> {
+        let block = Vec::with_capacity(BLOCK);
+        let mut folder = Self { handle, names: Vec::new(), ranges: Vec::new(), next: 0, at_end: false, block };
+        if order == Order::Sorted {
+            while !folder.at_end && folder.ranges.len() <= MAX_SORTED {
+                folder.read_block()?;
+            }
+            if folder.at_end {
+                let Self { names, ranges, .. } = &mut folder;
+                ranges.sort_unstable_by(|a, b| names[a.clone()].cmp(&names[b.clone()]));
+            }
+        }
+        Ok(folder)
+    }
+
+    /// Goes to the next entry, `.` and `..` left out; false at the end.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn advance(&mut self) -> io::Result<bool> {
+        self.next += 1;
+        while self.next > self.ranges.len() && !self.at_end {
+            self.names.clear();
+            self.ranges.clear();
+            self.next = 1;
+            self.read_block()?;
+        }
+        Ok(self.next <= self.ranges.len())
+    }
+
+    /// The name of the entry that [`Self::advance`] went to.
+    pub fn name(&self) -> &[u8] {
+        let range = self.next.checked_sub(1).and_then(|entry| self.ranges.get(entry));
+        range.map_or(b"", |range| &self.names[range.clone()])
+    }
+
+    /// What the entry is, no link followed.
+    ///
+    /// # Errors
+    /// As the system says, `NotFound` where it vanished meanwhile.
+    pub fn meta(&self) -> io::Result<Meta> {
+        Ok(rustix::fs::statat(&self.handle, self.name(), AtFlags::SYMLINK_NOFOLLOW)?.into())
+    }
+
+    /// What the folder itself is.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn own_meta(&self) -> io::Result<Meta> {
+        Ok(rustix::fs::fstat(&self.handle)?.into())
+    }
+
+    fn read_block(&mut self) -> io::Result<()> {
+        let mut entries = RawDir::new(&self.handle, self.block.spare_capacity_mut());
+        loop {
+            let Some(entry) = entries.next() else {
+                self.at_end = true;
+                return Ok(());
+            };
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                let start = self.names.len();
+                self.names.extend_from_slice(name);
+                self.ranges.push(start..self.names.len());
+            }
+            if entries.is_buffer_empty() {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Files at rest: everything that touches the disk on behalf of a client, below one folder.
+
+pub mod entry;
+pub mod folder;
+pub mod glob;
+pub mod listing;
+pub mod owners;
+pub mod place;
+pub mod root;
+pub mod upload;

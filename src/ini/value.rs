@@ -1,0 +1,231 @@
+//! The texts of a file as types: switches, numbers, sizes, times, addresses, ports.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What a value in a file can be read as; `text` is trimmed and not empty, `folder` is where
+/// relative paths begin. The error is the reason in words.
+pub trait Value: Sized {
+    /// Reads one value.
+    fn parse(text: &str, folder: &Path) -> Result<Self, String>;
+}
+
+/// `0` and `off` mean "no limit" or "none".
+impl<T: Value> Value for Option<T> {
+    fn parse(text: &str, folder: &Path) -> Result<Option<T>, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "0" | "off" => Ok(None),
+            _ => T::parse(text, folder).map(Some),
+        }
+    }
+}
+
+impl Value for String {
+    fn parse(text: &str, _: &Path) -> Result<String, String> {
+        Ok(text.to_owned())
+    }
+}
+
+impl Value for PathBuf {
+    fn parse(text: &str, folder: &Path) -> Result<PathBuf, String> {
+        Ok(folder.join(text))
+    }
+}
+
+impl Value for bool {
+    fn parse(text: &str, _: &Path) -> Result<bool, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "on" | "yes" | "true" | "1" => Ok(true),
+            "off" | "no" | "false" | "0" => Ok(false),
+            _ => Err(format!("'{text}' is neither on nor off")),
+        }
+    }
+}
+
+impl Value for u16 {
+    fn parse(text: &str, _: &Path) -> Result<u16, String> {
+        text.parse().map_err(|_| format!("'{text}' is not a port number from 0 to 65535"))
+    }
+}
+
+impl Value for u32 {
+    fn parse(text: &str, _: &Path) -> Result<u32, String> {
+        text.parse().map_err(|_| format!("'{text}' is not a whole number up to {}", u32::MAX))
+    }
+}
+
+impl Value for usize {
+    fn parse(text: &str, folder: &Path) -> Result<usize, String> {
+        u32::parse(text, folder)?.try_into().map_err(|_| format!("{text} is too much"))
+    }
+}
+
+/// Bytes, or bytes per second: `100K`, `2M`, `1G` in powers of 1024.
+impl Value for u64 {
+    fn parse(text: &str, _: &Path) -> Result<u64, String> {
+        scaled(text, &[("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30)])
+            .map_err(|reason| format!("'{text}' {reason}, expected a size such as 500, 100K, 2M or 1G"))
+    }
+}
+
+/// Seconds, or `90s`, `5m`, `2h`, `7d`; ten years at most, so adding it to a clock can't overflow.
+impl Value for Duration {
+    fn parse(text: &str, _: &Path) -> Result<Duration, String> {
+        const UNITS: [(&str, u64); 4] = [("S", 1), ("M", 60), ("H", 3600), ("D", 86_400)];
+        if text.eq_ignore_ascii_case("off") {
+            return Ok(Duration::ZERO);
+        }
+        scaled(text, &UNITS)
+            .and_then(|seconds| if seconds > 3_650 * 86_400 { Err("is too long") } else { Ok(seconds) })
+            .map(Duration::from_secs)
+            .map_err(|reason| format!("'{text}' {reason}, expected a time such as 300, 90s, 5m, 2h or 7d"))
+    }
+}
+
+/// Addresses with commas between them, each once.
+impl Value for Vec<IpAddr> {
+    fn parse(text: &str, _: &Path) -> Result<Vec<IpAddr>, String> {
+        let mut addresses = Vec::new();
+        for part in text.split(',').map(str::trim) {
+            let address = part.parse().map_err(|_| format!("'{part}' is not an IP address"))?;
+            if addresses.contains(&address) {
+                return Err(format!("{address} is listed twice"));
+            }
+            addresses.push(address);
+        }
+        Ok(addresses)
+    }
+}
+
+/// Ports: `8300-8500`, or a single one.
+impl Value for RangeInclusive<u16> {
+    fn parse(text: &str, folder: &Path) -> Result<RangeInclusive<u16>, String> {
+        let (low, high) = text.split_once('-').unwrap_or((text, text));
+        let (low, high) = (u16::parse(low.trim(), folder)?, u16::parse(high.trim(), folder)?);
+        match low {
+            0 => Err("port 0 can't be part of a range".to_owned()),
+            _ if low > high => Err(format!("the range begins above its end: {low} > {high}")),
+            _ => Ok(low..=high),
+        }
+    }
+}
+
+/// A whole number with one of the `units` behind it, or none; the error says what it is not.
+fn scaled(text: &str, units: &[(&str, u64)]) -> Result<u64, &'static str> {
+    let upper = text.to_ascii_uppercase();
+    let found = units.iter().find_map(|(unit, factor)| Some((upper.strip_suffix(unit)?, *factor)));
+    let (digits, factor) = found.unwrap_or((&upper, 1));
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("is not a number");
+    }
+    let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+    number.ok_or("is too large")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use super::*;
+
+    fn read<T: Value>(text: &str) -> Option<T> {
+        T::parse(text, Path::new("/")).ok()
+    }
+
+    fn table<T: Value + PartialEq + Debug>(cases: &[(&str, Option<T>)]) {
+        for (text, expected) in cases {
+            assert_eq!(read::<T>(text), *expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn switches_are_read_in_any_case() {
+        for text in ["on", "Yes", "TRUE", "1"] {
+            assert_eq!(read(text), Some(true));
+        }
+        for text in ["off", "No", "FALSE", "0"] {
+            assert_eq!(read(text), Some(false));
+        }
+        table::<bool>(&[("2", None), ("onn", None), ("y", None)]);
+    }
+
+    #[test]
+    fn sizes_are_powers_of_1024_and_never_wrap() {
+        table::<u64>(&[
+            ("0", Some(0)),
+            ("500", Some(500)),
+            ("100K", Some(102_400)),
+            ("2m", Some(2 << 20)),
+            ("1G", Some(1 << 30)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("17179869183G", Some(17_179_869_183 << 30)),
+            ("17179869184G", None),
+            ("K", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5M", None),
+            ("1 K", None),
+            ("1KB", None),
+            ("1é", None),
+        ]);
+    }
+
+    #[test]
+    fn durations_have_units_and_an_upper_end() {
+        let seconds = |number| Some(Duration::from_secs(number));
+        table(&[
+            ("300", seconds(300)),
+            ("90s", seconds(90)),
+            ("5m", seconds(300)),
+            ("2h", seconds(7200)),
+            ("7D", seconds(604_800)),
+            ("0", seconds(0)),
+            ("off", seconds(0)),
+            ("3650d", seconds(315_360_000)),
+            ("3651d", None),
+            ("18446744073709551615d", None),
+            ("5 m", None),
+            ("m", None),
+            ("-5", None),
+        ]);
+    }
+
+    #[test]
+    fn zero_and_off_are_no_limit() {
+        table::<Option<u64>>(&[("0", Some(None)), ("OFF", Some(None)), ("1K", Some(Some(1024))), ("none", None)]);
+        table::<Option<Duration>>(&[("0", Some(None)), ("5m", Some(Some(Duration::from_secs(300))))]);
+    }
+
+    #[test]
+    fn port_ranges_go_upwards_and_leave_out_port_0() {
+        table::<RangeInclusive<u16>>(&[
+            ("8300-8500", Some(8300..=8500)),
+            ("8300 - 8500", Some(8300..=8500)),
+            ("8300", Some(8300..=8300)),
+            ("65535-65535", Some(65535..=65535)),
+            ("8500-8300", None),
+            ("0-10", None),
+            ("0", None),
+            ("1-65536", None),
+            ("1-2-3", None),
+            ("-5", None),
+            ("a-b", None),
+        ]);
+    }
+
+    #[test]
+    fn addresses_are_listed_once_each() {
+        let two = vec!["0.0.0.0".parse().unwrap(), "::".parse().unwrap()];
+        table::<Vec<IpAddr>>(&[
+            ("0.0.0.0, ::", Some(two.clone())),
+            ("0.0.0.0,::", Some(two)),
+            ("127.0.0.1,127.0.0.1", None),
+            ("localhost", None),
+            ("1.2.3.4,", None),
+            ("[::]", None),
+        ]);
+    }
+}

@@ -1,0 +1,34 @@
+//! An FTP server that shares folders with the accounts of an INI file.
+//!
+//! ```text
+//!              main            cli · commands · logging          config · ini
+//!                │                                               read once; plain values go down
+//!              server          accept · places · threads · signals
+//!                │
+//!             session          the loop, and one file for each group of commands
+//!      ┌─────────┼─────────┐
+//!    copy        fs       auth        bytes in motion · files at rest · who may do what
+//!      │         │         │
+//!     net        │         │          control and data connections
+//!      └─────────┼─────────┘
+//!            protocol                 commands, replies, paths, addresses: no I/O, no clock, std only
+//! ```
+//!
+//! Every arrow points down; a test reads the `use crate::…` lines against this picture. Where to begin: the loop in
+//! [`session`], then the file named after the group of the command.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod auth;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod copy;
+pub mod fs;
+pub mod ini;
+pub mod logging;
+pub mod net;
+pub mod protocol;
+pub mod server;
+pub mod session;

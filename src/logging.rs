@@ -1,0 +1,293 @@
+//! The log: `env_logger` set up to write one line an event to stderr and to the log file.
+//!
+//! Sessions log with the key-values `peer` and `user`, which a text line shows in front as
+//! `192.168.1.20:51542-[bob]` and a JSON line as fields. Control characters are escaped here, for
+//! every record, so nothing that a client sends can forge a line or reach a terminal.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use env_logger::{Builder, Target, WriteStyle};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use log::kv::{self, Key, VisitSource};
+use log::{Level, LevelFilter, Record};
+use serde_json::{Map, Value};
+
+use crate::config::{Log, LogFormat};
+use crate::ini::Problem;
+
+/// A message is cut behind so many characters.
+const LONGEST_MESSAGE: usize = 8192;
+
+/// The levels in the order of `-q` and `-v`.
+const LEVELS: [LevelFilter; 4] = [LevelFilter::Error, LevelFilter::Warn, LevelFilter::Info, LevelFilter::Debug];
+
+/// The running log.
+pub struct Logging {
+    output: Arc<Output>,
+    verbosity: i8,
+    rust_log: bool,
+}
+
+impl Logging {
+    /// Starts the log; `verbosity` moves `log_level` up or down by so many steps. The environment
+    /// variable RUST_LOG wins over both. To be called once; fails if the log file can't be opened.
+    pub fn start(log: &Log, verbosity: i8) -> Result<Logging, Problem> {
+        let file = log.log_file.as_deref().map(open).transpose()?;
+        let json = AtomicBool::new(log.log_format == LogFormat::Json);
+        let output = Arc::new(Output { json, file: Mutex::new(file) });
+        let rust_log = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+        let mut builder = Builder::new();
+        match &rust_log {
+            Some(filter) => builder.parse_filters(filter),
+            // Which of our own records are written is up to `log::set_max_level`.
+            None => builder.filter_level(LevelFilter::Warn).filter_module("ftpd", LevelFilter::Debug),
+        };
+        // The zone is read now: a session's thread may not be able to.
+        let zone = TimeZone::system();
+        let form = Arc::clone(&output);
+        builder.format(move |buffer, record| {
+            let now = Timestamp::now().to_zoned(zone.clone());
+            let json = form.json.load(Ordering::Relaxed);
+            writeln!(buffer, "{}", if json { json_line(record, &now) } else { text_line(record, &now) })
+        });
+        builder.write_style(WriteStyle::Never).target(Target::Pipe(Box::new(Pipe(Arc::clone(&output)))));
+        builder.try_init().map_err(|error| problem(None, "log", error.to_string()))?;
+        let logging = Logging { output, verbosity, rust_log: rust_log.is_some() };
+        logging.set_level(log);
+        Ok(logging)
+    }
+
+    /// Opens the log file anew, after it was rotated or when `log` names another one, and takes
+    /// over level and format. If it can't be opened, the log says so and the old one is kept.
+    pub fn reopen(&self, log: &Log) {
+        match log.log_file.as_deref().map(open).transpose() {
+            Ok(file) => *self.output.file.lock().unwrap_or_else(PoisonError::into_inner) = file,
+            Err(problem) => log::error!("{problem}"),
+        }
+        self.output.json.store(log.log_format == LogFormat::Json, Ordering::Relaxed);
+        self.set_level(log);
+    }
+
+    fn set_level(&self, log: &Log) {
+        if !self.rust_log {
+            log::set_max_level(shifted(log.log_level, self.verbosity));
+        }
+    }
+}
+
+/// Where lines go; shared by the logger and by [`Logging::reopen`].
+struct Output {
+    json: AtomicBool,
+    file: Mutex<Option<File>>,
+}
+
+struct Pipe(Arc<Output>);
+
+impl Write for Pipe {
+    /// Takes whole lines. A full disk or a closed pipe must not stop the server: errors are
+    /// dropped, there is nowhere to tell them.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(line);
+        let mut file = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = file.as_mut() {
+            let _ = file.write_all(line);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> Result<File, Problem> {
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
+    options.open(path).map_err(|error| problem(Some(path), "log_file", error.to_string()))
+}
+
+fn problem(path: Option<&Path>, key: &str, reason: String) -> Problem {
+    let file = path.map_or("ftpd".to_owned(), |path| path.display().to_string());
+    Problem { file, line: None, key: key.to_owned(), reason }
+}
+
+fn shifted(level: LevelFilter, by: i8) -> LevelFilter {
+    let index = LEVELS.iter().position(|known| *known == level).unwrap_or_default();
+    let index = index.saturating_add_signed(isize::from(by));
+    LEVELS[index.min(LEVELS.len() - 1)]
+}
+
+/// `[I 2024-11-22 10:00:01] 192.168.1.20:51542-[bob] message`.
+fn text_line(record: &Record, now: &Zoned) -> String {
+    let letter = record.level().as_str().chars().next().unwrap_or(' ');
+    let line = format!("[{letter} {}] ", now.strftime("%Y-%m-%d %H:%M:%S"));
+    let fields = Fields::of(record).0;
+    let field =
+        |name: &str| fields.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    let prefix = field("peer").map(|peer| format!("{peer}-[{}] ", field("user").unwrap_or_default()));
+    let message = prefix.unwrap_or_default() + &cut(record);
+    line + &escape(&message, |c| match c {
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        c => format!("\\x{:02x}", u32::from(c)),
+    })
+}
+
+/// `{"time":"2024-11-22T10:00:01.000+01:00","level":"info","message":"…","peer":"…",…}`.
+fn json_line(record: &Record, now: &Zoned) -> String {
+    let level = match record.level() {
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    };
+    let time = now.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
+    let message = cut(record);
+    let mut object = Fields::of(record).0;
+    for (key, value) in [("time", time.as_str()), ("level", level), ("message", &message)] {
+        object.insert(key.to_owned(), Value::from(value));
+    }
+    // JSON escapes what is below 0x20; DEL and the C1 controls it leaves as they are.
+    escape(&Value::Object(object).to_string(), |c| format!("\\u{:04x}", u32::from(c)))
+}
+
+fn cut(record: &Record) -> String {
+    record.args().to_string().chars().take(LONGEST_MESSAGE).collect()
+}
+
+fn escape(text: &str, escaped: fn(char) -> String) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_control(c) { line.push_str(&escaped(c)) } else { line.push(c) }
+    }
+    line
+}
+
+/// What could end a line or command a terminal: C0, DEL, C1, and Unicode's own line ends.
+fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// The key-values of a record.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn of(record: &Record) -> Fields {
+        let mut fields = Fields(Map::new());
+        // Collecting never fails: `visit_pair` takes everything.
+        let _ = record.key_values().visit(&mut fields);
+        fields
+    }
+}
+
+impl<'kvs> VisitSource<'kvs> for Fields {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
+        let json = None
+            .or_else(|| value.to_bool().map(Value::from))
+            .or_else(|| value.to_u64().map(Value::from))
+            .or_else(|| value.to_i64().map(Value::from))
+            .or_else(|| value.to_f64().map(Value::from))
+            .unwrap_or_else(|| Value::from(value.to_string()));
+        self.0.insert(key.to_string(), json);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::Offset;
+
+    use super::*;
+
+    const PEER: [(&str, &str); 2] = [("peer", "192.168.1.20:51542"), ("user", "bob")];
+
+    fn line(form: fn(&Record, &Zoned) -> String, level: Level, pairs: &[(&str, &str)], message: &str) -> String {
+        let hour = TimeZone::fixed(Offset::constant(1));
+        let now = "2024-11-22T09:00:01.25Z".parse::<Timestamp>().unwrap().to_zoned(hour);
+        form(&Record::builder().level(level).key_values(&pairs).args(format_args!("{message}")).build(), &now)
+    }
+
+    #[test]
+    fn a_text_line_has_level_time_and_peer_in_front() {
+        let cases = [
+            (Level::Info, &PEER[..], "x", "[I 2024-11-22 10:00:01] 192.168.1.20:51542-[bob] x"),
+            (Level::Error, &PEER[..1], "x", "[E 2024-11-22 10:00:01] 192.168.1.20:51542-[] x"),
+            (Level::Warn, &[], "x", "[W 2024-11-22 10:00:01] x"),
+            (Level::Debug, &[], "", "[D 2024-11-22 10:00:01] "),
+        ];
+        for (level, pairs, message, expected) in cases {
+            assert_eq!(line(text_line, level, pairs, message), expected);
+        }
+    }
+
+    #[test]
+    fn a_json_line_is_an_object_with_the_pairs() {
+        let line = line(json_line, Level::Info, &PEER, "a \"b\"\n");
+        let expected = serde_json::json!({
+            "time": "2024-11-22T10:00:01.250+01:00", "level": "info", "message": "a \"b\"\n",
+            "peer": "192.168.1.20:51542", "user": "bob",
+        });
+        assert_eq!(line.parse::<Value>().unwrap(), expected);
+    }
+
+    #[test]
+    fn no_control_character_reaches_the_log() {
+        let evil = "a\r\n[I forged]\tb\0\u{1b}[2J\u{7f}\u{9b}c\u{2028}é✓";
+        let pairs = [("peer", "1.2.3.4:5\n"), ("user", "\u{1b}")];
+        let text = line(text_line, Level::Info, &pairs, evil);
+        let (_, behind) = text.split_once("] ").unwrap();
+        assert_eq!(behind, r"1.2.3.4:5\n-[\x1b] a\r\n[I forged]\tb\x00\x1b[2J\x7f\x9bc\x2028é✓");
+        let json = line(json_line, Level::Info, &pairs, evil);
+        assert!(!json.contains(is_control), "{json}");
+        assert_eq!(json.parse::<Value>().unwrap()["message"], evil);
+    }
+
+    #[test]
+    fn a_long_message_is_cut() {
+        let text = line(text_line, Level::Info, &[], &"é".repeat(LONGEST_MESSAGE + 5));
+        assert_eq!(text.chars().filter(|c| *c == 'é').count(), LONGEST_MESSAGE);
+    }
+
+    #[test]
+    fn verbosity_moves_the_level_within_the_known_ones() {
+        use LevelFilter::{Debug, Error, Info, Warn};
+        for (level, by, expected) in [
+            (Info, 0, Info),
+            (Info, 1, Debug),
+            (Info, 9, Debug),
+            (Info, -1, Warn),
+            (Warn, -5, Error),
+            (Debug, i8::MIN, Error),
+        ] {
+            assert_eq!(shifted(level, by), expected, "{level} {by}");
+        }
+    }
+
+    #[test]
+    fn a_rotated_file_is_opened_anew_and_a_lost_folder_keeps_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, rotated] = ["ftpd.log", "ftpd.log.1"].map(|name| folder.path().join(name));
+        let output = Arc::new(Output { json: AtomicBool::new(false), file: Mutex::new(Some(open(&path).unwrap())) });
+        let logging = Logging { output: Arc::clone(&output), verbosity: 0, rust_log: true };
+        let mut log = crate::config::Config::default().log;
+        log.log_file = Some(path.clone());
+        Pipe(Arc::clone(&output)).write_all(b"one\n").unwrap();
+        fs::rename(&path, &rotated).unwrap();
+        logging.reopen(&log);
+        Pipe(Arc::clone(&output)).write_all(b"two\n").unwrap();
+        log.log_file = Some(folder.path().join("none/ftpd.log"));
+        logging.reopen(&log);
+        Pipe(output).write_all(b"three\n").unwrap();
+        let read = |path| fs::read_to_string(path).unwrap();
+        assert_eq!((read(rotated), read(path)), ("one\n".to_owned(), "two\nthree\n".to_owned()));
+    }
+}

@@ -1,0 +1,16 @@
+//! Arguments → configuration → server → exit code; everything else is in the library.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use ftpd::cli::{Cli, Command};
+use ftpd::commands::{check, hash_password, serve};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match &cli.command {
+        None => serve::run(&cli),
+        Some(Command::Check) => check::run(&cli.files, &mut std::io::stdout()),
+        Some(Command::HashPassword) => hash_password::run(),
+    }
+}

@@ -1,0 +1,199 @@
+//! The control connection: lines in, replies out, each wait with its end.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use log::Level;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::RecvFlags;
+
+use crate::net::stop::Stop;
+use crate::net::who::{Who, canonical};
+use crate::protocol::line::{Line, LineBuffer};
+use crate::protocol::reply::Reply;
+use crate::protocol::verbs::loggable;
+
+/// What came, or why nothing came.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The next line.
+    Line(Line),
+    /// The client closed the connection, or it broke.
+    Closed,
+    /// Nothing came in time.
+    TimedOut,
+    /// The server is stopping.
+    Stopping,
+}
+
+/// A client's control connection.
+#[derive(Debug)]
+pub struct Control {
+    /// Shared with the server alone, which may shut its reading side down to wake the session.
+    stream: Arc<TcpStream>,
+    local: SocketAddr,
+    stop: Arc<Stop>,
+    input: LineBuffer,
+    /// Kept from reply to reply.
+    output: Vec<u8>,
+    /// The receive timeout that is set on the socket.
+    armed: Option<Duration>,
+    /// The client.
+    pub who: Who,
+}
+
+/// A client that does not take its replies for so long is gone.
+const SEND_PATIENCE: Duration = Duration::from_secs(60);
+/// Commands that wait while a transfer runs; beyond that the client has to wait, too.
+const MAX_WAITING: usize = 16 * 1024;
+
+impl Control {
+    /// Takes over an accepted connection.
+    ///
+    /// # Errors
+    /// As the system says, for instance when the client is gone already.
+    pub fn new(stream: Arc<TcpStream>, peer: SocketAddr, stop: Arc<Stop>) -> io::Result<Self> {
+        let local = canonical(stream.local_addr()?);
+        let socket = socket2::SockRef::from(&*stream);
+        socket.set_tcp_nodelay(true)?;
+        socket.set_out_of_band_inline(true)?;
+        socket.set_write_timeout(Some(SEND_PATIENCE))?;
+        let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(60));
+        socket.set_tcp_keepalive(&keepalive.with_interval(Duration::from_secs(10)).with_retries(6))?;
+        let (input, output) = (LineBuffer::default(), Vec::new());
+        Ok(Self { stream, local, stop, input, output, armed: None, who: Who::new(peer) })
+    }
+
+    /// The server's end of the connection; IPv4-mapped addresses are IPv4.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The next line, waited for until the deadline and for no longer than `idle` without a byte.
+    pub fn next(&mut self, idle: Option<Duration>, deadline: Option<Instant>) -> Event {
+        loop {
+            if let Some(line) = self.input.take() {
+                self.log_received(&line);
+                return Event::Line(line);
+            }
+            if self.stop.asked().is_some() {
+                return Event::Stopping;
+            }
+            if self.arm(idle, deadline).is_err() {
+                return Event::TimedOut;
+            }
+            // On the stack, and small: an idle session must not hold a page for it.
+            let mut bytes = [0; 512];
+            match (&*self.stream).read(&mut bytes) {
+                Ok(0) => return if self.stop.asked().is_some() { Event::Stopping } else { Event::Closed },
+                Ok(read) => self.input.push(&bytes[..read]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Event::TimedOut,
+                Err(_) => return Event::Closed,
+            }
+        }
+    }
+
+    /// Sends a reply.
+    ///
+    /// # Errors
+    /// When the client is gone or takes nothing.
+    pub fn send(&mut self, reply: &Reply) -> io::Result<()> {
+        self.output.clear();
+        reply.write_to(&mut self.output);
+        self.who.log(Level::Debug, format_args!("-> {}", self.output.trim_ascii_end().escape_ascii()));
+        let sent = (&*self.stream).write_all(&self.output);
+        self.output.shrink_to(512);
+        sent
+    }
+
+    /// Waits without reading, so that what the client sends meanwhile waits, too; ends early when it is gone.
+    pub fn pause(&self, duration: Duration) {
+        let deadline = Instant::now() + duration;
+        // Half a close, or the server's wish to stop, shows as RDHUP; only after it the whole one is looked for.
+        for events in [PollFlags::RDHUP, PollFlags::empty()] {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return };
+            let mut fds = [PollFd::new(&self.stream, events)];
+            let timeout = Timespec::try_from(left).ok();
+            let gone = PollFlags::HUP | PollFlags::ERR;
+            match rustix::event::poll(&mut fds, timeout.as_ref()) {
+                Ok(woken) if woken > 0 && !fds[0].revents().intersects(gone) && self.stop.asked().is_none() => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Takes in what has arrived, without waiting. False when the client has closed its side.
+    ///
+    /// # Errors
+    /// When the connection broke.
+    pub fn receive_waiting(&mut self) -> io::Result<bool> {
+        let mut bytes = [0; 512];
+        loop {
+            match rustix::net::recv(&*self.stream, &mut bytes[..], RecvFlags::DONTWAIT) {
+                Ok((0, _)) => return Ok(false),
+                Ok((read, _)) => self.input.push(&bytes[..read]),
+                Err(rustix::io::Errno::AGAIN) => return Ok(true),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if !self.has_room() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The lines that have arrived and wait, in order.
+    pub fn waiting(&self) -> impl Iterator<Item = &[u8]> {
+        self.input.lines()
+    }
+
+    /// Takes the first waiting line out.
+    pub fn skip(&mut self) {
+        if let Some(line) = self.input.take() {
+            self.log_received(&line);
+        }
+    }
+
+    /// False while so many commands wait that no more are read.
+    pub fn has_room(&self) -> bool {
+        self.input.waiting() < MAX_WAITING
+    }
+
+    /// When running transfers must have ended, once the server is asked to stop.
+    pub fn stop_asked(&self) -> Option<Instant> {
+        self.stop.asked()
+    }
+
+    /// Sets the receive timeout, unless the one that is set does (a quarter of a second early or late is no matter).
+    fn arm(&mut self, idle: Option<Duration>, deadline: Option<Instant>) -> io::Result<()> {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        let wanted = [idle, left].into_iter().flatten().min();
+        let close = matches!((self.armed, wanted), (Some(armed), Some(wanted))
+            if armed.abs_diff(wanted) < Duration::from_millis(250));
+        if !close && self.armed != wanted {
+            self.stream.set_read_timeout(wanted)?;
+            self.armed = wanted;
+        }
+        Ok(())
+    }
+
+    fn log_received(&self, line: &Line) {
+        match line {
+            Line::Text(text) => self.who.log(Level::Debug, format_args!("<- {}", loggable(text).escape_ascii())),
+            Line::TooLong | Line::Flood => self.who.log(Level::Debug, format_args!("<- (a line that is too long)")),
+        }
+    }
+}
+
+impl AsFd for Control {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}

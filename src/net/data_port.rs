@@ -1,0 +1,138 @@
+//! Where the next data connection comes from, or goes to: opened once, by the transfer command.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use log::Level;
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+
+use crate::net::passive::Lease;
+use crate::net::stream::Stream;
+use crate::net::who::{Who, canonical};
+
+/// What PASV, EPSV, PORT or EPRT agreed on.
+#[derive(Debug)]
+pub enum DataPort {
+    /// The client connects to this listener; from another address than its own only if `any_peer`.
+    Passive {
+        /// The listener.
+        lease: Lease,
+        /// Takes connections from any address.
+        any_peer: bool,
+    },
+    /// The server connects to this address, from the control connection's own one.
+    Active {
+        /// The client's end.
+        to: SocketAddr,
+        /// The server's address.
+        from: IpAddr,
+    },
+}
+
+/// A data connection that is being opened.
+#[derive(Debug)]
+pub enum Opening {
+    /// Waits for a connection to the listener.
+    Accepting {
+        /// The listener.
+        lease: Lease,
+        /// The client's address, where no other may connect.
+        only: Option<IpAddr>,
+    },
+    /// Waits for the client to answer; `None` once it has.
+    Connecting(Option<OwnedFd>),
+}
+
+impl DataPort {
+    /// Starts to open the connection.
+    ///
+    /// # Errors
+    /// As the system says when the client can't be dialled.
+    pub fn open(self, who: &Who) -> io::Result<Opening> {
+        match self {
+            Self::Passive { lease, any_peer } => {
+                Ok(Opening::Accepting { lease, only: (!any_peer).then(|| who.peer.ip()) })
+            }
+            Self::Active { to, from } => dial(to, from).map(|socket| Opening::Connecting(Some(socket))),
+        }
+    }
+}
+
+impl Opening {
+    /// The connection, if it stands by now.
+    ///
+    /// # Errors
+    /// As the system says when the client refuses it.
+    pub fn poll(&mut self, who: &Who) -> io::Result<Option<Stream>> {
+        match self {
+            Self::Accepting { lease, only } => accept(lease, *only, who),
+            Self::Connecting(slot) => {
+                let Some(socket) = slot.take() else { return Err(Errno::NOTCONN.into()) };
+                sockopt::socket_error(&socket)??;
+                // Connected, or not yet: only a connected socket has a peer.
+                match rustix::net::getpeername(&socket) {
+                    Ok(_) => Ok(Some(Stream::new(socket))),
+                    Err(Errno::NOTCONN) => {
+                        *slot = Some(socket);
+                        Ok(None)
+                    }
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    /// What to wait for before [`Self::poll`] is of use again.
+    pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        match self {
+            Self::Accepting { lease, .. } => Some((lease.listener().as_fd(), PollFlags::IN)),
+            Self::Connecting(socket) => Some((socket.as_ref()?.as_fd(), PollFlags::OUT)),
+        }
+    }
+
+    /// The passive port that nobody connected to; `None` for an active connection.
+    pub fn passive_port(&self) -> Option<u16> {
+        match self {
+            Self::Accepting { lease, .. } => Some(lease.port()),
+            Self::Connecting(_) => None,
+        }
+    }
+}
+
+/// Takes connections until one comes from the right address; the others are closed.
+fn accept(lease: &Lease, only: Option<IpAddr>, who: &Who) -> io::Result<Option<Stream>> {
+    loop {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (socket, peer) = match rustix::net::acceptfrom_with(lease.listener(), flags) {
+            Ok(accepted) => accepted,
+            Err(Errno::AGAIN) => return Ok(None),
+            Err(Errno::INTR | Errno::CONNABORTED) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).map(|peer| canonical(peer).ip());
+        if only.is_none_or(|only| peer == Some(only)) {
+            return Ok(Some(Stream::new(socket)));
+        }
+        let stranger = peer.map_or_else(|| "an unknown address".to_owned(), |peer| peer.to_string());
+        who.log(
+            Level::Warn,
+            format_args!("data connection to port {} from {stranger} refused: not {}", lease.port(), who.peer.ip()),
+        );
+    }
+}
+
+fn dial(to: SocketAddr, from: IpAddr) -> io::Result<OwnedFd> {
+    let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    if from.is_ipv4() == to.is_ipv4() {
+        rustix::net::bind(&socket, &SocketAddr::new(from, 0))?;
+    }
+    match rustix::net::connect(&socket, &to) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,115 @@
+//! Addresses of data connections as they stand in commands and replies (RFC 959 PORT and 227, RFC 2428 EPRT and 229).
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+
+/// Why an EPRT argument was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadAddress {
+    /// Not the form of RFC 2428 §2.
+    Syntax,
+    /// A network protocol other than 1 (IPv4) and 2 (IPv6).
+    Family,
+}
+
+/// Reads PORT's `h1,h2,h3,h4,p1,p2`: exactly six decimal numbers up to 255, and no port 0.
+pub fn parse_port(argument: &[u8]) -> Option<SocketAddrV4> {
+    let mut bytes = [0; 6];
+    let mut numbers = argument.split(|&byte| byte == b',');
+    for byte in &mut bytes {
+        *byte = decimal(numbers.next()?)?;
+    }
+    let [a, b, c, d, high, low] = bytes;
+    let port = u16::from_be_bytes([high, low]);
+    (numbers.next().is_none() && port != 0).then(|| SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), port))
+}
+
+/// Reads EPRT's `|family|address|port|`, with any printable delimiter.
+///
+/// # Errors
+/// [`BadAddress`] says whether the shape or the family is wrong.
+pub fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, BadAddress> {
+    let (&delimiter, _) = argument.split_first().ok_or(BadAddress::Syntax)?;
+    if !(33..=126).contains(&delimiter) {
+        return Err(BadAddress::Syntax);
+    }
+    let fields: Vec<&[u8]> = argument.split(|&byte| byte == delimiter).collect();
+    let [b"", family, address, port, b""] = fields[..] else { return Err(BadAddress::Syntax) };
+    let family: u8 = decimal(family).ok_or(BadAddress::Syntax)?;
+    let port: u16 = decimal(port).filter(|&port| port != 0).ok_or(BadAddress::Syntax)?;
+    let address = std::str::from_utf8(address).map_err(|_| BadAddress::Syntax)?;
+    let address = match family {
+        1 => address.parse().map(IpAddr::V4),
+        2 => address.parse().map(IpAddr::V6),
+        _ => return Err(BadAddress::Family),
+    };
+    address.map(|address| SocketAddr::new(address, port)).map_err(|_| BadAddress::Syntax)
+}
+
+/// The text of a 227 reply, letter for letter as clients parse it.
+pub fn passive_text(address: SocketAddrV4) -> String {
+    let [a, b, c, d] = address.ip().octets();
+    let [high, low] = address.port().to_be_bytes();
+    format!("Entering Passive Mode ({a},{b},{c},{d},{high},{low}).")
+}
+
+/// The text of a 229 reply, letter for letter as clients parse it.
+pub fn extended_passive_text(port: u16) -> String {
+    format!("Entering Extended Passive Mode (|||{port}|)")
+}
+
+/// An unsigned number in decimal digits alone: no sign, no blank; `None` where it does not fit.
+pub fn decimal<T: std::str::FromStr>(digits: &[u8]) -> Option<T> {
+    let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(digits).ok().filter(|_| all_digits)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn port_takes_exactly_six_numbers_up_to_255() {
+        let cases: &[(&str, Option<&str>)] = &[
+            ("127,0,0,1,4,1", Some("127.0.0.1:1025")),
+            ("10,1,2,3,255,255", Some("10.1.2.3:65535")),
+            ("127,0,0,1,0,0", None),
+            ("127,0,0,1,4", None),
+            ("127,0,0,1,4,1,1", None),
+            ("127,0,0,256,4,1", None),
+            ("127,0,0,+1,4,1", None),
+            ("127,0,0, 1,4,1", None),
+            ("127,0,0,,4,1", None),
+            ("", None),
+        ];
+        for (argument, expected) in cases {
+            assert_eq!(parse_port(argument.as_bytes()).map(|a| a.to_string()).as_deref(), *expected, "{argument}");
+        }
+    }
+
+    #[test]
+    fn eprt_takes_two_families_and_any_delimiter() {
+        let cases: &[(&str, Result<&str, BadAddress>)] = &[
+            ("|1|127.0.0.1|1025|", Ok("127.0.0.1:1025")),
+            ("!2!::1!1025!", Ok("[::1]:1025")),
+            ("|3|x|1025|", Err(BadAddress::Family)),
+            ("|1|::1|1025|", Err(BadAddress::Syntax)),
+            ("|1|127.0.0.1|0|", Err(BadAddress::Syntax)),
+            ("|1|127.0.0.1|65536|", Err(BadAddress::Syntax)),
+            ("|1|127.0.0.1|1025", Err(BadAddress::Syntax)),
+            ("|1|127.0.0.1|1025||", Err(BadAddress::Syntax)),
+            (" 1 127.0.0.1 1025 ", Err(BadAddress::Syntax)),
+            ("", Err(BadAddress::Syntax)),
+        ];
+        for (argument, expected) in cases {
+            let parsed = parse_eprt(argument.as_bytes()).map(|address| address.to_string());
+            assert_eq!(parsed, expected.map(str::to_owned), "{argument}");
+        }
+    }
+
+    #[test]
+    fn passive_replies_are_written_as_clients_parse_them() {
+        let address = SocketAddrV4::new(Ipv4Addr::new(192, 168, 1, 2), 8307);
+        assert_eq!(passive_text(address), "Entering Passive Mode (192,168,1,2,32,115).");
+        assert_eq!(extended_passive_text(8307), "Entering Extended Passive Mode (|||8307|)");
+    }
+}

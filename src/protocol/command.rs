@@ -1,0 +1,180 @@
+//! Commands as values: what a line of the control connection asks for. Parsed by the table in [`super::verbs`].
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use crate::protocol::path::Name;
+
+/// A command that may be given before login; all that needs one is in [`FileCommand`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// USER (RFC 959 §4.1.1)
+    User(Name),
+    /// PASS (RFC 959 §4.1.1)
+    Pass(Password),
+    /// ACCT (RFC 959 §4.1.1)
+    Acct,
+    /// REIN (RFC 959 §4.1.1)
+    Rein,
+    /// QUIT (RFC 959 §4.1.1)
+    Quit,
+    /// NOOP (RFC 959 §4.1.3)
+    Noop,
+    /// SYST (RFC 959 §4.1.3)
+    Syst,
+    /// FEAT (RFC 2389 §3)
+    Feat,
+    /// HELP, of one verb or of all (RFC 959 §4.1.3)
+    Help(Option<Name>),
+    /// OPTS (RFC 2389 §4)
+    Opts(Opts),
+    /// CLNT: the client's own name
+    Clnt,
+    /// HOST (RFC 7151)
+    Host,
+    /// LANG (RFC 2640 §4)
+    Lang,
+    /// STAT without argument (RFC 959 §4.1.3)
+    Stat,
+    /// A command that needs a login.
+    File(FileCommand),
+}
+
+/// A command that needs a login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileCommand {
+    /// PWD
+    Pwd,
+    /// CWD; without argument `/`
+    Cwd(Option<Name>),
+    /// CDUP
+    Cdup,
+    /// LIST, NLST or MLSD
+    List(ListFormat, Option<Name>),
+    /// MLST (RFC 3659 §7)
+    Mlst(Option<Name>),
+    /// STAT of a path
+    StatPath(Name),
+    /// SIZE (RFC 3659 §4)
+    Size(Name),
+    /// MDTM (RFC 3659 §3)
+    Mdtm(Name),
+    /// MFMT, MFF, MDTM with a time, SITE UTIME, SITE CHMOD: sets facts of a file
+    SetFacts(FactChange, Name),
+    /// RETR
+    Retr(Name),
+    /// STOR
+    Stor(Name),
+    /// STOU
+    Stou(Option<Name>),
+    /// APPE
+    Appe(Name),
+    /// REST in bytes (RFC 3659 §5)
+    Rest(u64),
+    /// ALLO in bytes
+    Allo(u64),
+    /// DELE
+    Dele(Name),
+    /// RMD
+    Rmd(Name),
+    /// MKD
+    Mkd(Name),
+    /// RNFR
+    Rnfr(Name),
+    /// RNTO
+    Rnto(Name),
+    /// SITE HELP
+    SiteHelp,
+    /// TYPE
+    Type(Representation),
+    /// STRU F, STRU R, MODE S: all there is
+    Structure,
+    /// PASV
+    Pasv,
+    /// EPSV (RFC 2428 §3)
+    Epsv(Epsv),
+    /// PORT or EPRT
+    Port(SocketAddr),
+    /// ABOR
+    Abor,
+}
+
+/// The representation type of a transfer (RFC 959 §3.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Representation {
+    /// TYPE A: lines end with CR LF on the wire.
+    Ascii,
+    /// TYPE I: bytes as they are.
+    Image,
+}
+
+/// How a listing on the data connection looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListFormat {
+    /// LIST: lines as `ls -l` writes them
+    Long,
+    /// NLST: names alone
+    Names,
+    /// MLSD: facts (RFC 3659 §7)
+    Facts,
+}
+
+/// What EPSV's argument asks for (RFC 2428 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Epsv {
+    /// The family of the control connection.
+    Same,
+    /// IPv4 (1) is asked for.
+    V4,
+    /// IPv6 (2) is asked for.
+    V6,
+    /// EPSV ALL: no other way of making data connections will be used.
+    All,
+}
+
+/// Options that OPTS sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opts {
+    /// OPTS UTF8 ON: names are bytes, so UTF-8 always works.
+    Utf8,
+    /// OPTS MLST with the facts wanted, separated by `;`.
+    Mlst(Vec<u8>),
+}
+
+/// New facts for a file; none = left as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FactChange {
+    /// Modification time in Unix seconds.
+    pub modify: Option<i64>,
+    /// Permission bits, never more than 0o777.
+    pub mode: Option<u16>,
+    /// The reply's text before the name, as the command wants it.
+    pub echo: String,
+    /// 213, or 200 for the SITE commands.
+    pub code: u16,
+}
+
+/// A password as the client sent it; prints as `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(pub Vec<u8>);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_password_is_never_in_debug(password in "[a-z]{4,12}") {
+            let command = Command::Pass(Password(password.clone().into_bytes()));
+            let shown = format!("{command:?}");
+            prop_assert!(!shown.contains(&password));
+        }
+    }
+}

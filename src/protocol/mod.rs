@@ -1,0 +1,9 @@
+//! The words of FTP: commands, replies, paths, addresses, times. No I/O, no clock, std only.
+
+pub mod address;
+pub mod command;
+pub mod line;
+pub mod path;
+pub mod reply;
+pub mod timestamp;
+pub mod verbs;

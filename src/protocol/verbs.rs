@@ -1,0 +1,503 @@
+//! The table of verbs: FEAT, HELP and the parser read it, so none of them can know a command that the others don't.
+
+use crate::protocol::address::{self, BadAddress, decimal};
+use crate::protocol::command::{Command, Epsv, FactChange, FileCommand, ListFormat, Opts, Password, Representation};
+use crate::protocol::path::Name;
+use crate::protocol::reply::Reply;
+use crate::protocol::timestamp;
+
+/// A verb: its name, how it is used, what FEAT says of it, and what its argument must look like.
+pub struct Verb {
+    /// In capitals.
+    pub name: &'static str,
+    /// Name and argument, for HELP.
+    pub usage: &'static str,
+    /// Its FEAT line, where it has one.
+    pub feature: Option<&'static str>,
+    parse: fn(&[u8]) -> Result<Command, Reply>,
+}
+
+use Command::File;
+
+/// Every verb that is offered, in the order of the alphabet.
+#[rustfmt::skip]
+pub const VERBS: &[Verb] = &[
+    verb("ABOR", "ABOR",                              None,                            |_| Ok(File(FileCommand::Abor))),
+    verb("ACCT", "ACCT <account>",                    None,                            |_| Ok(Command::Acct)),
+    verb("ALLO", "ALLO <bytes>",                      None,                            |arg| size(first_word(arg)).map(|n| File(FileCommand::Allo(n)))),
+    verb("APPE", "APPE <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Appe(n)))),
+    verb("CDUP", "CDUP",                              None,                            |_| Ok(File(FileCommand::Cdup))),
+    verb("CLNT", "CLNT <client>",                     Some("CLNT"),                    |arg| name(arg).map(|_| Command::Clnt)),
+    verb("CWD",  "CWD [<folder>]",                    None,                            |arg| optional(arg).map(|n| File(FileCommand::Cwd(n)))),
+    verb("DELE", "DELE <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Dele(n)))),
+    verb("EPRT", "EPRT |<family>|<address>|<port>|",  Some("EPRT"),                    eprt),
+    verb("EPSV", "EPSV [1|2|ALL]",                    Some("EPSV"),                    epsv),
+    verb("FEAT", "FEAT",                              None,                            |_| Ok(Command::Feat)),
+    verb("HELP", "HELP [<verb>]",                     None,                            |arg| optional(arg).map(Command::Help)),
+    verb("HOST", "HOST <host>",                       Some("HOST"),                    |arg| name(arg).map(|_| Command::Host)),
+    verb("LANG", "LANG [<tag>]",                      Some("LANG EN*"),                lang),
+    verb("LIST", "LIST [<path>]",                     None,                            |arg| list(ListFormat::Long, path_behind_switches(arg))),
+    verb("MDTM", "MDTM [<time>] <name>",              Some("MDTM"),                    mdtm),
+    verb("MFF",  "MFF <fact>=<value>;... <name>",     Some("MFF modify;UNIX.mode;"),   mff),
+    verb("MFMT", "MFMT <time> <name>",                Some("MFMT"),                    |arg| set_time(arg, "Modify")),
+    verb("MKD",  "MKD <folder>",                      None,                            |arg| name(arg).map(|n| File(FileCommand::Mkd(n)))),
+    verb("MLSD", "MLSD [<folder>]",                   None,                            |arg| list(ListFormat::Facts, arg)),
+    // Its FEAT line shows the session's facts: see `session::info`.
+    verb("MLST", "MLST [<path>]",                     None,                            |arg| optional(arg).map(|n| File(FileCommand::Mlst(n)))),
+    verb("MODE", "MODE S",                            None,                            |arg| structure(arg, b"S")),
+    verb("NLST", "NLST [<path>]",                     None,                            |arg| list(ListFormat::Names, path_behind_switches(arg))),
+    verb("NOOP", "NOOP",                              None,                            |_| Ok(Command::Noop)),
+    verb("OPTS", "OPTS UTF8 ON | OPTS MLST <fact>;...", None,                            opts),
+    verb("PASS", "PASS <password>",                   None,                            pass),
+    verb("PASV", "PASV",                              Some("PASV"),                    |_| Ok(File(FileCommand::Pasv))),
+    verb("PORT", "PORT <h1,h2,h3,h4,p1,p2>",          None,                            port),
+    verb("PWD",  "PWD",                               None,                            |_| Ok(File(FileCommand::Pwd))),
+    verb("QUIT", "QUIT",                              None,                            |_| Ok(Command::Quit)),
+    verb("REIN", "REIN",                              None,                            |_| Ok(Command::Rein)),
+    verb("REST", "REST <bytes>",                      Some("REST STREAM"),             |arg| size(arg).map(|n| File(FileCommand::Rest(n)))),
+    verb("RETR", "RETR <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Retr(n)))),
+    verb("RMD",  "RMD <folder>",                      None,                            |arg| name(arg).map(|n| File(FileCommand::Rmd(n)))),
+    verb("RNFR", "RNFR <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Rnfr(n)))),
+    verb("RNTO", "RNTO <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Rnto(n)))),
+    verb("SITE", "SITE CHMOD <mode> <name> | SITE UTIME <time> <name> | SITE HELP", None,                            site),
+    verb("SIZE", "SIZE <name>",                       Some("SIZE"),                    |arg| name(arg).map(|n| File(FileCommand::Size(n)))),
+    verb("STAT", "STAT [<path>]",                     None,                            stat),
+    verb("STOR", "STOR <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Stor(n)))),
+    verb("STOU", "STOU [<name>]",                     None,                            |arg| optional(arg).map(|n| File(FileCommand::Stou(n)))),
+    verb("STRU", "STRU F|R",                          None,                            |arg| structure(arg, b"FR")),
+    verb("SYST", "SYST",                              None,                            |_| Ok(Command::Syst)),
+    verb("TYPE", "TYPE A|I|L 8",                      None,                            representation),
+    verb("USER", "USER <name>",                       None,                            |arg| name(arg).map(Command::User)),
+    verb("XCUP", "XCUP",                              None,                            |_| Ok(File(FileCommand::Cdup))),
+    verb("XCWD", "XCWD [<folder>]",                   None,                            |arg| optional(arg).map(|n| File(FileCommand::Cwd(n)))),
+    verb("XMKD", "XMKD <folder>",                     None,                            |arg| name(arg).map(|n| File(FileCommand::Mkd(n)))),
+    verb("XPWD", "XPWD",                              None,                            |_| Ok(File(FileCommand::Pwd))),
+    verb("XRMD", "XRMD <folder>",                     None,                            |arg| name(arg).map(|n| File(FileCommand::Rmd(n)))),
+];
+
+/// Features without a verb of their own.
+pub const OTHER_FEATURES: &[&str] = &["TVFS", "UTF8"];
+
+/// Verbs that RFC 5797 and the common extensions name, and that are not offered: `502`.
+const NOT_OFFERED: &[&str] = &[
+    "ADAT", "ALGS", "AUTH", "AVBL", "CCC", "CONF", "CSID", "DSIZ", "ENC", "ESTA", "ESTP", "HASH", "LPRT", "LPSV",
+    "MAIL", "MIC", "MLFL", "MRCP", "MRSQ", "MSAM", "MSND", "MSOM", "PBSZ", "PROT", "RANG", "RMDA", "SMNT", "SPSV",
+    "THMB", "XCRC", "XMD5", "XRCP", "XRSQ", "XSEM", "XSEN", "XSHA", "XSHA1", "XSHA256", "XSHA512",
+];
+
+/// First words of protocols that a hostile page or mail can make a browser or mailer speak here (the ALPACA attacks).
+const FOREIGN: &[&str] = &[
+    "CONNECT", "DATA", "DELETE", "EHLO", "GET", "HEAD", "HELO", "LHLO", "MAIL", "OPTIONS", "PATCH", "POST", "PROPFIND",
+    "PUT", "RCPT", "TRACE",
+];
+
+const fn verb(
+    name: &'static str,
+    usage: &'static str,
+    feature: Option<&'static str>,
+    parse: fn(&[u8]) -> Result<Command, Reply>,
+) -> Verb {
+    Verb { name, usage, feature, parse }
+}
+
+/// Reads a line: the verb ends at the first space, the argument is what follows it, byte for byte.
+///
+/// # Errors
+/// The reply the client gets: 500 for an unknown verb, 502 for one that is not offered, 501 or 504 for its argument.
+pub fn parse(line: &[u8]) -> Result<Command, Reply> {
+    let (word, argument) = split_word(line);
+    let Some(verb) = find(word) else {
+        let known = NOT_OFFERED.iter().any(|name| word.eq_ignore_ascii_case(name.as_bytes()));
+        return Err(if known {
+            Reply::new(502, "That command is not offered here.")
+        } else {
+            Reply::new(500, "Unknown command.")
+        });
+    };
+    if argument.contains(&0) {
+        return Err(Reply::new(501, "No NUL in an argument, please."));
+    }
+    (verb.parse)(argument)
+}
+
+/// The table's row of a verb, in any case.
+pub fn find(word: &[u8]) -> Option<&'static Verb> {
+    // The table is in the order of the alphabet; a verb has at most four letters.
+    let mut upper = [0; 4];
+    let upper = upper.get_mut(..word.len())?;
+    upper.copy_from_slice(word);
+    upper.make_ascii_uppercase();
+    VERBS.binary_search_by(|verb| verb.name.as_bytes().cmp(upper)).ok().map(|row| &VERBS[row])
+}
+
+/// True for a line of HTTP or mail, which only an attack on somebody's browser sends to this port.
+pub fn is_foreign(line: &[u8]) -> bool {
+    let (word, _) = split_word(line);
+    let http = line.len() >= 9 && line[line.len() - 9..line.len() - 1].eq_ignore_ascii_case(b" HTTP/1.");
+    http || FOREIGN.iter().any(|foreign| word.eq_ignore_ascii_case(foreign.as_bytes()))
+}
+
+/// A line as the log may show it: without the password.
+pub fn loggable(line: &[u8]) -> &[u8] {
+    let (word, _) = split_word(line.trim_ascii_start());
+    if word.eq_ignore_ascii_case(b"PASS") || word.eq_ignore_ascii_case(b"ACCT") { b"PASS ***" } else { line }
+}
+
+fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
+    match text.iter().position(|&byte| byte == b' ') {
+        Some(space) => (&text[..space], &text[space + 1..]),
+        None => (text, b""),
+    }
+}
+
+fn first_word(text: &[u8]) -> &[u8] {
+    split_word(text).0
+}
+
+fn syntax(text: &'static str) -> Reply {
+    Reply::new(501, text)
+}
+
+fn name(arg: &[u8]) -> Result<Name, Reply> {
+    Name::new(arg).ok_or_else(|| syntax("A name is missing."))
+}
+
+fn optional(arg: &[u8]) -> Result<Option<Name>, Reply> {
+    Ok(Name::new(arg))
+}
+
+fn size(arg: &[u8]) -> Result<u64, Reply> {
+    decimal(arg)
+        .filter(|&bytes: &u64| i64::try_from(bytes).is_ok())
+        .ok_or_else(|| syntax("A number of bytes is expected."))
+}
+
+fn pass(arg: &[u8]) -> Result<Command, Reply> {
+    Ok(Command::Pass(Password(arg.to_vec())))
+}
+
+fn list(format: ListFormat, arg: &[u8]) -> Result<Command, Reply> {
+    optional(arg).map(|path| File(FileCommand::List(format, path)))
+}
+
+fn stat(arg: &[u8]) -> Result<Command, Reply> {
+    Ok(match Name::new(path_behind_switches(arg)) {
+        Some(path) => File(FileCommand::StatPath(path)),
+        None if arg.is_empty() => Command::Stat,
+        None => File(FileCommand::StatPath(Name::new(b".").ok_or_else(|| syntax("A name is missing."))?)),
+    })
+}
+
+/// Leaves out `-la` and the like, as if the server were ls; `--` ends them.
+fn path_behind_switches(mut arg: &[u8]) -> &[u8] {
+    while arg.first() == Some(&b'-') {
+        let (word, rest) = split_word(arg);
+        arg = rest;
+        if word == b"--" {
+            break;
+        }
+    }
+    arg
+}
+
+fn port(arg: &[u8]) -> Result<Command, Reply> {
+    let address = address::parse_port(arg).ok_or_else(|| syntax("PORT takes six numbers up to 255, and no port 0."))?;
+    Ok(File(FileCommand::Port(address.into())))
+}
+
+fn eprt(arg: &[u8]) -> Result<Command, Reply> {
+    match address::parse_eprt(arg) {
+        Ok(address) => Ok(File(FileCommand::Port(address))),
+        Err(BadAddress::Syntax) => Err(syntax("EPRT takes |1|address|port| or |2|address|port|.")),
+        Err(BadAddress::Family) => Err(Reply::new(522, "Network protocol not supported, use (1,2)")),
+    }
+}
+
+fn epsv(arg: &[u8]) -> Result<Command, Reply> {
+    let kind = match arg.to_ascii_uppercase().as_slice() {
+        b"" => Epsv::Same,
+        b"1" => Epsv::V4,
+        b"2" => Epsv::V6,
+        b"ALL" => Epsv::All,
+        number if decimal::<u32>(number).is_some() => {
+            return Err(Reply::new(522, "Network protocol not supported, use (1,2)"));
+        }
+        _ => return Err(syntax("EPSV takes 1, 2, ALL, or nothing.")),
+    };
+    Ok(File(FileCommand::Epsv(kind)))
+}
+
+fn representation(arg: &[u8]) -> Result<Command, Reply> {
+    let representation = match arg.to_ascii_uppercase().as_slice() {
+        b"A" | b"A N" | b"A T" => Representation::Ascii,
+        b"I" | b"L 8" | b"L8" => Representation::Image,
+        b"" => return Err(syntax("TYPE takes A, I or L 8.")),
+        _ => return Err(Reply::new(504, "Types A, I and L 8 are all there is.")),
+    };
+    Ok(File(FileCommand::Type(representation)))
+}
+
+fn structure(arg: &[u8], known: &[u8]) -> Result<Command, Reply> {
+    match arg {
+        [] => Err(syntax("A letter is missing.")),
+        [letter] if known.contains(&letter.to_ascii_uppercase()) => Ok(File(FileCommand::Structure)),
+        _ => Err(Reply::new(504, "STRU F, STRU R and MODE S are all there is.")),
+    }
+}
+
+fn opts(arg: &[u8]) -> Result<Command, Reply> {
+    let (option, value) = split_word(arg);
+    match option.to_ascii_uppercase().as_slice() {
+        b"" => Err(syntax("OPTS takes UTF8 or MLST.")),
+        b"UTF8" | b"UTF-8" if value.is_empty() || value.eq_ignore_ascii_case(b"ON") => Ok(Command::Opts(Opts::Utf8)),
+        b"UTF8" | b"UTF-8" => Err(Reply::new(504, "UTF-8 can't be turned off: names are bytes.")),
+        b"MLST" => Ok(Command::Opts(Opts::Mlst(value.to_vec()))),
+        _ => Err(Reply::new(504, "OPTS takes UTF8 or MLST.")),
+    }
+}
+
+fn lang(arg: &[u8]) -> Result<Command, Reply> {
+    let tag = arg.to_ascii_lowercase();
+    match tag.as_slice() {
+        b"" | b"en" => Ok(Command::Lang),
+        tag if tag.starts_with(b"en-") => Ok(Command::Lang),
+        _ => Err(Reply::new(504, "Replies are in English.")),
+    }
+}
+
+fn set_facts(change: FactChange, path: &[u8]) -> Result<Command, Reply> {
+    Ok(File(FileCommand::SetFacts(change, name(path)?)))
+}
+
+fn set_time(arg: &[u8], fact: &str) -> Result<Command, Reply> {
+    let (time, path) = split_word(arg);
+    let modify = timestamp::parse(time).ok_or_else(|| syntax("The time is not of the form YYYYMMDDhhmmss."))?;
+    let echo = format!("{fact}={}; ", String::from_utf8_lossy(time));
+    set_facts(FactChange { modify: Some(modify), mode: None, echo, code: 213 }, path)
+}
+
+fn mdtm(arg: &[u8]) -> Result<Command, Reply> {
+    let (time, path) = split_word(arg);
+    // Clients without MFMT set times so; a name that begins with 14 digits and a blank has to be given with its folder.
+    if timestamp::parse(time).is_some() && !path.is_empty() {
+        return set_time(arg, "Modify");
+    }
+    name(arg).map(|name| File(FileCommand::Mdtm(name)))
+}
+
+fn mff(arg: &[u8]) -> Result<Command, Reply> {
+    let (facts, path) = split_word(arg);
+    let facts =
+        facts.strip_suffix(b";").ok_or_else(|| syntax("MFF takes fact=value; and so on, a blank, and a name."))?;
+    let mut change = FactChange { code: 213, ..FactChange::default() };
+    for fact in facts.split(|&byte| byte == b';') {
+        let equals =
+            fact.iter().position(|&byte| byte == b'=').ok_or_else(|| syntax("A fact is given as fact=value."))?;
+        let (fact, value) = (fact[..equals].to_ascii_lowercase(), &fact[equals + 1..]);
+        let slot_free = match fact.as_slice() {
+            b"modify" => change
+                .modify
+                .replace(timestamp::parse(value).ok_or_else(|| syntax("modify is a time YYYYMMDDhhmmss."))?)
+                .is_none(),
+            b"unix.mode" => change.mode.replace(mode(value)?).is_none(),
+            _ => return Err(Reply::new(504, "MFF sets modify and UNIX.mode.")),
+        };
+        if !slot_free {
+            return Err(syntax("A fact is given twice."));
+        }
+    }
+    change.echo = format!("{}; ", String::from_utf8_lossy(facts));
+    set_facts(change, path)
+}
+
+fn site(arg: &[u8]) -> Result<Command, Reply> {
+    let (word, rest) = split_word(arg);
+    match word.to_ascii_uppercase().as_slice() {
+        b"HELP" => Ok(File(FileCommand::SiteHelp)),
+        b"CHMOD" => {
+            let (digits, path) = split_word(rest);
+            let change =
+                FactChange { modify: None, mode: Some(mode(digits)?), echo: "Mode set: ".to_owned(), code: 200 };
+            set_facts(change, path)
+        }
+        b"UTIME" => site_utime(rest),
+        b"" => Err(syntax("SITE takes CHMOD, UTIME or HELP.")),
+        _ => Err(Reply::new(504, "SITE takes CHMOD, UTIME or HELP.")),
+    }
+}
+
+/// Two forms are in use: `SITE UTIME <time> <name>` and `SITE UTIME <name> <atime> <mtime> <ctime> UTC`.
+fn site_utime(arg: &[u8]) -> Result<Command, Reply> {
+    let (first, rest) = split_word(arg);
+    let long_form = |arg: &[u8]| {
+        let words: Vec<&[u8]> = arg.rsplitn(5, |&byte| byte == b' ').collect();
+        let [b"UTC", _, modify, _, path] = words[..] else { return None };
+        Some((site_time(modify)?, path.to_vec()))
+    };
+    let (modify, path) = match site_time(first) {
+        Some(modify) if !rest.is_empty() => (modify, rest.to_vec()),
+        _ => long_form(arg).ok_or_else(|| syntax("SITE UTIME takes YYYYMMDDhhmmss and a name."))?,
+    };
+    set_facts(FactChange { modify: Some(modify), mode: None, echo: "Time set: ".to_owned(), code: 200 }, &path)
+}
+
+/// SITE UTIME's times may lack the seconds.
+fn site_time(text: &[u8]) -> Option<i64> {
+    match text.len() {
+        12 => timestamp::parse(&[text, b"00"].concat()),
+        14 => timestamp::parse(text),
+        _ => None,
+    }
+}
+
+/// Permission bits: three octal digits, a fourth before them only if it is 0 (no setuid, setgid, sticky).
+fn mode(digits: &[u8]) -> Result<u16, Reply> {
+    let octal = (3..=4).contains(&digits.len()) && digits.iter().all(|digit| (b'0'..=b'7').contains(digit));
+    let value = digits.iter().fold(0, |value, digit| value * 8 + u16::from(digit.wrapping_sub(b'0')));
+    if octal && value <= 0o777 {
+        Ok(value)
+    } else {
+        Err(syntax("A mode is three octal digits, without setuid, setgid or sticky."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn file_name(text: &str) -> Name {
+        Name::new(text.as_bytes()).expect("not empty")
+    }
+
+    #[test]
+    fn the_table_is_sorted_and_each_row_is_found_in_any_case() {
+        assert!(VERBS.is_sorted_by(|a, b| a.name < b.name));
+        for verb in VERBS {
+            assert!(find(verb.name.to_lowercase().as_bytes()).is_some_and(|found| found.name == verb.name));
+            assert!(verb.usage.starts_with(verb.name));
+            assert!(!NOT_OFFERED.contains(&verb.name));
+        }
+    }
+
+    #[test]
+    fn arguments_are_kept_byte_for_byte() {
+        let cases: &[(&[u8], Command)] = &[
+            (b"retr a", File(FileCommand::Retr(file_name("a")))),
+            (b"RETR  a ", File(FileCommand::Retr(file_name(" a ")))),
+            (b"CWD", File(FileCommand::Cwd(None))),
+            (b"CWD ", File(FileCommand::Cwd(None))),
+            (b"LIST -al", File(FileCommand::List(ListFormat::Long, None))),
+            (b"LIST -a -l x y", File(FileCommand::List(ListFormat::Long, Some(file_name("x y"))))),
+            (b"NLST -- -x", File(FileCommand::List(ListFormat::Names, Some(file_name("-x"))))),
+            (b"MLSD -x", File(FileCommand::List(ListFormat::Facts, Some(file_name("-x"))))),
+            (b"STAT", Command::Stat),
+            (b"STAT -l", File(FileCommand::StatPath(file_name(".")))),
+            (b"TYPE L 8", File(FileCommand::Type(Representation::Image))),
+            (b"PASS ", Command::Pass(Password(vec![]))),
+            (b"PASS  a b", Command::Pass(Password(b" a b".to_vec()))),
+            (b"REST 9223372036854775807", File(FileCommand::Rest(i64::MAX.unsigned_abs()))),
+            (b"ALLO 10 R 5", File(FileCommand::Allo(10))),
+            (b"MDTM 20240101000000", File(FileCommand::Mdtm(file_name("20240101000000")))),
+        ];
+        for (line, command) in cases {
+            assert_eq!(parse(line).as_ref(), Ok(command), "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn times_and_modes_are_read_from_all_their_commands() {
+        let cases: &[(&str, Option<i64>, Option<u16>)] = &[
+            ("MFMT 20241122100000 a b", Some(1_732_269_600), None),
+            ("MDTM 20241122100000 a b", Some(1_732_269_600), None),
+            ("MFF Modify=20241122100000;UNIX.mode=0640; a b", Some(1_732_269_600), Some(0o640)),
+            ("SITE CHMOD 755 a b", None, Some(0o755)),
+            ("SITE UTIME 20241122100000 a b", Some(1_732_269_600), None),
+            ("SITE UTIME 202411221000 a b", Some(1_732_269_600), None),
+            ("SITE UTIME a b 20200101000000 20241122100000 20200101000000 UTC", Some(1_732_269_600), None),
+        ];
+        for (line, modify, mode) in cases {
+            let Ok(File(FileCommand::SetFacts(change, name))) = parse(line.as_bytes()) else { panic!("{line}") };
+            assert_eq!((change.modify, change.mode, name.as_bytes()), (*modify, *mode, &b"a b"[..]), "{line}");
+        }
+    }
+
+    #[test]
+    fn bad_lines_get_their_codes() {
+        let cases: &[(&str, u16)] = &[
+            ("", 500),
+            ("FOO", 500),
+            (" NOOP", 500),
+            ("NOOPX", 500),
+            ("STORE x", 500),
+            ("AUTH TLS", 502),
+            ("SMNT", 502),
+            ("xsha256 x", 502),
+            ("RETR", 501),
+            ("RETR ", 501),
+            ("RETR a\0b", 501),
+            ("REST", 501),
+            ("REST -1", 501),
+            ("REST 9223372036854775808", 501),
+            ("REST 1x", 501),
+            ("ALLO x", 501),
+            ("TYPE", 501),
+            ("TYPE E", 504),
+            ("TYPE L 7", 504),
+            ("STRU P", 504),
+            ("MODE B", 504),
+            ("PORT 1,2,3", 501),
+            ("EPRT |3|::1|5|", 522),
+            ("EPSV 3", 522),
+            ("EPSV x", 501),
+            ("OPTS", 501),
+            ("OPTS UTF8 OFF", 504),
+            ("OPTS X", 504),
+            ("LANG de", 504),
+            ("MFMT x y", 501),
+            ("MFMT 20241122100000", 501),
+            ("MFF modify=20241122100000 x", 501),
+            ("MFF size=1; x", 504),
+            ("MFF UNIX.mode=644;UNIX.mode=600; x", 501),
+            ("SITE", 501),
+            ("SITE EXEC ls", 504),
+            ("SITE CHMOD 4755 x", 501),
+            ("SITE CHMOD 88 x", 501),
+            ("SITE CHMOD 755", 501),
+            ("SITE UTIME x", 501),
+            ("USER", 501),
+            ("PASS a\0", 501),
+        ];
+        for (line, code) in cases {
+            assert_eq!(parse(line.as_bytes()).map_err(|reply| reply.code()), Err(*code), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn other_protocols_are_told_by_their_lines() {
+        for line in ["GET / HTTP/1.1", "get /", "EHLO x", "STOR x HTTP/1.0", "OPTIONS *"] {
+            assert!(is_foreign(line.as_bytes()), "{line}");
+        }
+        for line in ["USER get", "STOR x HTTP/1.0x", "OPTS UTF8 ON", "HTTP/1.1", ""] {
+            assert!(!is_foreign(line.as_bytes()), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_loggable() {
+        for line in ["PASS secret", "pass secret", "  PASS secret", "PaSs secret"] {
+            assert_eq!(loggable(line.as_bytes()), b"PASS ***");
+        }
+        assert_eq!(loggable(b"USER bob"), b"USER bob");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_the_parser_panic(verb in 0..VERBS.len(), argument in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let line = [VERBS[verb].name.as_bytes(), b" ", &argument].concat();
+            let _ = parse(&line);
+            let _ = parse(&argument);
+            let _ = is_foreign(&argument);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What the administrator asks for by signal.
+
+use std::io;
+use std::thread;
+
+use crossbeam_channel::{Receiver, bounded};
+use signal_hook::consts::{SIGHUP, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// A wish that came as a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// SIGTERM, SIGINT or Ctrl-C.
+    Stop,
+    /// SIGHUP.
+    Reload,
+}
+
+/// Wishes as they come. To be called once.
+///
+/// # Errors
+/// When the handlers can't be set.
+pub fn wishes() -> io::Result<Receiver<Wish>> {
+    // Signals come one by one; more than these at once say nothing new.
+    let (send, wishes) = bounded(16);
+    let mut signals = Signals::new([SIGTERM, SIGHUP])?;
+    let from_keyboard = send.clone();
+    let interrupted = move || {
+        let _ = from_keyboard.try_send(Wish::Stop);
+    };
+    ctrlc::set_handler(interrupted).map_err(io::Error::other)?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            let _ = send.try_send(if signal == SIGHUP { Wish::Reload } else { Wish::Stop });
+        }
+    })?;
+    Ok(wishes)
+}

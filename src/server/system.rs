@@ -1,0 +1,34 @@
+//! What the process sets for itself at start.
+
+use rustix::fs::Mode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
+
+use crate::config::Config;
+
+/// Descriptors that a session may hold at once: its connection twice in passing, a listener, a data connection, a file
+/// and its folder.
+const FILES_PER_SESSION: u64 = 6;
+/// What the server itself holds: standard streams, logs, listeners, signal pipes.
+const OWN_FILES: u64 = 32;
+
+/// Sets the umask of the files and folders that clients make.
+pub fn set_umask(mask: u32) {
+    umask(Mode::from_raw_mode(mask));
+}
+
+/// Raises the soft limit of open files to the hard one, and says so where `max_cons` still can't fit.
+pub fn raise_file_limit(config: &Config) {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let Some(limit) = getrlimit(Resource::Nofile).current else { return };
+    let ports = config.passive.passive_ports.as_ref().map_or(0, |range| u64::try_from(range.len()).unwrap_or(0));
+    let sessions = u64::try_from(config.server.max_cons).unwrap_or(u64::MAX);
+    let needed = sessions.saturating_mul(FILES_PER_SESSION) + ports + OWN_FILES;
+    if needed > limit {
+        let fits = limit.saturating_sub(ports + OWN_FILES) / FILES_PER_SESSION;
+        log::warn!(
+            "max_cons = {sessions} may need {needed} open files, but the limit is {limit}: \
+             set max_cons = {fits}, or LimitNOFILE={needed} in the service (ulimit -n {needed} in a shell)"
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! Who you are: USER, PASS, REIN, QUIT.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use log::Level;
+
+use crate::auth::bans::BanRule;
+use crate::auth::limits::Key;
+use crate::auth::users::{Refusal, User};
+use crate::config::Config;
+use crate::protocol::command::Password;
+use crate::protocol::path::Name;
+use crate::protocol::reply::Reply;
+use crate::session::login::Login;
+use crate::session::{Answer, Session};
+
+impl Session {
+    /// Starts a login anew, also from within a session; whether the name exists is not told.
+    pub(super) fn user(&mut self, name: Name) -> Answer {
+        self.log_out();
+        self.user = Some(name);
+        Ok(Reply::new(331, "Password, please."))
+    }
+
+    pub(super) fn pass(&mut self, user: Option<Name>, password: &Password) -> Answer {
+        if self.login.is_some() {
+            return Err(Reply::new(503, "Already logged in."));
+        }
+        let name = user.ok_or_else(|| Reply::new(503, "USER comes before PASS."))?;
+        let arrived = Instant::now();
+        let from = self.control.who.peer.ip();
+        match self.shared.users.check_in(name.as_bytes(), &password.0, from, self.login_by) {
+            Ok(user) => self.log_in(user),
+            Err(refusal) => Err(self.refuse(&name, refusal, arrived)),
+        }
+    }
+
+    pub(super) fn reinitialize(&mut self) -> Answer {
+        self.log_out();
+        Ok(Reply::new(220, "Ready for a new user."))
+    }
+
+    pub(super) fn quit(&mut self) -> Answer {
+        let text = self.login.as_ref().and_then(Login::goodbye).unwrap_or("Goodbye.").to_owned();
+        Ok(self.close(Reply::new(221, text)))
+    }
+
+    fn log_in(&mut self, user: Arc<User>) -> Answer {
+        let key = Key::Account(user.name.clone());
+        let place = self.shared.limits.take(key, user.max_cons).map_err(|full| {
+            self.control.who.log(Level::Warn, format_args!("USER '{}': all {} sessions taken", user.name, full.max));
+            self.close(Reply::new(421, format!("This account's {} sessions are all taken.", full.max)))
+        })?;
+        let login =
+            Login::new(Arc::clone(&user), place, Arc::clone(&self.config), Arc::clone(&self.shared), self.facts)
+                .map_err(|error| {
+                    let home = user.home.display();
+                    self.control.who.log(Level::Error, format_args!("USER '{}': home {home}: {error}", user.name));
+                    Reply::new(530, "This account's folder is not there at the moment.")
+                })?;
+        self.login = Some(login);
+        // For good: until the end of a login that follows a REIN, too, the clock runs from there.
+        self.wrong_passwords = 0;
+        self.control.who.user.clone_from(&user.name);
+        self.control.who.log(Level::Info, format_args!("USER '{}' logged in.", user.name));
+        Ok(Reply::new(230, user.msg_login.clone().unwrap_or_else(|| "Logged in.".to_owned())))
+    }
+
+    /// Everything that belonged to the login goes; the time for the next one starts.
+    fn log_out(&mut self) {
+        if self.login.take().is_some() {
+            self.control.who.user.clear();
+            self.login_by = Instant::now() + self.config.server.login_timeout;
+        }
+    }
+
+    /// One text and one delay for every refusal, counted from PASS whatever the check took.
+    fn refuse(&mut self, name: &Name, refusal: Refusal, arrived: Instant) -> Reply {
+        let server = &self.config.server;
+        let shown = name.as_bytes().escape_ascii();
+        self.control.who.log(Level::Warn, format_args!("USER '{shown}' failed login ({refusal})."));
+        let peer = self.control.who.peer.ip();
+        let banned = self.shared.bans.strike(peer, ban_rule(&self.config), arrived);
+        if banned {
+            let time = server.ban_time.as_secs();
+            self.control
+                .who
+                .log(Level::Warn, format_args!("{peer} is kept out for {time} s: too many wrong passwords"));
+        }
+        self.wrong_passwords += 1;
+        self.pause_until(arrived, server.auth_failed_delay);
+        let reply = Reply::new(530, "Name or password is wrong.");
+        if banned || self.wrong_passwords >= self.config.server.max_login_attempts { self.close(reply) } else { reply }
+    }
+}
+
+/// The configured rule for wrong passwords.
+pub fn ban_rule(config: &Config) -> BanRule {
+    BanRule { after: config.server.ban_after, time: config.server.ban_time }
+}

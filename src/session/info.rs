@@ -1,0 +1,62 @@
+//! What the server can do and how it stands: FEAT, HELP, OPTS, HOST, STAT.
+
+use crate::fs::listing::Facts;
+use crate::protocol::command::Opts;
+use crate::protocol::path::Name;
+use crate::protocol::reply::Reply;
+use crate::protocol::verbs::{self, OTHER_FEATURES, VERBS};
+use crate::session::{Answer, Session};
+
+impl Session {
+    /// RFC 2389 §3: each feature's line begins with one blank.
+    pub(super) fn feat(&self) -> Answer {
+        let mut features: Vec<String> = VERBS.iter().filter_map(|verb| verb.feature).map(str::to_owned).collect();
+        features.extend(OTHER_FEATURES.iter().map(|&feature| feature.to_owned()));
+        features.push(format!("MLST {}", self.facts.feature()));
+        features.sort_unstable();
+        let lines = features.into_iter().map(String::into_bytes).collect();
+        Ok(Reply::lines(211, "Features:", lines, "End."))
+    }
+
+    pub(super) fn opts(&mut self, opts: Opts) -> Answer {
+        match opts {
+            Opts::Utf8 => Ok(Reply::new(200, "UTF-8 is always on.")),
+            Opts::Mlst(wanted) => {
+                self.facts = Facts::parse(&wanted);
+                if let Some(login) = &mut self.login {
+                    login.facts = self.facts;
+                }
+                Ok(Reply::new(200, format!("MLST OPTS {}", self.facts.chosen()).trim_end().to_owned()))
+            }
+        }
+    }
+
+    /// RFC 7151 §3: before login, and here every host is the same one.
+    pub(super) fn host(&self) -> Answer {
+        match self.login {
+            None => Ok(Reply::new(220, "Every host name leads here.")),
+            Some(_) => Err(Reply::new(503, "HOST comes before USER.")),
+        }
+    }
+
+    pub(super) fn stat(&self) -> Reply {
+        let who = &self.control.who;
+        let mut lines = vec![format!("Connected from {}", who.peer)];
+        match &self.login {
+            None => lines.push("Not logged in".to_owned()),
+            Some(login) => lines.extend(login.status()),
+        }
+        Reply::lines(211, "Status:", lines.into_iter().map(String::into_bytes).collect(), "End of status.")
+    }
+}
+
+/// HELP: how a verb is used, or which verbs there are.
+pub fn help(verb: Option<&Name>) -> Answer {
+    if let Some(name) = verb {
+        let verb = verbs::find(name.as_bytes()).ok_or_else(|| Reply::new(501, "No such command; HELP lists all."))?;
+        return Ok(Reply::new(214, verb.usage));
+    }
+    let names: Vec<&str> = VERBS.iter().map(|verb| verb.name).collect();
+    let lines = names.chunks(10).map(|row| row.join(" ").into_bytes()).collect();
+    Ok(Reply::lines(214, "Commands:", lines, "HELP <command> says how it is used."))
+}

@@ -1,0 +1,266 @@
+//! Listings: which entries a LIST, NLST, MLSD, MLST or STAT shows, and what of them this account may know.
+
+use std::io::{self, ErrorKind};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::auth::perm::{Perm, Perms};
+use crate::fs::entry::{Kind, Meta, Rights};
+use crate::fs::folder::{Folder, Order};
+use crate::fs::glob::Pattern;
+use crate::fs::listing::{self, Entry, LongFormat};
+use crate::protocol::command::ListFormat;
+use crate::protocol::path::{Name, VirtualPath};
+use crate::protocol::reply::Reply;
+use crate::session::login::Login;
+
+/// A listing that is being made, entry by entry.
+pub struct Listing<'a> {
+    login: &'a Login,
+    format: ListFormat,
+    now: i64,
+    shown: Shown,
+}
+
+enum Shown {
+    /// MLSD's lines for the folder itself and the one above it.
+    SelfAndParent(Entries),
+    /// The entries of a folder.
+    Entries(Entries),
+    /// One file, under the name that was asked for.
+    One(VirtualPath, Vec<u8>),
+    /// Nothing more.
+    Nothing,
+}
+
+struct Entries {
+    folder: Folder,
+    path: VirtualPath,
+    pattern: Option<Pattern>,
+    /// What stands before each name of NLST.
+    prefix: Vec<u8>,
+    /// Whether the file system lets this process change the folder.
+    writable: bool,
+}
+
+impl<'a> Listing<'a> {
+    /// Finds what is asked for.
+    ///
+    /// # Errors
+    /// 550 where it is not there, 501 for MLSD of a file.
+    pub fn open(login: &'a Login, format: ListFormat, name: Option<&Name>) -> Result<Self, Reply> {
+        let path = login.resolve_or_cwd(name, Perm::List)?;
+        let asked = name.map_or(&b""[..], Name::as_bytes);
+        let shown = match login.root.meta(&path) {
+            Ok(meta) if meta.kind == Kind::Folder => {
+                let entries = Entries::of(login, path, None, Vec::new(), format)?;
+                if format == ListFormat::Facts { Shown::SelfAndParent(entries) } else { Shown::Entries(entries) }
+            }
+            Ok(_) if format == ListFormat::Facts => {
+                return Err(Reply::new(501, "MLSD lists a folder; MLST shows a file."));
+            }
+            Ok(_) => Shown::One(path, asked.to_vec()),
+            Err(error) if error.kind() == ErrorKind::NotFound && format != ListFormat::Facts => {
+                glob(login, &path, asked, format)?.ok_or(error)?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        Ok(Self { login, format, now: i64::try_from(now).unwrap_or(0), shown })
+    }
+
+    /// True where the entries of a folder are shown.
+    pub fn is_folder(&self) -> bool {
+        !matches!(self.shown, Shown::One(..))
+    }
+
+    /// Appends the next entry's line, or nothing where it may not be shown; false at the end.
+    ///
+    /// # Errors
+    /// As the system says when the folder can't be read further; a bad entry is no reason to end.
+    pub fn next_entry(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
+        match std::mem::replace(&mut self.shown, Shown::Nothing) {
+            Shown::Nothing => Ok(false),
+            Shown::One(path, name) => {
+                if self.format == ListFormat::Names {
+                    listing::name_line(&name, out);
+                } else {
+                    self.long(&path, &self.login.root.link_meta(&path)?, path.file_name().unwrap_or(b"/"), out);
+                }
+                Ok(true)
+            }
+            Shown::SelfAndParent(entries) => {
+                self.special(&entries.path, ("cdir", b"."), out);
+                if let Some(parent) = entries.path.parent() {
+                    self.special(&parent, ("pdir", b".."), out);
+                }
+                self.shown = Shown::Entries(entries);
+                Ok(true)
+            }
+            Shown::Entries(mut entries) => {
+                let more = entries.folder.advance()?;
+                if more {
+                    self.entry(&entries, out);
+                    self.shown = Shown::Entries(entries);
+                }
+                Ok(more)
+            }
+        }
+    }
+
+    fn entry(&self, entries: &Entries, out: &mut Vec<u8>) {
+        let name = entries.folder.name();
+        if entries.pattern.as_ref().is_some_and(|pattern| !pattern.matches(name)) {
+            return;
+        }
+        if self.format == ListFormat::Names {
+            out.extend_from_slice(&entries.prefix);
+            listing::name_line(name, out);
+            return;
+        }
+        // It may have vanished meanwhile.
+        let Ok(meta) = entries.folder.meta() else { return };
+        match self.format {
+            ListFormat::Facts if meta.kind == Kind::Link => {
+                // Shown as what it leads to, if that is inside.
+                if let Ok(meta) = self.login.root.meta(&entries.path.join(name)) {
+                    self.facts_line(name, &meta, entries.writable, out);
+                }
+            }
+            ListFormat::Facts => self.facts_line(name, &meta, entries.writable, out),
+            ListFormat::Long if meta.kind == Kind::Link => self.long(&entries.path.join(name), &meta, name, out),
+            ListFormat::Long => self.long_line(Entry { name, meta: &meta, target: None }, out),
+            ListFormat::Names => {}
+        }
+    }
+
+    /// A LIST line; a link's target is named only if it is inside.
+    fn long(&self, path: &VirtualPath, meta: &Meta, name: &[u8], out: &mut Vec<u8>) {
+        let root = &self.login.root;
+        let inside = meta.kind == Kind::Link && root.meta(path).is_ok();
+        let target = if inside { root.link_target(path).ok() } else { None };
+        self.long_line(Entry { name, meta, target: target.as_deref() }, out);
+    }
+
+    fn long_line(&self, entry: Entry, out: &mut Vec<u8>) {
+        let shared = &self.login.shared;
+        let zone = (!self.login.config.transfer.use_gmt_times).then_some(&shared.zone);
+        listing::long_line(entry, LongFormat { now: self.now, zone, owners: &shared.owners }, out);
+    }
+
+    fn facts_line(&self, name: &[u8], meta: &Meta, parent_writable: bool, out: &mut Vec<u8>) {
+        let kind = match meta.kind {
+            Kind::Folder => "dir",
+            Kind::File => "file",
+            Kind::Link | Kind::Other => "OS.unix=special",
+        };
+        self.login.write_facts(Entry { name, meta, target: None }, kind, parent_writable, out);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    fn special(&self, path: &VirtualPath, (kind, name): (&str, &[u8]), out: &mut Vec<u8>) {
+        if let Ok(meta) = self.login.root.meta(path) {
+            self.login.write_facts(Entry { name, meta: &meta, target: None }, kind, false, out);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+impl Entries {
+    fn of(
+        login: &Login,
+        path: VirtualPath,
+        pattern: Option<Pattern>,
+        prefix: Vec<u8>,
+        format: ListFormat,
+    ) -> Result<Self, Reply> {
+        let order = if format == ListFormat::Facts { Order::AsStored } else { Order::Sorted };
+        let folder = Folder::read(login.root.open_folder(&path)?, order)?;
+        let writable = login.shared.identity.rights(&folder.own_meta()?).write;
+        Ok(Self { folder, path, pattern, prefix, writable })
+    }
+}
+
+/// A pattern in the last component, where nothing has literally that name; `None` where it is no pattern.
+fn glob(login: &Login, path: &VirtualPath, asked: &[u8], format: ListFormat) -> Result<Option<Shown>, Reply> {
+    let (Some(parent), Some(pattern)) = (path.parent(), path.file_name().and_then(Pattern::new)) else {
+        return Ok(None);
+    };
+    let behind_slash = asked.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let entries = Entries::of(login, parent, Some(pattern), asked[..behind_slash].to_vec(), format)?;
+    Ok(Some(Shown::Entries(entries)))
+}
+
+impl Login {
+    /// The MLST line of a path, without line end.
+    ///
+    /// # Errors
+    /// 550 where it is not there.
+    pub(super) fn facts_of(&self, path: &VirtualPath) -> Result<Vec<u8>, Reply> {
+        let meta = self.root.meta(path)?;
+        let parent = path.parent().map(|parent| self.root.meta(&parent)).transpose()?;
+        let parent_writable = parent.is_some_and(|parent| self.shared.identity.rights(&parent).write);
+        let kind = if meta.kind == Kind::Folder { "dir" } else { "file" };
+        let mut line = Vec::new();
+        self.write_facts(Entry { name: path.as_bytes(), meta: &meta, target: None }, kind, parent_writable, &mut line);
+        Ok(line)
+    }
+
+    fn write_facts(&self, entry: Entry, kind: &str, parent_writable: bool, out: &mut Vec<u8>) {
+        let rights = self.shared.identity.rights(entry.meta);
+        let perm = perm_fact(self.user.perms, entry.meta.kind, rights, parent_writable);
+        listing::facts(entry, kind, &perm, self.facts, out);
+    }
+}
+
+/// What may be done with an entry (RFC 3659 §7.5.5): both the account's letters and the file system must allow it.
+fn perm_fact(perms: Perms, kind: Kind, rights: Rights, parent_writable: bool) -> Vec<u8> {
+    let both = |letter, perm, allowed: bool| (allowed && perms.has(perm)).then_some(letter);
+    let Rights { read, write, enter } = rights;
+    let (delete, rename) = (both(b'd', Perm::Delete, parent_writable), both(b'f', Perm::Rename, parent_writable));
+    let facts = match kind {
+        Kind::Folder => [
+            both(b'c', Perm::Write, write),
+            delete,
+            both(b'e', Perm::Enter, enter),
+            rename,
+            both(b'l', Perm::List, read),
+            both(b'm', Perm::MakeDir, write),
+            both(b'p', Perm::Delete, write),
+        ],
+        Kind::File | Kind::Link | Kind::Other => [
+            both(b'a', Perm::Append, write),
+            delete,
+            rename,
+            both(b'r', Perm::Read, read),
+            both(b'w', Perm::Write, write),
+            None,
+            None,
+        ],
+    };
+    facts.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_perm_fact_needs_letter_and_file_system() {
+        let all: Perms = "elradfmwMT".parse().expect("letters");
+        let reader: Perms = "elr".parse().expect("letters");
+        let full = Rights { read: true, write: true, enter: true };
+        let readonly = Rights { write: false, ..full };
+        let cases = [
+            (all, Kind::File, full, true, "adfrw"),
+            (all, Kind::File, full, false, "arw"),
+            (all, Kind::File, readonly, true, "dfr"),
+            (reader, Kind::File, full, true, "r"),
+            (all, Kind::Folder, full, true, "cdeflmp"),
+            (all, Kind::Folder, readonly, false, "el"),
+            (reader, Kind::Folder, full, true, "el"),
+        ];
+        for (perms, kind, rights, parent, expected) in cases {
+            assert_eq!(perm_fact(perms, kind, rights, parent), expected.as_bytes(), "{perms} {kind:?} {rights:?}");
+        }
+    }
+}

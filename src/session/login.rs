@@ -1,0 +1,186 @@
+//! A login: the account, its root and everything that only makes sense with them.
+
+use std::io;
+use std::sync::Arc;
+
+use log::Level;
+
+use crate::auth::limits::Ticket;
+use crate::auth::perm::Perm;
+use crate::auth::users::User;
+use crate::config::{Config, Symlinks};
+use crate::copy::pace::Throttle;
+use crate::fs::listing::Facts;
+use crate::fs::root::{Links, Root};
+use crate::net::control::Control;
+use crate::net::data_port::DataPort;
+use crate::protocol::command::{FileCommand, Representation};
+use crate::protocol::path::{Name, VirtualPath, has_control_bytes};
+use crate::protocol::reply::Reply;
+use crate::session::shared::Shared;
+use crate::session::{Answer, info};
+
+/// An account that is logged in, where it stands, and its transfer parameters.
+pub struct Login {
+    pub(super) user: Arc<User>,
+    pub(super) root: Root,
+    pub(super) cwd: VirtualPath,
+    /// The path of the RNFR just before.
+    pub(super) rename_from: Option<VirtualPath>,
+    /// Where the next RETR or STOR begins, in bytes.
+    pub(super) restart: u64,
+    /// What ALLO announced for the next STOR or APPE, in bytes.
+    pub(super) announced: Option<u64>,
+    pub(super) representation: Representation,
+    pub(super) data_port: Option<DataPort>,
+    /// After EPSV ALL no other command opens a data port.
+    pub(super) epsv_only: bool,
+    /// A transfer was ended by an ABOR that is still to be answered.
+    pub(super) aborted: bool,
+    pub(super) facts: Facts,
+    pub(super) upload: Throttle,
+    pub(super) download: Throttle,
+    pub(super) config: Arc<Config>,
+    pub(super) shared: Arc<Shared>,
+    _place: Ticket,
+}
+
+impl Login {
+    /// Opens the account's home.
+    ///
+    /// # Errors
+    /// As the system says when the home is not there.
+    pub fn new(
+        user: Arc<User>,
+        place: Ticket,
+        config: Arc<Config>,
+        shared: Arc<Shared>,
+        facts: Facts,
+    ) -> io::Result<Self> {
+        let links = match config.transfer.follow_symlinks {
+            Symlinks::Inside => Links::Inside,
+            Symlinks::Never => Links::Never,
+        };
+        let root = Root::open(&user.home, links)?;
+        let shared_upload = user.max_upload.map(|rate| shared.uploads.join(&user.name, rate));
+        let shared_download = user.max_download.map(|rate| shared.downloads.join(&user.name, rate));
+        Ok(Self {
+            root,
+            cwd: VirtualPath::root(),
+            rename_from: None,
+            restart: 0,
+            announced: None,
+            representation: Representation::Ascii,
+            data_port: None,
+            epsv_only: false,
+            aborted: false,
+            facts,
+            upload: Throttle::new(config.transfer.max_upload, shared_upload),
+            download: Throttle::new(config.transfer.max_download, shared_download),
+            user,
+            config,
+            shared,
+            _place: place,
+        })
+    }
+
+    /// Runs a command that needs a login. RNTO has its own way in, because it uses up the RNFR before it.
+    pub fn run(&mut self, command: FileCommand, control: &mut Control) -> Answer {
+        match command {
+            FileCommand::Pwd => Ok(self.pwd()),
+            FileCommand::Cwd(name) => self.cwd(name.as_ref()),
+            FileCommand::Cdup => self.cdup(),
+            FileCommand::List(format, name) => self.list(format, name.as_ref(), control),
+            FileCommand::Mlst(name) => self.mlst(name.as_ref()),
+            FileCommand::StatPath(name) => self.stat_path(&name),
+            FileCommand::Size(name) => self.size(&name),
+            FileCommand::Mdtm(name) => self.mdtm(&name),
+            FileCommand::SetFacts(change, name) => self.set_facts(control, change, &name),
+            FileCommand::Retr(name) => self.retr(&name, control),
+            FileCommand::Stor(name) => self.stor(&name, control),
+            FileCommand::Stou(name) => self.stou(name.as_ref(), control),
+            FileCommand::Appe(name) => self.appe(&name, control),
+            FileCommand::Rest(offset) => Ok(self.rest(offset)),
+            FileCommand::Allo(bytes) => self.allo(bytes),
+            FileCommand::Dele(name) => self.dele(control, &name),
+            FileCommand::Rmd(name) => self.rmd(control, &name),
+            FileCommand::Mkd(name) => self.mkd(control, &name),
+            FileCommand::Rnfr(name) => self.rename_from(&name),
+            FileCommand::Rnto(_) => Err(Reply::new(503, "RNFR comes before RNTO.")),
+            FileCommand::SiteHelp => info::help(Name::new(b"SITE").as_ref()),
+            FileCommand::Type(representation) => Ok(self.set_type(representation)),
+            FileCommand::Structure => Ok(Reply::new(200, "Ok.")),
+            FileCommand::Pasv => self.pasv(control),
+            FileCommand::Epsv(kind) => self.epsv(kind, control),
+            FileCommand::Port(address) => self.port(address, control),
+            FileCommand::Abor => Ok(self.abor()),
+        }
+    }
+
+    /// The text of the 221 reply, where the account has its own.
+    pub fn goodbye(&self) -> Option<&str> {
+        self.user.msg_quit.as_deref()
+    }
+
+    /// Lines for STAT.
+    pub fn status(&self) -> Vec<String> {
+        let representation = match self.representation {
+            Representation::Ascii => "A (ASCII)",
+            Representation::Image => "I (binary)",
+        };
+        let data = match &self.data_port {
+            None => "none",
+            Some(DataPort::Passive { .. }) => "passive",
+            Some(DataPort::Active { .. }) => "active",
+        };
+        vec![
+            format!("Logged in as {}", self.user.name),
+            format!("TYPE: {representation}, STRU: F, MODE: S"),
+            format!("Data port: {data}"),
+        ]
+    }
+
+    /// Names a file and the permission to use it in one act: the only way from a name to a path.
+    pub(super) fn resolve(&self, name: &Name, perm: Perm) -> Result<VirtualPath, Reply> {
+        self.permit(perm)?;
+        Ok(self.cwd.join(name.as_bytes()))
+    }
+
+    /// The same for a name that the client makes, which may hold no control byte.
+    pub(super) fn resolve_new(&self, name: &Name, perm: Perm) -> Result<VirtualPath, Reply> {
+        let path = self.resolve(name, perm)?;
+        if path.file_name().is_some_and(has_control_bytes) {
+            return Err(Reply::new(553, "No control characters in a new name, please."));
+        }
+        Ok(path)
+    }
+
+    /// The current folder, or the one that is named.
+    pub(super) fn resolve_or_cwd(&self, name: Option<&Name>, perm: Perm) -> Result<VirtualPath, Reply> {
+        match name {
+            Some(name) => self.resolve(name, perm),
+            None => self.permit(perm).map(|()| self.cwd.clone()),
+        }
+    }
+
+    /// Refuses what the account has no letter for, and says so.
+    pub(super) fn permit(&self, perm: Perm) -> Result<(), Reply> {
+        if self.user.perms.has(perm) {
+            return Ok(());
+        }
+        let text = format!("This account may not {} (it lacks the letter '{}').", perm.phrase(), perm.letter());
+        Err(Reply::new(550, text))
+    }
+
+    /// Writes the log line of a change to the disk, done or refused, and passes the answer on.
+    pub(super) fn logged(&self, control: &Control, verb: &str, name: &Name, answer: Answer) -> Answer {
+        let reply = match &answer {
+            Ok(reply) | Err(reply) => reply,
+        };
+        let path = self.root.real_path(&self.cwd.join(name.as_bytes()));
+        let path = path.as_os_str().as_encoded_bytes().escape_ascii();
+        let text = reply.text().escape_ascii();
+        control.who.log(Level::Info, format_args!("{verb} {path} {} '{text}'", reply.code()));
+        answer
+    }
+}

@@ -1,0 +1,196 @@
+//! A client's session: read a line, parse it, run it, send the answer.
+//!
+//! [`Session`] holds what there is before login; [`Login`] all that needs one, so that without a login there is no root to
+//! touch. The commands are grouped: [`access`](self) who you are, `browse` looking, `modify` changing, `transfer` moving
+//! bytes, `info` the rest.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use log::Level;
+
+use crate::config::Config;
+use crate::fs::listing::Facts;
+use crate::net::control::{Control, Event};
+use crate::protocol::command::{Command, FileCommand};
+use crate::protocol::line::Line;
+use crate::protocol::path::Name;
+use crate::protocol::reply::Reply;
+use crate::protocol::verbs;
+
+mod access;
+mod browse;
+mod info;
+mod list;
+mod login;
+mod modify;
+pub mod shared;
+mod transfer;
+pub mod transfer_log;
+
+pub use access::ban_rule;
+use login::Login;
+use shared::Shared;
+
+/// What a command's handler gives back: either way a reply for the client.
+type Answer = Result<Reply, Reply>;
+
+/// One client, from the greeting to the goodbye.
+pub struct Session {
+    control: Control,
+    config: Arc<Config>,
+    shared: Arc<Shared>,
+    login: Option<Login>,
+    /// The name of the USER just before: any other command forgets it.
+    user: Option<Name>,
+    facts: Facts,
+    login_by: Instant,
+    wrong_passwords: u32,
+    unknown_verbs: u8,
+    closing: bool,
+}
+
+/// So many unknown verbs before login, and the client is no FTP client.
+const MAX_UNKNOWN_VERBS: u8 = 3;
+
+impl Session {
+    /// Takes over an accepted connection.
+    ///
+    /// # Errors
+    /// When the client is gone already.
+    pub fn new(stream: Arc<TcpStream>, peer: SocketAddr, config: Arc<Config>, shared: Arc<Shared>) -> io::Result<Self> {
+        let control = Control::new(stream, peer, Arc::clone(&shared.stop))?;
+        Ok(Self {
+            control,
+            login: None,
+            user: None,
+            facts: Facts::DEFAULT,
+            login_by: Instant::now() + config.server.login_timeout,
+            wrong_passwords: 0,
+            unknown_verbs: 0,
+            closing: false,
+            config,
+            shared,
+        })
+    }
+
+    /// Serves the client until it or the server ends the session; the last reply is left to [`Self::end`].
+    ///
+    /// # Errors
+    /// When the control connection broke.
+    pub fn run(&mut self) -> io::Result<Option<Reply>> {
+        self.control.who.log(Level::Info, format_args!("FTP session opened (connect)"));
+        let served = self.serve();
+        self.control.who.log(Level::Info, format_args!("FTP session closed (disconnect)."));
+        // A client that reads the goodbye may come back at once: by then nothing of this session is held.
+        self.login = None;
+        served
+    }
+
+    /// Sends the last reply, if there is one, and closes the connection.
+    ///
+    /// # Errors
+    /// When the client is gone.
+    pub fn end(mut self, last: Option<Reply>) -> io::Result<()> {
+        last.map_or(Ok(()), |reply| self.control.send(&reply))
+    }
+
+    fn serve(&mut self) -> io::Result<Option<Reply>> {
+        self.greet()?;
+        loop {
+            let deadline = self.login.is_none().then_some(self.login_by);
+            let reply = match self.control.next(self.config.server.timeout, deadline) {
+                Event::Line(Line::Text(line)) => self.answer(&line),
+                Event::Line(Line::TooLong) => Reply::new(500, "Line too long."),
+                Event::Line(Line::Flood) => self.close(Reply::new(500, "That is no FTP.")),
+                Event::TimedOut => self.close(Reply::new(421, "Timeout, closing the connection.")),
+                Event::Stopping => self.close(Reply::new(421, "The server is stopping.")),
+                Event::Closed => return Ok(None),
+            };
+            if self.closing {
+                return Ok(Some(reply));
+            }
+            self.control.send(&reply)?;
+        }
+    }
+
+    fn greet(&mut self) -> io::Result<()> {
+        let lines = &self.config.server.welcome_msg;
+        let reply = match lines.as_slice() {
+            [] => Reply::new(220, "ftpd ready."),
+            [line] => Reply::new(220, line.clone()),
+            [first, between @ .., last] => {
+                let between = between.iter().map(|line| line.clone().into_bytes()).collect();
+                Reply::lines(220, first.clone(), between, last.clone())
+            }
+        };
+        self.control.send(&reply)
+    }
+
+    fn answer(&mut self, line: &[u8]) -> Reply {
+        // Both are forgotten by whatever comes next, a line that is no command among it.
+        let user = self.user.take();
+        let rename_from = self.login.as_mut().and_then(|login| login.rename_from.take());
+        if self.login.is_none() && verbs::is_foreign(line) {
+            return self.close(Reply::new(500, "That is no FTP."));
+        }
+        let answer = match verbs::parse(line) {
+            Ok(Command::File(FileCommand::Rnto(name))) if self.login.is_some() => {
+                match (&mut self.login, rename_from) {
+                    (Some(login), Some(from)) => login.rename_to(&self.control, from, &name),
+                    _ => Err(Reply::new(503, "RNFR comes before RNTO.")),
+                }
+            }
+            Ok(Command::File(command)) => match &mut self.login {
+                Some(login) => login.run(command, &mut self.control),
+                None => Err(Reply::new(530, "Log in with USER and PASS first.")),
+            },
+            Ok(command) => self.run_command(command, user),
+            Err(reply) => Err(self.count_unknown(reply)),
+        };
+        answer.unwrap_or_else(|failure| failure)
+    }
+
+    fn run_command(&mut self, command: Command, user: Option<Name>) -> Answer {
+        match command {
+            Command::User(name) => self.user(name),
+            Command::Pass(password) => self.pass(user, &password),
+            Command::Acct => Ok(Reply::new(202, "No account information is needed.")),
+            Command::Rein => self.reinitialize(),
+            Command::Quit => self.quit(),
+            Command::Noop => Ok(Reply::new(200, "Ok.")),
+            Command::Syst => Ok(Reply::new(215, "UNIX Type: L8")),
+            Command::Feat => self.feat(),
+            Command::Help(verb) => info::help(verb.as_ref()),
+            Command::Opts(opts) => self.opts(opts),
+            Command::Clnt => Ok(Reply::new(200, "Noted.")),
+            Command::Host => self.host(),
+            Command::Lang => Ok(Reply::new(200, "Replies are in English.")),
+            Command::Stat => Ok(self.stat()),
+            Command::File(_) => Err(Reply::new(530, "Log in with USER and PASS first.")),
+        }
+    }
+
+    /// Before login, whoever keeps sending unknown verbs speaks another protocol.
+    fn count_unknown(&mut self, reply: Reply) -> Reply {
+        if reply.code() == 500 && self.login.is_none() {
+            self.unknown_verbs += 1;
+            if self.unknown_verbs >= MAX_UNKNOWN_VERBS {
+                return self.close(reply);
+            }
+        }
+        reply
+    }
+
+    /// Makes this reply the last one.
+    fn close(&mut self, reply: Reply) -> Reply {
+        self.closing = true;
+        reply
+    }
+
+    fn pause_until(&self, since: Instant, delay: Duration) {
+        self.control.pause(delay.saturating_sub(since.elapsed()));
+    }
+}

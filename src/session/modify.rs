@@ -1,0 +1,89 @@
+//! Changing files at rest: DELE, RMD, MKD, RNFR, RNTO, MFMT, MFF, SITE CHMOD, SITE UTIME.
+
+use std::io::ErrorKind;
+
+use crate::auth::perm::Perm;
+use crate::net::control::Control;
+use crate::protocol::command::FactChange;
+use crate::protocol::path::{Name, VirtualPath, quoted};
+use crate::protocol::reply::Reply;
+use crate::session::Answer;
+use crate::session::login::Login;
+
+impl Login {
+    pub(super) fn dele(&self, control: &Control, name: &Name) -> Answer {
+        let answer = self.resolve(name, Perm::Delete).and_then(|path| {
+            refuse_root(&path)?;
+            self.root.remove_file(&path)?;
+            Ok(Reply::new(250, "Deleted."))
+        });
+        self.logged(control, "DELE", name, answer)
+    }
+
+    pub(super) fn rmd(&self, control: &Control, name: &Name) -> Answer {
+        let answer = self.resolve(name, Perm::Delete).and_then(|path| {
+            refuse_root(&path)?;
+            self.root.remove_folder(&path)?;
+            Ok(Reply::new(250, "Folder removed."))
+        });
+        self.logged(control, "RMD", name, answer)
+    }
+
+    pub(super) fn mkd(&self, control: &Control, name: &Name) -> Answer {
+        let answer = self.resolve_new(name, Perm::MakeDir).and_then(|path| {
+            self.root.create_folder(&path)?;
+            Ok(Reply::raw(257, [&quoted(&path)[..], b" created."].concat()))
+        });
+        self.logged(control, "MKD", name, answer)
+    }
+
+    pub(super) fn rename_from(&mut self, name: &Name) -> Answer {
+        let path = self.resolve(name, Perm::Rename)?;
+        refuse_root(&path)?;
+        self.root.link_meta(&path)?;
+        self.rename_from = Some(path);
+        Ok(Reply::new(350, "RNTO, please."))
+    }
+
+    /// Renaming is a way to overwrite only for those who may overwrite and delete.
+    pub(super) fn rename_to(&self, control: &Control, from: VirtualPath, name: &Name) -> Answer {
+        let answer = self.resolve_new(name, Perm::Rename).and_then(|to| {
+            refuse_root(&to)?;
+            let replace = self.user.perms.has(Perm::Write) && self.user.perms.has(Perm::Delete);
+            match self.root.rename(&from, &to, replace) {
+                Ok(()) => Ok(Reply::new(250, "Renamed.")),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    Err(Reply::new(553, "A file or folder of that name exists already."))
+                }
+                Err(error) => Err(error.into()),
+            }
+        });
+        let from = self.root.real_path(&from);
+        let verb = format!("RNTO {} ->", from.as_os_str().as_encoded_bytes().escape_ascii());
+        self.logged(control, &verb, name, answer)
+    }
+
+    pub(super) fn set_facts(&self, control: &Control, change: FactChange, name: &Name) -> Answer {
+        let answer = self.change_facts(&change, name);
+        self.logged(control, change.echo.trim_end(), name, answer)
+    }
+
+    fn change_facts(&self, change: &FactChange, name: &Name) -> Answer {
+        if change.modify.is_some() {
+            self.permit(Perm::Time)?;
+        }
+        let path = self.resolve(name, if change.mode.is_some() { Perm::Mode } else { Perm::Time })?;
+        if let Some(mode) = change.mode {
+            self.root.set_mode(&path, mode)?;
+        }
+        if let Some(unix) = change.modify {
+            self.root.set_modified(&path, unix)?;
+        }
+        Ok(Reply::raw(change.code, [change.echo.as_bytes(), name.as_bytes()].concat()))
+    }
+}
+
+/// An account's home itself is never removed or renamed.
+fn refuse_root(path: &VirtualPath) -> Result<(), Reply> {
+    if path.is_root() { Err(Reply::new(550, "Not the root folder.")) } else { Ok(()) }
+}

@@ -1,0 +1,44 @@
+//! What all sessions share, whatever their configuration: made once by the server, changed by no session alone.
+
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::auth::bans::Bans;
+use crate::auth::limits::Limits;
+use crate::auth::users::Users;
+use crate::copy::pace::SharedPaces;
+use crate::fs::entry::Identity;
+use crate::fs::owners::Owners;
+use crate::fs::upload::Writers;
+use crate::net::passive::PassivePorts;
+use crate::net::stop::Stop;
+use crate::session::transfer_log::TransferLog;
+
+/// What all sessions share.
+pub struct Shared {
+    /// The accounts.
+    pub users: Arc<Users>,
+    /// Who is here, by address and account.
+    pub limits: Arc<Limits>,
+    /// Addresses with too many wrong passwords.
+    pub bans: Bans,
+    /// The passive ports.
+    pub passive: Arc<PassivePorts>,
+    /// Files that are being written.
+    pub writers: Arc<Writers>,
+    /// Rates of accounts, upload.
+    pub uploads: SharedPaces,
+    /// Rates of accounts, download.
+    pub downloads: SharedPaces,
+    /// Names of owners and groups.
+    pub owners: Owners,
+    /// Who this process is to the file system.
+    pub identity: Identity,
+    /// The local time zone.
+    pub zone: TimeZone,
+    /// The transfer log.
+    pub transfers: TransferLog,
+    /// The wish to stop.
+    pub stop: Arc<Stop>,
+}

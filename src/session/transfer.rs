@@ -1,0 +1,331 @@
+//! Moving bytes: TYPE, PASV, EPSV, PORT, EPRT, REST, ALLO, RETR, STOR, STOU, APPE, LIST, ABOR.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::mem;
+use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use log::Level;
+
+use crate::auth::perm::Perm;
+use crate::copy::pace::Throttle;
+use crate::copy::watch::Watch;
+use crate::copy::{self, Error};
+use crate::fs::upload::{Mode, Upload};
+use crate::net::control::Control;
+use crate::net::data_port::DataPort;
+use crate::net::stream::Stream;
+use crate::protocol::address;
+use crate::protocol::command::{Epsv, ListFormat, Representation};
+use crate::protocol::path::{Name, VirtualPath};
+use crate::protocol::reply::Reply;
+use crate::session::Answer;
+use crate::session::list::Listing;
+use crate::session::login::Login;
+use crate::session::transfer_log::Record;
+
+/// How a transfer ended, and what it moved.
+struct Outcome {
+    result: Result<(), Error>,
+    bytes: u64,
+    took: Duration,
+}
+
+/// Which file a transfer of a file is about.
+struct Subject<'a> {
+    verb: &'static str,
+    path: &'a VirtualPath,
+    incoming: bool,
+}
+
+/// Lines are collected to so many bytes before they are sent.
+const LISTING_BLOCK: usize = 64 << 10;
+/// STOU tries so many names.
+const MAX_UNIQUE_TRIES: u32 = 1000;
+
+impl Login {
+    pub(super) fn set_type(&mut self, representation: Representation) -> Reply {
+        self.representation = representation;
+        Reply::new(
+            200,
+            match representation {
+                Representation::Ascii => "Type is ASCII.",
+                Representation::Image => "Type is binary.",
+            },
+        )
+    }
+
+    pub(super) fn rest(&mut self, offset: u64) -> Reply {
+        self.restart = offset;
+        Reply::new(350, format!("The next transfer begins at byte {offset}."))
+    }
+
+    pub(super) fn allo(&mut self, bytes: u64) -> Answer {
+        if bytes > self.root.free_space(&self.cwd)? {
+            return Err(Reply::new(552, "The disk has not that much room."));
+        }
+        self.announced = Some(bytes);
+        Ok(Reply::new(200, "There is room."))
+    }
+
+    pub(super) fn pasv(&mut self, control: &Control) -> Answer {
+        self.refuse_after_epsv_all()?;
+        let SocketAddr::V4(mut local) = control.local() else {
+            return Err(Reply::new(425, "PASV is for IPv4: use EPSV."));
+        };
+        local.set_port(self.listen(control)?);
+        Ok(Reply::new(227, address::passive_text(local)))
+    }
+
+    pub(super) fn epsv(&mut self, kind: Epsv, control: &Control) -> Answer {
+        let is_ipv4 = control.local().is_ipv4();
+        match kind {
+            Epsv::V4 if !is_ipv4 => return Err(Reply::new(522, "Network protocol not supported, use (2)")),
+            Epsv::V6 if is_ipv4 => return Err(Reply::new(522, "Network protocol not supported, use (1)")),
+            Epsv::All => {
+                self.epsv_only = true;
+                return Ok(Reply::new(200, "EPSV and nothing else from now on."));
+            }
+            Epsv::Same | Epsv::V4 | Epsv::V6 => {}
+        }
+        Ok(Reply::new(229, address::extended_passive_text(self.listen(control)?)))
+    }
+
+    /// PORT and EPRT: the address is checked now and dialled when the transfer starts.
+    pub(super) fn port(&mut self, to: SocketAddr, control: &Control) -> Answer {
+        self.data_port = None;
+        self.refuse_after_epsv_all()?;
+        let active = &self.config.active;
+        if !active.enable_active {
+            return Err(Reply::new(502, "Active mode is off: use PASV or EPSV."));
+        }
+        let foreign = to.ip() != control.who.peer.ip();
+        let own_port =
+            to.port() == control.local().port() && (to.ip() == control.local().ip() || to.ip().is_loopback());
+        let refusal = match () {
+            () if to.ip().is_multicast() || to.ip().is_unspecified() || own_port => "That is no client's address.",
+            () if foreign && !active.permit_foreign_addresses => "That is not your address.",
+            () if to.port() < 1024 && !active.permit_privileged_ports => "That port is below 1024.",
+            () => {
+                if foreign {
+                    control.who.log(Level::Info, format_args!("data connection to the foreign address {to} asked for"));
+                }
+                self.data_port = Some(DataPort::Active { to, from: control.local().ip() });
+                return Ok(Reply::new(200, "Ok, active mode."));
+            }
+        };
+        control.who.log(Level::Warn, format_args!("data address {to} refused: {refusal}"));
+        Err(Reply::new(501, refusal))
+    }
+
+    /// No transfer runs here: one that did has ended because of the very ABOR that is answered now.
+    pub(super) fn abor(&mut self) -> Reply {
+        if mem::take(&mut self.aborted) {
+            return Reply::new(226, "Aborted.");
+        }
+        self.data_port = None;
+        Reply::new(225, "Nothing to abort.")
+    }
+
+    pub(super) fn retr(&mut self, name: &Name, control: &mut Control) -> Answer {
+        let offset = mem::take(&mut self.restart);
+        let path = self.resolve(name, Perm::Read)?;
+        let (file, meta) = self.root.open_file(&path)?;
+        if offset > meta.size {
+            return Err(behind_the_end());
+        }
+        self.refuse_restart_in_ascii(offset)?;
+        let port = self.take_data_port()?;
+        let preliminary = Reply::new(150, format!("Sending {} bytes.", meta.size - offset));
+        let representation = self.representation;
+        let (config, throttle) = (&self.config.transfer, &mut self.download);
+        let outcome = transfer(port, control, config, &preliminary, |data, watch| {
+            copy::send(file, offset..meta.size, representation, data, (watch, throttle))
+        });
+        Ok(self.finish(control, &Subject { verb: "RETR", path: &path, incoming: false }, &outcome))
+    }
+
+    pub(super) fn stor(&mut self, name: &Name, control: &mut Control) -> Answer {
+        let offset = mem::take(&mut self.restart);
+        let path = self.resolve_new(name, Perm::Write)?;
+        self.refuse_restart_in_ascii(offset)?;
+        let mode = if offset > 0 { Mode::Resume(offset) } else { Mode::Replace };
+        let subject = Subject { verb: "STOR", path: &path, incoming: true };
+        self.store(&subject, mode, Reply::new(150, "Send the file."), control)
+    }
+
+    pub(super) fn appe(&mut self, name: &Name, control: &mut Control) -> Answer {
+        self.restart = 0;
+        let path = self.resolve_new(name, Perm::Append)?;
+        let mode = if self.user.perms.has(Perm::Write) { Mode::Append } else { Mode::AppendToOld };
+        let subject = Subject { verb: "APPE", path: &path, incoming: true };
+        self.store(&subject, mode, Reply::new(150, "Send what to append."), control)
+    }
+
+    /// RFC 1123 §4.1.2.9: the 150 reply names the file that is made.
+    pub(super) fn stou(&mut self, name: Option<&Name>, control: &mut Control) -> Answer {
+        let wanted = name.map_or(&b"upload"[..], Name::as_bytes);
+        for number in 0..MAX_UNIQUE_TRIES {
+            let suffix = if number == 0 { String::new() } else { format!(".{number}") };
+            let Some(candidate) = Name::new(&[wanted, suffix.as_bytes()].concat()) else { break };
+            let path = self.resolve_new(&candidate, Perm::Write)?;
+            match self.root.link_meta(&path) {
+                Ok(_) => continue,
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+            let preliminary = Reply::raw(150, [b"FILE: ", path.file_name().unwrap_or_default()].concat());
+            let subject = Subject { verb: "STOU", path: &path, incoming: true };
+            return self.store(&subject, Mode::New, preliminary, control);
+        }
+        Err(Reply::new(550, "No free name was found."))
+    }
+
+    pub(super) fn list(&mut self, format: ListFormat, name: Option<&Name>, control: &mut Control) -> Answer {
+        let port = self.data_port.take();
+        let mut listing = match Listing::open(self, format, name) {
+            Ok(listing) => listing,
+            Err(reply) => {
+                self.data_port = port;
+                return Err(reply);
+            }
+        };
+        let port = port.ok_or_else(no_data_port)?;
+        let preliminary = Reply::new(150, "Here comes the list.");
+        let outcome = transfer(port, control, &self.config.transfer, &preliminary, |data, watch| {
+            copy::produce(data, (watch, &mut Throttle::default()), |block| {
+                while block.len() < LISTING_BLOCK {
+                    if !listing.next_entry(block).map_err(Error::File)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            })
+        });
+        self.aborted |= matches!(outcome.result, Err(Error::Aborted));
+        Ok(outcome.reply())
+    }
+
+    fn store(&mut self, subject: &Subject, mode: Mode, preliminary: Reply, control: &mut Control) -> Answer {
+        let announced = self.announced.take();
+        let mut upload =
+            Upload::open(&self.root, subject.path, mode, &self.shared.writers).map_err(|error| {
+                match (error.kind(), mode) {
+                    (ErrorKind::InvalidInput, _) => behind_the_end(),
+                    (ErrorKind::NotFound, Mode::AppendToOld) => self.permit(Perm::Write).err().unwrap_or(error.into()),
+                    _ => Reply::from(error),
+                }
+            })?;
+        let port = self.data_port.take().ok_or_else(no_data_port)?;
+        let representation = self.representation;
+        let (config, throttle) = (&self.config.transfer, &mut self.upload);
+        let outcome = transfer(port, control, config, &preliminary, |data, watch| {
+            let file: &mut File = upload.begin().map_err(Error::File)?;
+            copy::receive(file, representation, data, (watch, throttle))
+        });
+        drop(upload);
+        if let Some(announced) = announced.filter(|&announced| outcome.result.is_ok() && outcome.bytes < announced) {
+            let bytes = outcome.bytes;
+            control.who.log(Level::Warn, format_args!("ALLO announced {announced} bytes, {bytes} came"));
+        }
+        Ok(self.finish(control, subject, &outcome))
+    }
+
+    fn listen(&mut self, control: &Control) -> Result<u16, Reply> {
+        // The old lease goes back first: a session never holds two.
+        self.data_port = None;
+        let lease = self.shared.passive.lease(control.local().ip()).map_err(|error| {
+            control.who.log(Level::Error, format_args!("no passive port is free: {error}"));
+            Reply::new(425, "No passive port is free at the moment.")
+        })?;
+        let port = lease.port();
+        let any_peer = self.config.active.permit_foreign_addresses;
+        self.data_port = Some(DataPort::Passive { lease, any_peer });
+        Ok(port)
+    }
+
+    fn take_data_port(&mut self) -> Result<DataPort, Reply> {
+        self.data_port.take().ok_or_else(no_data_port)
+    }
+
+    /// RFC 2428 §3: "ALL" closes PASV, PORT and EPRT for good.
+    fn refuse_after_epsv_all(&self) -> Result<(), Reply> {
+        if self.epsv_only { Err(Reply::new(503, "After EPSV ALL only EPSV.")) } else { Ok(()) }
+    }
+
+    /// Offsets count bytes on disk, which TYPE A does not show.
+    fn refuse_restart_in_ascii(&self, offset: u64) -> Result<(), Reply> {
+        if offset > 0 && self.representation == Representation::Ascii {
+            return Err(Reply::new(554, "REST counts bytes on disk: TYPE I first."));
+        }
+        Ok(())
+    }
+
+    /// Logs a file's transfer and says how it ended.
+    fn finish(&mut self, control: &Control, subject: &Subject, outcome: &Outcome) -> Reply {
+        self.aborted |= matches!(outcome.result, Err(Error::Aborted));
+        let path = self.root.real_path(subject.path);
+        let (complete, seconds) = (outcome.result.is_ok(), outcome.took.as_secs_f64());
+        let reason = outcome.result.as_ref().err().map(|error| format!(" ({error})")).unwrap_or_default();
+        let (shown, bytes) = (path.as_os_str().as_bytes().escape_ascii(), outcome.bytes);
+        let completed = u8::from(complete);
+        control.who.log(
+            Level::Info,
+            format_args!("{} {shown} completed={completed} bytes={bytes} seconds={seconds:.3}{reason}", subject.verb),
+        );
+        if self.shared.transfers.is_open() {
+            self.shared.transfers.record(&Record {
+                ended: Timestamp::now().to_zoned(self.shared.zone.clone()),
+                took: outcome.took,
+                peer: control.who.peer.ip(),
+                bytes,
+                path: path.as_os_str().as_bytes(),
+                representation: self.representation,
+                incoming: subject.incoming,
+                user: &self.user.name,
+                anonymous: self.user.anonymous,
+                complete,
+            });
+        }
+        outcome.reply()
+    }
+}
+
+impl Outcome {
+    fn reply(&self) -> Reply {
+        match &self.result {
+            Ok(()) => Reply::new(226, format!("Complete: {} bytes in {:.2} s.", self.bytes, self.took.as_secs_f64())),
+            Err(error) => error.reply(),
+        }
+    }
+}
+
+/// Opens the data connection, sends the 150, acts, and closes the connection before the final reply.
+fn transfer(
+    port: DataPort,
+    control: &mut Control,
+    config: &crate::config::Transfer,
+    preliminary: &Reply,
+    act: impl FnOnce(&mut Stream, &mut Watch) -> Result<(), Error>,
+) -> Outcome {
+    let mut watch = Watch::new(control, config.data_timeout);
+    let run = || {
+        watch.answer_waiting()?;
+        let mut data = copy::open(port, config.connect_timeout, &mut watch)?;
+        watch.send(preliminary)?;
+        act(&mut data, &mut watch)
+    };
+    let result = run();
+    Outcome { result, bytes: watch.bytes(), took: watch.elapsed() }
+}
+
+fn no_data_port() -> Reply {
+    Reply::new(425, "Say where first: PASV, EPSV, PORT or EPRT.")
+}
+
+fn behind_the_end() -> Reply {
+    Reply::new(554, "REST is behind the end of the file.")
+}
