@@ -258,25 +258,25 @@ mod tests {
                 meta(Kind::File, 0o644, 19, NOW - 60),
                 "name",
                 None,
-                "-rw-r--r--   1 4000000000 5              19 Nov 22 16:09 name\r\n",
+                "-rw-r--r--   1 4000000000 5               19 Nov 22 16:09 name\r\n",
             ),
             (
                 meta(Kind::Folder, 0o1777, 4096, 0),
                 "d",
                 None,
-                "drwxrwxrwt   1 4000000000 5            4096 Jan  1  1970 d\r\n",
+                "drwxrwxrwt   1 4000000000 5             4096 Jan  1  1970 d\r\n",
             ),
             (
                 meta(Kind::File, 0o4755, 0, NOW + 99_999),
                 "s",
                 None,
-                "-rwsr-xr-x   1 4000000000 5               0 Nov 23  2024 s\r\n",
+                "-rwsr-xr-x   1 4000000000 5                0 Nov 23  2024 s\r\n",
             ),
             (
                 meta(Kind::Link, 0o777, 3, NOW),
                 "l",
                 Some("a/b"),
-                "lrwxrwxrwx   1 4000000000 5               3 Nov 22 16:10 l -> a/b\r\n",
+                "lrwxrwxrwx   1 4000000000 5                3 Nov 22 16:10 l -> a/b\r\n",
             ),
         ];
         for (meta, name, target, expected) in cases {
