@@ -1,5 +1,7 @@
 //! Arguments → configuration → server → exit code; everything else is in the library.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use clap::Parser;

@@ -265,6 +265,8 @@ pub fn receive(
             buffer = Vec::with_capacity(throttle.step(LARGE_BUFFER));
         }
     }
+    // A client that was killed leaves an orderly end on both connections; only the control connection tells.
+    watch.attend()?;
     decoded.clear();
     decoder.finish(&mut decoded);
     file.write_all(&decoded).map_err(Error::File)

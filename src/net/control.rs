@@ -186,7 +186,10 @@ impl Control {
 
     fn log_received(&self, line: &Line) {
         match line {
-            Line::Text(text) => self.who.log(Level::Debug, format_args!("<- {}", loggable(text).escape_ascii())),
+            Line::Text(text) => {
+                let shown = loggable(text, !self.who.user.is_empty()).escape_ascii();
+                self.who.log(Level::Debug, format_args!("<- {shown}"));
+            }
             Line::TooLong | Line::Flood => self.who.log(Level::Debug, format_args!("<- (a line that is too long)")),
         }
     }

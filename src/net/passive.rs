@@ -106,6 +106,9 @@ impl Drop for Lease {
         let mut by_address = self.ports.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ports) = by_address.get_mut(&self.address) {
             ports.idle.push_back(listener);
+            if self.ports.range.is_none() && ports.idle.len() > KEPT {
+                ports.idle.pop_front();
+            }
         }
     }
 }

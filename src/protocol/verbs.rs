@@ -137,10 +137,17 @@ pub fn is_foreign(line: &[u8]) -> bool {
     http || FOREIGN.iter().any(|foreign| word.eq_ignore_ascii_case(foreign.as_bytes()))
 }
 
-/// A line as the log may show it: without the password.
-pub fn loggable(line: &[u8]) -> &[u8] {
-    let (word, _) = split_word(line.trim_ascii_start());
-    if word.eq_ignore_ascii_case(b"PASS") || word.eq_ignore_ascii_case(b"ACCT") { b"PASS ***" } else { line }
+/// A line as the log may show it: without a password, and of a stranger's only what is a command.
+pub fn loggable(line: &[u8], logged_in: bool) -> &[u8] {
+    let (word, _) = split_word(line);
+    let start = line.trim_ascii_start();
+    let secret =
+        ["PASS", "ACCT"].iter().any(|verb| start.len() >= 4 && start[..4].eq_ignore_ascii_case(verb.as_bytes()));
+    match () {
+        () if secret => b"PASS ***",
+        () if !logged_in && find(word).is_none() => b"(no command)",
+        () => line,
+    }
 }
 
 fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
@@ -485,10 +492,12 @@ mod tests {
 
     #[test]
     fn a_password_is_not_loggable() {
-        for line in ["PASS secret", "pass secret", "  PASS secret", "PaSs secret"] {
-            assert_eq!(loggable(line.as_bytes()), b"PASS ***");
+        for line in ["PASS secret", "pass secret", "  PASS secret", "PaSs secret", "PASS\tsecret", "PASSsecret"] {
+            assert_eq!(loggable(line.as_bytes(), true), b"PASS ***");
         }
-        assert_eq!(loggable(b"USER bob"), b"USER bob");
+        assert_eq!(loggable(b"USER bob", false), b"USER bob");
+        assert_eq!(loggable(b"secret", false), b"(no command)");
+        assert_eq!(loggable(b"XYZ", true), b"XYZ");
     }
 
     proptest! {

@@ -79,7 +79,7 @@ impl Session {
     fn refuse(&mut self, name: &Name, refusal: Refusal, arrived: Instant) -> Reply {
         let server = &self.config.server;
         let shown = name.as_bytes().escape_ascii();
-        self.control.who.log(Level::Warn, format_args!("USER '{shown}' failed login ({refusal})."));
+        self.control.who.log(Level::Warn, format_args!("USER '{shown}' failed login. ({refusal})"));
         let peer = self.control.who.peer.ip();
         let banned = self.shared.bans.strike(peer, ban_rule(&self.config), arrived);
         if banned {
