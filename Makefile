@@ -26,9 +26,9 @@ run: build ## Build, then serve the sample ftpd.conf and user.ini
 
 test: ## Run all tests (missing FTP clients are skipped)
 ifeq ($(NEXTEST),)
-	cargo test --locked
+	cargo test --locked --no-fail-fast
 else
-	cargo nextest run --locked
+	cargo nextest run --locked --no-fail-fast
 	cargo test --locked --doc
 endif
 

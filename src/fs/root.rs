@@ -2,7 +2,7 @@
 //!
 //! Every access goes from the home's handle down, by `openat2` with RESOLVE_BENEATH, so neither `..`, nor a symbolic link,
 //! nor a name swapped between check and use can leave it. Where the kernel says EXDEV (an absolute link, which may well
-//! lead inside) or lacks the call, [`Root::walk`] goes one component at a time. Nothing is named twice: what changes a
+//! lead inside) or lacks the call, the path is walked one component at a time. Nothing is named twice: what changes a
 //! folder resolves its parent once and acts on that handle.
 
 use std::borrow::Cow;

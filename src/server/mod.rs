@@ -55,13 +55,14 @@ struct Visit {
     config: Arc<Config>,
     shared: Arc<Shared>,
     places: Places,
+    /// Until the last word is said: the server waits for it when it stops.
+    entry: Entry,
 }
 
 /// What is given back before the connection is closed, so that a client that reconnects at once finds its place free.
 struct Places {
     _server: Ticket,
     _address: Ticket,
-    _entry: Entry,
 }
 
 /// After an accept that failed for want of something, the next try waits so long.
@@ -181,7 +182,7 @@ impl Gate {
     /// Gives the connection a place and a thread, or 421. False when the system is short of threads.
     fn admit(&self, stream: TcpStream, peer: SocketAddr) -> bool {
         let (config, stream) = (self.config(), Arc::new(stream));
-        let places = match self.find_places(&stream, peer.ip(), &config) {
+        let places = match self.find_places(peer.ip(), &config) {
             Ok(places) => places,
             Err(reply) => {
                 let reason = reply.text().escape_ascii().to_string();
@@ -190,7 +191,8 @@ impl Gate {
                 return true;
             }
         };
-        let visit = Visit { stream, peer, config, shared: Arc::clone(&self.shared), places };
+        let entry = Roster::enter(&self.roster, &stream);
+        let visit = Visit { stream, peer, config, shared: Arc::clone(&self.shared), places, entry };
         match self.pool.run(visit) {
             Ok(()) => true,
             Err((visit, error)) => {
@@ -201,7 +203,7 @@ impl Gate {
         }
     }
 
-    fn find_places(&self, stream: &Arc<TcpStream>, address: IpAddr, config: &Config) -> Result<Places, Reply> {
+    fn find_places(&self, address: IpAddr, config: &Config) -> Result<Places, Reply> {
         if self.shared.bans.is_banned(address, ban_rule(config), Instant::now()) {
             return Err(Reply::new(421, "Too many wrong passwords from your address; try again later."));
         }
@@ -209,7 +211,6 @@ impl Gate {
         Ok(Places {
             _server: limits.take(Key::Server, Some(self.max_cons)).map_err(full)?,
             _address: limits.take(Key::Address(address), config.server.max_cons_per_ip).map_err(full)?,
-            _entry: Roster::enter(&self.roster, stream),
         })
     }
 }
@@ -221,7 +222,7 @@ fn spawn_accepting(listener: &Arc<TcpListener>, gate: &Arc<Gate>) -> io::Result<
 
 /// A session from its first to its last word, on a thread of the pool.
 fn serve(visit: Visit) {
-    let Visit { stream, peer, config, shared, places } = visit;
+    let Visit { stream, peer, config, shared, places, entry } = visit;
     let connection = Arc::clone(&stream);
     let session = AssertUnwindSafe(move || {
         let mut session = Session::new(connection, peer, config, shared)?;
@@ -237,6 +238,7 @@ fn serve(visit: Visit) {
             refuse(&stream, &Reply::new(421, "Something went wrong inside; closing the connection."));
         }
     }
+    drop(entry);
 }
 
 /// Says why and hangs up, without ever waiting for the client.

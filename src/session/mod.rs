@@ -1,7 +1,7 @@
 //! A client's session: read a line, parse it, run it, send the answer.
 //!
-//! [`Session`] holds what there is before login; [`Login`] all that needs one, so that without a login there is no root to
-//! touch. The commands are grouped: [`access`](self) who you are, `browse` looking, `modify` changing, `transfer` moving
+//! [`Session`] holds what there is before login; `Login` all that needs one, so that without a login there is no root to
+//! touch. The commands are grouped: `access` who you are, `browse` looking, `modify` changing, `transfer` moving
 //! bytes, `info` the rest.
 
 use std::io;

@@ -1,0 +1,225 @@
+//! The picture of ARCHITECTURE.md, checked: which module may use which, and what only one file may do.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Module, the modules of this crate it may name. Arrows point down: a line names only modules of lines below it.
+#[rustfmt::skip]
+const ARROWS: &[(&str, &[&str])] = &[
+    ("main",     &["cli", "commands", "logging", "config", "ini", "server", "auth"]),
+    ("commands", &["cli", "config", "auth", "ini", "logging", "server"]),
+    ("server",   &["session", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini"]),
+    ("cli",      &["config", "auth", "ini"]),
+    ("logging",  &["config", "ini"]),
+    ("session",  &["config", "copy", "fs", "auth", "net", "protocol"]),
+    ("config",   &["auth", "ini"]),
+    ("copy",     &["net", "protocol"]),
+    ("fs",       &["protocol"]),
+    ("auth",     &["ini", "protocol"]),
+    ("net",      &["protocol"]),
+    ("protocol", &[]),
+    ("ini",      &[]),
+];
+
+/// The modules that may see `Config`; all others take plain values.
+const SEE_CONFIG: &[&str] = &["main", "commands", "server", "cli", "logging", "session", "config"];
+
+/// Calls that give a name to the kernel, and the files below src/ that may make them in the modules that serve clients.
+const NAMES_A_PATH: &str = "openat unlinkat renameat mkdirat linkat symlinkat readlinkat mknodat chmodat chownat utimensat \
+    statat accessat rustix::fs::open( rustix::fs::stat( fs::read fs::write fs::remove fs::rename fs::create fs::metadata \
+    fs::symlink fs::canonicalize File::open File::create OpenOptions";
+const MAY_NAME_A_PATH: &[&str] = &[
+    "fs/root.rs",
+    "fs/place.rs",             // one component in an opened folder, never followed
+    "fs/folder.rs",            // names that were read from the folder itself
+    "fs/owners.rs",            // /etc/passwd and /etc/group, at start
+    "session/transfer_log.rs", // the transfer log, named by ftpd.conf
+];
+const SERVES_CLIENTS: &[&str] = &["fs", "session", "copy", "net", "protocol"];
+
+/// The only writer of a reply's line end.
+const WRITES_REPLIES: &[&str] = &["protocol/reply.rs"];
+/// CR LF in source text; listing lines end with it, too, and clients send it.
+const MAY_NAME_CRLF: &[&str] =
+    &["protocol/reply.rs", "protocol/line.rs", "copy/ascii.rs", "fs/listing.rs", "session/list.rs"];
+
+struct Source {
+    /// Relative to src/, with `/`.
+    path: String,
+    /// Without comments and without `mod tests`.
+    code: String,
+}
+
+impl Source {
+    /// The module at the top of the crate this file belongs to.
+    fn module(&self) -> &str {
+        self.path.split('/').next().unwrap().trim_end_matches(".rs")
+    }
+
+    fn lines_with(&self, needle: &str) -> impl Iterator<Item = String> {
+        let lines = self.code.lines().enumerate().filter(move |(_, line)| line.contains(needle));
+        lines.map(|(index, line)| format!("src/{}:{}: {}", self.path, index + 1, line.trim()))
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    collect(&root, &mut paths);
+    paths.sort();
+    let source = |path: PathBuf| Source {
+        path: path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned(),
+        code: without_comments_and_tests(&fs::read_to_string(&path).unwrap()),
+    };
+    let sources: Vec<Source> = paths.into_iter().map(source).collect();
+    assert!(sources.len() > 20, "the sources are found");
+    sources
+}
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, paths);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            paths.push(path);
+        }
+    }
+}
+
+/// Keeps the number of lines, so that places can be told.
+fn without_comments_and_tests(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let uncommented = |line: &str| match line.find("//") {
+        Some(at) if !line[..at].contains('"') => line[..at].to_owned(),
+        _ => line.to_owned(),
+    };
+    code.lines().map(uncommented).collect::<Vec<_>>().join("\n")
+}
+
+/// Top modules that a file names by `crate::…`, also in `use crate::{…}` over several lines.
+fn named_modules(code: &str) -> BTreeSet<String> {
+    let name_at =
+        |text: &str| text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut names = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => names.extend(members(group).iter().map(|member| name_at(member))),
+            None => drop(names.insert(name_at(rest))),
+        }
+    }
+    names.retain(|name| ARROWS.iter().any(|(module, _)| module == name));
+    names
+}
+
+/// `a::{b, c}, d};…` → `a::{b, c}`, `d`.
+fn members(group: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut found) = (0, 0, Vec::new());
+    for (at, byte) in group.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' if depth == 0 => {
+                found.push(&group[start..at]);
+                break;
+            }
+            b'}' => depth -= 1,
+            b',' if depth == 0 => {
+                found.push(&group[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn every_arrow_points_down() {
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| source.path != "lib.rs") {
+        let module = source.module();
+        let Some(allowed) = allowed.get(module) else {
+            wrong.push(format!("src/{} belongs to no module of the picture", source.path));
+            continue;
+        };
+        for name in named_modules(&source.code) {
+            if name != module && !allowed.contains(&name.as_str()) {
+                wrong.push(format!("src/{}: {module} must not use {name}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_itself_points_down() {
+    for (index, (module, allowed)) in ARROWS.iter().enumerate() {
+        for name in *allowed {
+            let at = ARROWS.iter().position(|(other, _)| other == name).expect("a known module");
+            assert!(at > index, "{module} → {name}");
+        }
+    }
+}
+
+#[test]
+fn only_the_upper_modules_see_config() {
+    let sources = sources();
+    let low = sources.iter().filter(|source| source.path != "lib.rs" && !SEE_CONFIG.contains(&source.module()));
+    let wrong: Vec<String> =
+        low.filter(|source| named_modules(&source.code).contains("config")).map(|source| source.path.clone()).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn a_clients_name_meets_the_kernel_in_one_file() {
+    let sources = sources();
+    let serving = sources.iter().filter(|source| SERVES_CLIENTS.contains(&source.module()));
+    let guarded = serving.filter(|source| !MAY_NAME_A_PATH.contains(&source.path.as_str()));
+    let wrong: Vec<String> =
+        guarded.flat_map(|source| NAMES_A_PATH.split_whitespace().flat_map(|call| source.lines_with(call))).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_one_file_writes_the_line_end_of_replies() {
+    let sources = sources();
+    let others =
+        sources.iter().filter(|source| SERVES_CLIENTS.contains(&source.module()) || source.module() == "server");
+    let guarded = others.filter(|source| !MAY_NAME_CRLF.contains(&source.path.as_str()));
+    let wrong: Vec<String> = guarded.flat_map(|source| source.lines_with("\\r\\n")).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let writer = sources.iter().find(|source| source.path == WRITES_REPLIES[0]).expect("the writer of replies");
+    assert!(writer.lines_with("\\r\\n").next().is_some());
+}
+
+#[test]
+fn unsafe_code_is_forbidden() {
+    let sources = sources();
+    for root in ["lib.rs", "main.rs"] {
+        let source = sources.iter().find(|source| source.path == root).unwrap();
+        assert!(source.code.contains("#![forbid(unsafe_code)]"), "src/{root}");
+    }
+}
+
+#[test]
+fn nothing_prints_but_the_commands() {
+    let sources = sources();
+    let quiet = sources.iter().filter(|source| !["main", "commands", "cli"].contains(&source.module()));
+    // SECURITY.md §6: println! panics where the terminal is gone.
+    let wrong: Vec<String> = quiet
+        .flat_map(|source| ["println!(", "eprint!(", " print!("].iter().flat_map(|call| source.lines_with(call)))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn groups_of_use_lines_are_understood() {
+    let code = "use crate::{\n    auth::{self, users::{A, B}},\n    net,\n};\nfn f() { crate::ini::x(); }";
+    let names: Vec<String> = named_modules(code).into_iter().collect();
+    assert_eq!(names, ["auth", "ini", "net"]);
+}

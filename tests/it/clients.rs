@@ -1,0 +1,467 @@
+//! Real clients, as people use them. A missing one is skipped loudly; `FTPD_REQUIRE_CLIENTS=1` makes that a failure.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    net::{Ipv6Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use crate::server::{BOB, Server, finish};
+
+const BOTH_FAMILIES: &str = "[server]\nip = 127.0.0.1, ::1\nmax_cons_per_ip = 0\n";
+
+/// A client program that is there, or nothing (and a loud word).
+fn program(name: &str) -> Option<Command> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    if env::split_paths(&path).any(|folder| folder.join(name).is_file()) {
+        return Some(Command::new(name));
+    }
+    assert!(env::var("FTPD_REQUIRE_CLIENTS").as_deref() != Ok("1"), "{name} is not installed");
+    eprintln!("SKIPPED: {name} is not installed");
+    None
+}
+
+/// One server for a client test, and the places it works with.
+struct Stage {
+    server: Server,
+    /// The client's own folder.
+    local: PathBuf,
+    hosts: Vec<String>,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let has_ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+        let server = Server::start(if has_ipv6 { BOTH_FAMILIES } else { "" }, BOB);
+        let local = server.tree().path("local");
+        fs::create_dir(&local).unwrap();
+        let hosts =
+            ["127.0.0.1", "[::1]"][..if has_ipv6 { 2 } else { 1 }].iter().map(|&host| host.to_owned()).collect();
+        Stage { server, local, hosts }
+    }
+
+    fn port(&self) -> u16 {
+        self.server.address().port()
+    }
+
+    /// `ftp://host:port/path`, for each address family.
+    fn urls<'a>(&'a self, path: &'a str) -> impl Iterator<Item = String> + 'a {
+        self.hosts.iter().map(move |host| format!("ftp://{host}:{}/{path}", self.port()))
+    }
+
+    #[track_caller]
+    fn run(&self, command: &mut Command) -> String {
+        let output = self.output(command);
+        let said = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{command:?} failed:\n{said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    #[track_caller]
+    fn output(&self, command: &mut Command) -> Output {
+        command.current_dir(&self.local).env("HOME", &self.local).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+        finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the client runs"))
+    }
+}
+
+/// Some 300 files in deep folders, with names that a shell, a URL or a list would trip over.
+fn make_tree(root: &Path) {
+    let odd = [
+        "two words",
+        "br[ack]ets",
+        "gr\u{fc}\u{df}e",
+        "\u{65e5}\u{672c}\u{8a9e}",
+        "-dash",
+        "per%cent",
+        "semi;colon",
+        "quo'te",
+        "a+b&c",
+        ".hidden",
+    ];
+    for folder in 0..10 {
+        let deep = root.join(format!("folder {folder}")).join("a/b/c");
+        fs::create_dir_all(&deep).unwrap();
+        for file in 0..20 {
+            fs::write(deep.join(format!("file{file}.txt")), vec![file; 100 * usize::from(file) + 1]).unwrap();
+        }
+        for (index, name) in odd.iter().enumerate() {
+            fs::write(deep.join("..").join(name), format!("{folder} {index}")).unwrap();
+        }
+    }
+    fs::create_dir_all(root.join("-folder/[x]")).unwrap();
+    fs::write(root.join("-folder/[x]/empty"), "").unwrap();
+}
+
+/// Names and contents of all files below a folder.
+fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => collect(root, &path, found),
+                false => drop(found.insert(path.strip_prefix(root).unwrap().to_owned(), fs::read(&path).unwrap())),
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    collect(root, root, &mut found);
+    found
+}
+
+#[track_caller]
+fn expect_same_files(one: &Path, other: &Path) {
+    let (one, other) = (files(one), files(other));
+    let names = |files: &BTreeMap<PathBuf, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&one), names(&other));
+    assert!(one == other, "some contents differ");
+}
+
+/// A content that no cut or conversion leaves as it was.
+fn content() -> Vec<u8> {
+    (0..700_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+// curl
+
+fn curl() -> Option<Command> {
+    let mut command = program("curl")?;
+    command.args(["--silent", "--show-error", "--globoff", "--user", "bob:secret", "--max-time", "60"]);
+    Some(command)
+}
+
+/// Passive (EPSV, PASV) and active (EPRT, PORT).
+const CURL_MODES: &[&[&str]] =
+    &[&[], &["--disable-epsv"], &["--ftp-port", "-"], &["--ftp-port", "-", "--disable-eprt"]];
+
+#[test]
+fn curl_fetches_stores_and_lists_in_every_mode() {
+    let stage = Stage::new();
+    let Some(_) = curl() else { return };
+    stage.server.write("file.bin", content());
+    for mode in CURL_MODES {
+        for host in stage.urls("") {
+            if host.contains("[::1]") && (mode.contains(&"--disable-epsv") || mode.contains(&"--disable-eprt")) {
+                continue;
+            }
+            let run = |arguments: &[&str]| stage.run(curl().unwrap().args(*mode).args(arguments));
+            run(&["--output", "got", &format!("{host}file.bin")]);
+            assert!(fs::read(stage.local.join("got")).unwrap() == content(), "{mode:?} {host}");
+            run(&["--upload-file", "got", &format!("{host}new/dir/stored.bin"), "--ftp-create-dirs"]);
+            assert!(stage.server.read("new/dir/stored.bin") == content());
+            let listing = run(&[&format!("{host}new/dir/")]);
+            assert!(listing.contains("stored.bin"), "{listing}");
+            assert_eq!(run(&["--list-only", &format!("{host}new/dir/")]).trim(), "stored.bin");
+            fs::remove_dir_all(stage.server.home().join("new")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn curl_resumes_both_ways() {
+    let stage = Stage::new();
+    let Some(_) = curl() else { return };
+    let whole = content();
+    stage.server.write("file.bin", &whole);
+    let url = stage.urls("").next().unwrap();
+    fs::write(stage.local.join("got"), &whole[..300_000]).unwrap();
+    stage.run(curl().unwrap().args(["--continue-at", "-", "--output", "got"]).arg(format!("{url}file.bin")));
+    assert!(fs::read(stage.local.join("got")).unwrap() == whole);
+    stage.server.write("part.bin", &whole[..300_000]);
+    stage.run(curl().unwrap().args(["--continue-at", "-", "--upload-file", "got"]).arg(format!("{url}part.bin")));
+    assert!(stage.server.read("part.bin") == whole);
+    stage.run(curl().unwrap().args(["--append", "--upload-file", "got"]).arg(format!("{url}part.bin")));
+    assert!(stage.server.read("part.bin") == [&whole[..], &whole].concat());
+    let range = stage.output(curl().unwrap().args(["--range", "100-199"]).arg(format!("{url}file.bin")));
+    assert_eq!(range.stdout, &whole[100..200]);
+}
+
+#[test]
+fn curl_sends_quoted_commands_times_and_names_of_every_kind() {
+    let stage = Stage::new();
+    let Some(_) = curl() else { return };
+    let url = stage.urls("").next().unwrap();
+    stage.server.write("two words [x] %.txt", "odd name");
+    let got = stage.run(curl().unwrap().arg(format!("{url}two%20words%20%5Bx%5D%20%25.txt")));
+    assert_eq!(got, "odd name");
+    let head = stage.run(curl().unwrap().args(["--head"]).arg(format!("{url}two%20words%20%5Bx%5D%20%25.txt")));
+    assert!(head.contains("Content-Length: 8") && head.contains("Last-Modified:"), "{head}");
+    stage.run(curl().unwrap().args(["-Q", "MKD made", "-Q", "RNFR made", "-Q", "RNTO renamed"]).arg(&url));
+    assert!(stage.server.home().join("renamed").is_dir());
+    let refused = stage.output(curl().unwrap().arg(format!("{url}missing")));
+    assert_eq!(refused.status.code(), Some(78), "curl knows that the file is not there");
+    let wrong = stage.output(program("curl").unwrap().args(["--silent", "--user", "bob:wrong"]).arg(&url));
+    assert_eq!(wrong.status.code(), Some(67), "curl knows that the login was denied");
+}
+
+// lftp
+
+fn lftp(stage: &Stage, host: &str, settings: &str, script: &str) -> Option<Command> {
+    let mut command = program("lftp")?;
+    let basics = "set net:max-retries 1; set net:timeout 20; set cmd:fail-exit yes; set ftp:ssl-allow no;";
+    let open = format!("open -u bob,secret ftp://{host}:{};", stage.port());
+    command.arg("-c").arg(format!("{basics}{settings}{open}{script}"));
+    Some(command)
+}
+
+#[test]
+fn lftp_mirrors_a_tree_both_ways() {
+    let stage = Stage::new();
+    make_tree(&stage.local.join("tree"));
+    for (index, host) in stage.hosts.iter().enumerate() {
+        for (mode, passive) in [("passive", "yes"), ("active", "no")] {
+            // lftp sends EPRT with `::` as its address, which names nobody.
+            if mode == "active" && host == "[::1]" {
+                continue;
+            }
+            let settings = format!("set ftp:passive-mode {passive};");
+            let (remote, back) = (format!("{mode}{index}"), format!("back-{mode}{index}"));
+            let script = format!("mirror -R tree {remote}; mirror {remote} {back}");
+            let Some(mut command) = lftp(&stage, host, &settings, &script) else { return };
+            stage.run(&mut command);
+            expect_same_files(&stage.local.join("tree"), &stage.server.home().join(&remote));
+            expect_same_files(&stage.local.join("tree"), &stage.local.join(&back));
+        }
+    }
+}
+
+#[test]
+fn lftp_mirrors_in_parallel_and_finds_nothing_to_do_the_second_time() {
+    let stage = Stage::new();
+    make_tree(&stage.local.join("tree"));
+    let host = &stage.hosts[0];
+    let script = "mirror -R --parallel=5 tree remote; mirror -R --verbose=1 --only-newer tree remote; mirror --parallel=5 remote back";
+    let Some(mut command) = lftp(&stage, host, "", script) else { return };
+    stage.run(&mut command);
+    expect_same_files(&stage.local.join("tree"), &stage.server.home().join("remote"));
+    expect_same_files(&stage.local.join("tree"), &stage.local.join("back"));
+}
+
+#[test]
+fn lftp_resumes_renames_and_removes() {
+    let stage = Stage::new();
+    let whole = content();
+    stage.server.write("file.bin", &whole);
+    fs::write(stage.local.join("got.bin"), &whole[..123_456]).unwrap();
+    let script = "get -c file.bin -o got.bin; put got.bin -o up.bin; mv up.bin moved.bin; mkdir -p a/b/c; rm -r a; \
+                  chmod 600 moved.bin; cls -l moved.bin; put -c got.bin -o part.bin";
+    stage.server.write("part.bin", &whole[..99_999]);
+    let Some(mut command) = lftp(&stage, &stage.hosts[0], "", script) else { return };
+    let listing = stage.run(&mut command);
+    assert!(listing.contains("moved.bin"), "{listing}");
+    assert!(fs::read(stage.local.join("got.bin")).unwrap() == whole);
+    for name in ["moved.bin", "part.bin"] {
+        assert!(stage.server.read(name) == whole, "{name}");
+    }
+    assert!(!stage.server.home().join("a").exists());
+}
+
+#[test]
+fn lftp_works_without_mlsd() {
+    let stage = Stage::new();
+    make_tree(&stage.server.home().join("tree"));
+    let settings = "set ftp:use-mlsd no; set ftp:use-feat no;";
+    let Some(mut command) = lftp(&stage, &stage.hosts[0], settings, "mirror tree back") else { return };
+    stage.run(&mut command);
+    expect_same_files(&stage.server.home().join("tree"), &stage.local.join("back"));
+}
+
+// wget
+
+#[test]
+fn wget_fetches_files_and_trees_in_both_modes() {
+    let stage = Stage::new();
+    stage.server.write("top/file.bin", content());
+    stage.server.write("top/sub folder/deep/x.txt", "deep");
+    for mode in ["--passive-ftp", "--no-passive-ftp"] {
+        for url in stage.urls("top/") {
+            let Some(mut command) = program("wget") else { return };
+            let _ = fs::remove_dir_all(stage.local.join("top"));
+            command.args([
+                mode,
+                "--quiet",
+                "--tries=1",
+                "--timeout=20",
+                "--user=bob",
+                "--password=secret",
+                "-r",
+                "-nH",
+                &url,
+            ]);
+            stage.run(&mut command);
+            expect_same_files(&stage.server.home().join("top"), &stage.local.join("top"));
+        }
+    }
+}
+
+#[test]
+fn wget_resumes_globs_and_keeps_times() {
+    let stage = Stage::new();
+    let whole = content();
+    for name in ["a.bin", "b.bin", "c.txt"] {
+        stage.server.write(name, &whole);
+    }
+    let login = ["--quiet", "--tries=1", "--timeout=20", "--user=bob", "--password=secret"];
+    let url = stage.urls("").next().unwrap();
+    let Some(mut resume) = program("wget") else { return };
+    fs::write(stage.local.join("a.bin"), &whole[..1000]).unwrap();
+    stage.run(resume.args(login).arg("-c").arg(format!("{url}a.bin")));
+    assert!(fs::read(stage.local.join("a.bin")).unwrap() == whole);
+    let Some(mut glob) = program("wget") else { return };
+    stage.run(glob.args(login).arg("-N").arg(format!("{url}*.bin")));
+    assert!(fs::read(stage.local.join("b.bin")).unwrap() == whole);
+    assert!(!stage.local.join("c.txt").exists());
+    let modified = |path: PathBuf| {
+        fs::metadata(path).unwrap().modified().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+    };
+    let (here, there) = (modified(stage.local.join("b.bin")), modified(stage.server.home().join("b.bin")));
+    assert!(here.abs_diff(there) <= 60, "{here} and {there}: a listing tells minutes");
+}
+
+// ncftp
+
+#[test]
+fn ncftp_puts_gets_and_lists() {
+    let stage = Stage::new();
+    make_tree(&stage.local.join("tree"));
+    for (mode, flag) in [("passive", "-F"), ("active", "-E")] {
+        let ncftp = |name: &str| {
+            let mut command = program(name)?;
+            command.args([flag, "-u", "bob", "-p", "secret", "-P", &stage.port().to_string(), "-t", "20", "-r", "0"]);
+            Some(command)
+        };
+        let Some(mut put) = ncftp("ncftpput") else { return };
+        stage.run(put.args(["-R", "-m", "127.0.0.1", mode, "tree"]));
+        expect_same_files(&stage.local.join("tree"), &stage.server.home().join(mode).join("tree"));
+        let Some(mut get) = ncftp("ncftpget") else { return };
+        let back = stage.local.join(format!("back-{mode}"));
+        fs::create_dir(&back).unwrap();
+        stage.run(get.args(["-R", "127.0.0.1"]).arg(&back).arg(format!("/{mode}/tree")));
+        expect_same_files(&stage.local.join("tree"), &back.join("tree"));
+        let Some(mut list) = ncftp("ncftpls") else { return };
+        let url = format!("ftp://127.0.0.1/{mode}/");
+        assert!(stage.run(list.arg(url)).contains("tree"));
+    }
+}
+
+#[test]
+fn ncftp_resumes() {
+    let stage = Stage::new();
+    let whole = content();
+    stage.server.write("file.bin", &whole);
+    fs::write(stage.local.join("file.bin"), &whole[..5000]).unwrap();
+    let Some(mut get) = program("ncftpget") else { return };
+    get.args(["-z", "-u", "bob", "-p", "secret", "-P", &stage.port().to_string(), "127.0.0.1", ".", "file.bin"]);
+    stage.run(&mut get);
+    assert!(fs::read(stage.local.join("file.bin")).unwrap() == whole);
+}
+
+// tnftp
+
+#[test]
+fn tnftp_fetches_and_stores() {
+    let stage = Stage::new();
+    stage.server.write("file.bin", content());
+    for (mode, flag) in [("passive", "-p"), ("active", "-A")] {
+        for host in &stage.hosts {
+            let Some(mut get) = program("tnftp") else { return };
+            let url = format!("ftp://bob:secret@{host}:{}/file.bin", stage.port());
+            stage.run(get.args([flag, "-V", "-o", "got"]).arg(url));
+            assert!(fs::read(stage.local.join("got")).unwrap() == content(), "{mode} {host}");
+            let Some(mut put) = program("tnftp") else { return };
+            let url = format!("ftp://bob:secret@{host}:{}/stored.bin", stage.port());
+            stage.run(put.args([flag, "-V", "-u"]).arg(url).arg("got"));
+            assert!(stage.server.read("stored.bin") == content(), "{mode} {host}");
+        }
+    }
+}
+
+// Python's ftplib
+
+/// Runs a script that finds a logged-in `ftp` and the helpers below.
+#[track_caller]
+fn python(stage: &Stage, host: &str, script: &str) {
+    let Some(mut command) = program("python3") else { return };
+    let prelude = format!(
+        "import ftplib, io\n\
+         def fetch(name, **more):\n    got = io.BytesIO(); ftp.retrbinary('RETR ' + name, got.write, **more); return got.getvalue()\n\
+         ftp = ftplib.FTP(timeout=20)\nftp.connect('{}', {})\nftp.login('bob', 'secret')\n",
+        host.trim_matches(['[', ']']),
+        stage.port()
+    );
+    stage.run(command.arg("-c").arg(prelude + script));
+}
+
+#[test]
+fn ftplib_does_everything_it_can() {
+    let stage = Stage::new();
+    let script = "
+for passive in (True, False):
+    ftp.set_pasv(passive)
+    data = bytes(range(256)) * 1000
+    assert ftp.storbinary('STOR a.bin', io.BytesIO(data)).startswith('226')
+    assert fetch('a.bin') == data
+    assert fetch('a.bin', rest=1000) == data[1000:]
+    ftp.storbinary('STOR a.bin', io.BytesIO(data[200000:]), rest=200000)
+    assert fetch('a.bin') == data
+    ftp.voidcmd('TYPE I')
+    assert ftp.size('a.bin') == len(data)
+    assert ftp.storlines('STOR a.txt', io.BytesIO(b'one\\ntwo\\n')).startswith('226')
+    lines = []; ftp.retrlines('RETR a.txt', lines.append)
+    assert lines == ['one', 'two'], lines
+    assert ftp.mkd('a dir') == '/a dir'
+    assert ftp.cwd('a dir').startswith('250')
+    assert ftp.pwd() == '/a dir'
+    ftp.cwd('..')
+    assert sorted(ftp.nlst()) == ['a dir', 'a.bin', 'a.txt'], ftp.nlst()
+    facts = dict(ftp.mlsd(facts=['type', 'size']))
+    assert facts['a.bin'] == {'type': 'file', 'size': str(len(data))}, facts
+    assert facts['a dir']['type'] == 'dir'
+    shown = []; ftp.dir(shown.append)
+    assert any(line.endswith(' a.bin') for line in shown), shown
+    ftp.rename('a.bin', 'a dir/b.bin')
+    ftp.delete('a dir/b.bin'); ftp.delete('a.txt'); ftp.rmd('a dir')
+    assert ftp.nlst() == []
+    try:
+        ftp.delete('missing')
+        raise SystemExit('a missing file was deleted')
+    except ftplib.error_perm as error:
+        assert str(error).startswith('550')
+ftp.quit()
+";
+    for host in &stage.hosts {
+        python(&stage, host, script);
+    }
+}
+
+#[test]
+fn ftplib_aborts_a_download_and_goes_on() {
+    let stage = Stage::new();
+    stage.server.write_sparse("big", 64 << 20);
+    stage.server.write("small", "content");
+    let script = "
+ftp.voidcmd('TYPE I')
+conn = ftp.transfercmd('RETR big')
+conn.recv(10)
+assert ftp.abort().startswith('426')
+conn.close()
+assert ftp.getresp().startswith('226')
+ftp.voidcmd('NOOP')
+assert fetch('small') == b'content'
+ftp.quit()
+";
+    python(&stage, &stage.hosts[0], script);
+}
+
+#[test]
+fn netcat_by_hand_works() {
+    let stage = Stage::new();
+    stage.server.write("file", "content");
+    let mut client = stage.server.client();
+    client.send_raw("USER bob\nPASS secret\nPWD\nLIST\nQUIT\n");
+    for code in [331, 230, 257, 425, 221] {
+        client.read_reply().expect(code);
+    }
+    client.expect_closed();
+}

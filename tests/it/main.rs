@@ -1,0 +1,28 @@
+//! Black-box tests: the real binary, started on a free port in a temporary tree, talked to over sockets.
+//!
+//! `server`, `client`, `disk` and `glob` are the harness; every other file is one topic.
+
+#![cfg(unix)]
+
+mod client;
+mod disk;
+mod glob;
+mod server;
+
+mod accounts;
+mod architecture;
+mod ascii;
+mod clients;
+mod configuration;
+mod confinement;
+mod data_connections;
+mod endurance;
+mod limits;
+mod listings;
+mod logs;
+mod permissions;
+mod renames;
+mod signals;
+mod throttle;
+mod transcripts;
+mod transfers;
