@@ -75,6 +75,12 @@ pub struct Transfer {
     pub data_timeout: Duration,
     /// Time to wait for a data connection.
     pub connect_timeout: Duration,
+    /// A file replaces another only when it is whole.
+    pub atomic_uploads: bool,
+    /// Hidden partials of broken overwrites are removed when they are older.
+    pub partial_max_age: Duration,
+    /// When a finished upload is on the disk.
+    pub fsync: Fsync,
     /// Permission bits that files and folders made by clients don't get, at most 0o777.
     pub umask: u32,
     /// Which symbolic links are followed.
@@ -90,6 +96,15 @@ pub enum Symlinks {
     Inside,
     /// None.
     Never,
+}
+
+/// When the bytes of a finished upload are on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fsync {
+    /// When the system finds it convenient.
+    Off,
+    /// Before the 226.
+    Close,
 }
 
 /// The section `[passive]`.
@@ -240,6 +255,9 @@ impl Transfer {
             max_download: section.take("max_download", None),
             data_timeout: section.take_in("data_timeout", 5 * MINUTE, SECOND..=DAY),
             connect_timeout: section.take_in("connect_timeout", 30 * SECOND, SECOND..=DAY),
+            atomic_uploads: section.take("atomic_uploads", true),
+            partial_max_age: section.take_in("partial_max_age", 7 * DAY, SECOND..=365 * DAY),
+            fsync: section.take("fsync", Fsync::Off),
             umask: section.take("umask", Umask(0o022)).0,
             follow_symlinks: section.take("follow_symlinks", Symlinks::Inside),
             use_gmt_times: section.take("use_gmt_times", true),
@@ -290,6 +308,12 @@ impl Value for Umask {
 impl Value for Symlinks {
     fn parse(text: &str, _: &Path) -> Result<Symlinks, String> {
         word(text, &[("inside", Symlinks::Inside), ("never", Symlinks::Never)])
+    }
+}
+
+impl Value for Fsync {
+    fn parse(text: &str, _: &Path) -> Result<Fsync, String> {
+        word(text, &[("off", Fsync::Off), ("close", Fsync::Close)])
     }
 }
 
@@ -369,7 +393,7 @@ mod tests {
     fn every_key_is_read() {
         let text = "[server]\nip = ::1\nport = 0\nwelcome_msg = a\\nb\nmax_cons = 1\nmax_cons_per_ip = off\ntimeout = 0\n\
             login_timeout = 1\nmax_login_attempts = 1\nauth_failed_delay = 0\nban_after = 0\nban_time = 1h\nshutdown_grace = off\n\
-            [transfer]\nmax_upload = 1K\nmax_download = 2M\ndata_timeout = 1\nconnect_timeout = 2\numask = 077\n\
+            [transfer]\nmax_upload = 1K\nmax_download = 2M\ndata_timeout = 1\nconnect_timeout = 2\natomic_uploads = off\npartial_max_age = 1h\nfsync = close\numask = 077\n\
             follow_symlinks = Never\nuse_gmt_times = no\n[passive]\npassive_ports = 5-6\n[active]\nenable_active = off\n\
             permit_foreign_addresses = on\npermit_privileged_ports = on\n[anonymous]\nenable_anonymous = on\n\
             anonymous_path = pub\nanonymous_perm = elw\n[log]\nlog_file = a.log\nlog_level = debug\ntransfer_log = /x\nlog_format = JSON\n";
@@ -393,6 +417,9 @@ mod tests {
                 max_download: Some(2 << 20),
                 data_timeout: SECOND,
                 connect_timeout: 2 * SECOND,
+                atomic_uploads: false,
+                partial_max_age: 60 * MINUTE,
+                fsync: Fsync::Close,
                 umask: 0o077,
                 follow_symlinks: Symlinks::Never,
                 use_gmt_times: false,
@@ -425,7 +452,7 @@ mod tests {
             ("[log]\nlog_level = loud", "ftpd.conf:2: log_level: 'loud' is none of: error, warn, info, debug"),
             ("[anonymous]\nenable_anonymous = on", "ftpd.conf:2: enable_anonymous: needs an anonymous_path"),
             ("[tls]\ntls = on", "ftpd.conf:1: unknown section 'tls'"),
-            ("[transfer]\nfsync = close", "ftpd.conf:2: fsync: unknown key in [transfer]"),
+            ("[transfer]\nfsync = always", "ftpd.conf:2: fsync: 'always' is none of: off, close"),
             (
                 "[server]\npassive_ports = 1-2",
                 "ftpd.conf:2: passive_ports: unknown key in [server], it belongs in [passive]",

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use crate::copy::ascii::{Decoder, Encoder};
 use crate::copy::pace::Throttle;
+use crate::copy::sink::Sink;
 use crate::copy::watch::Watch;
 use crate::net::data_port::DataPort;
 use crate::net::stream::Stream;
@@ -18,7 +19,11 @@ use crate::protocol::command::Representation;
 use crate::protocol::reply::Reply;
 
 pub mod ascii;
+pub mod digest;
+pub mod heartbeat;
 pub mod pace;
+pub mod sink;
+mod splice;
 pub mod watch;
 
 /// Why a transfer did not come to its end.
@@ -49,6 +54,12 @@ const SMALL_BUFFER: usize = 16 << 10;
 const LARGE_BUFFER: usize = 256 << 10;
 
 impl Error {
+    /// True where the disk takes no more.
+    pub fn is_full(&self) -> bool {
+        let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+        matches!(self, Self::File(error) if full.contains(&error.kind()))
+    }
+
     /// What the client is told.
     pub fn reply(&self) -> Reply {
         match self {
@@ -58,9 +69,7 @@ impl Error {
             Self::NoConnection(None, _) => Reply::new(425, "The client's port did not answer."),
             Self::Refused(_) => Reply::new(425, "The client's port refused the connection."),
             Self::File(error) => match error.kind() {
-                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-                    Reply::from(io::Error::from(error.kind()))
-                }
+                kind if self.is_full() => Reply::from(io::Error::from(kind)),
                 _ => Reply::new(451, "The file system failed; the transfer is incomplete."),
             },
             Self::Data(_) => Reply::new(426, "The data connection broke; the transfer is incomplete."),
@@ -223,7 +232,7 @@ pub fn produce(
 /// # Errors
 /// Why the end of the stream was not reached or not written.
 pub fn receive(
-    file: &mut File,
+    sink: &mut Sink,
     representation: Representation,
     data: &mut Stream,
     (watch, throttle): (&mut Watch, &mut Throttle),
@@ -252,7 +261,7 @@ pub fn receive(
                 &decoded
             }
         };
-        file.write_all(bytes).map_err(Error::File)?;
+        sink.write(bytes)?;
         watch.count(received);
         unattended += received;
         if let Some(delay) = throttle.spend(received) {
@@ -262,6 +271,10 @@ pub fn receive(
             unattended = 0;
         }
         if received == buffer.capacity() && buffer.capacity() < LARGE_BUFFER {
+            if representation == Representation::Image && throttle.is_free() {
+                splice::receive(sink, data, watch)?;
+                break;
+            }
             buffer = Vec::with_capacity(throttle.step(LARGE_BUFFER));
         }
     }
@@ -269,7 +282,7 @@ pub fn receive(
     watch.attend()?;
     decoded.clear();
     decoder.finish(&mut decoded);
-    file.write_all(&decoded).map_err(Error::File)
+    sink.write(&decoded)
 }
 
 fn shrunk() -> Error {

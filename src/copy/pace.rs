@@ -70,6 +70,11 @@ impl Throttle {
         Self { own: own.map(Pace::new), shared }
     }
 
+    /// True where nothing is held back.
+    pub fn is_free(&self) -> bool {
+        self.own.is_none() && self.shared.is_none()
+    }
+
     /// How many bytes to move at once, at the most `limit`.
     pub fn step(&self, limit: usize) -> usize {
         let own = self.own.as_ref().map_or(limit, Pace::step);
@@ -79,7 +84,7 @@ impl Throttle {
 
     /// Counts bytes as moved; returns how long to wait before the next ones, `None` for not at all.
     pub fn spend(&mut self, bytes: usize) -> Option<Duration> {
-        if self.own.is_none() && self.shared.is_none() {
+        if self.is_free() {
             return None;
         }
         let now = Instant::now();

@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
 use crate::copy::Error;
+use crate::copy::heartbeat::Heartbeat;
 use crate::net::control::Control;
 use crate::net::who::Who;
 use crate::protocol::command::{Command, FileCommand};
@@ -63,6 +64,19 @@ impl<'a> Watch<'a> {
     /// [`Error::Vanished`]
     pub fn send(&mut self, reply: &Reply) -> Result<(), Error> {
         self.control.send(reply).map_err(|_| Error::Vanished)
+    }
+
+    /// For work without a data connection whose answer is under way: ABOR and a lost client end it, all else waits.
+    ///
+    /// # Errors
+    /// As [`Self::attend`].
+    pub fn heed(&mut self, heartbeat: &mut Heartbeat) -> Result<(), Error> {
+        let open = !self.control.has_room() || self.control.receive_waiting().map_err(|_| Error::Vanished)?;
+        self.end_on_abort()?;
+        if !open {
+            return Err(Error::Vanished);
+        }
+        heartbeat.beat(self.control, Instant::now()).map_err(|_| Error::Vanished)
     }
 
     /// Waits until the data connection is ready for `events`.
@@ -134,6 +148,10 @@ impl<'a> Watch<'a> {
             self.control.skip();
             self.send(&reply)?;
         }
+        self.end_on_abort()
+    }
+
+    fn end_on_abort(&self) -> Result<(), Error> {
         let abort = |line: &[u8]| verbs::parse(line) == Ok(Command::File(FileCommand::Abor));
         if self.control.waiting().any(abort) { Err(Error::Aborted) } else { Ok(()) }
     }

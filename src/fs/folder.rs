@@ -2,11 +2,12 @@
 
 use std::io;
 use std::ops::Range;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, RawDir};
 
 use crate::fs::entry::Meta;
+use crate::fs::partial::is_partial;
 
 /// In which order the entries come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Folder {
     ranges: Vec<Range<usize>>,
     next: usize,
     at_end: bool,
+    /// Partials of uploads are entries, too.
+    with_partials: bool,
     /// Room for what one call of the kernel gives.
     block: Vec<u8>,
 }
@@ -41,8 +44,7 @@ impl Folder {
     /// # Errors
     /// As the system says.
     pub fn read(handle: OwnedFd, order: Order) -> io::Result<Self> {
-        let block = Vec::with_capacity(BLOCK);
-        let mut folder = Self { handle, names: Vec::new(), ranges: Vec::new(), next: 0, at_end: false, block };
+        let mut folder = Self::new(handle);
         if order == Order::Sorted {
             while !folder.at_end && folder.ranges.len() <= MAX_SORTED {
                 folder.read_block()?;
@@ -53,6 +55,11 @@ impl Folder {
             }
         }
         Ok(folder)
+    }
+
+    /// Starts to read an opened folder with the partials that no client ever sees.
+    pub fn with_partials(handle: OwnedFd) -> Self {
+        Self { with_partials: true, ..Self::new(handle) }
     }
 
     /// Goes to the next entry, `.` and `..` left out; false at the end.
@@ -92,6 +99,16 @@ impl Folder {
         Ok(rustix::fs::fstat(&self.handle)?.into())
     }
 
+    /// The folder's own handle.
+    pub fn handle(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
+
+    fn new(handle: OwnedFd) -> Self {
+        let (names, ranges, block) = (Vec::new(), Vec::new(), Vec::with_capacity(BLOCK));
+        Self { handle, names, ranges, next: 0, at_end: false, with_partials: false, block }
+    }
+
     fn read_block(&mut self) -> io::Result<()> {
         let mut entries = RawDir::new(&self.handle, self.block.spare_capacity_mut());
         loop {
@@ -101,7 +118,7 @@ impl Folder {
             };
             let entry = entry?;
             let name = entry.file_name().to_bytes();
-            if !matches!(name, b"." | b"..") {
+            if !matches!(name, b"." | b"..") && (self.with_partials || !is_partial(name)) {
                 let start = self.names.len();
                 self.names.extend_from_slice(name);
                 self.ranges.push(start..self.names.len());

@@ -5,6 +5,8 @@ pub mod folder;
 pub mod glob;
 pub mod listing;
 pub mod owners;
+pub mod partial;
 pub mod place;
 pub mod root;
 pub mod upload;
+pub mod writers;

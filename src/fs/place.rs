@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{Access, AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::fs::entry::{Kind, Meta};
@@ -45,7 +45,7 @@ impl Place<'_> {
     /// # Errors
     /// As the system says.
     pub fn identity(&self) -> io::Result<(u64, u64, Vec<u8>)> {
-        let (device, inode) = Meta::from(rustix::fs::fstat(&self.folder)?).identity();
+        let (device, inode) = self.folder.identity()?;
         Ok((device, inode, self.name.to_vec()))
     }
 
@@ -116,12 +116,51 @@ impl Place<'_> {
         }
     }
 
+    /// Another name in the same folder.
+    pub fn beside<'n>(&'n self, name: &'n [u8]) -> Place<'n> {
+        Place { folder: Handle::Home(self.folder.as_fd()), name: Cow::Borrowed(name) }
+    }
+
+    /// Fails where this process may not write the file here.
+    ///
+    /// # Errors
+    /// `PermissionDenied`, `ReadOnlyFilesystem`
+    pub fn may_write(&self) -> io::Result<()> {
+        Ok(rustix::fs::accessat(&self.folder, self.name.as_ref(), Access::WRITE_OK, AtFlags::EACCESS)?)
+    }
+
+    /// Writes the folder's entries to the disk.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn sync_folder(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(self.folder.open_to_read()?)?)
+    }
+
     fn is_one_file(&self, other: &Self) -> io::Result<bool> {
         Ok(self.meta()?.identity() == other.meta()?.identity())
     }
 
     fn open(&self, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
         Ok(rustix::fs::openat(&self.folder, self.name.as_ref(), flags | OFlags::NOFOLLOW | CAREFUL, mode)?)
+    }
+}
+
+impl Handle<'_> {
+    /// Device and inode.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn identity(&self) -> io::Result<(u64, u64)> {
+        Ok(Meta::from(rustix::fs::fstat(self)?).identity())
+    }
+
+    /// A handle of the same folder whose entries can be read.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn open_to_read(&self) -> io::Result<OwnedFd> {
+        Ok(rustix::fs::openat(self, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
     }
 }
 

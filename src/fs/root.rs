@@ -137,14 +137,6 @@ impl Root {
         self.place(path)?.ok_or(Errno::ACCESS)?.unlink(AtFlags::REMOVEDIR)
     }
 
-    /// Removes a file; of a link the link itself.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn remove_file(&self, path: &VirtualPath) -> io::Result<()> {
-        self.place(path)?.ok_or(Errno::ISDIR)?.unlink(AtFlags::empty())
-    }
-
     /// Gives a file or folder another name; of a link the link itself.
     ///
     /// # Errors
@@ -211,7 +203,10 @@ impl Root {
     }
 
     /// The folder that holds a path, and the name in it, not followed; `None` for the home itself.
-    fn place<'p>(&'p self, path: &'p VirtualPath) -> io::Result<Option<Place<'p>>> {
+    ///
+    /// # Errors
+    /// As the system says of the folder.
+    pub fn place<'p>(&'p self, path: &'p VirtualPath) -> io::Result<Option<Place<'p>>> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
         let folder = if parent.is_root() {
             Handle::Home(self.dir.as_fd())
@@ -472,7 +467,7 @@ mod tests {
                     let _ = place.create_file();
                 }
                 let _ = root.create_folder(&path);
-                let _ = root.remove_file(&path);
+                let _ = root.place(&path).map(|place| place.map(|place| place.unlink(AtFlags::empty())));
                 let _ = root.set_mode(&path, 0o600);
             }
             prop_assert_eq!(outside_now(), before);

@@ -104,6 +104,20 @@ impl Control {
     pub fn send(&mut self, reply: &Reply) -> io::Result<()> {
         self.output.clear();
         reply.write_to(&mut self.output);
+        self.flush()
+    }
+
+    /// Keeps a client patient whose reply takes a while: the first line of it, or one more.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub fn send_prelude(&mut self, code: u16, text: &'static str, first: bool) -> io::Result<()> {
+        self.output.clear();
+        Reply::write_prelude(code, text, first, &mut self.output);
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         self.who.log(Level::Debug, format_args!("-> {}", self.output.trim_ascii_end().escape_ascii()));
         let sent = (&*self.stream).write_all(&self.output);
         self.output.shrink_to(512);

@@ -97,6 +97,50 @@ pub enum FileCommand {
     Port(SocketAddr),
     /// ABOR
     Abor,
+    /// HASH of a file (draft-bryan-ftpext-hash)
+    Hash(Name),
+    /// RANG: the first and the last byte for the next HASH or RETR; none = whole files (draft-bryan-ftp-range)
+    Rang(Option<(u64, u64)>),
+    /// XCRC, XMD5, XSHA1, XSHA256, XSHA512: a name, perhaps with a range
+    Checksum(Algorithm, Name),
+    /// AVBL: free space (draft-peterson-streamlined-ftp-command-extensions)
+    Avbl(Option<Name>),
+}
+
+/// A checksum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// SHA-256
+    Sha256,
+    /// SHA-512
+    Sha512,
+    /// SHA-1
+    Sha1,
+    /// MD5
+    Md5,
+    /// CRC-32 as in zip
+    Crc32,
+}
+
+impl Algorithm {
+    /// Every checksum under the name that HASH knows, the default one first.
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Sha256, "SHA-256"),
+        (Self::Sha512, "SHA-512"),
+        (Self::Sha1, "SHA-1"),
+        (Self::Md5, "MD5"),
+        (Self::Crc32, "CRC32"),
+    ];
+
+    /// The checksum of that name, in any case.
+    pub fn parse(name: &[u8]) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| name.eq_ignore_ascii_case(known.as_bytes())).map(|(algorithm, _)| *algorithm)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(algorithm, _)| *algorithm == self).map_or("", |(_, name)| name)
+    }
 }
 
 /// The representation type of a transfer (RFC 959 §3.1.1).
@@ -139,6 +183,8 @@ pub enum Opts {
     Utf8,
     /// OPTS MLST with the facts wanted, separated by `;`.
     Mlst(Vec<u8>),
+    /// OPTS HASH: another checksum for HASH, or which one it is.
+    Hash(Option<Algorithm>),
 }
 
 /// New facts for a file; none = left as it is.

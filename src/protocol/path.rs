@@ -63,6 +63,11 @@ impl VirtualPath {
         self.0 == b"/"
     }
 
+    /// True where some component is such a one.
+    pub fn has_component(&self, is_such: impl Fn(&[u8]) -> bool) -> bool {
+        self.relative().split(|&byte| byte == b'/').any(is_such)
+    }
+
     /// The path with its leading `/`.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -41,6 +41,13 @@ impl Reply {
         reply
     }
 
+    /// The same reply with more text behind its first line.
+    #[must_use]
+    pub fn with(mut self, more: &str) -> Self {
+        self.first.to_mut().extend_from_slice(more.as_bytes());
+        self
+    }
+
     /// The reply code.
     pub fn code(&self) -> u16 {
         self.code
@@ -63,6 +70,17 @@ impl Reply {
             self.write_line(wire, b' ', last);
         } else {
             self.write_line(wire, b' ', &self.first);
+        }
+    }
+
+    /// Appends a line that comes before this reply, of which more may be sent later: `first` opens a reply of several
+    /// lines (RFC 959 §4.2), the next ones go on with it, and the reply itself ends it.
+    pub fn write_prelude(code: u16, text: &'static str, first: bool, wire: &mut Vec<u8>) {
+        if first {
+            Self::new(code, "").write_line(wire, b'-', text.as_bytes());
+        } else {
+            wire.push(b' ');
+            write_text(wire, text.as_bytes());
         }
     }
 

@@ -1,7 +1,9 @@
 //! The table of verbs: FEAT, HELP and the parser read it, so none of them can know a command that the others don't.
 
 use crate::protocol::address::{self, BadAddress, decimal};
-use crate::protocol::command::{Command, Epsv, FactChange, FileCommand, ListFormat, Opts, Password, Representation};
+use crate::protocol::command::{
+    Algorithm, Command, Epsv, FactChange, FileCommand, ListFormat, Opts, Password, Representation,
+};
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 use crate::protocol::timestamp;
@@ -26,6 +28,7 @@ pub const VERBS: &[Verb] = &[
     verb("ACCT", "ACCT <account>",                    None,                            |_| Ok(Command::Acct)),
     verb("ALLO", "ALLO <bytes>",                      None,                            |arg| size(first_word(arg)).map(|n| File(FileCommand::Allo(n)))),
     verb("APPE", "APPE <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Appe(n)))),
+    verb("AVBL", "AVBL [<path>]",                       Some("AVBL"),                    |arg| optional(arg).map(|n| File(FileCommand::Avbl(n)))),
     verb("CDUP", "CDUP",                              None,                            |_| Ok(File(FileCommand::Cdup))),
     verb("CLNT", "CLNT <client>",                     Some("CLNT"),                    |arg| name(arg).map(|_| Command::Clnt)),
     verb("CWD",  "CWD [<folder>]",                    None,                            |arg| optional(arg).map(|n| File(FileCommand::Cwd(n)))),
@@ -33,6 +36,8 @@ pub const VERBS: &[Verb] = &[
     verb("EPRT", "EPRT |<family>|<address>|<port>|",  Some("EPRT"),                    eprt),
     verb("EPSV", "EPSV [1|2|ALL]",                    Some("EPSV"),                    epsv),
     verb("FEAT", "FEAT",                              None,                            |_| Ok(Command::Feat)),
+    // Its FEAT line shows the session's checksum: see `session::info`.
+    verb("HASH", "HASH <name>",                         None,                            |arg| name(arg).map(|n| File(FileCommand::Hash(n)))),
     verb("HELP", "HELP [<verb>]",                     None,                            |arg| optional(arg).map(Command::Help)),
     verb("HOST", "HOST <host>",                       Some("HOST"),                    |arg| name(arg).map(|_| Command::Host)),
     verb("LANG", "LANG [<tag>]",                      Some("LANG EN*"),                lang),
@@ -47,12 +52,13 @@ pub const VERBS: &[Verb] = &[
     verb("MODE", "MODE S",                            None,                            |arg| structure(arg, b"S")),
     verb("NLST", "NLST [<path>]",                     None,                            |arg| list(ListFormat::Names, path_behind_switches(arg))),
     verb("NOOP", "NOOP",                              None,                            |_| Ok(Command::Noop)),
-    verb("OPTS", "OPTS UTF8 ON | OPTS MLST <fact>;...", None,                            opts),
+    verb("OPTS", "OPTS UTF8 ON | OPTS MLST <fact>;... | OPTS HASH <algorithm>", None,                            opts),
     verb("PASS", "PASS <password>",                   None,                            pass),
     verb("PASV", "PASV",                              Some("PASV"),                    |_| Ok(File(FileCommand::Pasv))),
     verb("PORT", "PORT <h1,h2,h3,h4,p1,p2>",          None,                            port),
     verb("PWD",  "PWD",                               None,                            |_| Ok(File(FileCommand::Pwd))),
     verb("QUIT", "QUIT",                              None,                            |_| Ok(Command::Quit)),
+    verb("RANG", "RANG <first byte> <last byte>",       Some("RANG STREAM"),             rang),
     verb("REIN", "REIN",                              None,                            |_| Ok(Command::Rein)),
     verb("REST", "REST <bytes>",                      Some("REST STREAM"),             |arg| size(arg).map(|n| File(FileCommand::Rest(n)))),
     verb("RETR", "RETR <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Retr(n)))),
@@ -68,11 +74,16 @@ pub const VERBS: &[Verb] = &[
     verb("SYST", "SYST",                              None,                            |_| Ok(Command::Syst)),
     verb("TYPE", "TYPE A|I|L 8",                      None,                            representation),
     verb("USER", "USER <name>",                       None,                            |arg| name(arg).map(Command::User)),
+    verb("XCRC", "XCRC <name> [<begin> [<end>]]",       Some("XCRC"),                    |arg| checksum(Algorithm::Crc32, arg)),
     verb("XCUP", "XCUP",                              None,                            |_| Ok(File(FileCommand::Cdup))),
     verb("XCWD", "XCWD [<folder>]",                   None,                            |arg| optional(arg).map(|n| File(FileCommand::Cwd(n)))),
+    verb("XMD5", "XMD5 <name> [<begin> [<end>]]",       Some("XMD5"),                    |arg| checksum(Algorithm::Md5, arg)),
     verb("XMKD", "XMKD <folder>",                     None,                            |arg| name(arg).map(|n| File(FileCommand::Mkd(n)))),
     verb("XPWD", "XPWD",                              None,                            |_| Ok(File(FileCommand::Pwd))),
     verb("XRMD", "XRMD <folder>",                     None,                            |arg| name(arg).map(|n| File(FileCommand::Rmd(n)))),
+    verb("XSHA1", "XSHA1 <name> [<begin> [<end>]]",      Some("XSHA1"),                   |arg| checksum(Algorithm::Sha1, arg)),
+    verb("XSHA256", "XSHA256 <name> [<begin> [<end>]]",    Some("XSHA256"),                 |arg| checksum(Algorithm::Sha256, arg)),
+    verb("XSHA512", "XSHA512 <name> [<begin> [<end>]]",    Some("XSHA512"),                 |arg| checksum(Algorithm::Sha512, arg)),
 ];
 
 /// Features without a verb of their own.
@@ -80,9 +91,9 @@ pub const OTHER_FEATURES: &[&str] = &["TVFS", "UTF8"];
 
 /// Verbs that RFC 5797 and the common extensions name, and that are not offered: `502`.
 const NOT_OFFERED: &[&str] = &[
-    "ADAT", "ALGS", "AUTH", "AVBL", "CCC", "CONF", "CSID", "DSIZ", "ENC", "ESTA", "ESTP", "HASH", "LPRT", "LPSV",
-    "MAIL", "MIC", "MLFL", "MRCP", "MRSQ", "MSAM", "MSND", "MSOM", "PBSZ", "PROT", "RANG", "RMDA", "SMNT", "SPSV",
-    "THMB", "XCRC", "XMD5", "XRCP", "XRSQ", "XSEM", "XSEN", "XSHA", "XSHA1", "XSHA256", "XSHA512",
+    "ADAT", "ALGS", "AUTH", "CCC", "CONF", "CSID", "DSIZ", "ENC", "ESTA", "ESTP", "LPRT", "LPSV", "MAIL", "MIC",
+    "MLFL", "MRCP", "MRSQ", "MSAM", "MSND", "MSOM", "PBSZ", "PROT", "RMDA", "SMNT", "SPSV", "THMB", "XRCP", "XRSQ",
+    "XSEM", "XSEN", "XSHA",
 ];
 
 /// First words of protocols that a hostile page or mail can make a browser or mailer speak here (the ALPACA attacks).
@@ -122,8 +133,8 @@ pub fn parse(line: &[u8]) -> Result<Command, Reply> {
 
 /// The table's row of a verb, in any case.
 pub fn find(word: &[u8]) -> Option<&'static Verb> {
-    // The table is in the order of the alphabet; a verb has at most four letters.
-    let mut upper = [0; 4];
+    // The table is in the order of the alphabet; no verb is longer than XSHA256.
+    let mut upper = [0; 7];
     let upper = upper.get_mut(..word.len())?;
     upper.copy_from_slice(word);
     upper.make_ascii_uppercase();
@@ -207,6 +218,21 @@ fn path_behind_switches(mut arg: &[u8]) -> &[u8] {
     arg
 }
 
+fn checksum(algorithm: Algorithm, arg: &[u8]) -> Result<Command, Reply> {
+    name(arg).map(|name| File(FileCommand::Checksum(algorithm, name)))
+}
+
+/// `RANG 1 0` takes a range back.
+fn rang(arg: &[u8]) -> Result<Command, Reply> {
+    let (first, last) = split_word(arg);
+    let (first, last) = (size(first)?, size(last)?);
+    match (first, last) {
+        (1, 0) => Ok(File(FileCommand::Rang(None))),
+        _ if first <= last => Ok(File(FileCommand::Rang(Some((first, last))))),
+        _ => Err(syntax("RANG takes the first and the last byte.")),
+    }
+}
+
 fn port(arg: &[u8]) -> Result<Command, Reply> {
     let address = address::parse_port(arg).ok_or_else(|| syntax("PORT takes six numbers up to 255, and no port 0."))?;
     Ok(File(FileCommand::Port(address.into())))
@@ -255,11 +281,16 @@ fn structure(arg: &[u8], known: &[u8]) -> Result<Command, Reply> {
 fn opts(arg: &[u8]) -> Result<Command, Reply> {
     let (option, value) = split_word(arg);
     match option.to_ascii_uppercase().as_slice() {
-        b"" => Err(syntax("OPTS takes UTF8 or MLST.")),
+        b"" => Err(syntax("OPTS takes UTF8, MLST or HASH.")),
         b"UTF8" | b"UTF-8" if value.is_empty() || value.eq_ignore_ascii_case(b"ON") => Ok(Command::Opts(Opts::Utf8)),
         b"UTF8" | b"UTF-8" => Err(Reply::new(504, "UTF-8 can't be turned off: names are bytes.")),
         b"MLST" => Ok(Command::Opts(Opts::Mlst(value.to_vec()))),
-        _ => Err(Reply::new(504, "OPTS takes UTF8 or MLST.")),
+        b"HASH" if value.is_empty() => Ok(Command::Opts(Opts::Hash(None))),
+        b"HASH" => match Algorithm::parse(value) {
+            Some(algorithm) => Ok(Command::Opts(Opts::Hash(Some(algorithm)))),
+            None => Err(Reply::new(504, "HASH knows SHA-256, SHA-512, SHA-1, MD5 and CRC32.")),
+        },
+        _ => Err(Reply::new(504, "OPTS takes UTF8, MLST or HASH.")),
     }
 }
 
@@ -439,7 +470,11 @@ mod tests {
             ("STORE x", 500),
             ("AUTH TLS", 502),
             ("SMNT", 502),
-            ("xsha256 x", 502),
+            ("xsha x", 502),
+            ("XCRC", 501),
+            ("RANG 2 1", 501),
+            ("RANG 1", 501),
+            ("OPTS HASH X", 504),
             ("RETR", 501),
             ("RETR ", 501),
             ("RETR a\0b", 501),

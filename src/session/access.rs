@@ -52,13 +52,18 @@ impl Session {
             self.control.who.log(Level::Warn, format_args!("USER '{}': all {} sessions taken", user.name, full.max));
             self.close(Reply::new(421, format!("This account's {} sessions are all taken.", full.max)))
         })?;
-        let login =
-            Login::new(Arc::clone(&user), place, Arc::clone(&self.config), Arc::clone(&self.shared), self.facts)
-                .map_err(|error| {
-                    let home = user.home.display();
-                    self.control.who.log(Level::Error, format_args!("USER '{}': home {home}: {error}", user.name));
-                    Reply::new(530, "This account's folder is not there at the moment.")
-                })?;
+        let login = Login::new(
+            Arc::clone(&user),
+            place,
+            Arc::clone(&self.config),
+            Arc::clone(&self.shared),
+            (self.facts, self.algorithm),
+        )
+        .map_err(|error| {
+            let home = user.home.display();
+            self.control.who.log(Level::Error, format_args!("USER '{}': home {home}: {error}", user.name));
+            Reply::new(530, "This account's folder is not there at the moment.")
+        })?;
         self.login = Some(login);
         // For good: until the end of a login that follows a REIN, too, the clock runs from there.
         self.wrong_passwords = 0;

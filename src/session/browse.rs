@@ -22,7 +22,7 @@ impl Login {
 
     pub(super) fn cwd(&mut self, name: Option<&Name>) -> Answer {
         self.permit(Perm::Enter)?;
-        let path = name.map_or_else(VirtualPath::root, |name| self.cwd.join(name.as_bytes()));
+        let path = name.map_or_else(|| Ok(VirtualPath::root()), |name| self.resolve(name, Perm::Enter))?;
         let meta = self.root.meta(&path)?;
         if meta.kind != Kind::Folder {
             return Err(io::Error::from(ErrorKind::NotADirectory).into());

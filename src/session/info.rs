@@ -1,7 +1,7 @@
 //! What the server can do and how it stands: FEAT, HELP, OPTS, HOST, STAT.
 
 use crate::fs::listing::Facts;
-use crate::protocol::command::Opts;
+use crate::protocol::command::{Algorithm, Opts};
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 use crate::protocol::verbs::{self, OTHER_FEATURES, VERBS};
@@ -13,6 +13,9 @@ impl Session {
         let mut features: Vec<String> = VERBS.iter().filter_map(|verb| verb.feature).map(str::to_owned).collect();
         features.extend(OTHER_FEATURES.iter().map(|&feature| feature.to_owned()));
         features.push(format!("MLST {}", self.facts.feature()));
+        let star = |algorithm| if algorithm == self.algorithm { "*" } else { "" };
+        let hashes = Algorithm::ALL.map(|(algorithm, name)| format!("{name}{}", star(algorithm)));
+        features.push(format!("HASH {}", hashes.join(";")));
         features.sort_unstable();
         let lines = features.into_iter().map(String::into_bytes).collect();
         Ok(Reply::lines(211, "Features:", lines, "End."))
@@ -21,6 +24,13 @@ impl Session {
     pub(super) fn opts(&mut self, opts: Opts) -> Answer {
         match opts {
             Opts::Utf8 => Ok(Reply::new(200, "UTF-8 is always on.")),
+            Opts::Hash(wanted) => {
+                self.algorithm = wanted.unwrap_or(self.algorithm);
+                if let Some(login) = &mut self.login {
+                    login.algorithm = self.algorithm;
+                }
+                Ok(Reply::new(200, self.algorithm.name()))
+            }
             Opts::Mlst(wanted) => {
                 self.facts = Facts::parse(&wanted);
                 if let Some(login) = &mut self.login {

@@ -11,10 +11,11 @@ use crate::auth::users::User;
 use crate::config::{Config, Symlinks};
 use crate::copy::pace::Throttle;
 use crate::fs::listing::Facts;
+use crate::fs::partial::is_partial;
 use crate::fs::root::{Links, Root};
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
-use crate::protocol::command::{FileCommand, Representation};
+use crate::protocol::command::{Algorithm, FileCommand, Representation};
 use crate::protocol::path::{Name, VirtualPath, has_control_bytes};
 use crate::protocol::reply::Reply;
 use crate::session::shared::Shared;
@@ -38,6 +39,11 @@ pub struct Login {
     /// A transfer was ended by an ABOR that is still to be answered.
     pub(super) aborted: bool,
     pub(super) facts: Facts,
+    pub(super) algorithm: Algorithm,
+    /// The first and the last byte that RANG chose for the next HASH or RETR.
+    pub(super) window: Option<(u64, u64)>,
+    /// The connection ends without a reply: one was begun and can't be kept.
+    pub(super) hang_up: bool,
     pub(super) upload: Throttle,
     pub(super) download: Throttle,
     pub(super) config: Arc<Config>,
@@ -55,7 +61,7 @@ impl Login {
         place: Ticket,
         config: Arc<Config>,
         shared: Arc<Shared>,
-        facts: Facts,
+        settings: (Facts, Algorithm),
     ) -> io::Result<Self> {
         let links = match config.transfer.follow_symlinks {
             Symlinks::Inside => Links::Inside,
@@ -74,7 +80,10 @@ impl Login {
             data_port: None,
             epsv_only: false,
             aborted: false,
-            facts,
+            facts: settings.0,
+            algorithm: settings.1,
+            window: None,
+            hang_up: false,
             upload: Throttle::new(config.transfer.max_upload, shared_upload),
             download: Throttle::new(config.transfer.max_download, shared_download),
             user,
@@ -114,6 +123,10 @@ impl Login {
             FileCommand::Epsv(kind) => self.epsv(kind, control),
             FileCommand::Port(address) => self.port(address, control),
             FileCommand::Abor => Ok(self.abor()),
+            FileCommand::Hash(name) => self.hash(&name, control),
+            FileCommand::Rang(window) => Ok(self.rang(window)),
+            FileCommand::Checksum(algorithm, name) => self.checksum(algorithm, &name, control),
+            FileCommand::Avbl(name) => self.avbl(name.as_ref()),
         }
     }
 
@@ -143,16 +156,22 @@ impl Login {
     /// Names a file and the permission to use it in one act: the only way from a name to a path.
     pub(super) fn resolve(&self, name: &Name, perm: Perm) -> Result<VirtualPath, Reply> {
         self.permit(perm)?;
-        Ok(self.cwd.join(name.as_bytes()))
+        let path = self.cwd.join(name.as_bytes());
+        // A partial is reached only through its target.
+        if path.has_component(is_partial) { Err(Reply::new(550, "No such file or folder.")) } else { Ok(path) }
     }
 
     /// The same for a name that the client makes, which may hold no control byte.
     pub(super) fn resolve_new(&self, name: &Name, perm: Perm) -> Result<VirtualPath, Reply> {
-        let path = self.resolve(name, perm)?;
-        if path.file_name().is_some_and(has_control_bytes) {
-            return Err(Reply::new(553, "No control characters in a new name, please."));
+        self.permit(perm)?;
+        let path = self.cwd.join(name.as_bytes());
+        match path.file_name() {
+            Some(name) if has_control_bytes(name) => {
+                Err(Reply::new(553, "No control characters in a new name, please."))
+            }
+            _ if path.has_component(is_partial) => Err(Reply::new(553, "Names of that form are the server's own.")),
+            _ => Ok(path),
         }
-        Ok(path)
     }
 
     /// The current folder, or the one that is named.

@@ -14,7 +14,7 @@ use log::Level;
 use crate::config::Config;
 use crate::fs::listing::Facts;
 use crate::net::control::{Control, Event};
-use crate::protocol::command::{Command, FileCommand};
+use crate::protocol::command::{Algorithm, Command, FileCommand};
 use crate::protocol::line::Line;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
@@ -29,6 +29,7 @@ mod modify;
 pub mod shared;
 mod transfer;
 pub mod transfer_log;
+mod verify;
 
 pub use access::ban_rule;
 use login::Login;
@@ -46,6 +47,7 @@ pub struct Session {
     /// The name of the USER just before: any other command forgets it.
     user: Option<Name>,
     facts: Facts,
+    algorithm: Algorithm,
     login_by: Instant,
     wrong_passwords: u32,
     unknown_verbs: u8,
@@ -67,6 +69,7 @@ impl Session {
             login: None,
             user: None,
             facts: Facts::DEFAULT,
+            algorithm: Algorithm::Sha256,
             login_by: Instant::now() + config.server.login_timeout,
             wrong_passwords: 0,
             unknown_verbs: 0,
@@ -109,6 +112,9 @@ impl Session {
                 Event::Stopping => self.close(Reply::new(421, "The server is stopping.")),
                 Event::Closed => return Ok(None),
             };
+            if self.login.as_ref().is_some_and(|login| login.hang_up) {
+                return Ok(None);
+            }
             if self.closing {
                 return Ok(Some(reply));
             }

@@ -14,7 +14,7 @@ impl Login {
     pub(super) fn dele(&self, control: &Control, name: &Name) -> Answer {
         let answer = self.resolve(name, Perm::Delete).and_then(|path| {
             refuse_root(&path)?;
-            self.root.remove_file(&path)?;
+            self.shared.writers.remove(&self.root, &path, &self.user.name)?;
             Ok(Reply::new(250, "Deleted."))
         });
         self.logged(control, "DELE", name, answer)
@@ -23,7 +23,16 @@ impl Login {
     pub(super) fn rmd(&self, control: &Control, name: &Name) -> Answer {
         let answer = self.resolve(name, Perm::Delete).and_then(|path| {
             refuse_root(&path)?;
-            self.root.remove_folder(&path)?;
+            match self.root.remove_folder(&path) {
+                // Nothing that a client could see or remove keeps a folder.
+                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
+                    if !self.shared.writers.clear(&self.root, &path)? {
+                        return Err(error.into());
+                    }
+                    self.root.remove_folder(&path)?;
+                }
+                removed => removed?,
+            }
             Ok(Reply::new(250, "Folder removed."))
         });
         self.logged(control, "RMD", name, answer)

@@ -10,7 +10,7 @@ use crate::auth::users::Users;
 use crate::copy::pace::SharedPaces;
 use crate::fs::entry::Identity;
 use crate::fs::owners::Owners;
-use crate::fs::upload::Writers;
+use crate::fs::writers::Writers;
 use crate::net::passive::PassivePorts;
 use crate::net::stop::Stop;
 use crate::session::transfer_log::TransferLog;

@@ -1,20 +1,24 @@
 //! Moving bytes: TYPE, PASV, EPSV, PORT, EPRT, REST, ALLO, RETR, STOR, STOU, APPE, LIST, ABOR.
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::mem;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use crossbeam_channel::{RecvTimeoutError, bounded};
 use jiff::Timestamp;
 use log::Level;
 
 use crate::auth::perm::Perm;
+use crate::config::Fsync;
+use crate::copy::heartbeat::Heartbeat;
 use crate::copy::pace::Throttle;
+use crate::copy::sink::Sink;
 use crate::copy::watch::Watch;
 use crate::copy::{self, Error};
-use crate::fs::upload::{Mode, Upload};
+use crate::fs::upload::{Kept, Mode, Policy, Refusal, Upload};
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::stream::Stream;
@@ -32,6 +36,8 @@ struct Outcome {
     result: Result<(), Error>,
     bytes: u64,
     took: Duration,
+    /// What is left of an upload that broke.
+    kept: Kept,
 }
 
 /// Which file a transfer of a file is about.
@@ -41,6 +47,8 @@ struct Subject<'a> {
     incoming: bool,
 }
 
+/// The folder takes no new files, so the old one can't be kept until the new one is whole.
+const IN_PLACE: &str = "Send the file; it is written in place, its folder takes no other.";
 /// Lines are collected to so many bytes before they are sent.
 const LISTING_BLOCK: usize = 64 << 10;
 /// STOU tries so many names.
@@ -61,6 +69,17 @@ impl Login {
     pub(super) fn rest(&mut self, offset: u64) -> Reply {
         self.restart = offset;
         Reply::new(350, format!("The next transfer begins at byte {offset}."))
+    }
+
+    pub(super) fn rang(&mut self, window: Option<(u64, u64)>) -> Reply {
+        self.window = window;
+        Reply::new(
+            350,
+            match window {
+                Some((first, last)) => format!("HASH or RETR next: bytes {first} to {last}."),
+                None => "Whole files again.".to_owned(),
+            },
+        )
     }
 
     pub(super) fn allo(&mut self, bytes: u64) -> Answer {
@@ -131,19 +150,23 @@ impl Login {
     }
 
     pub(super) fn retr(&mut self, name: &Name, control: &mut Control) -> Answer {
-        let offset = mem::take(&mut self.restart);
+        let (offset, window) = (mem::take(&mut self.restart), self.window.take());
         let path = self.resolve(name, Perm::Read)?;
         let (file, meta) = self.root.open_file(&path)?;
-        if offset > meta.size {
+        let (offset, end) = match window {
+            Some((first, last)) => (first, last.saturating_add(1).min(meta.size)),
+            None => (offset, meta.size),
+        };
+        if offset > end {
             return Err(behind_the_end());
         }
         self.refuse_restart_in_ascii(offset)?;
         let port = self.take_data_port()?;
-        let preliminary = Reply::new(150, format!("Sending {} bytes.", meta.size - offset));
+        let preliminary = Reply::new(150, format!("Sending {} bytes.", end - offset));
         let representation = self.representation;
         let (config, throttle) = (&self.config.transfer, &mut self.download);
         let outcome = transfer(port, control, config, &preliminary, |data, watch| {
-            copy::send(file, offset..meta.size, representation, data, (watch, throttle))
+            copy::send(file, offset..end, representation, data, (watch, throttle))
         });
         Ok(self.finish(control, &Subject { verb: "RETR", path: &path, incoming: false }, &outcome))
     }
@@ -211,27 +234,60 @@ impl Login {
 
     fn store(&mut self, subject: &Subject, mode: Mode, preliminary: Reply, control: &mut Control) -> Answer {
         let announced = self.announced.take();
-        let mut upload =
-            Upload::open(&self.root, subject.path, mode, &self.shared.writers).map_err(|error| {
-                match (error.kind(), mode) {
-                    (ErrorKind::InvalidInput, _) => behind_the_end(),
-                    (ErrorKind::NotFound, Mode::AppendToOld) => self.permit(Perm::Write).err().unwrap_or(error.into()),
-                    _ => Reply::from(error),
-                }
-            })?;
+        if self.window.take().is_some() {
+            return Err(Reply::new(554, "RANG is for HASH and RETR; uploads take REST."));
+        }
+        let (policy, target) = (self.policy(), (subject.path, self.user.name.as_str()));
+        let mut upload = Upload::open(&self.root, target, mode, policy, &self.shared.writers)
+            .map_err(|refusal| self.refused_upload(refusal, mode))?;
         let port = self.data_port.take().ok_or_else(no_data_port)?;
-        let representation = self.representation;
+        let preliminary = if upload.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
+        let (representation, durable) = (self.representation, policy.durable);
         let (config, throttle) = (&self.config.transfer, &mut self.upload);
-        let outcome = transfer(port, control, config, &preliminary, |data, watch| {
-            let file: &mut File = upload.begin().map_err(Error::File)?;
-            copy::receive(file, representation, data, (watch, throttle))
+        let mut begun = false;
+        let mut outcome = transfer(port, control, config, &preliminary, |data, watch| {
+            let mut sink = Sink::new(upload.begin().map_err(Error::File)?, durable);
+            begun = true;
+            copy::receive(&mut sink, representation, data, (watch, throttle))
         });
+        let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
+        if outcome.result.is_ok() {
+            let finished =
+                if durable { patiently(control, &mut heartbeat, || upload.finish()) } else { upload.finish() };
+            outcome.result = finished.map_err(Error::File);
+        }
+        if let Err(error) = &outcome.result
+            && begun
+        {
+            outcome.kept = upload.abandon(error.is_full()).unwrap_or(Kept::Nothing);
+        }
         drop(upload);
+        self.hang_up = outcome.result.is_err() && heartbeat.has_spoken();
         if let Some(announced) = announced.filter(|&announced| outcome.result.is_ok() && outcome.bytes < announced) {
             let bytes = outcome.bytes;
             control.who.log(Level::Warn, format_args!("ALLO announced {announced} bytes, {bytes} came"));
         }
         Ok(self.finish(control, subject, &outcome))
+    }
+
+    fn policy(&self) -> Policy {
+        let config = &self.config.transfer;
+        let durable = config.fsync == Fsync::Close;
+        Policy { atomic: config.atomic_uploads, durable, max_age: config.partial_max_age }
+    }
+
+    fn refused_upload(&self, refusal: Refusal, mode: Mode) -> Reply {
+        match refusal {
+            Refusal::BehindTheEnd => behind_the_end(),
+            Refusal::Pending(kept) => Reply::new(
+                554,
+                format!("A broken upload of this file waits: REST {kept} and STOR go on, STOR alone or DELE drop it."),
+            ),
+            Refusal::File(error) if error.kind() == ErrorKind::NotFound && mode == Mode::AppendToOld => {
+                self.permit(Perm::Write).err().unwrap_or(error.into())
+            }
+            Refusal::File(error) => error.into(),
+        }
     }
 
     fn listen(&mut self, control: &Control) -> Result<u16, Reply> {
@@ -297,6 +353,13 @@ impl Login {
 impl Outcome {
     fn reply(&self) -> Reply {
         match &self.result {
+            Err(error) if matches!(error.reply().code(), 426 | 451) => match self.kept {
+                Kept::Nothing => error.reply(),
+                Kept::Shown(bytes) => error.reply().with(&format!(" The file has {bytes} bytes.")),
+                Kept::Hidden(bytes) => error.reply().with(&format!(
+                    " The old file is as it was; {bytes} bytes of the new one are kept: REST {bytes} and STOR go on."
+                )),
+            },
             Ok(()) => Reply::new(226, format!("Complete: {} bytes in {:.2} s.", self.bytes, self.took.as_secs_f64())),
             Err(error) => error.reply(),
         }
@@ -319,7 +382,26 @@ fn transfer(
         act(&mut data, &mut watch)
     };
     let result = run();
-    Outcome { result, bytes: watch.bytes(), took: watch.elapsed() }
+    Outcome { result, bytes: watch.bytes(), took: watch.elapsed(), kept: Kept::Nothing }
+}
+
+/// Runs work that may take long on a thread of its own, so that this one can keep the client patient.
+fn patiently<T: Send>(control: &mut Control, heartbeat: &mut Heartbeat, mut work: impl FnMut() -> T + Send) -> T {
+    let (done, wait) = bounded(1);
+    thread::scope(|scope| {
+        let run = || drop(done.send(work()));
+        if thread::Builder::new().name("closing".to_owned()).spawn_scoped(scope, run).is_err() {
+            return None;
+        }
+        loop {
+            match wait.recv_timeout(Heartbeat::INTERVAL) {
+                // A client that is gone meanwhile changes nothing about its file.
+                Err(RecvTimeoutError::Timeout) => drop(heartbeat.beat(control, Instant::now())),
+                result => return result.ok(),
+            }
+        }
+    })
+    .unwrap_or_else(work)
 }
 
 fn no_data_port() -> Reply {

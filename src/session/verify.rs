@@ -1,0 +1,131 @@
+//! Comparing files without moving them: HASH, RANG, XCRC and its like, AVBL.
+
+use std::time::Instant;
+
+use log::Level;
+
+use crate::auth::perm::Perm;
+use crate::copy::heartbeat::Heartbeat;
+use crate::copy::watch::Watch;
+use crate::copy::{Error, digest};
+use crate::fs::entry::Kind;
+use crate::net::control::Control;
+use crate::protocol::address::decimal;
+use crate::protocol::command::Algorithm;
+use crate::protocol::path::{Name, VirtualPath};
+use crate::protocol::reply::Reply;
+use crate::session::Answer;
+use crate::session::login::Login;
+
+impl Login {
+    /// draft-bryan-ftpext-hash §3.2: the answer names the algorithm, the range, the checksum and the file.
+    pub(super) fn hash(&mut self, name: &Name, control: &mut Control) -> Answer {
+        let window = self.window.take();
+        let path = self.resolve(name, Perm::Read)?;
+        let (file, meta) = self.root.open_file(&path)?;
+        let range = match window {
+            Some((first, last)) if first < meta.size => first..last.saturating_add(1).min(meta.size),
+            Some(_) => return Err(Reply::new(550, "RANG begins behind the end of the file.")),
+            None => 0..meta.size,
+        };
+        let algorithm = self.algorithm;
+        let mut heartbeat = Heartbeat::new(213, "Reading the file.", Instant::now());
+        let (start, end) = (range.start, range.end);
+        let digest = self.digest(file, (range, algorithm), &mut heartbeat, control)?;
+        let last = end.saturating_sub(1);
+        let head = format!("{} {start}-{last} {digest} ", algorithm.name());
+        Ok(Reply::raw(213, [head.as_bytes(), name.as_bytes()].concat()))
+    }
+
+    /// XCRC and its like: a name, in quotes or not, and where the checksum begins and (exclusively) ends.
+    pub(super) fn checksum(&mut self, algorithm: Algorithm, argument: &Name, control: &mut Control) -> Answer {
+        self.permit(Perm::Read)?;
+        let (path, range) = self.find_with_range(argument.as_bytes())?;
+        let (file, _) = self.root.open_file(&path)?;
+        let mut heartbeat = Heartbeat::new(250, "Reading the file.", Instant::now());
+        let digest = self.digest(file, (range, algorithm), &mut heartbeat, control)?;
+        Ok(Reply::new(250, digest.to_ascii_uppercase()))
+    }
+
+    /// Bytes that may still be written here.
+    pub(super) fn avbl(&self, name: Option<&Name>) -> Answer {
+        let path = self.resolve_or_cwd(name, Perm::List)?;
+        let meta = self.root.meta(&path)?;
+        let folder = if meta.kind == Kind::Folder { path } else { path.parent().unwrap_or_else(VirtualPath::root) };
+        Ok(Reply::new(213, self.root.free_space(&folder)?.to_string()))
+    }
+
+    fn digest(
+        &mut self,
+        file: std::fs::File,
+        (range, algorithm): (std::ops::Range<u64>, Algorithm),
+        heartbeat: &mut Heartbeat,
+        control: &mut Control,
+    ) -> Result<String, Reply> {
+        let mut watch = Watch::new(control, self.config.transfer.data_timeout);
+        digest::of_file(file, range, algorithm, (&mut watch, heartbeat)).map_err(|error| {
+            self.aborted |= matches!(error, Error::Aborted);
+            // The first line promised a code that can't be kept any more.
+            self.hang_up = heartbeat.has_spoken();
+            control.who.log(Level::Info, format_args!("checksum given up ({error})"));
+            error.reply()
+        })
+    }
+
+    /// The whole argument is the name, unless no such file is there and it ends in one or two numbers.
+    fn find_with_range(&self, argument: &[u8]) -> Result<(VirtualPath, std::ops::Range<u64>), Reply> {
+        let found = |name: &[u8]| {
+            let path = self.resolve(&Name::new(name)?, Perm::Read).ok()?;
+            Some((self.root.meta(&path).ok()?.size, path))
+        };
+        if let Some((size, path)) = found(argument) {
+            return Ok((path, 0..size));
+        }
+        let (name, numbers) = split_range(argument);
+        let (size, path) = found(name).ok_or_else(|| Reply::new(550, "No such file or folder."))?;
+        let (start, end) = (numbers.first().copied().unwrap_or(0), numbers.get(1).copied().unwrap_or(size));
+        if start > end || end > size {
+            return Err(Reply::new(501, "The range does not fit the file."));
+        }
+        Ok((path, start..end))
+    }
+}
+
+/// `"a name" 0 10` or `a name 0 10`: the name, and up to two numbers behind it.
+fn split_range(argument: &[u8]) -> (&[u8], Vec<u64>) {
+    if let Some(quoted) = argument.strip_prefix(b"\"")
+        && let Some(end) = quoted.iter().rposition(|&byte| byte == b'"')
+    {
+        let numbers = quoted[end + 1..].split(|&byte| byte == b' ').filter_map(decimal).collect();
+        return (&quoted[..end], numbers);
+    }
+    let (mut name, mut numbers) = (argument, Vec::new());
+    while let Some(blank) = name.iter().rposition(|&byte| byte == b' ').filter(|_| numbers.len() < 2) {
+        let Some(number) = decimal(&name[blank + 1..]) else { break };
+        numbers.insert(0, number);
+        name = &name[..blank];
+    }
+    (name, numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_ranges_are_told_apart() {
+        let cases: &[(&str, &str, &[u64])] = &[
+            ("a", "a", &[]),
+            ("a b", "a b", &[]),
+            ("a 5", "a", &[5]),
+            ("a b 5 10", "a b", &[5, 10]),
+            ("a 1 2 3", "a 1", &[2, 3]),
+            ("\"a 1 2\"", "a 1 2", &[]),
+            ("\"a \"b\" 1 2", "a \"b", &[1, 2]),
+            ("a -1", "a -1", &[]),
+        ];
+        for (argument, name, numbers) in cases {
+            assert_eq!(split_range(argument.as_bytes()), (name.as_bytes(), numbers.to_vec()), "{argument}");
+        }
+    }
+}
