@@ -1,10 +1,11 @@
 //! Whether user.ini is still the file that was read: one stat tells.
 
-use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::FileType;
 
 /// Which state of the file the accounts come from.
 pub(super) struct Seen {
@@ -41,38 +42,30 @@ impl Seen {
 #[derive(PartialEq)]
 pub(super) struct Stamp {
     modified: Option<SystemTime>,
-    size: u64,
-    /// Device, inode, and time of the last change of either.
-    identity: [i128; 4],
+    size: i64,
+    /// Device, inode, and time of the last change of either, with both fractions of a second.
+    identity: [u64; 2],
+    changed: [i64; 2],
+    fractions: [u64; 2],
 }
 
 impl Stamp {
     /// `None` where no regular file is; a pipe can be read but once.
     pub(super) fn of(path: &Path) -> Option<Stamp> {
-        let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-        Some(Stamp { modified: found.modified().ok(), size: found.len(), identity: identity(&found) })
+        // Not `std::fs::metadata`, which needs a quarter of an idle session's stack.
+        let found = rustix::fs::stat(path).ok()?;
+        let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+        is_file.then(|| Stamp {
+            modified: u64::try_from(found.st_mtime).ok().map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
+            size: found.st_size,
+            identity: [found.st_dev, found.st_ino],
+            changed: [found.st_mtime, found.st_ctime],
+            fractions: [found.st_mtime_nsec, found.st_ctime_nsec],
+        })
     }
 }
 
-#[cfg(unix)]
-fn identity(found: &fs::Metadata) -> [i128; 4] {
-    use std::os::unix::fs::MetadataExt;
-    [found.dev().into(), found.ino().into(), found.ctime().into(), found.ctime_nsec().into()]
-}
-
-#[cfg(not(unix))]
-fn identity(_: &fs::Metadata) -> [i128; 4] {
-    [0; 4]
-}
-
 /// Whether the file is open to more than its owner.
-#[cfg(unix)]
 pub(super) fn readable_by_others(path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata(path).is_ok_and(|found| found.mode() & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-pub(super) fn readable_by_others(_: &Path) -> bool {
-    false
+    rustix::fs::stat(path).is_ok_and(|found| found.st_mode & 0o077 != 0)
 }

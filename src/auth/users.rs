@@ -198,6 +198,7 @@ impl Users {
         Arc::clone(&state.accounts)
     }
 
+    #[cold]
     fn refresh(&self, path: &Path, stamp: Option<Stamp>, state: &mut State) {
         let content = stamp.is_some().then(|| fs::read(path));
         let seen = Seen::new(stamp, content.as_ref());

@@ -33,8 +33,8 @@ pub enum Links {
 #[derive(Debug)]
 pub struct Root {
     dir: OwnedFd,
-    /// The home's path as configured and as the kernel names it: absolute links below either lead inside.
-    bases: [PathBuf; 2],
+    /// The home's path as configured.
+    home: PathBuf,
     links: Links,
 }
 
@@ -46,21 +46,20 @@ const MAX_LINKS: usize = 40;
 const MAX_TRIES: usize = 16;
 
 impl Root {
-    /// Opens a home folder.
+    /// Opens a home folder by its absolute path.
     ///
     /// # Errors
     /// As the system says when it is missing, no folder or not accessible.
     pub fn open(home: &Path, links: Links) -> io::Result<Self> {
         let dir = rustix::fs::open(home, FIND_FOLDER, Mode::empty())?;
-        let bases = [std::path::absolute(home)?, home.canonicalize()?];
-        Ok(Self { dir, bases, links })
+        Ok(Self { dir, home: home.to_owned(), links })
     }
 
     /// The real path of a client's path, for the log alone.
     pub fn real_path(&self, path: &VirtualPath) -> PathBuf {
         match path.relative() {
-            b"" => self.bases[0].clone(),
-            relative => self.bases[0].join(OsStr::from_bytes(relative)),
+            b"" => self.home.clone(),
+            relative => self.home.join(OsStr::from_bytes(relative)),
         }
     }
 
@@ -273,13 +272,15 @@ impl Root {
         Ok(Spot { folder: behind.pop(), name: None })
     }
 
-    /// A link's target, as a path from the home where it is absolute; EXDEV where it leads elsewhere.
+    /// A link's target, as a path from the home where it is absolute; EXDEV where it leads elsewhere. Absolute targets
+    /// below the home's configured path lead inside, and so do those below the path by which the kernel knows it.
     fn inside<'t>(&self, target: &'t [u8]) -> Result<Cow<'t, [u8]>, Errno> {
         if target.first() != Some(&b'/') {
             return Ok(Cow::Borrowed(target));
         }
         let path = Path::new(OsStr::from_bytes(target));
-        let below = self.bases.iter().find_map(|base| path.strip_prefix(base).ok());
+        let below =
+            path.strip_prefix(&self.home).ok().or_else(|| path.strip_prefix(self.home.canonicalize().ok()?).ok());
         below.map(|path| Cow::Borrowed(path.as_os_str().as_bytes())).ok_or(Errno::XDEV)
     }
 }

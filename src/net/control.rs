@@ -85,16 +85,24 @@ impl Control {
             if self.arm(idle, deadline).is_err() {
                 return Event::TimedOut;
             }
-            // On the stack, and small: an idle session must not hold a page for it.
-            let mut bytes = [0; 512];
-            match (&*self.stream).read(&mut bytes) {
+            match self.receive() {
                 Ok(0) => return if self.stop.asked().is_some() { Event::Stopping } else { Event::Closed },
-                Ok(read) => self.input.push(&bytes[..read]),
+                Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Event::TimedOut,
                 Err(_) => return Event::Closed,
             }
         }
+    }
+
+    /// Blocks until something comes. The buffer is on the stack, small, and nowhere but here, so that an idle session
+    /// holds no page for it.
+    #[inline(never)]
+    fn receive(&mut self) -> io::Result<usize> {
+        let mut bytes = [0; 512];
+        let received = (&*self.stream).read(&mut bytes)?;
+        self.input.push(&bytes[..received]);
+        Ok(received)
     }
 
     /// Sends a reply.

@@ -115,6 +115,7 @@ const fn verb(
 ///
 /// # Errors
 /// The reply the client gets: 500 for an unknown verb, 502 for one that is not offered, 501 or 504 for its argument.
+#[inline(never)]
 pub fn parse(line: &[u8]) -> Result<Command, Reply> {
     let (word, argument) = split_word(line);
     let Some(verb) = find(word) else {

@@ -43,7 +43,7 @@ struct Gate {
     config: Mutex<Arc<Config>>,
     shared: Arc<Shared>,
     roster: Arc<Roster>,
-    pool: Pool<Visit>,
+    pool: Pool<Box<Visit>>,
     /// As it was at the start: the pool can't grow.
     max_cons: usize,
 }
@@ -192,7 +192,7 @@ impl Gate {
             }
         };
         let entry = Roster::enter(&self.roster, &stream);
-        let visit = Visit { stream, peer, config, shared: Arc::clone(&self.shared), places, entry };
+        let visit = Box::new(Visit { stream, peer, config, shared: Arc::clone(&self.shared), places, entry });
         match self.pool.run(visit) {
             Ok(()) => true,
             Err((visit, error)) => {
@@ -221,8 +221,8 @@ fn spawn_accepting(listener: &Arc<TcpListener>, gate: &Arc<Gate>) -> io::Result<
 }
 
 /// A session from its first to its last word, on a thread of the pool.
-fn serve(visit: Visit) {
-    let Visit { stream, peer, config, shared, places, entry } = visit;
+fn serve(visit: Box<Visit>) {
+    let Visit { stream, peer, config, shared, places, entry } = *visit;
     let connection = Arc::clone(&stream);
     let session = AssertUnwindSafe(move || {
         let mut session = Session::new(connection, peer, config, shared)?;
@@ -232,13 +232,21 @@ fn serve(visit: Visit) {
     });
     match catch_unwind(session) {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => log::debug!(peer:%, user = ""; "control connection: {error}"),
-        Err(_) => {
-            log::error!(peer:%, user = ""; "the session failed inside; it is closed, all others go on");
-            refuse(&stream, &Reply::new(421, "Something went wrong inside; closing the connection."));
-        }
+        Ok(Err(error)) => note_break(peer, &error),
+        Err(_) => apologize(peer, &stream),
     }
     drop(entry);
+}
+
+#[cold]
+fn note_break(peer: SocketAddr, error: &io::Error) {
+    log::debug!(peer:%, user = ""; "control connection: {error}");
+}
+
+#[cold]
+fn apologize(peer: SocketAddr, stream: &TcpStream) {
+    log::error!(peer:%, user = ""; "the session failed inside; it is closed, all others go on");
+    refuse(stream, &Reply::new(421, "Something went wrong inside; closing the connection."));
 }
 
 /// Says why and hangs up, without ever waiting for the client.

@@ -42,7 +42,7 @@ impl Session {
     }
 
     pub(super) fn quit(&mut self) -> Answer {
-        let text = self.login.as_ref().and_then(Login::goodbye).unwrap_or("Goodbye.").to_owned();
+        let text = self.login.as_ref().and_then(|login| login.goodbye()).unwrap_or("Goodbye.").to_owned();
         Ok(self.close(Reply::new(221, text)))
     }
 
@@ -81,6 +81,7 @@ impl Session {
     }
 
     /// One text and one delay for every refusal, counted from PASS whatever the check took.
+    #[cold]
     fn refuse(&mut self, name: &Name, refusal: Refusal, arrived: Instant) -> Reply {
         let server = &self.config.server;
         let shown = name.as_bytes().escape_ascii();

@@ -9,6 +9,7 @@ use crate::session::{Answer, Session};
 
 impl Session {
     /// RFC 2389 §3: each feature's line begins with one blank.
+    #[cold]
     pub(super) fn feat(&self) -> Answer {
         let mut features: Vec<String> = VERBS.iter().filter_map(|verb| verb.feature).map(str::to_owned).collect();
         features.extend(OTHER_FEATURES.iter().map(|&feature| feature.to_owned()));
@@ -21,6 +22,7 @@ impl Session {
         Ok(Reply::lines(211, "Features:", lines, "End."))
     }
 
+    #[cold]
     pub(super) fn opts(&mut self, opts: Opts) -> Answer {
         match opts {
             Opts::Utf8 => Ok(Reply::new(200, "UTF-8 is always on.")),
@@ -49,6 +51,7 @@ impl Session {
         }
     }
 
+    #[cold]
     pub(super) fn stat(&self) -> Reply {
         let who = &self.control.who;
         let mut lines = vec![format!("Connected from {}", who.peer)];
@@ -61,6 +64,7 @@ impl Session {
 }
 
 /// HELP: how a verb is used, or which verbs there are.
+#[cold]
 pub fn help(verb: Option<&Name>) -> Answer {
     if let Some(name) = verb {
         let verb = verbs::find(name.as_bytes()).ok_or_else(|| Reply::new(501, "No such command; HELP lists all."))?;

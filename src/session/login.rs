@@ -56,13 +56,14 @@ impl Login {
     ///
     /// # Errors
     /// As the system says when the home is not there.
+    #[inline(never)]
     pub fn new(
         user: Arc<User>,
         place: Ticket,
         config: Arc<Config>,
         shared: Arc<Shared>,
         settings: (Facts, Algorithm),
-    ) -> io::Result<Self> {
+    ) -> io::Result<Box<Self>> {
         let links = match config.transfer.follow_symlinks {
             Symlinks::Inside => Links::Inside,
             Symlinks::Never => Links::Never,
@@ -70,7 +71,7 @@ impl Login {
         let root = Root::open(&user.home, links)?;
         let shared_upload = user.max_upload.map(|rate| shared.uploads.join(&user.name, rate));
         let shared_download = user.max_download.map(|rate| shared.downloads.join(&user.name, rate));
-        Ok(Self {
+        Ok(Box::new(Self {
             root,
             cwd: VirtualPath::root(),
             rename_from: None,
@@ -90,10 +91,11 @@ impl Login {
             config,
             shared,
             _place: place,
-        })
+        }))
     }
 
     /// Runs a command that needs a login. RNTO has its own way in, because it uses up the RNFR before it.
+    #[inline(never)]
     pub fn run(&mut self, command: FileCommand, control: &mut Control) -> Answer {
         match command {
             FileCommand::Pwd => Ok(self.pwd()),

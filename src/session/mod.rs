@@ -43,7 +43,7 @@ pub struct Session {
     control: Control,
     config: Arc<Config>,
     shared: Arc<Shared>,
-    login: Option<Login>,
+    login: Option<Box<Login>>,
     /// The name of the USER just before: any other command forgets it.
     user: Option<Name>,
     facts: Facts,
@@ -62,9 +62,15 @@ impl Session {
     ///
     /// # Errors
     /// When the client is gone already.
-    pub fn new(stream: Arc<TcpStream>, peer: SocketAddr, config: Arc<Config>, shared: Arc<Shared>) -> io::Result<Self> {
+    #[inline(never)]
+    pub fn new(
+        stream: Arc<TcpStream>,
+        peer: SocketAddr,
+        config: Arc<Config>,
+        shared: Arc<Shared>,
+    ) -> io::Result<Box<Self>> {
         let control = Control::new(stream, peer, Arc::clone(&shared.stop))?;
-        Ok(Self {
+        Ok(Box::new(Self {
             control,
             login: None,
             user: None,
@@ -76,7 +82,7 @@ impl Session {
             closing: false,
             config,
             shared,
-        })
+        }))
     }
 
     /// Serves the client until it or the server ends the session; the last reply is left to [`Self::end`].
@@ -96,7 +102,7 @@ impl Session {
     ///
     /// # Errors
     /// When the client is gone.
-    pub fn end(mut self, last: Option<Reply>) -> io::Result<()> {
+    pub fn end(mut self: Box<Self>, last: Option<Reply>) -> io::Result<()> {
         last.map_or(Ok(()), |reply| self.control.send(&reply))
     }
 
@@ -122,6 +128,7 @@ impl Session {
         }
     }
 
+    #[cold]
     fn greet(&mut self) -> io::Result<()> {
         let lines = &self.config.server.welcome_msg;
         let reply = match lines.as_slice() {
@@ -135,6 +142,8 @@ impl Session {
         self.control.send(&reply)
     }
 
+    // Kept out of the loop, as are the other large handlers: an idle session holds the stack that its deepest call touched.
+    #[inline(never)]
     fn answer(&mut self, line: &[u8]) -> Reply {
         // Both are forgotten by whatever comes next, a line that is no command among it.
         let user = self.user.take();

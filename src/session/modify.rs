@@ -55,6 +55,7 @@ impl Login {
     }
 
     /// Renaming is a way to overwrite only for those who may overwrite and delete.
+    #[inline(never)]
     pub(super) fn rename_to(&self, control: &Control, from: VirtualPath, name: &Name) -> Answer {
         let answer = self.resolve_new(name, Perm::Rename).and_then(|to| {
             refuse_root(&to)?;
