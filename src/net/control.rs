@@ -45,8 +45,6 @@ pub struct Control {
     pub who: Who,
 }
 
-/// A client that does not take its replies for so long is gone.
-const SEND_PATIENCE: Duration = Duration::from_secs(60);
 /// Commands that wait while a transfer runs; beyond that the client has to wait, too.
 const MAX_WAITING: usize = 16 * 1024;
 
@@ -57,12 +55,6 @@ impl Control {
     /// As the system says, for instance when the client is gone already.
     pub fn new(stream: Arc<TcpStream>, peer: SocketAddr, stop: Arc<Stop>) -> io::Result<Self> {
         let local = canonical(stream.local_addr()?);
-        let socket = socket2::SockRef::from(&*stream);
-        socket.set_tcp_nodelay(true)?;
-        socket.set_out_of_band_inline(true)?;
-        socket.set_write_timeout(Some(SEND_PATIENCE))?;
-        let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(60));
-        socket.set_tcp_keepalive(&keepalive.with_interval(Duration::from_secs(10)).with_retries(6))?;
         let (input, output) = (LineBuffer::default(), Vec::new());
         Ok(Self { stream, local, stop, input, output, armed: None, who: Who::new(peer) })
     }

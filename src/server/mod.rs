@@ -221,6 +221,7 @@ fn spawn_accepting(listener: &Arc<TcpListener>, gate: &Arc<Gate>) -> io::Result<
 }
 
 /// A session from its first to its last word, on a thread of the pool.
+#[expect(clippy::boxed_local, reason = "what lies below a session on its stack, every idle session holds")]
 fn serve(visit: Box<Visit>) {
     let Visit { stream, peer, config, shared, places, entry } = *visit;
     let connection = Arc::clone(&stream);
