@@ -10,6 +10,7 @@ pub struct Encoder {
 #[derive(Debug, Default)]
 pub struct Decoder {
     held_cr: bool,
+    decoded: Vec<u8>,
 }
 
 impl Encoder {
@@ -33,26 +34,25 @@ impl Encoder {
 }
 
 impl Decoder {
-    /// Appends the decoded bytes; how they were cut makes no difference.
-    pub fn decode(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        out.reserve(bytes.len() + 1);
+    /// The decoded bytes; how they were cut makes no difference.
+    pub fn decode(&mut self, bytes: &[u8]) -> &[u8] {
+        self.decoded.clear();
         for &byte in bytes {
             if std::mem::take(&mut self.held_cr) && byte != b'\n' {
-                out.push(b'\r');
+                self.decoded.push(b'\r');
             }
             if byte == b'\r' {
                 self.held_cr = true;
             } else {
-                out.push(byte);
+                self.decoded.push(byte);
             }
         }
+        &self.decoded
     }
 
-    /// The end of the stream: appends a CR that was held back.
-    pub fn finish(self, out: &mut Vec<u8>) {
-        if self.held_cr {
-            out.push(b'\r');
-        }
+    /// The end of the stream: a CR that was held back.
+    pub fn finish(self) -> &'static [u8] {
+        if self.held_cr { b"\r" } else { b"" }
     }
 }
 
@@ -69,8 +69,8 @@ mod tests {
 
     fn decode(chunks: &[&[u8]]) -> Vec<u8> {
         let (mut decoder, mut out) = (Decoder::default(), Vec::new());
-        chunks.iter().for_each(|chunk| decoder.decode(chunk, &mut out));
-        decoder.finish(&mut out);
+        chunks.iter().for_each(|chunk| out.extend_from_slice(decoder.decode(chunk)));
+        out.extend_from_slice(decoder.finish());
         out
     }
 

@@ -237,9 +237,8 @@ pub fn receive(
     data: &mut Stream,
     (watch, throttle): (&mut Watch, &mut Throttle),
 ) -> Result<(), Error> {
-    let mut decoder = Decoder::default();
-    let mut decoded = Vec::new();
     let mut buffer = Vec::with_capacity(throttle.step(SMALL_BUFFER));
+    let mut decoder = (representation == Representation::Ascii).then(Decoder::default);
     let mut unattended = 0;
     loop {
         buffer.clear();
@@ -253,15 +252,10 @@ pub fn receive(
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(Error::Data(error)),
         };
-        let bytes = match representation {
-            Representation::Image => &buffer,
-            Representation::Ascii => {
-                decoded.clear();
-                decoder.decode(&buffer, &mut decoded);
-                &decoded
-            }
-        };
-        sink.write(bytes)?;
+        match &mut decoder {
+            None => sink.write(&buffer)?,
+            Some(decoder) => sink.write(decoder.decode(&buffer))?,
+        }
         watch.count(received);
         unattended += received;
         if let Some(delay) = throttle.spend(received) {
@@ -270,19 +264,17 @@ pub fn receive(
             watch.attend()?;
             unattended = 0;
         }
-        if received == buffer.capacity() && buffer.capacity() < LARGE_BUFFER {
-            if representation == Representation::Image && throttle.is_free() {
-                splice::receive(sink, data, watch)?;
-                break;
-            }
+        let is_large = received == buffer.capacity() && received < LARGE_BUFFER;
+        if is_large && decoder.is_none() && throttle.is_free() {
+            splice::receive(sink, data, watch)?;
+            break;
+        } else if is_large {
             buffer = Vec::with_capacity(throttle.step(LARGE_BUFFER));
         }
     }
     // A client that was killed leaves an orderly end on both connections; only the control connection tells.
     watch.attend()?;
-    decoded.clear();
-    decoder.finish(&mut decoded);
-    sink.write(&decoded)
+    decoder.map_or(Ok(()), |decoder| sink.write(decoder.finish()))
 }
 
 fn shrunk() -> Error {

@@ -1,6 +1,7 @@
 //! The words of FTP: commands, replies, paths, addresses, times. No I/O, no clock, std only.
 
 pub mod address;
+mod arguments;
 pub mod command;
 pub mod line;
 pub mod path;

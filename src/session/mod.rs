@@ -26,6 +26,7 @@ mod info;
 mod list;
 mod login;
 mod modify;
+mod parameters;
 pub mod shared;
 mod transfer;
 pub mod transfer_log;

@@ -1,8 +1,7 @@
-//! Moving bytes: TYPE, PASV, EPSV, PORT, EPRT, REST, ALLO, RETR, STOR, STOU, APPE, LIST, ABOR.
+//! Moving bytes: RETR, STOR, STOU, APPE, LIST, NLST, MLSD.
 
 use std::io::ErrorKind;
 use std::mem;
-use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,8 +21,7 @@ use crate::fs::upload::{Kept, Mode, Policy, Refusal, Upload};
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::stream::Stream;
-use crate::protocol::address;
-use crate::protocol::command::{Epsv, ListFormat, Representation};
+use crate::protocol::command::{ListFormat, Representation};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::session::Answer;
@@ -55,100 +53,6 @@ const LISTING_BLOCK: usize = 64 << 10;
 const MAX_UNIQUE_TRIES: u32 = 1000;
 
 impl Login {
-    pub(super) fn set_type(&mut self, representation: Representation) -> Reply {
-        self.representation = representation;
-        Reply::new(
-            200,
-            match representation {
-                Representation::Ascii => "Type is ASCII.",
-                Representation::Image => "Type is binary.",
-            },
-        )
-    }
-
-    pub(super) fn rest(&mut self, offset: u64) -> Reply {
-        self.restart = offset;
-        Reply::new(350, format!("The next transfer begins at byte {offset}."))
-    }
-
-    pub(super) fn rang(&mut self, window: Option<(u64, u64)>) -> Reply {
-        self.window = window;
-        Reply::new(
-            350,
-            match window {
-                Some((first, last)) => format!("HASH or RETR next: bytes {first} to {last}."),
-                None => "Whole files again.".to_owned(),
-            },
-        )
-    }
-
-    pub(super) fn allo(&mut self, bytes: u64) -> Answer {
-        if bytes > self.root.free_space(&self.cwd)? {
-            return Err(Reply::new(552, "The disk has not that much room."));
-        }
-        self.announced = Some(bytes);
-        Ok(Reply::new(200, "There is room."))
-    }
-
-    pub(super) fn pasv(&mut self, control: &Control) -> Answer {
-        self.refuse_after_epsv_all()?;
-        let SocketAddr::V4(mut local) = control.local() else {
-            return Err(Reply::new(425, "PASV is for IPv4: use EPSV."));
-        };
-        local.set_port(self.listen(control)?);
-        Ok(Reply::new(227, address::passive_text(local)))
-    }
-
-    pub(super) fn epsv(&mut self, kind: Epsv, control: &Control) -> Answer {
-        let is_ipv4 = control.local().is_ipv4();
-        match kind {
-            Epsv::V4 if !is_ipv4 => return Err(Reply::new(522, "Network protocol not supported, use (2)")),
-            Epsv::V6 if is_ipv4 => return Err(Reply::new(522, "Network protocol not supported, use (1)")),
-            Epsv::All => {
-                self.epsv_only = true;
-                return Ok(Reply::new(200, "EPSV and nothing else from now on."));
-            }
-            Epsv::Same | Epsv::V4 | Epsv::V6 => {}
-        }
-        Ok(Reply::new(229, address::extended_passive_text(self.listen(control)?)))
-    }
-
-    /// PORT and EPRT: the address is checked now and dialled when the transfer starts.
-    pub(super) fn port(&mut self, to: SocketAddr, control: &Control) -> Answer {
-        self.data_port = None;
-        self.refuse_after_epsv_all()?;
-        let active = &self.config.active;
-        if !active.enable_active {
-            return Err(Reply::new(502, "Active mode is off: use PASV or EPSV."));
-        }
-        let foreign = to.ip() != control.who.peer.ip();
-        let own_port =
-            to.port() == control.local().port() && (to.ip() == control.local().ip() || to.ip().is_loopback());
-        let refusal = match () {
-            () if to.ip().is_multicast() || to.ip().is_unspecified() || own_port => "That is no client's address.",
-            () if foreign && !active.permit_foreign_addresses => "That is not your address.",
-            () if to.port() < 1024 && !active.permit_privileged_ports => "That port is below 1024.",
-            () => {
-                if foreign {
-                    control.who.log(Level::Info, format_args!("data connection to the foreign address {to} asked for"));
-                }
-                self.data_port = Some(DataPort::Active { to, from: control.local().ip() });
-                return Ok(Reply::new(200, "Ok, active mode."));
-            }
-        };
-        control.who.log(Level::Warn, format_args!("data address {to} refused: {refusal}"));
-        Err(Reply::new(501, refusal))
-    }
-
-    /// No transfer runs here: one that did has ended because of the very ABOR that is answered now.
-    pub(super) fn abor(&mut self) -> Reply {
-        if mem::take(&mut self.aborted) {
-            return Reply::new(226, "Aborted.");
-        }
-        self.data_port = None;
-        Reply::new(225, "Nothing to abort.")
-    }
-
     pub(super) fn retr(&mut self, name: &Name, control: &mut Control) -> Answer {
         let (offset, window) = (mem::take(&mut self.restart), self.window.take());
         let path = self.resolve(name, Perm::Read)?;
@@ -290,26 +194,8 @@ impl Login {
         }
     }
 
-    fn listen(&mut self, control: &Control) -> Result<u16, Reply> {
-        // The old lease goes back first: a session never holds two.
-        self.data_port = None;
-        let lease = self.shared.passive.lease(control.local().ip()).map_err(|error| {
-            control.who.log(Level::Error, format_args!("no passive port is free: {error}"));
-            Reply::new(425, "No passive port is free at the moment.")
-        })?;
-        let port = lease.port();
-        let any_peer = self.config.active.permit_foreign_addresses;
-        self.data_port = Some(DataPort::Passive { lease, any_peer });
-        Ok(port)
-    }
-
     fn take_data_port(&mut self) -> Result<DataPort, Reply> {
         self.data_port.take().ok_or_else(no_data_port)
-    }
-
-    /// RFC 2428 §3: "ALL" closes PASV, PORT and EPRT for good.
-    fn refuse_after_epsv_all(&self) -> Result<(), Reply> {
-        if self.epsv_only { Err(Reply::new(503, "After EPSV ALL only EPSV.")) } else { Ok(()) }
     }
 
     /// Offsets count bytes on disk, which TYPE A does not show.
