@@ -82,7 +82,7 @@ impl Files {
     pub fn reload(&self, users: &Users) -> Result<Config, Problems> {
         let (config, mut problems) = self.examine();
         if problems.is_empty() {
-            return users.reload(config.anonymous.account()).map(|()| config);
+            return users.reload(self.users_file().as_deref(), config.anonymous.account()).map(|()| config);
         }
         if let Err(Problems(more)) = Users::load(self.users_file().as_deref(), config.anonymous.account()) {
             problems.extend(more);

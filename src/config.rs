@@ -59,7 +59,7 @@ pub struct Server {
     /// Wrong passwords within `ban_time` that close the door to an address.
     pub ban_after: Option<u32>,
     /// How long the door stays closed.
-    pub ban_time: Duration,
+    pub ban_time: Option<Duration>,
     /// Time that running transfers get when the server is asked to stop.
     pub shutdown_grace: Duration,
 }
@@ -242,7 +242,7 @@ impl Server {
             max_login_attempts: section.take_in("max_login_attempts", 3, 1..=1000),
             auth_failed_delay: section.take_in("auth_failed_delay", 3 * SECOND, Duration::ZERO..=MINUTE),
             ban_after: section.take("ban_after", Some(10)),
-            ban_time: section.take_in("ban_time", 10 * MINUTE, SECOND..=365 * DAY),
+            ban_time: section.take("ban_time", Some(10 * MINUTE)),
             shutdown_grace: section.take_in("shutdown_grace", 30 * SECOND, Duration::ZERO..=DAY),
         }
     }
@@ -409,7 +409,7 @@ mod tests {
                 max_login_attempts: 1,
                 auth_failed_delay: Duration::ZERO,
                 ban_after: None,
-                ban_time: 60 * MINUTE,
+                ban_time: Some(60 * MINUTE),
                 shutdown_grace: Duration::ZERO,
             },
             transfer: Transfer {

@@ -7,9 +7,12 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use env_logger::{Builder, Target, WriteStyle};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -23,12 +26,19 @@ use crate::ini::Problem;
 /// A message is cut behind so many characters.
 const LONGEST_MESSAGE: usize = 8192;
 
+/// So many lines may wait to be written.
+const MAX_WAITING: usize = 4096;
+
+/// How long the end of the process waits for the last lines.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 /// The levels in the order of `-q` and `-v`.
 const LEVELS: [LevelFilter; 4] = [LevelFilter::Error, LevelFilter::Warn, LevelFilter::Info, LevelFilter::Debug];
 
 /// The running log.
 pub struct Logging {
     output: Arc<Output>,
+    messages: Sender<Message>,
     verbosity: i8,
     rust_log: bool,
 }
@@ -39,7 +49,11 @@ impl Logging {
     pub fn start(log: &Log, verbosity: i8) -> Result<Logging, Problem> {
         let file = log.log_file.as_deref().map(open).transpose()?;
         let json = AtomicBool::new(log.log_format == LogFormat::Json);
-        let output = Arc::new(Output { json, file: Mutex::new(file) });
+        let output = Arc::new(Output { json, file: Mutex::new(file), lost: AtomicUsize::new(0) });
+        let (messages, waiting) = bounded(MAX_WAITING);
+        let writer = Arc::clone(&output);
+        let spawned = thread::Builder::new().name("log".to_owned()).spawn(move || writer.write_all(&waiting));
+        spawned.map_err(|error| problem(None, "log", error.to_string()))?;
         let rust_log = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
         let mut builder = Builder::new();
         match &rust_log {
@@ -55,9 +69,11 @@ impl Logging {
             let json = form.json.load(Ordering::Relaxed);
             writeln!(buffer, "{}", if json { json_line(record, &now) } else { text_line(record, &now) })
         });
-        builder.write_style(WriteStyle::Never).target(Target::Pipe(Box::new(Pipe(Arc::clone(&output)))));
+        builder
+            .write_style(WriteStyle::Never)
+            .target(Target::Pipe(Box::new(Pipe(Arc::clone(&output), messages.clone()))));
         builder.try_init().map_err(|error| problem(None, "log", error.to_string()))?;
-        let logging = Logging { output, verbosity, rust_log: rust_log.is_some() };
+        let logging = Logging { output, messages, verbosity, rust_log: rust_log.is_some() };
         logging.set_level(log);
         Ok(logging)
     }
@@ -80,28 +96,72 @@ impl Logging {
     }
 }
 
-/// Where lines go; shared by the logger and by [`Logging::reopen`].
+/// Where lines go; shared by the logger, its writer and [`Logging::reopen`].
 struct Output {
     json: AtomicBool,
     file: Mutex<Option<File>>,
+    /// Lines that found no room.
+    lost: AtomicUsize,
 }
 
-struct Pipe(Arc<Output>);
+enum Message {
+    Line(Vec<u8>),
+    /// All lines before this one are to be written; then it is dropped, which the other end notices.
+    Flush(Sender<()>),
+}
+
+/// What the logger writes to: never waits for a terminal or a disk, least of all on the accept thread.
+struct Pipe(Arc<Output>, Sender<Message>);
 
 impl Write for Pipe {
-    /// Takes whole lines. A full disk or a closed pipe must not stop the server: errors are
-    /// dropped, there is nowhere to tell them.
+    /// Takes whole lines.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let _ = io::stderr().write_all(line);
-        let mut file = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = file.as_mut() {
-            let _ = file.write_all(line);
+        if self.1.try_send(Message::Line(line.to_vec())).is_err() {
+            self.0.lost.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl Output {
+    /// Writes lines as they come, on a thread of its own.
+    fn write_all(&self, messages: &Receiver<Message>) {
+        for message in messages {
+            match message {
+                Message::Line(line) => self.write(&line),
+                Message::Flush(flushed) => drop(flushed),
+            }
+            let lost = self.lost.swap(0, Ordering::Relaxed);
+            if lost > 0 {
+                self.write(
+                    format!("({lost} lines are missing here: they came faster than they could be written)\n")
+                        .as_bytes(),
+                );
+            }
+        }
+    }
+
+    /// A full disk or a closed pipe must not stop the server: errors are dropped, there is nowhere to tell them.
+    fn write(&self, line: &[u8]) {
+        let _ = io::stderr().write_all(line);
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = file.as_mut() {
+            let _ = file.write_all(line);
+        }
+    }
+}
+
+/// The last lines are written before the process ends.
+impl Drop for Logging {
+    fn drop(&mut self) {
+        let (flush, flushed) = bounded(0);
+        if self.messages.send_timeout(Message::Flush(flush), LAST_LINES).is_ok() {
+            let _ = flushed.recv_timeout(LAST_LINES);
+        }
     }
 }
 
@@ -276,17 +336,22 @@ mod tests {
     fn a_rotated_file_is_opened_anew_and_a_lost_folder_keeps_the_old_one() {
         let folder = tempfile::tempdir().unwrap();
         let [path, rotated] = ["ftpd.log", "ftpd.log.1"].map(|name| folder.path().join(name));
-        let output = Arc::new(Output { json: AtomicBool::new(false), file: Mutex::new(Some(open(&path).unwrap())) });
-        let logging = Logging { output: Arc::clone(&output), verbosity: 0, rust_log: true };
+        let output = Arc::new(Output {
+            json: AtomicBool::new(false),
+            file: Mutex::new(Some(open(&path).unwrap())),
+            lost: AtomicUsize::new(0),
+        });
+        let (messages, _nobody) = bounded(1);
+        let logging = Logging { output: Arc::clone(&output), messages, verbosity: 0, rust_log: true };
         let mut log = crate::config::Config::default().log;
         log.log_file = Some(path.clone());
-        Pipe(Arc::clone(&output)).write_all(b"one\n").unwrap();
+        output.write(b"one\n");
         fs::rename(&path, &rotated).unwrap();
         logging.reopen(&log);
-        Pipe(Arc::clone(&output)).write_all(b"two\n").unwrap();
+        output.write(b"two\n");
         log.log_file = Some(folder.path().join("none/ftpd.log"));
         logging.reopen(&log);
-        Pipe(output).write_all(b"three\n").unwrap();
+        output.write(b"three\n");
         let read = |path| fs::read_to_string(path).unwrap();
         assert_eq!((read(rotated), read(path)), ("one\n".to_owned(), "two\nthree\n".to_owned()));
     }

@@ -28,7 +28,7 @@ struct Strikes {
 const MAX_ADDRESSES: usize = 10_000;
 
 impl Bans {
-    /// Counts a wrong password; true when it closes the door.
+    /// Counts a wrong password; true when the door is closed now.
     pub fn strike(&self, address: IpAddr, rule: BanRule, now: Instant) -> bool {
         let Some(after) = rule.after else { return false };
         let mut addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,11 +40,10 @@ impl Bans {
             *strikes = Strikes { count: 0, since: now };
         }
         strikes.count = strikes.count.saturating_add(1);
-        let closes = strikes.count == after;
-        if closes {
+        if strikes.count == after {
             strikes.since = now;
         }
-        closes
+        strikes.count >= after
     }
 
     /// True while the door is closed to this address.

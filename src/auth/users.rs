@@ -84,12 +84,12 @@ impl fmt::Display for Refusal {
 
 /// All accounts; shared by all sessions.
 pub struct Users {
-    file: Option<PathBuf>,
     state: Mutex<State>,
     checks: Checks,
 }
 
 struct State {
+    file: Option<PathBuf>,
     accounts: Arc<Accounts>,
     anonymous: Option<Anonymous>,
     seen: Seen,
@@ -101,16 +101,16 @@ impl Users {
     pub fn load(file: Option<&Path>, anonymous: Option<Anonymous>) -> Result<Users, Problems> {
         let (accounts, seen) = Accounts::read(file, anonymous.as_ref())?;
         Ok(Users {
-            file: file.map(Path::to_owned),
-            state: Mutex::new(State { accounts: Arc::new(accounts), anonymous, seen }),
+            state: Mutex::new(State { file: file.map(Path::to_owned), accounts: Arc::new(accounts), anonymous, seen }),
             checks: Checks::new(available_parallelism().map_or(1, usize::from)),
         })
     }
 
-    /// Reads the file again whether or not it has changed; on an error all stays as it was.
-    pub fn reload(&self, anonymous: Option<Anonymous>) -> Result<(), Problems> {
-        let (accounts, seen) = Accounts::read(self.file.as_deref(), anonymous.as_ref())?;
-        *self.state() = State { accounts: Arc::new(accounts), anonymous, seen };
+    /// Reads the file again, which may be another one by now, whether or not it has changed; on an
+    /// error all stays as it was.
+    pub fn reload(&self, file: Option<&Path>, anonymous: Option<Anonymous>) -> Result<(), Problems> {
+        let (accounts, seen) = Accounts::read(file, anonymous.as_ref())?;
+        *self.state() = State { file: file.map(Path::to_owned), accounts: Arc::new(accounts), anonymous, seen };
         Ok(())
     }
 
@@ -161,14 +161,15 @@ impl Users {
     /// passwords (the latter when other machines can reach the server).
     pub fn warnings(&self, reachable_from_other_machines: bool) -> Vec<String> {
         let mut warnings = self.missing_homes();
-        let accounts = Arc::clone(&self.state().accounts);
+        let (file, accounts) = {
+            let state = self.state();
+            (state.file.clone(), Arc::clone(&state.accounts))
+        };
         for user in accounts.all().filter(|user| user.home.parent().is_none()) {
             warnings.push(format!("{}: the home of {} is the whole disk", user.home_place, user.name));
         }
         let plain = |user: &&Arc<User>| user.password.as_ref().is_some_and(StoredPassword::is_plain);
-        if let Some(file) =
-            self.file.as_ref().filter(|file| accounts.all().any(|user| plain(&user)) && readable_by_others(file))
-        {
+        if let Some(file) = file.filter(|file| accounts.all().any(|user| plain(&user)) && readable_by_others(file)) {
             let file = file.display();
             warnings.push(format!("{file} holds plain passwords and others can read it: chmod 600 {file}"));
         }
@@ -188,36 +189,16 @@ impl Users {
 
     /// The accounts, read again before if the file has changed.
     fn fresh_accounts(&self) -> Arc<Accounts> {
-        let Some(file) = &self.file else { return Arc::clone(&self.state().accounts) };
         // Looked at under the lock, or a slow thread could bring back an older state.
         let mut state = self.state();
-        let stamp = Stamp::of(file);
-        if !state.seen.is_current(&stamp) {
-            self.refresh(file, stamp, &mut state);
+        let State { file, seen, .. } = &*state;
+        if let Some(file) = file {
+            let stamp = Stamp::of(file);
+            if !seen.is_current(&stamp) {
+                state.refresh(stamp);
+            }
         }
         Arc::clone(&state.accounts)
-    }
-
-    #[cold]
-    fn refresh(&self, path: &Path, stamp: Option<Stamp>, state: &mut State) {
-        let content = stamp.is_some().then(|| fs::read(path));
-        let seen = Seen::new(stamp, content.as_ref());
-        let known = mem::replace(&mut state.seen, seen).same_content(&state.seen);
-        match content {
-            // The same again, right or wrong, was told about before.
-            _ if known => {}
-            None => log::warn!("{} is not there, the accounts stay as they were", path.display()),
-            Some(content) => match accounts(path, content, state.anonymous.as_ref()) {
-                Ok(accounts) => {
-                    log::info!("{} has changed, accounts in it: {}", path.display(), accounts.named.len());
-                    state.accounts = Arc::new(accounts);
-                }
-                Err(problems) => {
-                    log::error!("{} has changed and is not used, the accounts stay as they were:", path.display());
-                    problems.0.iter().for_each(|problem| log::error!("{problem}"));
-                }
-            },
-        }
     }
 
     /// Costs the time of the dearest password of the file, unless `spent` was as much.
@@ -228,6 +209,31 @@ impl Users {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    #[cold]
+    fn refresh(&mut self, stamp: Option<Stamp>) {
+        let Some(path) = &self.file else { return };
+        let content = stamp.is_some().then(|| fs::read(path));
+        let seen = Seen::new(stamp, content.as_ref());
+        let known = mem::replace(&mut self.seen, seen).same_content(&self.seen);
+        match content {
+            // The same again, right or wrong, was told about before.
+            _ if known => {}
+            None => log::warn!("{} is not there, the accounts stay as they were", path.display()),
+            Some(content) => match accounts(path, content, self.anonymous.as_ref()) {
+                Ok(accounts) => {
+                    log::info!("{} has changed, accounts in it: {}", path.display(), accounts.named.len());
+                    self.accounts = Arc::new(accounts);
+                }
+                Err(problems) => {
+                    log::error!("{} has changed and is not used, the accounts stay as they were:", path.display());
+                    problems.0.iter().for_each(|problem| log::error!("{problem}"));
+                }
+            },
+        }
     }
 }
 
@@ -607,11 +613,11 @@ mod tests {
     #[test]
     fn reload_takes_over_anonymous_or_nothing() {
         let fixture = Fixture::new(&account("bob", "one", ""), None);
-        fixture.users.reload(public()).unwrap();
+        fixture.users.reload(Some(&fixture.path()), public()).unwrap();
         assert_eq!(fixture.log_in("Anonymous", "x"), Ok("anonymous".to_owned()));
         assert_eq!(fixture.users.count(), 2);
         fixture.write("[bob]\n");
-        assert!(fixture.users.reload(None).is_err());
+        assert!(fixture.users.reload(Some(&fixture.path()), None).is_err());
         assert!(fixture.log_in("ftp", "x").is_ok() && fixture.log_in("bob", "one").is_ok());
     }
 

@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
-
-use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::auth::users::Users;
 use crate::cli::Files;
 use crate::config::Config;
+use crate::server::listen;
 
 /// Prints to `out` all that is wrong with both files and what they name; exit code 0 if nothing
 /// would keep the server or an account from working, else 1.
@@ -70,22 +69,20 @@ fn examine(files: &Files, config: &Config, users: &Users) -> Vec<Finding> {
 /// Binds each address as the server would, and lets go again.
 fn control_ports(config: &Config) -> Vec<Finding> {
     let server = &config.server;
-    let v4_listed = server.ip.contains(&Ipv4Addr::UNSPECIFIED.into());
     let mut bound = Vec::new();
     let mut findings = Vec::new();
     let mut lacking = Vec::new();
     for ip in &server.ip {
         let address = SocketAddr::new(*ip, server.port);
-        let only_v6 = v4_listed || *ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-        match bind(address, only_v6) {
-            Ok(socket) => bound.push(socket),
-            Err(Failure::InUse) => {
+        match listen::bind(address, &server.ip) {
+            Ok(listener) => bound.push(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 findings.push(Finding::Note(format!("{address} is in use: by a running ftpd?")));
             }
-            Err(Failure::NoFamily(error)) => lacking.push(format!("can't listen on {address}: {error}")),
-            Err(Failure::Other(error)) => {
-                findings.push(Finding::Wrong(format!("can't listen on {address}: {error}")));
+            Err(error) if listen::lacks_family(&error, *ip) => {
+                lacking.push(format!("can't listen on {address}: {error}"));
             }
+            Err(error) => findings.push(Finding::Wrong(format!("can't listen on {address}: {error}"))),
         }
     }
     // As at start: one family may be missing as long as another one listens.
@@ -102,45 +99,17 @@ fn passive_ports(config: &Config) -> Vec<Finding> {
         findings.push(Finding::Note(format!("passive_ports hold the control port {}", config.server.port)));
     }
     let ip = config.server.ip.first().copied().unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-    let failures = range.clone().filter_map(|port| bind(SocketAddr::new(ip, port), true).err().map(|why| (port, why)));
-    let (in_use, other): (Vec<_>, Vec<_>) = failures.partition(|(_, why)| matches!(why, Failure::InUse));
+    let tried = range.clone().map(|port| (port, listen::bind(SocketAddr::new(ip, port), &[ip])));
+    let failures = tried.filter_map(|(port, listener)| Some((port, listener.err()?)));
+    let (in_use, other): (Vec<_>, Vec<_>) = failures.partition(|(_, why)| why.kind() == io::ErrorKind::AddrInUse);
     if !in_use.is_empty() {
         let (busy, all) = (in_use.len(), range.len());
         findings.push(Finding::Note(format!("passive_ports: {busy} of {all} are in use: by a running ftpd?")));
     }
-    if let Some((port, Failure::Other(error))) = other.first() {
+    if let Some((port, error)) = other.first() {
         findings.push(Finding::Wrong(format!("passive_ports: can't listen on {port}: {error}")));
     }
     findings
-}
-
-enum Failure {
-    InUse,
-    NoFamily(io::Error),
-    Other(io::Error),
-}
-
-fn bind(address: SocketAddr, only_v6: bool) -> Result<Socket, Failure> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP));
-    let socket = socket.map_err(Failure::NoFamily)?;
-    let prepare = || {
-        #[cfg(unix)]
-        socket.set_reuse_address(true)?;
-        if address.is_ipv6() {
-            socket.set_only_v6(only_v6)?;
-        }
-        socket.bind(&address.into())?;
-        socket.listen(1)
-    };
-    match prepare() {
-        Ok(()) => Ok(socket),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Failure::InUse),
-        // A kernel with IPv6 switched off still makes the socket, but has no address for it.
-        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable && address.ip().is_unspecified() => {
-            Err(Failure::NoFamily(error))
-        }
-        Err(error) => Err(Failure::Other(error)),
-    }
 }
 
 /// Tries to write to the file, or to make one beside it where it does not exist yet.

@@ -67,7 +67,7 @@ impl Error {
                 Reply::new(425, format!("No connection reached port {port} within {} s.", patience.as_secs()))
             }
             Self::NoConnection(None, _) => Reply::new(425, "The client's port did not answer."),
-            Self::Refused(_) => Reply::new(425, "The client's port refused the connection."),
+            Self::Refused(_) => Reply::new(425, "The data connection could not be opened."),
             Self::File(error) => match error.kind() {
                 kind if self.is_full() => Reply::from(io::Error::from(kind)),
                 _ => Reply::new(451, "The file system failed; the transfer is incomplete."),
@@ -107,7 +107,7 @@ impl fmt::Display for Error {
 /// # Errors
 /// [`Error::NoConnection`] or [`Error::Refused`], or what [`Watch`] saw meanwhile.
 pub fn open(port: DataPort, patience: Duration, watch: &mut Watch) -> Result<Stream, Error> {
-    let mut opening = port.open(watch.who()).map_err(Error::Refused)?;
+    let mut opening = port.open().map_err(Error::Refused)?;
     let deadline = Instant::now() + patience;
     loop {
         if let Some(stream) = opening.poll(watch.who()).map_err(Error::Refused)? {
@@ -122,7 +122,7 @@ pub fn open(port: DataPort, patience: Duration, watch: &mut Watch) -> Result<Str
     }
 }
 
-/// Sends a file from `offset` to `size`, the size it had when it was opened.
+/// Sends a range of a file, which ends where the file ended when it was opened.
 ///
 /// # Errors
 /// Why it did not come to its end; a file that became shorter meanwhile is [`Error::File`].
@@ -133,12 +133,9 @@ pub fn send(
     data: &mut Stream,
     (watch, throttle): (&mut Watch, &mut Throttle),
 ) -> Result<(), Error> {
-    if representation == Representation::Image {
-        match send_without_copy(&file, range.clone(), data, (watch, throttle)) {
-            // A file system without sendfile.
-            Err(Error::File(error)) if error.kind() == ErrorKind::InvalidInput && watch.bytes() == 0 => {}
-            other => return other,
-        }
+    let as_it_is = representation == Representation::Image;
+    if as_it_is && send_without_copy(&file, range.clone(), data, (watch, throttle))? {
+        return Ok(());
     }
     file.seek(SeekFrom::Start(range.start)).map_err(Error::File)?;
     let mut encoder = Encoder::default();
@@ -146,7 +143,7 @@ pub fn send(
     let mut block = Vec::with_capacity(LARGE_BUFFER);
     produce(data, (watch, throttle), |out| {
         block.clear();
-        let wanted = left.min(LARGE_BUFFER as u64);
+        let wanted = left.min(u64::try_from(LARGE_BUFFER).unwrap_or(left));
         let read = (&file).take(wanted).read_to_end(&mut block).map_err(Error::File)?;
         match representation {
             Representation::Ascii => encoder.encode(&block, out),
@@ -160,13 +157,14 @@ pub fn send(
     })
 }
 
-/// The kernel moves the bytes from the page cache to the socket.
+/// The kernel moves the bytes from the page cache to the socket; false where it can't, for a file system without
+/// sendfile.
 fn send_without_copy(
     file: &File,
     range: std::ops::Range<u64>,
     data: &mut Stream,
     (watch, throttle): (&mut Watch, &mut Throttle),
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let mut offset = range.start;
     let step = throttle.step(STEP);
     while offset < range.end {
@@ -183,12 +181,12 @@ fn send_without_copy(
             }
             Err(Errno::AGAIN) => watch.ready(data.as_fd(), PollFlags::OUT)?,
             Err(Errno::INTR) => {}
-            Err(error @ (Errno::INVAL | Errno::NOSYS)) => return Err(Error::File(error.into())),
+            Err(Errno::INVAL | Errno::NOSYS) if offset == range.start => return Ok(false),
             Err(Errno::IO) => return Err(Error::File(Errno::IO.into())),
             Err(error) => return Err(Error::Data(error.into())),
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Sends what `fill` appends to its buffer, until it says that there is no more.
@@ -264,12 +262,11 @@ pub fn receive(
             watch.attend()?;
             unattended = 0;
         }
-        let is_large = received == buffer.capacity() && received < LARGE_BUFFER;
-        if is_large && decoder.is_none() && throttle.is_free() {
-            splice::receive(sink, data, watch)?;
-            break;
-        } else if is_large {
-            buffer = Vec::with_capacity(throttle.step(LARGE_BUFFER));
+        if received == SMALL_BUFFER && throttle.is_free() && buffer.capacity() < LARGE_BUFFER {
+            if decoder.is_none() && sink.takes_splice() && splice::receive(sink, data, watch)? {
+                break;
+            }
+            buffer = Vec::with_capacity(LARGE_BUFFER);
         }
     }
     // A client that was killed leaves an orderly end on both connections; only the control connection tells.

@@ -1,7 +1,7 @@
 //! Where an upload's bytes go.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use crate::copy::Error;
 
@@ -12,6 +12,9 @@ pub struct Sink<'a> {
     pub file: &'a mut File,
     /// The bytes since they were written back; `None` where that is left to the system.
     dirty: Option<usize>,
+    /// The kernel does not splice into a file that is opened to append.
+    appends: bool,
+    written: u64,
 }
 
 /// With durable uploads, the bytes are written back as they come, so that the end is short.
@@ -19,17 +22,38 @@ const MAX_DIRTY: usize = 64 << 20;
 
 impl<'a> Sink<'a> {
     /// Writes to this file; where the upload must be durable, never far ahead of the disk.
-    pub fn new(file: &'a mut File, durable: bool) -> Self {
-        Self { file, dirty: durable.then_some(0) }
+    pub fn new(file: &'a mut File, durable: bool, appends: bool) -> Self {
+        Self { file, dirty: durable.then_some(0), appends, written: 0 }
+    }
+
+    /// True where splicing from a socket is of use.
+    pub fn takes_splice(&self) -> bool {
+        !self.appends
+    }
+
+    /// Bytes written so far.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// Writes all bytes.
     ///
     /// # Errors
     /// [`Error::File`]
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).map_err(Error::File)?;
-        self.wrote(bytes.len())
+    pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            match self.file.write(bytes) {
+                Ok(0) => return Err(Error::File(ErrorKind::WriteZero.into())),
+                Ok(written) => {
+                    bytes = &bytes[written..];
+                    // Each piece on its own: what a disk took before it was full has to be given back.
+                    self.wrote(written)?;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::File(error)),
+            }
+        }
+        Ok(())
     }
 
     /// Notes that bytes were written.
@@ -37,6 +61,7 @@ impl<'a> Sink<'a> {
     /// # Errors
     /// [`Error::File`] when they can't be written back.
     pub fn wrote(&mut self, bytes: usize) -> Result<(), Error> {
+        self.written += u64::try_from(bytes).unwrap_or(0);
         let Some(dirty) = &mut self.dirty else { return Ok(()) };
         *dirty += bytes;
         if *dirty >= MAX_DIRTY {

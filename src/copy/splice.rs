@@ -16,31 +16,32 @@ use crate::net::stream::Stream;
 /// As large as the kernel lets any user make it.
 const PIPE: usize = 1 << 20;
 
-/// Receives to the end of the stream.
+/// Receives to the end of the stream; false where the system can't do it this way and nothing was lost.
 ///
 /// # Errors
 /// As [`crate::copy::receive`].
-pub fn receive(sink: &mut Sink, data: &mut Stream, watch: &mut Watch) -> Result<(), Error> {
-    let (outlet, inlet) =
-        pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|error| Error::File(error.into()))?;
+pub fn receive(sink: &mut Sink, data: &mut Stream, watch: &mut Watch) -> Result<bool, Error> {
+    let Ok((outlet, inlet)) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK) else { return Ok(false) };
     // Where the user's pipes are used up, the small one does, more slowly.
     let _ = fcntl_setpipe_size(&inlet, PIPE);
     let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
     let mut unattended = 0;
     loop {
         let received = match splice(data.as_fd(), None, &inlet, None, PIPE, flags) {
-            Ok(0) => return Ok(()),
+            Ok(0) => return Ok(true),
             Ok(received) => received,
             Err(Errno::AGAIN) => {
                 watch.ready(data.as_fd(), PollFlags::IN)?;
                 continue;
             }
             Err(Errno::INTR) => continue,
+            Err(Errno::INVAL | Errno::NOSYS) => return Ok(false),
             Err(error) => return Err(Error::Data(error.into())),
         };
-        empty(&outlet, received, sink)?;
         watch.count(received);
-        sink.wrote(received)?;
+        if !empty(&outlet, received, sink)? {
+            return Ok(false);
+        }
         unattended += received;
         if unattended >= STEP {
             watch.attend()?;
@@ -49,18 +50,22 @@ pub fn receive(sink: &mut Sink, data: &mut Stream, watch: &mut Watch) -> Result<
     }
 }
 
-/// Moves what is in the pipe to the file; through a buffer where the file takes it no other way (O_APPEND, FUSE).
-fn empty(outlet: &OwnedFd, mut left: usize, sink: &mut Sink) -> Result<(), Error> {
+/// Moves what is in the pipe to the file; false where that took a buffer, as it will the next time.
+fn empty(outlet: &OwnedFd, mut left: usize, sink: &mut Sink) -> Result<bool, Error> {
     while left > 0 {
         match splice(outlet, None, &*sink.file, None, left, SpliceFlags::MOVE) {
             Ok(0) => return Err(Error::File(Errno::IO.into())),
-            Ok(written) => left -= written,
+            Ok(written) => {
+                left -= written;
+                sink.wrote(written)?;
+            }
             Err(Errno::INTR) => {}
-            Err(Errno::INVAL) => return copy_out(outlet, left, sink),
+            // A file system that takes no pipe.
+            Err(Errno::INVAL) => return copy_out(outlet, left, sink).map(|()| false),
             Err(error) => return Err(Error::File(error.into())),
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn copy_out(outlet: &OwnedFd, mut left: usize, sink: &mut Sink) -> Result<(), Error> {
@@ -68,7 +73,7 @@ fn copy_out(outlet: &OwnedFd, mut left: usize, sink: &mut Sink) -> Result<(), Er
     let mut buffer = vec![0; LARGE_BUFFER.min(left)];
     while left > 0 {
         let read = pipe.read(&mut buffer).map_err(Error::File)?;
-        std::io::Write::write_all(sink.file, &buffer[..read]).map_err(Error::File)?;
+        sink.write(&buffer[..read])?;
         left -= read;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! One wait for the data connection, the control connection and the clock: a transfer needs no thread of its own, and
 //! ABOR, STAT, NOOP, QUIT and a vanished client are seen at once.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use crate::copy::Error;
 use crate::copy::heartbeat::Heartbeat;
-use crate::net::control::Control;
+use crate::net::control::{Control, Received};
 use crate::net::who::Who;
 use crate::protocol::command::{Command, FileCommand};
 use crate::protocol::reply::Reply;
@@ -71,11 +71,8 @@ impl<'a> Watch<'a> {
     /// # Errors
     /// As [`Self::attend`].
     pub fn heed(&mut self, heartbeat: &mut Heartbeat) -> Result<(), Error> {
-        let open = !self.control.has_room() || self.control.receive_waiting().map_err(|_| Error::Vanished)?;
+        self.receive()?;
         self.end_on_abort()?;
-        if !open {
-            return Err(Error::Vanished);
-        }
         heartbeat.beat(self.control, Instant::now()).map_err(|_| Error::Vanished)
     }
 
@@ -118,20 +115,37 @@ impl<'a> Watch<'a> {
     /// Answers what the client has sent meanwhile, without waiting.
     ///
     /// # Errors
-    /// [`Error::Aborted`] on ABOR, [`Error::Vanished`] when the control connection is gone.
+    /// [`Error::Aborted`] on ABOR, [`Error::Vanished`] when the control connection is gone, [`Error::Stopping`] when the
+    /// server's grace is over.
     pub fn attend(&mut self) -> Result<(), Error> {
-        let open = !self.listening || self.control.receive_waiting().map_err(|_| Error::Vanished)?;
-        self.answer_waiting()?;
-        if open {
-            return Ok(());
+        if self.receive()? { self.answer_waiting() } else { Ok(()) }
+    }
+
+    /// True where something new has come.
+    fn receive(&mut self) -> Result<bool, Error> {
+        if self.control.stop_asked().is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(Error::Stopping);
         }
-        // The client has nothing more to say: after QUIT, and when the server itself shut this side down, that is fine.
-        let leaving = |command| matches!(command, Ok(Command::Quit));
-        if self.control.stop_asked().is_none() && !self.control.waiting().any(|line| leaving(verbs::parse(line))) {
+        if !self.listening {
+            return Ok(false);
+        }
+        match self.control.receive_waiting() {
+            Ok(Received::Nothing) => Ok(false),
+            Ok(Received::Bytes) => Ok(true),
+            Ok(Received::End) => self.end_of_control(),
+            Err(_) => Err(Error::Vanished),
+        }
+    }
+
+    /// The client has nothing more to say: after QUIT, and when the server itself shut this side down, that is fine.
+    fn end_of_control(&mut self) -> Result<bool, Error> {
+        self.end_on_abort()?;
+        let leaving = |line: &[u8]| verbs::parse(line) == Ok(Command::Quit);
+        if self.control.stop_asked().is_none() && !self.control.waiting().any(leaving) {
             return Err(Error::Vanished);
         }
         self.listening = false;
-        Ok(())
+        Ok(true)
     }
 
     /// Answers what had arrived before the transfer began: NOOP and STAT as long as no other command waits before them; ABOR counts wherever it waits.
@@ -162,21 +176,26 @@ impl<'a> Watch<'a> {
     }
 
     fn wait(&self, data: Option<(BorrowedFd, PollFlags)>, deadline: Instant) -> Result<Woken, Error> {
-        let stop = self.control.stop_asked();
+        let (stop, alone) = (self.control.stop_asked(), data.is_none());
         let end = stop.map_or(deadline, |stop| stop.min(deadline));
         let timeout = Timespec::try_from(end.saturating_duration_since(Instant::now())).ok();
         let control = if self.control.has_room() { PollFlags::IN | PollFlags::RDHUP } else { PollFlags::empty() };
-        let mut fds = Vec::with_capacity(2);
-        if let Some((data, events)) = data {
-            fds.push(PollFd::from_borrowed_fd(data, events));
-        }
-        if self.listening {
-            fds.push(PollFd::new(&*self.control, control));
-        }
-        match rustix::event::poll(&mut fds, timeout.as_ref()) {
+        let (data, events) = data.unwrap_or((self.control.as_fd(), PollFlags::empty()));
+        let mut fds = [PollFd::new(&*self.control, control), PollFd::from_borrowed_fd(data, events)];
+        // Without a data connection, or without anything more to hear, the other one is watched alone.
+        let watched = match (self.listening, alone) {
+            (true, true) => &mut fds[..1],
+            (true, false) => &mut fds[..],
+            (false, true) => &mut fds[..0],
+            (false, false) => &mut fds[1..],
+        };
+        match rustix::event::poll(watched, timeout.as_ref()) {
             Ok(0) if stop.is_some_and(|stop| stop <= Instant::now()) => Err(Error::Stopping),
             Ok(0) => Ok(Woken::Clock),
-            Ok(_) if self.listening && fds.last().is_some_and(|fd| !fd.revents().is_empty()) => Ok(Woken::Control),
+            Ok(_) if self.listening && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) => {
+                Err(Error::Vanished)
+            }
+            Ok(_) if self.listening && !fds[0].revents().is_empty() => Ok(Woken::Control),
             Ok(_) => Ok(Woken::Data),
             // A signal: as if the control connection had woken up, which costs one look at it.
             Err(Errno::INTR) => Ok(Woken::Control),

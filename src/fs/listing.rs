@@ -197,7 +197,7 @@ fn long_time(unix: i64, format: LongFormat, out: &mut Vec<u8>) {
     out.push(b' ');
     number(u64::from(civil.day), 2, out);
     out.push(b' ');
-    if unix > format.now || format.now - unix > HALF_A_YEAR {
+    if unix > format.now || format.now.saturating_sub(unix) > HALF_A_YEAR {
         number(u64::try_from(civil.year).unwrap_or(0), 5, out);
     } else {
         out.extend_from_slice(&[b'0' + civil.hour / 10, b'0' + civil.hour % 10, b':']);

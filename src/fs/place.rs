@@ -40,15 +40,6 @@ impl Place<'_> {
         Ok(rustix::fs::statat(&self.folder, self.name.as_ref(), AtFlags::SYMLINK_NOFOLLOW)?.into())
     }
 
-    /// The folder's device and inode and the name: the same for every path to here.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn identity(&self) -> io::Result<(u64, u64, Vec<u8>)> {
-        let (device, inode) = self.folder.identity()?;
-        Ok((device, inode, self.name.to_vec()))
-    }
-
     /// Opens the regular file here for writing, from its beginning or, with O_APPEND, always at its end.
     ///
     /// # Errors
@@ -61,12 +52,12 @@ impl Place<'_> {
         }
     }
 
-    /// Makes a new regular file here, opened for writing.
+    /// Makes a new regular file here with these permission bits less the umask, opened for writing.
     ///
     /// # Errors
     /// `AlreadyExists` where anything stands here, a broken link too.
-    pub fn create_file(&self) -> io::Result<File> {
-        Ok(self.open(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL, Mode::from_raw_mode(0o666))?.into())
+    pub fn create_file(&self, bits: u32) -> io::Result<File> {
+        Ok(self.open(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL, Mode::from_raw_mode(bits))?.into())
     }
 
     /// Removes what stands here: a file or link, or with REMOVEDIR an empty folder.
@@ -85,7 +76,20 @@ impl Place<'_> {
         Ok(rustix::fs::renameat(&self.folder, self.name.as_ref(), &to.folder, to.name.as_ref())?)
     }
 
-    /// Moves what stands here there, if nothing stands there, or the same file (on a disk that folds case).
+    /// The same, also where both are links of one file, which the system leaves as they are.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn rename_over(&self, to: &Self) -> io::Result<()> {
+        match self.rename_to_free(to) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            done => return done,
+        }
+        if self.meta()?.identity() == to.meta()?.identity() { self.unlink(AtFlags::empty()) } else { self.rename(to) }
+    }
+
+    /// Moves what stands here there, if nothing stands there, or the same file under another spelling (on a disk that
+    /// folds case).
     ///
     /// # Errors
     /// `AlreadyExists` where something does.
@@ -93,7 +97,7 @@ impl Place<'_> {
         let (from_name, to_name) = (self.name.as_ref(), to.name.as_ref());
         match rustix::fs::renameat_with(&self.folder, from_name, &to.folder, to_name, RenameFlags::NOREPLACE) {
             Err(Errno::INVAL | Errno::NOSYS) => self.rename_gently(to),
-            Err(Errno::EXIST) if self.is_one_file(to)? => self.rename(to),
+            Err(Errno::EXIST) if self.is_respelled(to)? => self.rename(to),
             other => Ok(other?),
         }
     }
@@ -103,14 +107,14 @@ impl Place<'_> {
         if self.meta()?.kind == Kind::File {
             match rustix::fs::linkat(&self.folder, self.name.as_ref(), &to.folder, to.name.as_ref(), AtFlags::empty()) {
                 Ok(()) => return self.unlink(AtFlags::empty()),
-                Err(Errno::EXIST) if !self.is_one_file(to)? => return Err(Errno::EXIST.into()),
+                Err(Errno::EXIST) if !self.is_respelled(to)? => return Err(Errno::EXIST.into()),
                 // No hard links here, or one file under two spellings.
                 Err(_) => {}
             }
         }
         match to.meta() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.rename(to),
-            Ok(_) if self.is_one_file(to)? => self.rename(to),
+            Ok(_) if self.is_respelled(to)? => self.rename(to),
             Ok(_) => Err(Errno::EXIST.into()),
             Err(error) => Err(error),
         }
@@ -121,24 +125,24 @@ impl Place<'_> {
         Place { folder: Handle::Home(self.folder.as_fd()), name: Cow::Borrowed(name) }
     }
 
-    /// Fails where this process may not write the file here.
+    /// Fails where this process may not replace the file here, of which `meta` is known: by its own rights, and in a
+    /// sticky folder by those of its owner.
     ///
     /// # Errors
     /// `PermissionDenied`, `ReadOnlyFilesystem`
-    pub fn may_write(&self) -> io::Result<()> {
-        Ok(rustix::fs::accessat(&self.folder, self.name.as_ref(), Access::WRITE_OK, AtFlags::EACCESS)?)
+    pub fn may_replace(&self, meta: &Meta) -> io::Result<()> {
+        const STICKY: u32 = 0o1000;
+        rustix::fs::accessat(&self.folder, self.name.as_ref(), Access::WRITE_OK, AtFlags::EACCESS)?;
+        let folder = self.folder.meta()?;
+        let me = rustix::process::geteuid().as_raw();
+        let sticky = folder.mode & STICKY != 0 && ![0, folder.owner, meta.owner].contains(&me);
+        if sticky { Err(Errno::PERM.into()) } else { Ok(()) }
     }
 
-    /// Writes the folder's entries to the disk.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn sync_folder(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(self.folder.open_to_read()?)?)
-    }
-
-    fn is_one_file(&self, other: &Self) -> io::Result<bool> {
-        Ok(self.meta()?.identity() == other.meta()?.identity())
+    /// True where both names are one file that has but one name: two hard links are two files to a rename.
+    fn is_respelled(&self, other: &Self) -> io::Result<bool> {
+        let (this, other) = (self.meta()?, other.meta()?);
+        Ok(this.identity() == other.identity() && (this.links == 1 || this.kind == Kind::Folder))
     }
 
     fn open(&self, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
@@ -147,12 +151,12 @@ impl Place<'_> {
 }
 
 impl Handle<'_> {
-    /// Device and inode.
+    /// What the folder is.
     ///
     /// # Errors
     /// As the system says.
-    pub fn identity(&self) -> io::Result<(u64, u64)> {
-        Ok(Meta::from(rustix::fs::fstat(self)?).identity())
+    pub fn meta(&self) -> io::Result<Meta> {
+        Ok(rustix::fs::fstat(self)?.into())
     }
 
     /// A handle of the same folder whose entries can be read.

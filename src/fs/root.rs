@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT};
+use rustix::fs::{Access, AtFlags, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 
 use crate::fs::entry::{Kind, Meta};
@@ -79,6 +79,15 @@ impl Root {
         self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY | CAREFUL, Mode::empty())
     }
 
+    /// Fails where a path is no folder that this process may enter.
+    ///
+    /// # Errors
+    /// `NotADirectory`, `PermissionDenied`
+    pub fn enter(&self, path: &VirtualPath) -> io::Result<()> {
+        let folder = self.resolve(path, FIND_FOLDER, Mode::empty())?;
+        Ok(rustix::fs::accessat(folder, ".", Access::EXEC_OK, AtFlags::EACCESS)?)
+    }
+
     /// What a path is, its last link followed.
     ///
     /// # Errors
@@ -101,13 +110,18 @@ impl Root {
         }
     }
 
-    /// Where a symbolic link leads, as it is written in it.
+    /// Where a symbolic link leads, as it is written in it, or from the home where it is absolute.
     ///
     /// # Errors
     /// As the system says when it is none.
     pub fn link_target(&self, path: &VirtualPath) -> io::Result<Vec<u8>> {
         let place = self.place(path)?.ok_or(Errno::INVAL)?;
-        Ok(rustix::fs::readlinkat(&place.folder, place.name.as_ref(), Vec::new())?.into_bytes())
+        let target = rustix::fs::readlinkat(&place.folder, place.name.as_ref(), Vec::new())?.into_bytes();
+        if target.first() != Some(&b'/') {
+            return Ok(target);
+        }
+        let inside = self.inside(&target)?;
+        Ok([b"/", inside.as_ref()].concat())
     }
 
     /// Bytes that may still be written to the file system that holds a folder.
@@ -143,7 +157,7 @@ impl Root {
     pub fn rename(&self, from: &VirtualPath, to: &VirtualPath, replace: bool) -> io::Result<()> {
         let from = self.place(from)?.ok_or(Errno::ACCESS)?;
         let to = self.place(to)?.ok_or(Errno::EXIST)?;
-        if replace { from.rename(&to) } else { from.rename_to_free(&to) }
+        if replace { from.rename_over(&to) } else { from.rename_to_free(&to) }
     }
 
     /// Sets a file's or folder's modification time in Unix seconds.
@@ -169,14 +183,15 @@ impl Root {
 
     /// A handle that fchmod and futimens take: a regular file or a folder, readable or at least writable.
     fn open_for_facts(&self, path: &VirtualPath) -> io::Result<OwnedFd> {
-        if !matches!(self.meta(path)?.kind, Kind::File | Kind::Folder) {
-            return Err(not_regular());
-        }
-        match self.resolve(path, OFlags::RDONLY | CAREFUL, Mode::empty()) {
+        let opened = match self.resolve(path, OFlags::RDONLY | CAREFUL, Mode::empty()) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 self.resolve(path, OFlags::WRONLY | CAREFUL, Mode::empty())
             }
             opened => opened,
+        }?;
+        match Meta::from(rustix::fs::fstat(&opened)?).kind {
+            Kind::File | Kind::Folder => Ok(opened),
+            Kind::Link | Kind::Other => Err(not_regular()),
         }
     }
 
@@ -379,7 +394,10 @@ mod tests {
         symlink("../secret", home.join("out-link")).expect("made");
         let root = Root::open(&home, Links::Inside).expect("a home");
         let (target, linked) = (path("deep/file"), path("file-link"));
-        let place = |path| root.locate(path).expect("inside").0.identity().expect("there");
+        let place = |path| {
+            let (place, _) = root.locate(path).expect("inside");
+            (place.folder.meta().expect("there").identity(), place.name.to_vec())
+        };
         assert_eq!(place(&linked), place(&target));
         assert!(root.locate(&path("out-link")).is_err());
     }
@@ -465,7 +483,7 @@ mod tests {
                     prop_assert!(root.walk(path.relative()).is_ok_and(|spot| spot.name.is_some()));
                 }
                 if let Ok((place, _)) = root.locate(&path) {
-                    let _ = place.create_file();
+                    let _ = place.create_file(0o600);
                 }
                 let _ = root.create_folder(&path);
                 let _ = root.place(&path).map(|place| place.map(|place| place.unlink(AtFlags::empty())));

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, Gid, Mode as Bits, OFlags, Uid};
+use rustix::io::Errno;
 
 use crate::fs::entry::{Kind, Meta};
 use crate::fs::partial;
@@ -33,6 +34,13 @@ pub enum Mode {
     AppendToOld,
     /// STOU: no file may be there.
     New,
+}
+
+impl Mode {
+    /// True where every byte goes to the end of the file, wherever that is by then.
+    pub fn appends(self) -> bool {
+        matches!(self, Self::Append | Self::AppendToOld)
+    }
 }
 
 /// What the administrator wants of all uploads.
@@ -66,22 +74,33 @@ pub enum Kept {
     Shown(u64),
     /// So many bytes, hidden: the old file has its name.
     Hidden(u64),
+    /// The whole file, under its name; only the disk's word for it is missing.
+    Whole,
+}
+
+/// How an upload broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Break {
+    /// The disk took no more after so many bytes of this upload: the room is given back.
+    Full(u64),
+    /// Anything else: what came is kept.
+    Other,
 }
 
 /// A file opened for an upload. Dropped before [`Upload::begin`], it leaves everything as it was.
 #[derive(Debug)]
 pub struct Upload<'a> {
-    file: File,
+    /// `None` once it is closed.
+    file: Option<File>,
     target: Place<'a>,
     /// What stood at the target when the upload was opened.
     old: Option<Meta>,
     mode: Mode,
     way: Way,
     policy: Policy,
-    writers: Arc<Writers>,
     /// An empty file was made and is to be removed when nothing comes of it.
     made: bool,
-    claim: Claim,
+    _claim: Claim,
 }
 
 #[derive(Debug)]
@@ -90,6 +109,16 @@ enum Way {
     InPlace,
     /// Bytes go to the partial of this name, behind those it holds already.
     Partial { name: Vec<u8>, held: u64 },
+    /// The file is whole and has its name.
+    Done,
+}
+
+/// What [`Upload::open`] found or made.
+struct Opened {
+    file: File,
+    old: Option<Meta>,
+    way: Way,
+    made: bool,
 }
 
 impl<'a> Upload<'a> {
@@ -105,11 +134,16 @@ impl<'a> Upload<'a> {
         writers: &Arc<Writers>,
     ) -> Result<Self, Refusal> {
         let (target, old) = root.locate(path)?;
-        let claim = Writers::claim(writers, target.identity()?)?;
-        let opened =
-            open_file(&target, old.as_ref(), mode, policy.atomic.then(|| partial::name(account, &target.name)))?;
-        let (file, way, made) = opened;
-        Ok(Self { file, target, old, mode, way, policy, writers: Arc::clone(writers), made, claim })
+        let partial = policy.atomic.then(|| partial::name(account, &target.name));
+        let mut claim = Writers::claim(writers, &target, partial.as_deref())?;
+        if policy.atomic {
+            claim.sweep(&target.folder, policy.max_age);
+        }
+        let Opened { file, old, way, made } = open_file(&target, old, mode, partial)?;
+        if let (Way::InPlace, Some(old)) = (&way, &old) {
+            claim.extend_to_all_names(old)?;
+        }
+        Ok(Self { file: Some(file), target, old, mode, way, policy, made, _claim: claim })
     }
 
     /// True where the old file is overwritten as the bytes come, although atomic uploads are on.
@@ -125,64 +159,83 @@ impl<'a> Upload<'a> {
         let made = std::mem::take(&mut self.made);
         let start = match (&self.way, self.mode) {
             (Way::Partial { held, .. }, _) => *held,
-            (Way::InPlace, Mode::Resume(offset)) => offset,
-            (Way::InPlace, Mode::Replace | Mode::Append | Mode::AppendToOld | Mode::New) => 0,
+            (_, Mode::Resume(offset)) => offset,
+            (_, Mode::Replace | Mode::Append | Mode::AppendToOld | Mode::New) => 0,
         };
+        let file = self.file.as_mut().ok_or(Errno::BADF)?;
         if start > 0 {
-            self.file.seek(SeekFrom::Start(start))?;
+            file.seek(SeekFrom::Start(start))?;
         } else if self.mode == Mode::Replace && !made {
-            self.file.set_len(0)?;
+            file.set_len(0)?;
         }
-        Ok(&mut self.file)
+        Ok(file)
     }
 
     /// All bytes came: the file gets its name, and is on the disk if that is wanted.
     ///
     /// # Errors
-    /// As the system says; the old file is still there then.
+    /// As the system says; [`Self::abandon`] tells what is there then.
     pub fn finish(&mut self) -> io::Result<()> {
-        if let Way::Partial { name, .. } = &self.way {
-            if let Some(old) = &self.old {
-                take_over(&self.file, old)?;
-            }
-            self.sync()?;
-            self.target.beside(name).rename(&self.target)?;
-            self.writers.sweep(&self.target.folder, &self.claim, self.policy.max_age);
-        } else {
-            self.sync()?;
+        let file = self.file.take().ok_or(Errno::BADF)?;
+        if !self.policy.durable {
+            // A network file system may say only now that it has no room.
+            nix::unistd::close(file)?;
+            return self.give_name();
         }
-        if self.policy.durable { self.target.sync_folder() } else { Ok(()) }
+        file.sync_data()?;
+        let folder = self.target.folder.open_to_read();
+        self.give_name()?;
+        // A folder that takes files and shows none can only be written back with all else.
+        Ok(folder.map_or_else(|_| rustix::fs::syncfs(&file), rustix::fs::fsync)?)
     }
 
-    /// The transfer broke: keeps what can be resumed, or gives the room back where the disk is `full`.
+    fn give_name(&mut self) -> io::Result<()> {
+        if let Way::Partial { name, .. } = &self.way {
+            self.target.beside(name).rename(&self.target)?;
+        }
+        self.way = Way::Done;
+        Ok(())
+    }
+
+    /// The transfer broke: keeps what can be resumed, or gives the room back.
     ///
     /// # Errors
     /// As the system says.
-    pub fn abandon(&mut self, full: bool) -> io::Result<Kept> {
-        let Way::Partial { name, held } = &self.way else { return self.abandon_in_place(full) };
-        if full {
-            self.file.set_len(*held)?;
+    pub fn abandon(&mut self, how: Break) -> io::Result<Kept> {
+        match &self.way {
+            Way::Done => Ok(Kept::Whole),
+            Way::InPlace => self.abandon_in_place(how),
+            Way::Partial { name, held } => {
+                let partial = self.target.beside(name);
+                if matches!(how, Break::Full(_)) {
+                    partial.open_for_write(OFlags::empty())?.0.set_len(*held)?;
+                }
+                let bytes = partial.meta()?.size;
+                if bytes == 0 {
+                    partial.unlink(AtFlags::empty())?;
+                    return Ok(Kept::Nothing);
+                }
+                let shown = self.old.is_none() && how == Break::Other && partial.rename_to_free(&self.target).is_ok();
+                Ok(if shown { Kept::Shown(bytes) } else { Kept::Hidden(bytes) })
+            }
         }
-        let bytes = self.file.metadata()?.len();
-        let partial = self.target.beside(name);
-        if bytes == 0 {
-            partial.unlink(AtFlags::empty())?;
+    }
+
+    fn abandon_in_place(&self, how: Break) -> io::Result<Kept> {
+        let before = self.old.as_ref().map_or(0, |old| old.size);
+        let size = self.target.meta()?.size;
+        if size == 0 && self.old.is_none() {
+            self.target.unlink(AtFlags::empty())?;
             return Ok(Kept::Nothing);
         }
-        let shown = self.old.is_none() && !full && partial.rename_to_free(&self.target).is_ok();
-        Ok(if shown { Kept::Shown(bytes) } else { Kept::Hidden(bytes) })
-    }
-
-    fn abandon_in_place(&self, full: bool) -> io::Result<Kept> {
-        let before = self.old.as_ref().map_or(0, |old| old.size);
-        if full && self.mode != Mode::Replace && self.file.metadata()?.len() > before {
-            self.file.set_len(before)?;
+        match how {
+            // Another program may append, too: only what came last and is ours is cut off.
+            Break::Full(written) if self.mode != Mode::Replace && size == before.saturating_add(written) => {
+                self.target.open_for_write(OFlags::empty())?.0.set_len(before)?;
+                Ok(Kept::Shown(before))
+            }
+            Break::Full(_) | Break::Other => Ok(Kept::Shown(size)),
         }
-        Ok(Kept::Shown(self.file.metadata()?.len()))
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        if self.policy.durable { self.file.sync_data() } else { Ok(()) }
     }
 }
 
@@ -190,7 +243,7 @@ impl Drop for Upload<'_> {
     fn drop(&mut self) {
         if self.made {
             let place = match &self.way {
-                Way::InPlace => self.target.beside(&self.target.name),
+                Way::InPlace | Way::Done => self.target.beside(&self.target.name),
                 Way::Partial { name, .. } => self.target.beside(name),
             };
             // It is empty and ours; if it can't be removed, an empty file is all that stays.
@@ -199,28 +252,19 @@ impl Drop for Upload<'_> {
     }
 }
 
-/// The file to write to, the way, and whether it was made just now.
-fn open_file(
-    target: &Place,
-    old: Option<&Meta>,
-    mode: Mode,
-    partial: Option<Vec<u8>>,
-) -> Result<(File, Way, bool), Refusal> {
+fn open_file(target: &Place, old: Option<Meta>, mode: Mode, partial: Option<Vec<u8>>) -> Result<Opened, Refusal> {
     let pending = match (&partial, mode) {
         (Some(name), Mode::Resume(_) | Mode::Append | Mode::AppendToOld) => pending(&target.beside(name)),
         _ => None,
     };
-    match (mode, partial, old) {
-        (Mode::Resume(offset), Some(name), _) if pending == Some(offset) => {
+    match (mode, partial, pending) {
+        (Mode::Resume(offset), Some(name), Some(held)) if offset == held => {
             let (file, _) = target.beside(&name).open_for_write(OFlags::empty())?;
-            Ok((file, Way::Partial { name, held: offset }, false))
+            Ok(Opened { file, old, way: Way::Partial { name, held }, made: false })
         }
-        (Mode::Resume(_) | Mode::Append | Mode::AppendToOld, ..) if pending.is_some() => {
-            Err(Refusal::Pending(pending.unwrap_or(0)))
-        }
-        (Mode::Resume(offset), _, old) if old.is_none_or(|old| offset > old.size) => Err(Refusal::BehindTheEnd),
-        (Mode::Replace, Some(name), old) => match open_partial(target, &name, old) {
-            Ok((file, made)) => Ok((file, Way::Partial { name, held: 0 }, made)),
+        (_, _, Some(held)) => Err(Refusal::Pending(held)),
+        (Mode::Replace, Some(name), None) => match open_partial(target, &name, old.as_ref()) {
+            Ok((file, made)) => Ok(Opened { file, old, way: Way::Partial { name, held: 0 }, made }),
             // The folder takes no new files, but this one may be written.
             Err(error) if old.is_some() && no_new_files(&error) => open_in_place(target, old, mode),
             Err(error) => Err(error.into()),
@@ -229,37 +273,44 @@ fn open_file(
     }
 }
 
-fn open_in_place(target: &Place, old: Option<&Meta>, mode: Mode) -> Result<(File, Way, bool), Refusal> {
-    match (old, mode) {
-        (None, Mode::AppendToOld) => Err(Refusal::File(ErrorKind::NotFound.into())),
-        (None, _) | (_, Mode::New) => Ok((target.create_file()?, Way::InPlace, true)),
-        (Some(_), Mode::Append | Mode::AppendToOld) => {
-            Ok((target.open_for_write(OFlags::APPEND)?.0, Way::InPlace, false))
+fn open_in_place(target: &Place, old: Option<Meta>, mode: Mode) -> Result<Opened, Refusal> {
+    let position = match (mode, old) {
+        (Mode::Resume(_), None) => return Err(Refusal::BehindTheEnd),
+        (Mode::AppendToOld, None) => return Err(Refusal::File(ErrorKind::NotFound.into())),
+        (_, None) | (Mode::New, _) => {
+            return Ok(Opened { file: target.create_file(ANYBODY)?, old: None, way: Way::InPlace, made: true });
         }
-        (Some(_), Mode::Replace | Mode::Resume(_)) => {
-            Ok((target.open_for_write(OFlags::empty())?.0, Way::InPlace, false))
-        }
+        (Mode::Append | Mode::AppendToOld, Some(_)) => OFlags::APPEND,
+        (Mode::Replace | Mode::Resume(_), Some(_)) => OFlags::empty(),
+    };
+    // What was opened counts, not what was seen before.
+    let (file, meta) = target.open_for_write(position)?;
+    if matches!(mode, Mode::Resume(offset) if offset > meta.size) {
+        return Err(Refusal::BehindTheEnd);
     }
+    Ok(Opened { file, old: Some(meta), way: Way::InPlace, made: false })
 }
 
-/// A new partial, or the one of an earlier try, which the first byte will empty.
+/// A new partial, or the one of an earlier try, which the first byte will empty; for nobody's eyes who may not see the
+/// old file.
 fn open_partial(target: &Place, name: &[u8], old: Option<&Meta>) -> io::Result<(File, bool)> {
-    if old.is_some_and(|old| old.kind != Kind::File) {
-        // Says why: a folder, a device.
-        target.open_for_write(OFlags::empty())?;
-    }
-    if old.is_some() {
-        // Who may not write the old file may not replace it by way of its folder.
-        target.may_write()?;
+    if let Some(old) = old {
+        if old.kind != Kind::File {
+            // Says why: a folder, a device.
+            target.open_for_write(OFlags::empty())?;
+        }
+        target.may_replace(old)?;
     }
     let partial = target.beside(name);
-    match partial.create_file() {
-        Ok(file) => Ok((file, true)),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            Ok((partial.open_for_write(OFlags::empty())?.0, false))
-        }
-        Err(error) => Err(error),
+    let (file, made) = match partial.create_file(old.map_or(ANYBODY, |old| old.mode & 0o777)) {
+        Ok(file) => (file, true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => (partial.open_for_write(OFlags::empty())?.0, false),
+        Err(error) => return Err(error),
+    };
+    if let Some(old) = old {
+        take_over(&file, old)?;
     }
+    Ok((file, made))
 }
 
 /// The bytes that wait to be resumed.
@@ -276,14 +327,17 @@ fn take_over(file: &File, old: &Meta) -> io::Result<()> {
     let new = Meta::from(rustix::fs::fstat(file)?);
     if (new.owner, new.group) != (old.owner, old.group) {
         let (owner, group) = (Uid::from_raw(old.owner), Gid::from_raw(old.group));
-        let _ =
-            rustix::fs::fchown(file, Some(owner), Some(group)).or_else(|_| rustix::fs::fchown(file, None, Some(group)));
+        let both = rustix::fs::fchown(file, Some(owner), Some(group));
+        let _ = both.or_else(|_| rustix::fs::fchown(file, None, Some(group)));
     }
     if new.mode != old.mode & 0o777 {
         rustix::fs::fchmod(file, Bits::from_raw_mode(old.mode & 0o777))?;
     }
     Ok(())
 }
+
+/// The permission bits of a new file, before the umask.
+const ANYBODY: u32 = 0o666;
 
 impl From<io::Error> for Refusal {
     fn from(error: io::Error) -> Self {

@@ -29,6 +29,17 @@ pub enum Event {
     Stopping,
 }
 
+/// What [`Control::receive_waiting`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// Nothing new, or no room for it.
+    Nothing,
+    /// Something, which may hold lines.
+    Bytes,
+    /// The client has closed its side.
+    End,
+}
+
 /// A client's control connection.
 #[derive(Debug)]
 pub struct Control {
@@ -64,8 +75,9 @@ impl Control {
         self.local
     }
 
-    /// The next line, waited for until the deadline and for no longer than `idle` without a byte.
+    /// The next line, waited for until the deadline and for no longer than `idle`, whatever bytes come meanwhile.
     pub fn next(&mut self, idle: Option<Duration>, deadline: Option<Instant>) -> Event {
+        let mut idle_end = None;
         loop {
             if let Some(line) = self.input.take() {
                 self.log_received(&line);
@@ -74,7 +86,11 @@ impl Control {
             if self.stop.asked().is_some() {
                 return Event::Stopping;
             }
-            if self.arm(idle, deadline).is_err() {
+            // The first wait is for the whole of `idle`, which is set on the socket most times.
+            let now = Instant::now();
+            let end = *idle_end.get_or_insert(idle.map(|idle| now + idle));
+            let left = [end, deadline].into_iter().flatten().min().map(|end| end.saturating_duration_since(now));
+            if self.arm(left).is_err() {
                 return Event::TimedOut;
             }
             match self.receive() {
@@ -140,24 +156,27 @@ impl Control {
         }
     }
 
-    /// Takes in what has arrived, without waiting. False when the client has closed its side.
+    /// Takes in what has arrived, without waiting, as far as there is room for it.
     ///
     /// # Errors
-    /// When the connection broke.
-    pub fn receive_waiting(&mut self) -> io::Result<bool> {
+    /// When the connection broke, or brings a line without end.
+    pub fn receive_waiting(&mut self) -> io::Result<Received> {
         let mut bytes = [0; 512];
-        loop {
+        let mut received = Received::Nothing;
+        while self.has_room() {
             match rustix::net::recv(&*self.stream, &mut bytes[..], RecvFlags::DONTWAIT) {
-                Ok((0, _)) => return Ok(false),
+                Ok((0, _)) => return Ok(Received::End),
                 Ok((read, _)) => self.input.push(&bytes[..read]),
-                Err(rustix::io::Errno::AGAIN) => return Ok(true),
-                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => break,
+                Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => return Err(error.into()),
             }
-            if !self.has_room() {
-                return Ok(true);
+            if self.input.is_flooded() {
+                return Err(ErrorKind::InvalidData.into());
             }
+            received = Received::Bytes;
         }
+        Ok(received)
     }
 
     /// The lines that have arrived and wait, in order.
@@ -183,12 +202,10 @@ impl Control {
     }
 
     /// Sets the receive timeout, unless the one that is set does (a quarter of a second early or late is no matter).
-    fn arm(&mut self, idle: Option<Duration>, deadline: Option<Instant>) -> io::Result<()> {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
+    fn arm(&mut self, wanted: Option<Duration>) -> io::Result<()> {
+        if wanted.is_some_and(|wanted| wanted.is_zero()) {
             return Err(ErrorKind::TimedOut.into());
         }
-        let wanted = [idle, left].into_iter().flatten().min();
         let close = matches!((self.armed, wanted), (Some(armed), Some(wanted))
             if armed.abs_diff(wanted) < Duration::from_millis(250));
         if !close && self.armed != wanted {

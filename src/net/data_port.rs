@@ -39,8 +39,8 @@ pub enum Opening {
     Accepting {
         /// The listener.
         lease: Lease,
-        /// The client's address, where no other may connect.
-        only: Option<IpAddr>,
+        /// Takes connections from any address.
+        any_peer: bool,
     },
     /// Waits for the client to answer; `None` once it has.
     Connecting(Option<OwnedFd>),
@@ -51,11 +51,9 @@ impl DataPort {
     ///
     /// # Errors
     /// As the system says when the client can't be dialled.
-    pub fn open(self, who: &Who) -> io::Result<Opening> {
+    pub fn open(self) -> io::Result<Opening> {
         match self {
-            Self::Passive { lease, any_peer } => {
-                Ok(Opening::Accepting { lease, only: (!any_peer).then(|| who.peer.ip()) })
-            }
+            Self::Passive { lease, any_peer } => Ok(Opening::Accepting { lease, any_peer }),
             Self::Active { to, from } => dial(to, from).map(|socket| Opening::Connecting(Some(socket))),
         }
     }
@@ -68,7 +66,7 @@ impl Opening {
     /// As the system says when the client refuses it.
     pub fn poll(&mut self, who: &Who) -> io::Result<Option<Stream>> {
         match self {
-            Self::Accepting { lease, only } => accept(lease, *only, who),
+            Self::Accepting { lease, any_peer } => accept(lease, *any_peer, who),
             Self::Connecting(slot) => {
                 let Some(socket) = slot.take() else { return Err(Errno::NOTCONN.into()) };
                 sockopt::socket_error(&socket)??;
@@ -103,7 +101,7 @@ impl Opening {
 }
 
 /// Takes connections until one comes from the right address; the others are closed.
-fn accept(lease: &Lease, only: Option<IpAddr>, who: &Who) -> io::Result<Option<Stream>> {
+fn accept(lease: &Lease, any_peer: bool, who: &Who) -> io::Result<Option<Stream>> {
     loop {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (socket, peer) = match rustix::net::acceptfrom_with(lease.listener(), flags) {
@@ -113,10 +111,14 @@ fn accept(lease: &Lease, only: Option<IpAddr>, who: &Who) -> io::Result<Option<S
             Err(error) => return Err(error.into()),
         };
         let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).map(|peer| canonical(peer).ip());
-        if only.is_none_or(|only| peer == Some(only)) {
+        let is_client = peer == Some(who.peer.ip());
+        let stranger = peer.map_or_else(|| "an unknown address".to_owned(), |peer| peer.to_string());
+        if any_peer && !is_client {
+            who.log(Level::Info, format_args!("data connection to port {} from {stranger}", lease.port()));
+        }
+        if any_peer || is_client {
             return Ok(Some(Stream::new(socket)));
         }
-        let stranger = peer.map_or_else(|| "an unknown address".to_owned(), |peer| peer.to_string());
         who.log(
             Level::Warn,
             format_args!("data connection to port {} from {stranger} refused: not {}", lease.port(), who.peer.ip()),

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// All passive listeners of the server.
@@ -26,6 +27,8 @@ struct State {
 struct Ports {
     /// Ports of the range that were not bound yet.
     unused: Vec<u16>,
+    /// Ports of the range that other programs had when they were tried.
+    taken: Vec<u16>,
     /// Idle listeners, the one used longest ago first.
     idle: VecDeque<Bound>,
 }
@@ -67,7 +70,7 @@ impl PassivePorts {
     /// `AddrInUse` when every port of the range is taken.
     pub fn lease(self: &Arc<Self>, address: IpAddr) -> io::Result<Lease> {
         let bound = self.take(address)?;
-        drain(&bound.listener);
+        drain(&bound.listener)?;
         Ok(Lease { ports: Arc::clone(self), address, bound: Some(bound) })
     }
 
@@ -78,8 +81,7 @@ impl PassivePorts {
         while !ports.unused.is_empty() {
             let port = ports.unused.swap_remove(random.below(ports.unused.len()));
             match listen(SocketAddr::new(address, port)) {
-                // Another program's port: it may be free by the next round.
-                Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+                Err(error) if error.kind() == ErrorKind::AddrInUse => ports.taken.push(port),
                 other => return other,
             }
         }
@@ -91,7 +93,8 @@ impl PassivePorts {
         match ports.idle.remove(random.below(older)) {
             Some(bound) => Ok(bound),
             None => {
-                ports.unused = self.range.clone().into_iter().flatten().collect();
+                // They may be free by the next time.
+                ports.unused = std::mem::take(&mut ports.taken);
                 Err(ErrorKind::AddrInUse.into())
             }
         }
@@ -104,7 +107,7 @@ impl PassivePorts {
 
 impl Ports {
     fn new(range: Option<RangeInclusive<u16>>) -> Self {
-        Self { unused: range.into_iter().flatten().collect(), idle: VecDeque::new() }
+        Self { unused: range.into_iter().flatten().collect(), taken: Vec::new(), idle: VecDeque::new() }
     }
 }
 
@@ -152,8 +155,14 @@ fn listen(address: SocketAddr) -> io::Result<Bound> {
 }
 
 /// Closes connections that came while nobody waited for them.
-fn drain(listener: &TcpListener) {
-    while rustix::net::accept(listener).is_ok() {}
+fn drain(listener: &TcpListener) -> io::Result<()> {
+    loop {
+        match rustix::net::accept(listener) {
+            Ok(_) | Err(Errno::CONNABORTED | Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 impl Random {

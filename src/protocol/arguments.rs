@@ -154,18 +154,18 @@ pub(super) fn set_facts(change: FactChange, path: &[u8]) -> Result<Command, Repl
     Ok(File(FileCommand::SetFacts(change, name(path)?)))
 }
 
-pub(super) fn set_time(arg: &[u8], fact: &str) -> Result<Command, Reply> {
+pub(super) fn set_time(arg: &[u8], verb: &'static str) -> Result<Command, Reply> {
     let (time, path) = split_word(arg);
     let modify = timestamp::parse(time).ok_or_else(|| syntax("The time is not of the form YYYYMMDDhhmmss."))?;
-    let echo = format!("{fact}={}; ", String::from_utf8_lossy(time));
-    set_facts(FactChange { modify: Some(modify), mode: None, echo, code: 213 }, path)
+    let echo = format!("Modify={}; ", String::from_utf8_lossy(time));
+    set_facts(FactChange { verb, modify: Some(modify), mode: None, echo, code: 213 }, path)
 }
 
 pub(super) fn mdtm(arg: &[u8]) -> Result<Command, Reply> {
     let (time, path) = split_word(arg);
     // Clients without MFMT set times so; a name that begins with 14 digits and a blank has to be given with its folder.
     if timestamp::parse(time).is_some() && !path.is_empty() {
-        return set_time(arg, "Modify");
+        return set_time(arg, "MDTM");
     }
     name(arg).map(|name| File(FileCommand::Mdtm(name)))
 }
@@ -174,7 +174,7 @@ pub(super) fn mff(arg: &[u8]) -> Result<Command, Reply> {
     let (facts, path) = split_word(arg);
     let facts =
         facts.strip_suffix(b";").ok_or_else(|| syntax("MFF takes fact=value; and so on, a blank, and a name."))?;
-    let mut change = FactChange { code: 213, ..FactChange::default() };
+    let mut change = FactChange { verb: "MFF", code: 213, ..FactChange::default() };
     for fact in facts.split(|&byte| byte == b';') {
         let equals =
             fact.iter().position(|&byte| byte == b'=').ok_or_else(|| syntax("A fact is given as fact=value."))?;
@@ -201,8 +201,13 @@ pub(super) fn site(arg: &[u8]) -> Result<Command, Reply> {
         b"HELP" => Ok(File(FileCommand::SiteHelp)),
         b"CHMOD" => {
             let (digits, path) = split_word(rest);
-            let change =
-                FactChange { modify: None, mode: Some(mode(digits)?), echo: "Mode set: ".to_owned(), code: 200 };
+            let change = FactChange {
+                verb: "SITE CHMOD",
+                modify: None,
+                mode: Some(mode(digits)?),
+                echo: "Mode set: ".to_owned(),
+                code: 200,
+            };
             set_facts(change, path)
         }
         b"UTIME" => site_utime(rest),
@@ -223,7 +228,10 @@ pub(super) fn site_utime(arg: &[u8]) -> Result<Command, Reply> {
         Some(modify) if !rest.is_empty() => (modify, rest.to_vec()),
         _ => long_form(arg).ok_or_else(|| syntax("SITE UTIME takes YYYYMMDDhhmmss and a name."))?,
     };
-    set_facts(FactChange { modify: Some(modify), mode: None, echo: "Time set: ".to_owned(), code: 200 }, &path)
+    set_facts(
+        FactChange { verb: "SITE UTIME", modify: Some(modify), mode: None, echo: "Time set: ".to_owned(), code: 200 },
+        &path,
+    )
 }
 
 /// SITE UTIME's times may lack the seconds.

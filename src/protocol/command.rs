@@ -190,6 +190,8 @@ pub enum Opts {
 /// New facts for a file; none = left as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FactChange {
+    /// The command, for the log.
+    pub verb: &'static str,
     /// Modification time in Unix seconds.
     pub modify: Option<i64>,
     /// Permission bits, never more than 0o777.

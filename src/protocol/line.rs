@@ -68,7 +68,7 @@ impl LineBuffer {
     /// Takes the next whole line out, if there is one.
     pub fn take(&mut self) -> Option<Line> {
         let line = match self.peek() {
-            None if self.dropped > MAX_UNENDED - MAX_LINE => return Some(Line::Flood),
+            None if self.is_flooded() => return Some(Line::Flood),
             None => return None,
             Some(line) if line.len() > MAX_LINE => {
                 self.long_lines += 1;
@@ -96,6 +96,11 @@ impl LineBuffer {
             let line = &line[..line.len() - 1];
             line.strip_suffix(b"\r").unwrap_or(line)
         })
+    }
+
+    /// True where the line that is coming has no end.
+    pub fn is_flooded(&self) -> bool {
+        self.dropped > MAX_UNENDED - MAX_LINE
     }
 
     /// How many bytes wait, ended or not.

@@ -10,6 +10,11 @@ impl Name {
         (!argument.is_empty() && !argument.contains(&0)).then(|| Self(argument.to_vec()))
     }
 
+    /// A name of our own making.
+    pub fn from_text(text: &'static str) -> Self {
+        Self(text.as_bytes().to_vec())
+    }
+
     /// The bytes as sent.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

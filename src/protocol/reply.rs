@@ -11,6 +11,8 @@ pub struct Reply {
     code: u16,
     first: Text,
     rest: Vec<Text>,
+    /// The system's error number behind it, where the text says nothing of it; for the log alone.
+    errno: Option<i32>,
 }
 
 impl Reply {
@@ -20,12 +22,12 @@ impl Reply {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),
         };
-        Self { code, first, rest: Vec::new() }
+        Self { code, first, rest: Vec::new(), errno: None }
     }
 
     /// A reply of one line that holds names: bytes as they are, control bytes are shown as `?`.
     pub fn raw(code: u16, text: impl Into<Vec<u8>>) -> Self {
-        Self { code, first: Cow::Owned(text.into()), rest: Vec::new() }
+        Self { code, first: Cow::Owned(text.into()), rest: Vec::new(), errno: None }
     }
 
     /// A reply of several lines: the first, those between (each is sent with one leading blank), and the last.
@@ -56,6 +58,11 @@ impl Reply {
     /// The text of the first line, for the log.
     pub fn text(&self) -> &[u8] {
         &self.first
+    }
+
+    /// What the system said, where the reply does not: for the log, never for the client.
+    pub fn cause(&self) -> Option<io::Error> {
+        self.errno.map(io::Error::from_raw_os_error)
     }
 
     /// Appends the reply as it goes over the wire.
@@ -104,12 +111,20 @@ pub fn printable(byte: u8) -> u8 {
 /// What a failed file operation means to the client: never the system's own text, never a real path.
 impl From<io::Error> for Reply {
     fn from(error: io::Error) -> Self {
-        let kind = error.kind();
+        let (kind, errno) = (error.kind(), error.raw_os_error());
+        let passing = errno.is_some_and(|errno| PASSING_ERRORS.contains(&errno));
         let known = FILE_ERRORS.iter().find(|(known, ..)| *known == kind);
-        let (code, text) = known.map_or((550, "The file system refused."), |&(_, code, text)| (code, text));
-        Self::new(code, text)
+        let (code, text) = match known {
+            Some(&(_, code, text)) => (code, text),
+            None if passing => (451, "The server can't do that at the moment; try again later."),
+            None => (550, "The file system refused."),
+        };
+        Self { errno: errno.filter(|_| known.is_none()), ..Self::new(code, text) }
     }
 }
+
+/// EIO, ENOMEM, ENFILE, EMFILE, on every Unix: nothing is wrong with the name.
+const PASSING_ERRORS: [i32; 4] = [5, 12, 23, 24];
 
 #[rustfmt::skip]
 const FILE_ERRORS: &[(io::ErrorKind, u16, &str)] = &[

@@ -40,7 +40,7 @@ pub const VERBS: &[Verb] = &[
     verb("LIST", "LIST [<path>]",                     None,                            |arg| list(ListFormat::Long, path_behind_switches(arg))),
     verb("MDTM", "MDTM [<time>] <name>",              Some("MDTM"),                    mdtm),
     verb("MFF",  "MFF <fact>=<value>;... <name>",     Some("MFF modify;UNIX.mode;"),   mff),
-    verb("MFMT", "MFMT <time> <name>",                Some("MFMT"),                    |arg| set_time(arg, "Modify")),
+    verb("MFMT", "MFMT <time> <name>",                Some("MFMT"),                    |arg| set_time(arg, "MFMT")),
     verb("MKD",  "MKD <folder>",                      None,                            |arg| name(arg).map(|n| File(FileCommand::Mkd(n)))),
     verb("MLSD", "MLSD [<folder>]",                   None,                            |arg| list(ListFormat::Facts, arg)),
     // Its FEAT line shows the session's facts: see `session::info`.
@@ -143,6 +143,11 @@ pub fn is_foreign(line: &[u8]) -> bool {
     let (word, _) = split_word(line);
     let http = line.len() >= 9 && line[line.len() - 9..line.len() - 1].eq_ignore_ascii_case(b" HTTP/1.");
     http || FOREIGN.iter().any(|foreign| word.eq_ignore_ascii_case(foreign.as_bytes()))
+}
+
+/// True for a line that is meant to name a data port, well-formed or not.
+pub fn names_data_port(line: &[u8]) -> bool {
+    find(split_word(line).0).is_some_and(|verb| matches!(verb.name, "PORT" | "EPRT"))
 }
 
 /// A line as the log may show it: without a password, and of a stranger's only what is a command.

@@ -31,46 +31,52 @@ pub fn bind_all(addresses: &[IpAddr], port: u16) -> io::Result<Vec<TcpListener>>
 
 fn bind_once(addresses: &[IpAddr], mut port: u16) -> io::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
-    let mut lacking = None;
-    // Only alone does `::` serve IPv4, too.
-    let v6_only = addresses.iter().any(IpAddr::is_ipv4);
+    let mut lacking = Vec::new();
     for &address in addresses {
-        let both = address == Ipv6Addr::UNSPECIFIED && !v6_only;
-        match bind(SocketAddr::new(address, port), both) {
+        let target = SocketAddr::new(address, port);
+        match bind(target, addresses) {
             Ok(listener) => {
                 port = listener.local_addr()?.port();
                 listeners.push(listener);
             }
-            Err(error) if lacks_family(&error) => lacking = Some((address, error)),
             Err(error) => {
-                let target = SocketAddr::new(address, port);
-                return Err(io::Error::new(error.kind(), format!("can't listen on {target}: {error}")));
+                let told = io::Error::new(error.kind(), format!("can't listen on {target}: {error}"));
+                if !lacks_family(&error, address) {
+                    return Err(told);
+                }
+                lacking.push(told);
             }
         }
     }
-    match lacking {
-        Some((address, error)) if listeners.is_empty() => {
-            Err(io::Error::new(error.kind(), format!("can't listen on {address}: {error}")))
-        }
-        Some((address, error)) => {
-            log::warn!("not listening on {address}: {error}");
-            Ok(listeners)
-        }
-        None => Ok(listeners),
+    if listeners.is_empty() {
+        return Err(lacking.pop().unwrap_or_else(|| ErrorKind::AddrNotAvailable.into()));
     }
+    lacking.iter().for_each(|error| log::warn!("{error}"));
+    Ok(listeners)
 }
 
-fn bind(address: SocketAddr, both: bool) -> io::Result<TcpListener> {
+/// A listener at one of the addresses; `::` serves IPv4, too, unless IPv4 has listeners of its own.
+///
+/// # Errors
+/// As the system says.
+pub fn bind(address: SocketAddr, all: &[IpAddr]) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of a server that was just killed don't keep the next one from its port.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
+        let both = address.ip() == Ipv6Addr::UNSPECIFIED && !all.iter().any(IpAddr::is_ipv4);
         socket.set_only_v6(!both)?;
     }
     set_options_of_connections(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// True where an address can't be had because this machine has no such family at all.
+pub fn lacks_family(error: &io::Error, address: IpAddr) -> bool {
+    let is = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
+    is(Errno::AFNOSUPPORT) || is(Errno::PROTONOSUPPORT) || (is(Errno::ADDRNOTAVAIL) && address.is_unspecified())
 }
 
 /// Every accepted connection inherits these from its listener, which saves seven calls for each.
@@ -81,11 +87,6 @@ fn set_options_of_connections(listener: &Socket) -> io::Result<()> {
     listener.set_write_timeout(Some(SEND_PATIENCE))?;
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(10));
     listener.set_tcp_keepalive(&keepalive.with_retries(6))
-}
-
-fn lacks_family(error: &io::Error) -> bool {
-    let lacking = [Errno::AFNOSUPPORT, Errno::PROTONOSUPPORT, Errno::ADDRNOTAVAIL];
-    lacking.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 #[cfg(test)]

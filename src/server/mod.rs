@@ -1,5 +1,6 @@
 //! The server: listeners, one accept thread for each, places, the thread pool, and the way to the end.
 
+use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,7 +26,7 @@ use crate::session::Session;
 use crate::session::shared::Shared;
 use crate::session::{ban_rule, transfer_log::TransferLog};
 
-mod listen;
+pub mod listen;
 mod pool;
 mod roster;
 pub mod signals;
@@ -44,6 +45,8 @@ struct Gate {
     shared: Arc<Shared>,
     roster: Arc<Roster>,
     pool: Pool<Box<Visit>>,
+    /// When an address was last noted in the log as refused.
+    refusals: Mutex<HashMap<IpAddr, Instant>>,
     /// As it was at the start: the pool can't grow.
     max_cons: usize,
 }
@@ -67,6 +70,10 @@ struct Places {
 
 /// After an accept that failed for want of something, the next try waits so long.
 const BACK_OFF: Duration = Duration::from_millis(100);
+/// The time between two log lines about refusals of one address.
+const REFUSAL_INTERVAL: Duration = Duration::from_secs(60);
+/// So many addresses are remembered as noted.
+const MAX_REFUSALS: usize = 4096;
 /// What sessions get beyond the grace to say goodbye.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -101,6 +108,7 @@ impl Server {
             shared,
             roster: Arc::default(),
             pool: Pool::new(max_cons, serve),
+            refusals: Mutex::default(),
             max_cons,
         });
         let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
@@ -160,47 +168,60 @@ impl Gate {
         let mut troubled = false;
         while self.shared.stop.asked().is_none() {
             match listener.accept() {
-                Ok((stream, peer)) => {
-                    troubled = !self.admit(stream, canonical(peer));
-                    if troubled {
-                        thread::sleep(BACK_OFF);
-                    }
-                }
+                Ok((stream, peer)) => match self.admit(stream, canonical(peer)) {
+                    Ok(()) => troubled = false,
+                    Err(error) => self.back_off(&mut troubled, "can't start a session's thread", &error),
+                },
                 Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
                 Err(_) if self.shared.stop.asked().is_some() => return,
-                Err(error) => {
-                    if !troubled {
-                        log::error!("can't accept connections at the moment: {error}{}", hint(&error));
-                    }
-                    troubled = true;
-                    thread::sleep(BACK_OFF);
-                }
+                Err(error) => self.back_off(&mut troubled, "can't accept connections at the moment", &error),
             }
         }
     }
 
-    /// Gives the connection a place and a thread, or 421. False when the system is short of threads.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) -> bool {
+    /// Says once what the system is short of, and gives it time.
+    fn back_off(&self, troubled: &mut bool, what: &str, error: &io::Error) {
+        if !std::mem::replace(troubled, true) {
+            log::error!("{what}: {error}{}", hint(error));
+        }
+        thread::sleep(BACK_OFF);
+    }
+
+    /// Gives the connection a place and a thread, or 421.
+    ///
+    /// # Errors
+    /// When the system is short of threads.
+    fn admit(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
         let (config, stream) = (self.config(), Arc::new(stream));
         let places = match self.find_places(peer.ip(), &config) {
             Ok(places) => places,
             Err(reply) => {
-                let reason = reply.text().escape_ascii().to_string();
-                log::warn!(peer:%, user = ""; "connection refused: {reason}");
+                self.note_refusal(peer, &reply);
                 refuse(&stream, &reply);
-                return true;
+                return Ok(());
             }
         };
         let entry = Roster::enter(&self.roster, &stream);
         let visit = Box::new(Visit { stream, peer, config, shared: Arc::clone(&self.shared), places, entry });
-        match self.pool.run(visit) {
-            Ok(()) => true,
-            Err((visit, error)) => {
-                log::error!(peer:%, user = ""; "no thread for a session: {error}");
-                refuse(&visit.stream, &Reply::new(421, "The server is short of resources; try again later."));
-                false
-            }
+        self.pool.run(visit).map_err(|(visit, error)| {
+            refuse(&visit.stream, &Reply::new(421, "The server is short of resources; try again later."));
+            error
+        })
+    }
+
+    /// One line a minute and address: whoever knocks all the time must not fill the disk.
+    fn note_refusal(&self, peer: SocketAddr, reply: &Reply) {
+        let mut noted = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if noted.get(&peer.ip()).is_some_and(|last| now.duration_since(*last) < REFUSAL_INTERVAL) {
+            return;
         }
+        if noted.len() >= MAX_REFUSALS {
+            noted.clear();
+        }
+        noted.insert(peer.ip(), now);
+        let reason = reply.text().escape_ascii().to_string();
+        log::warn!(peer:%, user = ""; "connection refused: {reason}");
     }
 
     fn find_places(&self, address: IpAddr, config: &Config) -> Result<Places, Reply> {

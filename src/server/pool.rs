@@ -41,24 +41,23 @@ impl<J: Send + 'static> Pool<J> {
     /// Has the job run by a thread.
     ///
     /// # Errors
-    /// Gives the job back when no thread is there and none can be started.
+    /// Gives the job back when no thread is free and none can be started.
     pub fn run(&self, job: J) -> Result<(), (J, io::Error)> {
+        let given_up = |job, error| {
+            self.workers.spare.fetch_add(1, Ordering::AcqRel);
+            Err((job, error))
+        };
         if self.workers.spare.fetch_sub(1, Ordering::AcqRel) <= 0
             && let Err(error) = Workers::spawn(&self.workers)
-            && self.workers.threads.load(Ordering::Acquire) == 0
         {
-            self.workers.spare.fetch_add(1, Ordering::AcqRel);
-            return Err((job, error));
+            return given_up(job, error);
         }
-        self.jobs.try_send(job).map_err(|refused| {
-            self.workers.spare.fetch_add(1, Ordering::AcqRel);
-            (refused.into_inner(), io::ErrorKind::ResourceBusy.into())
-        })
+        self.jobs.try_send(job).or_else(|refused| given_up(refused.into_inner(), io::ErrorKind::ResourceBusy.into()))
     }
 }
 
 impl<J: Send + 'static> Workers<J> {
-    /// One more thread, unless there are enough.
+    /// One more thread; none where there are `max` already, of which one is about to be free.
     fn spawn(workers: &Arc<Self>) -> io::Result<()> {
         let below_max = |threads| (threads < workers.max).then_some(threads + 1);
         if workers.threads.fetch_update(Ordering::AcqRel, Ordering::Acquire, below_max).is_err() {
@@ -96,5 +95,49 @@ impl<J: Send + 'static> Workers<J> {
     fn may_leave(&self) -> bool {
         let leave = |spare: isize| (spare > 0).then_some(spare - 1);
         self.spare.fetch_update(Ordering::AcqRel, Ordering::Acquire, leave).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn a_job_whose_place_is_free_before_its_thread_is_never_refused() {
+        let pool: Pool<Sender<()>> = Pool::new(2, |done| {
+            let _ = done.send(());
+        });
+        let (done, finished) = bounded(2);
+        for _ in 0..500 {
+            for _ in 0..2 {
+                pool.run(done.clone()).map_err(|(_, error)| error).expect("taken");
+            }
+            // Done, but the threads need a moment to come back: that is when the next two are handed in.
+            assert_eq!(finished.iter().take(2).count(), 2);
+            assert!(pool.workers.threads.load(Ordering::Acquire) <= 2);
+        }
+    }
+
+    #[test]
+    fn a_thread_that_is_free_is_used_again() {
+        static THREADS: Mutex<Vec<thread::ThreadId>> = Mutex::new(Vec::new());
+        let pool: Pool<Sender<()>> = Pool::new(8, |done| {
+            THREADS.lock().expect("not poisoned").push(thread::current().id());
+            let _ = done.send(());
+        });
+        for _ in 0..20 {
+            let (done, finished) = bounded(1);
+            pool.run(done).map_err(|(_, error)| error).expect("taken");
+            finished.recv().expect("run");
+            // The thread counts itself free a moment after its job is done.
+            while pool.workers.spare.load(Ordering::Acquire) < 1 {
+                thread::yield_now();
+            }
+        }
+        let mut threads = THREADS.lock().expect("not poisoned").clone();
+        threads.dedup();
+        assert_eq!(threads.len(), 1);
     }
 }

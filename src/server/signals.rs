@@ -1,10 +1,11 @@
 //! What the administrator asks for by signal.
 
 use std::io;
+use std::sync::Arc;
 use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
-use signal_hook::consts::{SIGHUP, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 /// A wish that came as a signal.
@@ -23,6 +24,8 @@ pub enum Wish {
 pub fn wishes() -> io::Result<Receiver<Wish>> {
     // Signals come one by one; more than these at once say nothing new.
     let (send, wishes) = bounded(16);
+    // With any handler, a write beyond the file size limit fails (552) instead of ending the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     let mut signals = Signals::new([SIGTERM, SIGHUP])?;
     let from_keyboard = send.clone();
     let interrupted = move || {

@@ -9,7 +9,8 @@ use crate::auth::bans::BanRule;
 use crate::auth::limits::Key;
 use crate::auth::users::{Refusal, User};
 use crate::config::Config;
-use crate::protocol::command::Password;
+use crate::fs::listing::Facts;
+use crate::protocol::command::{Algorithm, Password};
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 use crate::session::login::Login;
@@ -30,8 +31,12 @@ impl Session {
         let name = user.ok_or_else(|| Reply::new(503, "USER comes before PASS."))?;
         let arrived = Instant::now();
         let from = self.control.who.peer.ip();
+        if self.shared.bans.is_banned(from, ban_rule(&self.config), arrived) {
+            return Err(self.close(Reply::new(421, "Too many wrong passwords from your address; try again later.")));
+        }
         match self.shared.users.check_in(name.as_bytes(), &password.0, from, self.login_by) {
             Ok(user) => self.log_in(user),
+            Err(Refusal::Busy) => Err(self.close(Reply::new(421, "Too many logins at the moment; try again later."))),
             Err(refusal) => Err(self.refuse(&name, refusal, arrived)),
         }
     }
@@ -76,6 +81,8 @@ impl Session {
     fn log_out(&mut self) {
         if self.login.take().is_some() {
             self.control.who.user.clear();
+            self.facts = Facts::DEFAULT;
+            self.algorithm = Algorithm::Sha256;
             self.login_by = Instant::now() + self.config.server.login_timeout;
         }
     }
@@ -89,7 +96,7 @@ impl Session {
         let peer = self.control.who.peer.ip();
         let banned = self.shared.bans.strike(peer, ban_rule(&self.config), arrived);
         if banned {
-            let time = server.ban_time.as_secs();
+            let time = server.ban_time.map_or(0, |time| time.as_secs());
             self.control
                 .who
                 .log(Level::Warn, format_args!("{peer} is kept out for {time} s: too many wrong passwords"));
@@ -103,5 +110,6 @@ impl Session {
 
 /// The configured rule for wrong passwords.
 pub fn ban_rule(config: &Config) -> BanRule {
-    BanRule { after: config.server.ban_after, time: config.server.ban_time }
+    let server = &config.server;
+    BanRule { after: server.ban_time.and(server.ban_after), time: server.ban_time.unwrap_or_default() }
 }

@@ -1,7 +1,5 @@
 //! Looking: PWD, CWD, CDUP, MLST, STAT of a path, SIZE, MDTM.
 
-use std::io::{self, ErrorKind};
-
 use crate::auth::perm::Perm;
 use crate::fs::entry::Kind;
 use crate::protocol::command::{ListFormat, Representation};
@@ -23,13 +21,7 @@ impl Login {
     pub(super) fn cwd(&mut self, name: Option<&Name>) -> Answer {
         self.permit(Perm::Enter)?;
         let path = name.map_or_else(|| Ok(VirtualPath::root()), |name| self.resolve(name, Perm::Enter))?;
-        let meta = self.root.meta(&path)?;
-        if meta.kind != Kind::Folder {
-            return Err(io::Error::from(ErrorKind::NotADirectory).into());
-        }
-        if !self.shared.identity.rights(&meta).enter {
-            return Err(io::Error::from(ErrorKind::PermissionDenied).into());
-        }
+        self.root.enter(&path)?;
         self.cwd = path;
         Ok(Reply::raw(250, [&quoted(&self.cwd)[..], b" is the current folder."].concat()))
     }

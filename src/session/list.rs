@@ -148,12 +148,7 @@ impl<'a> Listing<'a> {
     }
 
     fn facts_line(&self, name: &[u8], meta: &Meta, parent_writable: bool, out: &mut Vec<u8>) {
-        let kind = match meta.kind {
-            Kind::Folder => "dir",
-            Kind::File => "file",
-            Kind::Link | Kind::Other => "OS.unix=special",
-        };
-        self.login.write_facts(Entry { name, meta, target: None }, kind, parent_writable, out);
+        self.login.write_facts(Entry { name, meta, target: None }, type_fact(meta.kind), parent_writable, out);
         out.extend_from_slice(b"\r\n");
     }
 
@@ -199,7 +194,7 @@ impl Login {
         let meta = self.root.meta(path)?;
         let parent = path.parent().map(|parent| self.root.meta(&parent)).transpose()?;
         let parent_writable = parent.is_some_and(|parent| self.shared.identity.rights(&parent).write);
-        let kind = if meta.kind == Kind::Folder { "dir" } else { "file" };
+        let kind = type_fact(meta.kind);
         let mut line = Vec::new();
         self.write_facts(Entry { name: path.as_bytes(), meta: &meta, target: None }, kind, parent_writable, &mut line);
         Ok(line)
@@ -209,6 +204,15 @@ impl Login {
         let rights = self.shared.identity.rights(entry.meta);
         let perm = perm_fact(self.user.perms, entry.meta.kind, rights, parent_writable);
         listing::facts(entry, kind, &perm, self.facts, out);
+    }
+}
+
+/// RFC 3659 §7.5.1
+fn type_fact(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Folder => "dir",
+        Kind::File => "file",
+        Kind::Link | Kind::Other => "OS.unix=special",
     }
 }
 

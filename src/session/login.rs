@@ -107,10 +107,10 @@ impl Login {
             FileCommand::Size(name) => self.size(&name),
             FileCommand::Mdtm(name) => self.mdtm(&name),
             FileCommand::SetFacts(change, name) => self.set_facts(control, change, &name),
-            FileCommand::Retr(name) => self.retr(&name, control),
-            FileCommand::Stor(name) => self.stor(&name, control),
+            FileCommand::Retr(name) => self.retr(&name, control).or_else(|no| self.refused(control, "RETR", &name, no)),
+            FileCommand::Stor(name) => self.stor(&name, control).or_else(|no| self.refused(control, "STOR", &name, no)),
+            FileCommand::Appe(name) => self.appe(&name, control).or_else(|no| self.refused(control, "APPE", &name, no)),
             FileCommand::Stou(name) => self.stou(name.as_ref(), control),
-            FileCommand::Appe(name) => self.appe(&name, control),
             FileCommand::Rest(offset) => Ok(self.rest(offset)),
             FileCommand::Allo(bytes) => self.allo(bytes),
             FileCommand::Dele(name) => self.dele(control, &name),
@@ -193,6 +193,11 @@ impl Login {
         Err(Reply::new(550, text))
     }
 
+    /// Writes the log line of a transfer that was refused before it moved a byte.
+    fn refused(&self, control: &Control, verb: &str, name: &Name, reply: Reply) -> Answer {
+        self.logged(control, verb, name, Err(reply))
+    }
+
     /// Writes the log line of a change to the disk, done or refused, and passes the answer on.
     pub(super) fn logged(&self, control: &Control, verb: &str, name: &Name, answer: Answer) -> Answer {
         let reply = match &answer {
@@ -201,7 +206,8 @@ impl Login {
         let path = self.root.real_path(&self.cwd.join(name.as_bytes()));
         let path = path.as_os_str().as_encoded_bytes().escape_ascii();
         let text = reply.text().escape_ascii();
-        control.who.log(Level::Info, format_args!("{verb} {path} {} '{text}'", reply.code()));
+        let cause = reply.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
+        control.who.log(Level::Info, format_args!("{verb} {path} {} '{text}'{cause}", reply.code()));
         answer
     }
 }

@@ -164,7 +164,13 @@ impl Session {
                 None => Err(Reply::new(530, "Log in with USER and PASS first.")),
             },
             Ok(command) => self.run_command(command, user),
-            Err(reply) => Err(self.count_unknown(reply)),
+            Err(reply) => {
+                if let Some(login) = self.login.as_mut().filter(|_| verbs::names_data_port(line)) {
+                    // RFC 2577 §3: an address that was refused leaves none behind.
+                    login.data_port = None;
+                }
+                Err(self.count_unknown(reply))
+            }
         };
         answer.unwrap_or_else(|failure| failure)
     }

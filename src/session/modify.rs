@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use crate::auth::perm::Perm;
+use crate::fs::writers::Writers;
 use crate::net::control::Control;
 use crate::protocol::command::FactChange;
 use crate::protocol::path::{Name, VirtualPath, quoted};
@@ -14,7 +15,7 @@ impl Login {
     pub(super) fn dele(&self, control: &Control, name: &Name) -> Answer {
         let answer = self.resolve(name, Perm::Delete).and_then(|path| {
             refuse_root(&path)?;
-            self.shared.writers.remove(&self.root, &path, &self.user.name)?;
+            Writers::remove(&self.shared.writers, &self.root, &path, &self.user.name)?;
             Ok(Reply::new(250, "Deleted."))
         });
         self.logged(control, "DELE", name, answer)
@@ -75,7 +76,7 @@ impl Login {
 
     pub(super) fn set_facts(&self, control: &Control, change: FactChange, name: &Name) -> Answer {
         let answer = self.change_facts(&change, name);
-        self.logged(control, change.echo.trim_end(), name, answer)
+        self.logged(control, change.verb, name, answer)
     }
 
     fn change_facts(&self, change: &FactChange, name: &Name) -> Answer {

@@ -1,12 +1,13 @@
 //! Transfer parameters (RFC 959 §4.1.2): TYPE, REST, RANG, ALLO, PASV, EPSV, PORT, EPRT, and ABOR of nothing.
 
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use log::Level;
 
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
+use crate::net::who::canonical;
 use crate::protocol::address;
 use crate::protocol::command::{Epsv, Representation};
 use crate::protocol::reply::Reply;
@@ -76,27 +77,33 @@ impl Login {
     pub(super) fn port(&mut self, to: SocketAddr, control: &Control) -> Answer {
         self.data_port = None;
         self.refuse_after_epsv_all()?;
-        let active = &self.config.active;
-        if !active.enable_active {
+        if !self.config.active.enable_active {
             return Err(Reply::new(502, "Active mode is off: use PASV or EPSV."));
         }
-        let foreign = to.ip() != control.who.peer.ip();
-        let own_port =
-            to.port() == control.local().port() && (to.ip() == control.local().ip() || to.ip().is_loopback());
-        let refusal = match () {
-            () if to.ip().is_multicast() || to.ip().is_unspecified() || own_port => "That is no client's address.",
-            () if foreign && !active.permit_foreign_addresses => "That is not your address.",
-            () if to.port() < 1024 && !active.permit_privileged_ports => "That port is below 1024.",
-            () => {
-                if foreign {
-                    control.who.log(Level::Info, format_args!("data connection to the foreign address {to} asked for"));
-                }
-                self.data_port = Some(DataPort::Active { to, from: control.local().ip() });
-                return Ok(Reply::new(200, "Ok, active mode."));
-            }
-        };
-        control.who.log(Level::Warn, format_args!("data address {to} refused: {refusal}"));
-        Err(Reply::new(501, refusal))
+        let to = canonical(to);
+        if let Err(refusal) = self.may_dial(to, control) {
+            control.who.log(Level::Warn, format_args!("data address {to} refused: {refusal}"));
+            return Err(Reply::new(501, refusal));
+        }
+        if to.ip() != control.who.peer.ip() {
+            control.who.log(Level::Info, format_args!("data connection to the foreign address {to} asked for"));
+        }
+        self.data_port = Some(DataPort::Active { to, from: control.local().ip() });
+        Ok(Reply::new(200, "Ok, active mode."))
+    }
+
+    /// RFC 2577 §3: a data connection must not be a way to attack somebody else, this machine least of all.
+    fn may_dial(&self, to: SocketAddr, control: &Control) -> Result<(), &'static str> {
+        let (active, peer, local, ip) = (&self.config.active, control.who.peer.ip(), control.local(), to.ip());
+        let own_port = to.port() == local.port() && (ip == local.ip() || ip.is_loopback());
+        let nobodys = ip.is_multicast() || ip.is_unspecified() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+        let bounced = ip.is_loopback() && !peer.is_loopback();
+        match () {
+            () if nobodys || own_port || bounced => Err("That is no client's address."),
+            () if ip != peer && !active.permit_foreign_addresses => Err("That is not your address."),
+            () if to.port() < 1024 && !active.permit_privileged_ports => Err("That port is below 1024."),
+            () => Ok(()),
+        }
     }
 
     /// No transfer runs here: one that did has ended because of the very ABOR that is answered now.

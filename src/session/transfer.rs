@@ -17,7 +17,7 @@ use crate::copy::pace::Throttle;
 use crate::copy::sink::Sink;
 use crate::copy::watch::Watch;
 use crate::copy::{self, Error};
-use crate::fs::upload::{Kept, Mode, Policy, Refusal, Upload};
+use crate::fs::upload::{Break, Kept, Mode, Policy, Refusal, Upload};
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::stream::Stream;
@@ -49,6 +49,8 @@ struct Subject<'a> {
 const IN_PLACE: &str = "Send the file; it is written in place, its folder takes no other.";
 /// Lines are collected to so many bytes before they are sent.
 const LISTING_BLOCK: usize = 64 << 10;
+/// After so many entries the control connection is looked at.
+const LISTING_ROUND: usize = 4096;
 /// STOU tries so many names.
 const MAX_UNIQUE_TRIES: u32 = 1000;
 
@@ -94,11 +96,12 @@ impl Login {
 
     /// RFC 1123 §4.1.2.9: the 150 reply names the file that is made.
     pub(super) fn stou(&mut self, name: Option<&Name>, control: &mut Control) -> Answer {
-        let wanted = name.map_or(&b"upload"[..], Name::as_bytes);
+        let wanted = self.resolve_new(name.unwrap_or(&Name::from_text("upload")), Perm::Write)?;
+        let base = wanted.file_name().ok_or_else(|| Reply::new(553, "That is no name for a file."))?;
+        let folder = wanted.parent().unwrap_or_else(VirtualPath::root);
         for number in 0..MAX_UNIQUE_TRIES {
             let suffix = if number == 0 { String::new() } else { format!(".{number}") };
-            let Some(candidate) = Name::new(&[wanted, suffix.as_bytes()].concat()) else { break };
-            let path = self.resolve_new(&candidate, Perm::Write)?;
+            let path = folder.join(&[base, suffix.as_bytes()].concat());
             match self.root.link_meta(&path) {
                 Ok(_) => continue,
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -106,7 +109,11 @@ impl Login {
             }
             let preliminary = Reply::raw(150, [b"FILE: ", path.file_name().unwrap_or_default()].concat());
             let subject = Subject { verb: "STOU", path: &path, incoming: true };
-            return self.store(&subject, Mode::New, preliminary, control);
+            match self.store(&subject, Mode::New, preliminary, control) {
+                // Somebody else was faster with that name.
+                Err(_) if self.data_port.is_some() && self.root.link_meta(&path).is_ok() => {}
+                answer => return answer,
+            }
         }
         Err(Reply::new(550, "No free name was found."))
     }
@@ -124,7 +131,11 @@ impl Login {
         let preliminary = Reply::new(150, "Here comes the list.");
         let outcome = transfer(port, control, &self.config.transfer, &preliminary, |data, watch| {
             copy::produce(data, (watch, &mut Throttle::default()), |block| {
-                while block.len() < LISTING_BLOCK {
+                // Not without end: entries that a pattern leaves out add nothing.
+                for _ in 0..LISTING_ROUND {
+                    if block.len() >= LISTING_BLOCK {
+                        break;
+                    }
                     if !listing.next_entry(block).map_err(Error::File)? {
                         return Ok(false);
                     }
@@ -141,29 +152,38 @@ impl Login {
         if self.window.take().is_some() {
             return Err(Reply::new(554, "RANG is for HASH and RETR; uploads take REST."));
         }
+        if self.data_port.is_none() {
+            // Before anything is made; but a folder that is not there is the better news.
+            self.root.locate(subject.path)?;
+        }
+        let port = self.take_data_port()?;
         let (policy, target) = (self.policy(), (subject.path, self.user.name.as_str()));
-        let mut upload = Upload::open(&self.root, target, mode, policy, &self.shared.writers)
-            .map_err(|refusal| self.refused_upload(refusal, mode))?;
-        let port = self.data_port.take().ok_or_else(no_data_port)?;
+        let mut upload = match Upload::open(&self.root, target, mode, policy, &self.shared.writers) {
+            Ok(upload) => upload,
+            Err(refusal) => {
+                let reply = self.refused_upload(refusal, mode);
+                self.data_port = Some(port);
+                return Err(reply);
+            }
+        };
         let preliminary = if upload.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
-        let (representation, durable) = (self.representation, policy.durable);
-        let (config, throttle) = (&self.config.transfer, &mut self.upload);
-        let mut begun = false;
+        let (representation, config, throttle) = (self.representation, &self.config.transfer, &mut self.upload);
+        let mut begun = None;
         let mut outcome = transfer(port, control, config, &preliminary, |data, watch| {
-            let mut sink = Sink::new(upload.begin().map_err(Error::File)?, durable);
-            begun = true;
-            copy::receive(&mut sink, representation, data, (watch, throttle))
+            let mut sink = Sink::new(upload.begin().map_err(Error::File)?, policy.durable, mode.appends());
+            let received = copy::receive(&mut sink, representation, data, (watch, throttle));
+            begun = Some(sink.written());
+            received
         });
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
         if outcome.result.is_ok() {
-            let finished =
-                if durable { patiently(control, &mut heartbeat, || upload.finish()) } else { upload.finish() };
+            let mut finish = || upload.finish();
+            let finished = if policy.durable { patiently(control, &mut heartbeat, finish) } else { finish() };
             outcome.result = finished.map_err(Error::File);
         }
-        if let Err(error) = &outcome.result
-            && begun
-        {
-            outcome.kept = upload.abandon(error.is_full()).unwrap_or(Kept::Nothing);
+        if let (Err(error), Some(written)) = (&outcome.result, begun) {
+            let how = if error.is_full() { Break::Full(written) } else { Break::Other };
+            outcome.kept = upload.abandon(how).unwrap_or(Kept::Nothing);
         }
         drop(upload);
         self.hang_up = outcome.result.is_err() && heartbeat.has_spoken();
@@ -238,16 +258,21 @@ impl Login {
 
 impl Outcome {
     fn reply(&self) -> Reply {
-        match &self.result {
-            Err(error) if matches!(error.reply().code(), 426 | 451) => match self.kept {
-                Kept::Nothing => error.reply(),
-                Kept::Shown(bytes) => error.reply().with(&format!(" The file has {bytes} bytes.")),
-                Kept::Hidden(bytes) => error.reply().with(&format!(
-                    " The old file is as it was; {bytes} bytes of the new one are kept: REST {bytes} and STOR go on."
-                )),
-            },
-            Ok(()) => Reply::new(226, format!("Complete: {} bytes in {:.2} s.", self.bytes, self.took.as_secs_f64())),
-            Err(error) => error.reply(),
+        let error = match &self.result {
+            Ok(()) => {
+                let seconds = self.took.as_secs_f64();
+                return Reply::new(226, format!("Complete: {} bytes in {seconds:.2} s.", self.bytes));
+            }
+            Err(error) => error,
+        };
+        match self.kept {
+            Kept::Nothing => error.reply(),
+            Kept::Shown(_) | Kept::Hidden(_) if error.is_full() => error.reply(),
+            Kept::Shown(bytes) => error.reply().with(&format!(" The file has {bytes} bytes.")),
+            Kept::Hidden(bytes) => error.reply().with(&format!(
+                " The old file is as it was; {bytes} bytes of the new one are kept: TYPE I, REST {bytes} and STOR go on."
+            )),
+            Kept::Whole => Reply::new(451, "The file is in its place, but the disk has not confirmed it."),
         }
     }
 }
