@@ -1,8 +1,8 @@
 //! A client's session: read a line, parse it, run it, send the answer.
 //!
 //! [`Session`] holds what there is before login; `Login` all that needs one, so that without a login there is no root to
-//! touch. The commands are grouped: `access` who you are, `browse` looking, `modify` changing, `transfer` moving
-//! bytes, `info` the rest.
+//! touch. The commands are grouped: `access` who you are, `browse` and `list` looking, `modify` changing, `parameters` and
+//! `transfer` moving bytes, `verify` comparing, `info` the rest.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
