@@ -56,7 +56,7 @@ fuzz: ## Fuzz each target for SECONDS=30, or one: make fuzz T=line
 	set -e; for target in $(or $(T),$(TARGETS)); do \
 		cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target -- -max_total_time=$(SECONDS); done
 
-soak: ## Run the long tests: hundreds of sessions, ten thousand rounds
+soak: ## Run the long tests: hundreds of sessions, ten thousand rounds, a thousand kills
 	cargo test --locked --release --test it -- --ignored --test-threads=1
 
 install: build ## Install the binary below PREFIX (and DESTDIR)

@@ -26,6 +26,9 @@ pub struct Watch<'a> {
     bytes: u64,
 }
 
+/// A client that was killed has lost both connections by then, even if its machine is busy.
+const LAST_LOOK: Duration = Duration::from_millis(1);
+
 enum Woken {
     Data,
     Control,
@@ -110,6 +113,15 @@ impl<'a> Watch<'a> {
                 Woken::Control => self.attend()?,
             }
         }
+    }
+
+    /// Looks at the control connection for a last moment before something is done that can't be undone: of a client
+    /// that is killed the kernel closes the data connection first, in good order, and this one a little later.
+    ///
+    /// # Errors
+    /// As [`Self::attend`].
+    pub fn last_look(&mut self) -> Result<(), Error> {
+        self.pause(LAST_LOOK)
     }
 
     /// Answers what the client has sent meanwhile, without waiting.

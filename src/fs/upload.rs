@@ -151,6 +151,11 @@ impl<'a> Upload<'a> {
         self.policy.atomic && self.mode == Mode::Replace && matches!(self.way, Way::InPlace)
     }
 
+    /// True where a whole file is about to lose its name to this one.
+    pub fn replaces(&self) -> bool {
+        self.old.is_some() && matches!(self.way, Way::Partial { .. })
+    }
+
     /// The data connection stands: brings the file to the state in which the first byte may be written.
     ///
     /// # Errors
@@ -211,7 +216,8 @@ impl<'a> Upload<'a> {
                     partial.open_for_write(OFlags::empty())?.0.set_len(*held)?;
                 }
                 let bytes = partial.meta()?.size;
-                if bytes == 0 {
+                // Even an empty one stays beside an old file: a client that "resumes" must not write into that.
+                if bytes == 0 && self.old.is_none() {
                     partial.unlink(AtFlags::empty())?;
                     return Ok(Kept::Nothing);
                 }
@@ -315,7 +321,7 @@ fn open_partial(target: &Place, name: &[u8], old: Option<&Meta>) -> io::Result<(
 
 /// The bytes that wait to be resumed.
 fn pending(partial: &Place) -> Option<u64> {
-    partial.meta().ok().filter(|meta| meta.kind == Kind::File && meta.size > 0).map(|meta| meta.size)
+    partial.meta().ok().filter(|meta| meta.kind == Kind::File).map(|meta| meta.size)
 }
 
 fn no_new_files(error: &io::Error) -> bool {

@@ -170,10 +170,11 @@ impl Login {
         let (representation, config, throttle) = (self.representation, &self.config.transfer, &mut self.upload);
         let mut begun = None;
         let mut outcome = transfer(port, control, config, &preliminary, |data, watch| {
+            let replaces = upload.replaces();
             let mut sink = Sink::new(upload.begin().map_err(Error::File)?, policy.durable, mode.appends());
             let received = copy::receive(&mut sink, representation, data, (watch, throttle));
             begun = Some(sink.written());
-            received
+            received.and_then(|()| if replaces { watch.last_look() } else { Ok(()) })
         });
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
         if outcome.result.is_ok() {
@@ -203,6 +204,7 @@ impl Login {
     fn refused_upload(&self, refusal: Refusal, mode: Mode) -> Reply {
         match refusal {
             Refusal::BehindTheEnd => behind_the_end(),
+            Refusal::Pending(0) => Reply::new(554, "An upload of this file broke at its start: STOR it anew."),
             Refusal::Pending(kept) => Reply::new(
                 554,
                 format!("A broken upload of this file waits: REST {kept} and STOR go on, STOR alone or DELE drop it."),

@@ -85,7 +85,7 @@ impl Login {
         let (size, path) = found(name).ok_or_else(|| Reply::new(550, "No such file or folder."))?;
         let (start, end) = (numbers.first().copied().unwrap_or(0), numbers.get(1).copied().unwrap_or(size));
         if start > end || end > size {
-            return Err(Reply::new(501, "The range does not fit the file."));
+            return Err(Reply::new(550, "The range does not fit the file."));
         }
         Ok((path, start..end))
     }

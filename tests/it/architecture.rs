@@ -29,7 +29,7 @@ const SEE_CONFIG: &[&str] = &["main", "commands", "server", "cli", "logging", "s
 
 /// Calls that give a name to the kernel, and the files below src/ that may make them in the modules that serve clients.
 const NAMES_A_PATH: &str = "openat unlinkat renameat mkdirat linkat symlinkat readlinkat mknodat chmodat chownat utimensat \
-    statat accessat rustix::fs::open( rustix::fs::stat( fs::read fs::write fs::remove fs::rename fs::create fs::metadata \
+    statat accessat rustix::fs::open( rustix::fs::stat( fs::read fs::write( fs::remove fs::rename fs::create fs::metadata \
     fs::symlink fs::canonicalize File::open File::create OpenOptions";
 const MAY_NAME_A_PATH: &[&str] = &[
     "fs/root.rs",

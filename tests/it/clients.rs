@@ -8,7 +8,10 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::server::{BOB, Server, finish};
+use crate::{
+    client::reset,
+    server::{BOB, Server, eventually, finish},
+};
 
 const BOTH_FAMILIES: &str = "[server]\nip = 127.0.0.1, ::1\nmax_cons_per_ip = 0\n";
 
@@ -375,6 +378,126 @@ fn tnftp_fetches_and_stores() {
             assert!(stage.server.read("stored.bin") == content(), "{mode} {host}");
         }
     }
+}
+
+// Resuming what a broken upload left under a new name
+
+/// Leaves `length` bytes of [`content`] under a new name, as a broken upload does; `local.bin` is the whole.
+#[track_caller]
+fn cut_upload(stage: &Stage, name: &str, length: usize) {
+    let whole = content();
+    fs::write(stage.local.join("local.bin"), &whole).unwrap();
+    let mut client = stage.server.login();
+    let data = client.stalled_upload(&format!("STOR {name}"), &whole[..length]);
+    eventually("what was sent arrived", || stage.server.arrived(name).len() == length);
+    reset(data);
+    client.read_reply().expect(426);
+    assert!(stage.server.read(name) == whole[..length]);
+}
+
+#[test]
+fn every_client_resumes_a_cut_upload_of_a_new_name() {
+    let stage = Stage::new();
+    let url = stage.urls("").next().unwrap();
+    let port = stage.port().to_string();
+    for length in [1, 123_457, 699_999] {
+        if let Some(mut command) = curl() {
+            cut_upload(&stage, "curl.bin", length);
+            stage.run(command.args(["--continue-at", "-", "--upload-file", "local.bin"]).arg(format!("{url}curl.bin")));
+            assert!(stage.server.read("curl.bin") == content(), "curl from {length}");
+        }
+        if program("lftp").is_some() {
+            cut_upload(&stage, "lftp.bin", length);
+            stage.run(&mut lftp(&stage, &stage.hosts[0], "", "put -c local.bin -o lftp.bin").unwrap());
+            assert!(stage.server.read("lftp.bin") == content(), "lftp from {length}");
+        }
+        if let Some(mut command) = program("ncftpput") {
+            cut_upload(&stage, "local.bin", length);
+            // With sendfile (its default) this client sends REST n and then the whole file: no server mends that.
+            let login = ["-z", "-s", "-u", "bob", "-p", "secret", "-P", &port, "-t", "20", "-r", "0"];
+            stage.run(command.args(login).args(["127.0.0.1", "/", "local.bin"]));
+            assert!(stage.server.read("local.bin") == content(), "ncftpput from {length}");
+        }
+        cut_upload(&stage, "ftplib.bin", length);
+        let script = "
+ftp.voidcmd('TYPE I')
+size = ftp.size('ftplib.bin')
+with open('local.bin', 'rb') as file:
+    file.seek(size)
+    ftp.storbinary('STOR ftplib.bin', file, rest=size)
+ftp.quit()
+";
+        if program("python3").is_some() {
+            python(&stage, &stage.hosts[0], script);
+            assert!(stage.server.read("ftplib.bin") == content(), "ftplib from {length}");
+        }
+        for name in ["curl.bin", "lftp.bin", "local.bin", "ftplib.bin"] {
+            let _ = fs::remove_file(stage.server.home().join(name));
+        }
+    }
+}
+
+#[test]
+fn no_client_that_resumes_a_broken_overwrite_in_its_usual_way_makes_a_mixture() {
+    let stage = Stage::new();
+    let url = stage.urls("").next().unwrap();
+    let whole = content();
+    fs::write(stage.local.join("local.bin"), &whole).unwrap();
+    let old = vec![b'o'; 200_000];
+    let port = stage.port().to_string();
+    let clients: [(&str, Option<Command>); 3] = [
+        (
+            "curl",
+            curl().map(|mut command| {
+                command.args(["--continue-at", "-", "--upload-file", "local.bin"]).arg(format!("{url}local.bin"));
+                command
+            }),
+        ),
+        ("lftp", lftp(&stage, &stage.hosts[0], "set xfer:clobber yes;", "put -c local.bin -o local.bin")),
+        (
+            "ncftpput",
+            program("ncftpput").map(|mut command| {
+                command.args(["-z", "-u", "bob", "-p", "secret", "-P", &port, "-t", "20", "-r", "0"]);
+                command.args(["127.0.0.1", "/", "local.bin"]);
+                command
+            }),
+        ),
+    ];
+    for (name, command) in clients {
+        let Some(mut command) = command else { continue };
+        stage.server.write("local.bin", &old);
+        let mut client = stage.server.login();
+        let data = client.stalled_upload("STOR local.bin", &whole[..300_000]);
+        eventually("what was sent arrived", || stage.server.arrived("local.bin").len() == 300_000);
+        reset(data);
+        client.read_reply().expect(426);
+        let output = stage.output(&mut command);
+        let found = stage.server.read("local.bin");
+        assert!(found == whole || found == old, "{name}: {} bytes of a mixture", found.len());
+        assert!(found == whole || !output.status.success(), "{name} thinks that it is done");
+        client.stor("local.bin", &whole);
+        assert!(stage.server.read("local.bin") == whole && stage.server.partials().is_empty());
+    }
+}
+
+#[test]
+fn curl_that_was_killed_in_mid_upload_resumes() {
+    let stage = Stage::new();
+    let Some(mut killed) = curl() else { return };
+    fs::write(stage.local.join("local.bin"), content()).unwrap();
+    let url = stage.urls("new.bin").next().unwrap();
+    killed.current_dir(&stage.local).args(["--limit-rate", "100K", "--upload-file", "local.bin"]).arg(&url);
+    let mut child = killed.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("curl is in the middle of it", || !stage.server.arrived("new.bin").is_empty());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The system closes a killed program's data connection, in order, a moment before its control connection: a server
+    // that looks in between takes that for the end. The name was new: a prefix is there both ways.
+    stage.server.wait_log("STOR */new.bin completed=");
+    let cut = stage.server.read("new.bin");
+    assert!(!cut.is_empty() && cut.len() < content().len() && content().starts_with(&cut));
+    stage.run(curl().unwrap().args(["--continue-at", "-", "--upload-file", "local.bin"]).arg(&url));
+    assert!(stage.server.read("new.bin") == content());
 }
 
 // Python's ftplib

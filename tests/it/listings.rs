@@ -1,6 +1,7 @@
 //! Listings of folders that want to be misunderstood.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsStr,
     fs,
     os::unix::{ffi::OsStrExt, fs::symlink},
@@ -248,5 +249,64 @@ fn the_perm_column_and_links_are_shown() {
     let lines = server.login().lines("LIST");
     for (start, end) in [("-rw-r-----", " file"), ("drwx", " folder"), ("l", " link -> file")] {
         assert!(lines.iter().any(|line| line.starts_with(start) && line.ends_with(end)), "{start}…{end} in {lines:?}");
+    }
+}
+
+// Large folders
+
+const MANY: usize = 100_000;
+
+/// One name of many, long enough that a listing of all is more than any socket buffer holds.
+fn many_name(index: usize) -> String {
+    format!("entry-{index:06}-of-a-folder-with-a-hundred-thousand-entries")
+}
+
+#[test]
+fn a_folder_of_a_hundred_thousand_entries_is_listed_whole_in_bounded_memory_and_can_be_aborted() {
+    let server = Server::plain();
+    fs::create_dir(server.home().join("many")).unwrap();
+    for index in 0..MANY {
+        fs::File::create(server.home().join("many").join(many_name(index))).unwrap();
+    }
+    let expected: BTreeSet<String> = (0..MANY).map(many_name).collect();
+    let mut client = server.login();
+    client.lines("MLSD");
+    let before = server.peak_memory();
+    for command in ["LIST many", "MLSD many", "NLST many"] {
+        let lines = client.lines(command);
+        let files = lines.iter().filter(|line| !line.starts_with("type=cdir") && !line.starts_with("type=pdir"));
+        let names: Vec<&str> = files.map(|line| line.rsplit(' ').next().unwrap()).collect();
+        assert_eq!(names.len(), MANY, "{command}: each of them once");
+        assert!(names.iter().all(|name| expected.contains(*name)), "{command}");
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), MANY, "{command}: all of them");
+    }
+    let pattern = client.lines("LIST many/entry-0123[0-4]?-*");
+    assert_eq!(pattern.len(), 50);
+    let grown = server.peak_memory() - before;
+    assert!(grown < 30 * 1024, "{before} KiB grew by {grown} KiB");
+    for command in ["LIST many", "MLSD many"] {
+        let data = client.narrow_passive();
+        client.expect(command, 150);
+        client.expect("NOOP", 200);
+        client.send("ABOR");
+        client.read_reply().expect(426);
+        client.read_reply().expect(226);
+        drop(data);
+    }
+    let mut vanishing = server.login();
+    let _data = vanishing.narrow_passive();
+    vanishing.expect("LIST many", 150);
+    drop(vanishing);
+    server.wait_log("FTP session closed");
+    // A client that does not read is a stalled transfer, in the same folder.
+    let tree = server.kill();
+    tree.write_conf("[transfer]\ndata_timeout = 1\n");
+    let server = tree.start();
+    let mut client = server.login();
+    for command in ["LIST many", "MLSD many"] {
+        let _data = client.narrow_passive();
+        client.expect(command, 150);
+        client.read_reply().expect(426);
+        client.expect("NOOP", 200);
     }
 }

@@ -58,7 +58,7 @@ fn an_incomplete_transfer_says_completed_0() {
     let server = Server::plain();
     let mut client = server.login();
     let data = client.stalled_upload("STOR new", b"x");
-    eventually("a byte is on the disk", || server.read("new") == b"x");
+    eventually("a byte is on the disk", || server.arrived("new") == b"x");
     crate::client::reset(data);
     client.read_reply().expect(426);
     server.wait_log("STOR */new completed=0 bytes=1 seconds=");
@@ -150,7 +150,7 @@ fn a_transfer_log_line_has_the_eighteen_words_of_xferlog() {
     client.expect("TYPE A", 200);
     client.retr("two words");
     let data = client.stalled_upload("STOR cut", b"x");
-    eventually("a byte is on the disk", || server.read("cut") == b"x");
+    eventually("a byte is on the disk", || server.arrived("cut") == b"x");
     crate::client::reset(data);
     client.read_reply().expect(426);
     let path = server.tree().path("xferlog");

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
-    os::unix::process::ExitStatusExt,
+    os::unix::{ffi::OsStrExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Condvar, Mutex},
@@ -52,6 +52,12 @@ impl Tree {
 
     pub fn home(&self) -> PathBuf {
         self.path("home")
+    }
+
+    /// The hidden files of uploads in a folder below the home.
+    pub fn partials(&self, folder: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.home().join(folder)).unwrap().map(|entry| entry.unwrap());
+        entries.filter(|entry| entry.file_name().as_bytes().starts_with(b".ftpd-")).map(|entry| entry.path()).collect()
     }
 
     /// The server's command line, ready to run or to be given more arguments.
@@ -187,6 +193,17 @@ impl Server {
         fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
+    /// What came so far of the upload that is under way: hidden, or in place under this name.
+    pub fn arrived(&self, name: &str) -> Vec<u8> {
+        let hidden = self.partials().pop();
+        fs::read(hidden.unwrap_or_else(|| self.home().join(name))).unwrap_or_default()
+    }
+
+    /// The hidden files of uploads in the home itself.
+    pub fn partials(&self) -> Vec<PathBuf> {
+        self.tree().partials("")
+    }
+
     /// A client that has read the greeting.
     #[track_caller]
     pub fn client(&self) -> Client {
@@ -229,6 +246,11 @@ impl Server {
         let _ = kill_process(self.pid(), signal);
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
@@ -260,8 +282,17 @@ impl Server {
 
     /// Resident memory in KiB.
     pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most that resident memory ever was, in KiB.
+    pub fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, key: &str) -> u64 {
         let status = fs::read_to_string(self.proc_file("status")).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS in /proc");
+        let line = status.lines().find(|line| line.starts_with(key)).expect("memory in /proc");
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 

@@ -50,7 +50,7 @@ fn an_upload_keeps_to_max_upload_while_downloads_run_free() {
         let _ = std::io::Write::write_all(&mut &sender, &vec![0; 4000 * KIB]);
     });
     assert_eq!(server.login().retr("file").len(), 4000 * KIB);
-    assert!(server.read("upload").len() < 4000 * KIB, "the upload was not limited");
+    assert!(server.arrived("upload").len() < 4000 * KIB, "the upload was not limited");
     slow.send("ABOR");
     slow.read_reply().expect(426);
     slow.read_reply().expect(226);

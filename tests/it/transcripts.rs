@@ -36,6 +36,7 @@ transcripts! {
     mfmt mff site_chmod site_help site_utime site_others
     types stru mode
     pasv epsv port eprt abor
+    hash opts_hash rang xcrc xmd5 xsha1 xsha256 xsha512 avbl
     not_offered ascii listing_switches listing_globs listing_links data_port_kept
 }
 

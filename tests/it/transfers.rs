@@ -12,6 +12,10 @@ use crate::{
 
 /// Far more than all socket buffers on the way can hold.
 const BIG: u64 = 64 << 20;
+/// A broken upload to a new name ends alike both ways: what arrived is there.
+const BOTH_WAYS: [&str; 2] = ["", IN_PLACE];
+/// Bytes appear under the file's name as they come.
+const IN_PLACE: &str = "[transfer]\natomic_uploads = off\n";
 
 fn server_with_a_big_file() -> Server {
     let server = Server::plain();
@@ -47,15 +51,17 @@ fn abor_with_telnet_bytes_and_urgent_data_is_understood() {
 
 #[test]
 fn abor_ends_an_upload_and_keeps_what_came() {
-    let server = Server::plain();
-    let mut client = server.login();
-    let _data = client.stalled_upload("STOR new", b"prefix");
-    eventually("the prefix is on the disk", || server.read("new") == b"prefix");
-    client.send("ABOR");
-    client.read_reply().expect(426);
-    client.read_reply().expect(226);
-    assert_eq!(server.read("new"), b"prefix");
-    client.expect("NOOP", 200);
+    for conf in BOTH_WAYS {
+        let server = Server::start(conf, BOB);
+        let mut client = server.login();
+        let _data = client.stalled_upload("STOR new", b"prefix");
+        eventually("the prefix is on the disk", || server.arrived("new") == b"prefix");
+        client.send("ABOR");
+        client.read_reply().expect(426);
+        client.read_reply().expect(226);
+        assert_eq!(server.read("new"), b"prefix");
+        client.expect("NOOP", 200);
+    }
 }
 
 #[test]
@@ -114,7 +120,7 @@ fn other_commands_wait_for_the_end_and_keep_their_order() {
     let mut client = server.login();
     let data = client.stalled_upload("STOR new", b"content");
     client.send_raw("PWD\r\nNOOP\r\nSIZE new\r\n");
-    eventually("the content is on the disk", || server.read("new") == b"content");
+    eventually("the content is on the disk", || server.arrived("new") == b"content");
     assert!(client.is_silent(), "PWD waits, and NOOP behind it");
     drop(data);
     client.read_reply().expect(226);
@@ -149,14 +155,16 @@ fn a_client_that_vanished_ends_its_download() {
 
 #[test]
 fn a_client_that_vanished_ends_its_upload() {
-    let server = Server::plain();
-    let mut client = server.login();
-    let data = client.stalled_upload("STOR new", b"prefix");
-    eventually("the prefix is on the disk", || server.read("new") == b"prefix");
-    client.reset();
-    server.wait_log("FTP session closed");
-    assert_eq!(server.read("new"), b"prefix");
-    drop(data);
+    for conf in BOTH_WAYS {
+        let server = Server::start(conf, BOB);
+        let mut client = server.login();
+        let data = client.stalled_upload("STOR new", b"prefix");
+        eventually("the prefix is on the disk", || server.arrived("new") == b"prefix");
+        client.reset();
+        server.wait_log("FTP session closed");
+        assert_eq!(server.read("new"), b"prefix");
+        drop(data);
+    }
 }
 
 #[test]
@@ -171,28 +179,55 @@ fn a_client_that_vanished_while_the_data_connection_was_awaited_is_noticed() {
 
 #[test]
 fn a_reset_upload_is_426_and_keeps_its_prefix() {
-    let server = Server::plain();
-    let mut client = server.login();
-    let data = client.stalled_upload("STOR new", b"prefix");
-    eventually("the prefix is on the disk", || server.read("new") == b"prefix");
-    reset(data);
-    client.read_reply().expect(426);
-    assert_eq!(server.read("new"), b"prefix");
-    client.expect("SIZE new", 213);
+    for conf in BOTH_WAYS {
+        let server = Server::start(conf, BOB);
+        let mut client = server.login();
+        let data = client.stalled_upload("STOR new", b"prefix");
+        eventually("the prefix is on the disk", || server.arrived("new") == b"prefix");
+        reset(data);
+        client.read_reply().expect(426);
+        assert_eq!(server.read("new"), b"prefix");
+        client.expect("SIZE new", 213);
+    }
 }
 
 #[test]
 fn a_broken_upload_can_be_resumed() {
-    let server = Server::plain();
+    for conf in BOTH_WAYS {
+        let server = Server::start(conf, BOB);
+        let mut client = server.login();
+        let data = client.stalled_upload("STOR new", b"first ");
+        eventually("the prefix is on the disk", || server.arrived("new") == b"first ");
+        reset(data);
+        client.read_reply().expect(426);
+        let size = client.expect("SIZE new", 213);
+        client.expect([b"REST ", size.message()].concat(), 350);
+        client.stor("new", "second");
+        assert_eq!(server.read("new"), b"first second");
+    }
+}
+
+#[test]
+fn without_atomic_uploads_the_bytes_are_seen_as_they_come() {
+    let server = Server::start(IN_PLACE, BOB);
+    server.write("old", "the old content");
     let mut client = server.login();
-    let data = client.stalled_upload("STOR new", b"first ");
-    eventually("the prefix is on the disk", || server.read("new") == b"first ");
-    reset(data);
-    client.read_reply().expect(426);
-    let size = client.expect("SIZE new", 213);
-    client.expect([b"REST ", size.message()].concat(), 350);
-    client.stor("new", "second");
-    assert_eq!(server.read("new"), b"first second");
+    for name in ["new", "old"] {
+        let data = client.stalled_upload(&format!("STOR {name}"), b"first ");
+        eventually("the prefix is under its name", || server.read(name) == b"first ");
+        assert!(server.partials().is_empty());
+        assert_eq!(server.login().retr(name), b"first ");
+        reset(data);
+        client.read_reply().expect(426);
+        assert_eq!(server.read(name), b"first ");
+        client.expect("REST 6", 350);
+        client.stor(name, "second");
+        assert_eq!(server.read(name), b"first second");
+    }
+    let data = client.stalled_upload("APPE old", b" third");
+    eventually("what is appended is there", || server.read("old") == b"first second third");
+    drop(data);
+    client.read_reply().expect(226);
 }
 
 #[test]
@@ -207,14 +242,16 @@ fn a_reset_download_is_426_and_the_session_lives() {
 
 #[test]
 fn an_upload_that_stalls_is_426_and_the_session_lives() {
-    let server = Server::start("[transfer]\ndata_timeout = 1\n", BOB);
-    let mut client = server.login();
-    let _data = client.stalled_upload("STOR new", b"prefix");
-    client.read_reply().expect(426);
-    assert_eq!(server.read("new"), b"prefix");
-    client.expect("NOOP", 200);
-    client.stor("new", "whole");
-    assert_eq!(server.read("new"), b"whole");
+    for atomic in ["on", "off"] {
+        let server = Server::start(&format!("[transfer]\ndata_timeout = 1\natomic_uploads = {atomic}\n"), BOB);
+        let mut client = server.login();
+        let _data = client.stalled_upload("STOR new", b"prefix");
+        client.read_reply().expect(426);
+        assert_eq!(server.read("new"), b"prefix");
+        client.expect("NOOP", 200);
+        client.stor("new", "whole");
+        assert_eq!(server.read("new"), b"whole");
+    }
 }
 
 #[test]

@@ -1,0 +1,214 @@
+//! Either side killed at random moments of an upload: the name holds the old file, the whole new one, or (if it was new)
+//! a clean prefix, and what goes on from there ends with the right bytes or is clearly refused.
+//!
+//! `FTPD_SEED=n` repeats a run.
+
+use std::{env, fs, io::Write, net::TcpStream, time::SystemTime};
+
+use crate::{
+    client::{Client, reset},
+    server::{BOB, Server, Tree, eventually},
+};
+
+/// A small generator of numbers that nobody needs to trust (xorshift64*).
+struct Dice(u64);
+
+impl Dice {
+    fn of_this_run() -> Dice {
+        let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
+        let seed = env::var("FTPD_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(now);
+        eprintln!("FTPD_SEED={seed}");
+        Dice(seed | 1)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
+    }
+
+    /// Small and large numbers are about as likely: what matters happens at both ends.
+    fn length(&mut self, max: usize) -> usize {
+        let bound = 1 << self.below(max.ilog2() as usize + 1);
+        self.below(bound + 1).min(max)
+    }
+
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let start = self.below(1 << 30);
+        (0..length).map(|at| ((at + start).wrapping_mul(2_654_435_761) >> 11) as u8).collect()
+    }
+}
+
+/// How an upload ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Death {
+    DataReset,
+    ControlReset,
+    /// The client's program was killed: its descriptors are closed in their order.
+    BothClosed,
+    Abort,
+    Server,
+    /// The server is killed when it has all bytes, and perhaps is just about to say so.
+    ServerAtTheEnd,
+}
+
+const DEATHS: [Death; 6] =
+    [Death::DataReset, Death::ControlReset, Death::BothClosed, Death::Abort, Death::Server, Death::ServerAtTheEnd];
+const MAX: usize = 1 << 20;
+
+#[track_caller]
+fn kills(rounds: usize) {
+    let mut dice = Dice::of_this_run();
+    let mut server = Some(Tree::new("[server]\nmax_cons_per_ip = 0\n", BOB).start());
+    for round in 0..rounds {
+        let name = format!("file{round}");
+        let length = dice.length(MAX);
+        let new = dice.bytes(length);
+        let is_old = dice.below(2) == 0;
+        let length = dice.length(MAX);
+        let old = is_old.then(|| dice.bytes(length));
+        let death = DEATHS[dice.below(DEATHS.len())];
+        let sent = if death == Death::ServerAtTheEnd { new.len() } else { dice.below(new.len() + 1) };
+        let story = format!(
+            "round {round}: {name}, old {:?}, new {}, {death:?} after {sent}",
+            old.as_ref().map(Vec::len),
+            new.len()
+        );
+        if let Some(old) = &old {
+            server.as_ref().unwrap().write(&name, old);
+        }
+        server = Some(die(server.take().unwrap(), death, &name, &new[..sent]));
+        let server = server.as_ref().unwrap();
+        expect_no_mixture(server, &name, old.as_deref(), &new, (death, &story));
+        go_on(server, &mut dice, &name, old.as_deref(), &new, &story);
+        assert!(server.partials().is_empty(), "{story}: {:?}", server.partials());
+        fs::remove_file(server.home().join(&name)).unwrap();
+    }
+}
+
+/// An upload that ends so; afterwards nobody writes any more.
+#[track_caller]
+fn die(server: Server, death: Death, name: &str, sent: &[u8]) -> Server {
+    let mut client = server.login();
+    let mut data: TcpStream = client.passive();
+    client.expect(format!("STOR {name}"), 150);
+    data.write_all(sent).unwrap();
+    match death {
+        Death::DataReset => {
+            reset(data);
+            client.read_reply().expect(426);
+        }
+        Death::Abort => {
+            client.send("ABOR");
+            client.read_reply().expect(426);
+            client.read_reply().expect(226);
+        }
+        Death::ControlReset => client.reset(),
+        Death::BothClosed => {
+            drop(client);
+            drop(data);
+        }
+        Death::Server => return server.kill().start(),
+        Death::ServerAtTheEnd => {
+            drop(data);
+            return server.kill().start();
+        }
+    }
+    server.wait_log(&format!("STOR */{name} completed=0"));
+    // The line is written before the file is given back.
+    let mut probe = server.login();
+    eventually("the file is free again", || {
+        probe.pasv();
+        // There is no data port to connect to: refused with 450 while it is taken, 550 or 554 later.
+        probe.expect("REST 9000000000", 350);
+        probe.expect(format!("STOR {name}"), [450, 554]).code == 554
+    });
+    server
+}
+
+#[track_caller]
+fn expect_no_mixture(server: &Server, name: &str, old: Option<&[u8]>, new: &[u8], (death, story): (Death, &str)) {
+    let found = fs::read(server.home().join(name)).ok();
+    let fits = match (&found, old) {
+        (None, None) => true,
+        (None, Some(_)) => false,
+        (Some(found), None) => new.starts_with(found),
+        (Some(found), Some(old)) => found == old || (death == Death::ServerAtTheEnd && found == new),
+    };
+    assert!(fits, "{story}: {:?} bytes are neither old nor a prefix", found.map(|found| found.len()));
+    for partial in server.partials() {
+        let kept = fs::read(partial).unwrap();
+        assert!(new.starts_with(&kept), "{story}: the partial of {} bytes is no prefix", kept.len());
+    }
+}
+
+/// Resumes in one of the ways that clients know; where the server refuses, from the beginning.
+#[track_caller]
+fn go_on(server: &Server, dice: &mut Dice, name: &str, old: Option<&[u8]>, new: &[u8], story: &str) {
+    let kept = server.partials().first().map(|path| fs::metadata(path).unwrap().len() as usize);
+    let mut client = server.login();
+    let size = client.cmd(format!("SIZE {name}"));
+    let shown: Option<usize> = (size.code == 213).then(|| String::from_utf8_lossy(size.message()).parse().unwrap());
+    let way = dice.below(4);
+    let done = match (way, shown) {
+        // As curl and lftp do it.
+        (0, Some(shown)) if old.is_none() || (kept.is_some_and(|kept| kept > 0) && shown > 0) => {
+            rest_stor(server, &mut client, name, shown, new.get(shown..).unwrap_or_default(), story)
+        }
+        // As `curl --append` and others do it.
+        (1, Some(shown)) if old.is_none() || kept.is_some_and(|kept| kept > 0) => {
+            let mut data = client.passive();
+            let reply = client.expect(format!("APPE {name}"), [150, 554]);
+            if reply.code == 150 {
+                data.write_all(new.get(shown..).unwrap_or_default()).unwrap();
+                drop(data);
+                client.read_reply().expect(226);
+            }
+            reply.code == 150
+        }
+        // As the 426 told it.
+        (2, _) if kept.is_some_and(|kept| kept > 0) => {
+            let kept = kept.unwrap();
+            let done = rest_stor(server, &mut client, name, kept, &new[kept..], story);
+            assert!(done, "{story}: REST {kept} goes on");
+            done
+        }
+        _ => false,
+    };
+    if !done {
+        if let (Some(old), true) = (old, kept.is_some()) {
+            assert!(server.read(name) == old, "{story}: a refusal changed the old file");
+        }
+        client.stor(name, new);
+    }
+    assert!(server.read(name) == new, "{story}: way {way} from {shown:?} / {kept:?} ended in other bytes");
+}
+
+/// REST and STOR, done or clearly refused.
+#[track_caller]
+fn rest_stor(server: &Server, client: &mut Client, name: &str, offset: usize, rest: &[u8], story: &str) -> bool {
+    client.expect(format!("REST {offset}"), 350);
+    let mut data = client.passive();
+    let reply = client.expect(format!("STOR {name}"), [150, 554]);
+    if reply.code == 554 {
+        return false;
+    }
+    data.write_all(rest).unwrap();
+    drop(data);
+    let reply = client.read_reply();
+    assert_eq!(reply.code, 226, "{story}: {reply:?}");
+    assert!(server.partials().is_empty(), "{story}");
+    true
+}
+
+#[test]
+fn killing_the_client_at_random_moments_never_mixes_files() {
+    kills(40);
+}
+
+#[test]
+#[ignore = "make soak"]
+fn killing_either_side_a_thousand_times_never_mixes_files() {
+    kills(1000);
+}
