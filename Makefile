@@ -11,7 +11,7 @@ TARGETS := line command path address ini
 SECONDS ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-clients lint fmt check audit fuzz soak install uninstall clean
+.PHONY: help build run test test-clients lint fmt check audit fuzz soak bench install uninstall clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,7 @@ build: ## Build the release binary ./ftpd and the sample homes below share/
 	cargo build --release --locked
 	cp -f "$(TARGET)/release/ftpd" ./ftpd
 	mkdir -p share/alex share/egon
+	chmod go-rwx user.ini
 
 run: build ## Build, then serve the sample ftpd.conf and user.ini
 	./ftpd -c ftpd.conf -u user.ini
@@ -58,6 +59,10 @@ fuzz: ## Fuzz each target for SECONDS=30, or one: make fuzz T=line
 
 soak: ## Run the long tests: hundreds of sessions, ten thousand rounds, a thousand kills
 	cargo test --locked --release --test it -- --ignored --test-threads=1
+
+bench: ## Measure against other FTP servers and a floor (BENCH="--quick --peers vsftpd …")
+	cargo build --release --locked
+	cargo run --release --locked --manifest-path tests/bench/Cargo.toml --target-dir "$(TARGET)/bench" -- --ftpd "$(TARGET)/release/ftpd" $(BENCH)
 
 install: build ## Install the binary below PREFIX (and DESTDIR)
 	install -D -m 755 ftpd "$(DESTDIR)$(PREFIX)/bin/ftpd"

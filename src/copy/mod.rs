@@ -49,6 +49,8 @@ pub enum Error {
 
 /// What is moved at once when nothing is throttled: large enough that calls don't count, small enough for ABOR.
 const STEP: usize = 4 << 20;
+/// Files from that size on are sent in full segments only.
+const MIN_CORKED: u64 = 1 << 20;
 /// The first buffer of an upload or listing, from the heap's own stock; a transfer that fills it gets the large one.
 const SMALL_BUFFER: usize = 16 << 10;
 const LARGE_BUFFER: usize = 256 << 10;
@@ -167,6 +169,10 @@ fn send_without_copy(
 ) -> Result<bool, Error> {
     let mut offset = range.start;
     let step = throttle.step(STEP);
+    if range.end.saturating_sub(range.start) >= MIN_CORKED && throttle.is_free() {
+        // Full segments only: a tenth less work for a large file, and one more call for a small one. Closing flushes it.
+        let _ = rustix::net::sockopt::set_tcp_cork(data.as_fd(), true);
+    }
     while offset < range.end {
         let wanted = usize::try_from(range.end - offset).unwrap_or(usize::MAX).min(step);
         match rustix::fs::sendfile(data.as_fd(), file, Some(&mut offset), wanted) {

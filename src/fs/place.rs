@@ -10,12 +10,12 @@ use rustix::io::Errno;
 
 use crate::fs::entry::{Kind, Meta};
 
-/// A folder's handle: the home's own, or one opened for the purpose.
+/// A folder's handle.
 #[derive(Debug)]
 pub enum Handle<'a> {
-    /// The home's.
-    Home(BorrowedFd<'a>),
-    /// Another folder's.
+    /// That of the home, or of somebody else who keeps it open.
+    Borrowed(BorrowedFd<'a>),
+    /// One of its own.
     Opened(OwnedFd),
 }
 
@@ -26,12 +26,22 @@ pub struct Place<'a> {
     pub folder: Handle<'a>,
     /// The name: one component.
     pub name: Cow<'a, [u8]>,
+    /// The folder's device and inode, where they are known.
+    pub known: Option<(u64, u64)>,
 }
 
 /// A FIFO or a device must not block or become the controlling terminal.
 pub const CAREFUL: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 impl Place<'_> {
+    /// The folder's device and inode.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn folder_identity(&self) -> io::Result<(u64, u64)> {
+        self.known.map_or_else(|| Ok(self.folder.meta()?.identity()), Ok)
+    }
+
     /// What stands here.
     ///
     /// # Errors
@@ -122,7 +132,7 @@ impl Place<'_> {
 
     /// Another name in the same folder.
     pub fn beside<'n>(&'n self, name: &'n [u8]) -> Place<'n> {
-        Place { folder: Handle::Home(self.folder.as_fd()), name: Cow::Borrowed(name) }
+        Place { folder: Handle::Borrowed(self.folder.as_fd()), name: Cow::Borrowed(name), known: self.known }
     }
 
     /// Fails where this process may not replace the file here, of which `meta` is known: by its own rights, and in a
@@ -171,7 +181,7 @@ impl Handle<'_> {
 impl AsFd for Handle<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Home(handle) => *handle,
+            Self::Borrowed(handle) => *handle,
             Self::Opened(handle) => handle.as_fd(),
         }
     }

@@ -12,6 +12,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::fs::{Access, AtFlags, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
@@ -36,6 +37,8 @@ pub struct Root {
     /// The home's path as configured.
     home: PathBuf,
     links: Links,
+    /// Its device and inode, once somebody has asked.
+    identity: OnceLock<(u64, u64)>,
 }
 
 const FIND: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
@@ -52,7 +55,7 @@ impl Root {
     /// As the system says when it is missing, no folder or not accessible.
     pub fn open(home: &Path, links: Links) -> io::Result<Self> {
         let dir = rustix::fs::open(home, FIND_FOLDER, Mode::empty())?;
-        Ok(Self { dir, home: home.to_owned(), links })
+        Ok(Self { dir, home: home.to_owned(), links, identity: OnceLock::new() })
     }
 
     /// The real path of a client's path, for the log alone.
@@ -204,8 +207,8 @@ impl Root {
         match place.meta() {
             Ok(meta) if meta.kind == Kind::Link => {
                 let spot = self.walk(path.relative()).map_err(explain)?;
-                let folder = spot.folder.map_or(Handle::Home(self.dir.as_fd()), Handle::Opened);
-                let place = Place { folder, name: Cow::Owned(spot.name.ok_or(Errno::ISDIR)?) };
+                let folder = spot.folder.map_or(Handle::Borrowed(self.dir.as_fd()), Handle::Opened);
+                let place = Place { folder, name: Cow::Owned(spot.name.ok_or(Errno::ISDIR)?), known: None };
                 // A link to nothing is of no use: what it is meant to make is not for a client to say.
                 let meta = place.meta()?;
                 Ok((place, Some(meta)))
@@ -216,18 +219,30 @@ impl Root {
         }
     }
 
+    /// Remembers which folder the home is, for those who will ask for it with every file.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn remember_identity(&self) -> io::Result<()> {
+        if self.identity.get().is_none() {
+            let _ = self.identity.set(Meta::from(rustix::fs::fstat(&self.dir)?).identity());
+        }
+        Ok(())
+    }
+
     /// The folder that holds a path, and the name in it, not followed; `None` for the home itself.
     ///
     /// # Errors
     /// As the system says of the folder.
     pub fn place<'p>(&'p self, path: &'p VirtualPath) -> io::Result<Option<Place<'p>>> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
-        let folder = if parent.is_root() {
-            Handle::Home(self.dir.as_fd())
-        } else {
-            Handle::Opened(self.resolve(&parent, FIND_FOLDER, Mode::empty())?)
-        };
-        Ok(Some(Place { folder, name: Cow::Borrowed(name) }))
+        let name = Cow::Borrowed(name);
+        if parent.is_root() {
+            let known = self.identity.get().copied();
+            return Ok(Some(Place { folder: Handle::Borrowed(self.dir.as_fd()), name, known }));
+        }
+        let folder = Handle::Opened(self.resolve(&parent, FIND_FOLDER, Mode::empty())?);
+        Ok(Some(Place { folder, name, known: None }))
     }
 
     fn resolve(&self, path: &VirtualPath, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {

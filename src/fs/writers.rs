@@ -43,7 +43,7 @@ impl Writers {
     /// # Errors
     /// `ResourceBusy` while it is another's.
     pub fn claim(writers: &Arc<Self>, target: &Place, partial: Option<&[u8]>) -> io::Result<Claim> {
-        let (device, inode) = target.folder.meta()?.identity();
+        let (device, inode) = target.folder_identity()?;
         let mut claim = Claim { writers: Arc::clone(writers), spots: Vec::with_capacity(2) };
         for name in std::iter::once(target.name.as_ref()).chain(partial) {
             claim.extend((device, inode, name.to_vec()))?;
@@ -164,6 +164,6 @@ impl Drop for Claim {
 impl Folder {
     /// A name in the folder.
     fn place<'n>(&'n self, name: &'n [u8]) -> Place<'n> {
-        Place { folder: Handle::Home(self.handle()), name: name.into() }
+        Place { folder: Handle::Borrowed(self.handle()), name: name.into(), known: None }
     }
 }

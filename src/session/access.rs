@@ -1,5 +1,6 @@
 //! Who you are: USER, PASS, REIN, QUIT.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -67,7 +68,12 @@ impl Session {
         .map_err(|error| {
             let home = user.home.display();
             self.control.who.log(Level::Error, format_args!("USER '{}': home {home}: {error}", user.name));
-            Reply::new(530, "This account's folder is not there at the moment.")
+            let text = match error.kind() {
+                ErrorKind::NotFound | ErrorKind::NotADirectory => "This account's folder is not there at the moment.",
+                ErrorKind::PermissionDenied => "The server may not enter this account's folder.",
+                _ => "The server can't open this account's folder at the moment.",
+            };
+            Reply::new(530, text)
         })?;
         self.login = Some(login);
         // For good: until the end of a login that follows a REIN, too, the clock runs from there.

@@ -1,0 +1,67 @@
+//! The files that are served: made once, in tmpfs, the same for all servers.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::failure::Failure;
+
+pub const BIG: &str = "big";
+pub const MEDIUM: &str = "medium";
+pub const TEN_MB: &str = "ten";
+pub const SMALL: &str = "small";
+/// Where clients store; emptied before each cell.
+pub const UPLOADS: &str = "up";
+/// Folders, and how many entries each has.
+pub const MANY: (&str, u32) = ("many", 10_000);
+pub const VERY_MANY: (&str, u32) = ("very-many", 100_000);
+
+pub const MEDIUM_SIZE: u64 = 64 << 20;
+pub const TEN_MB_SIZE: u64 = 10 << 20;
+pub const SMALL_SIZE: u64 = 1 << 10;
+
+const BLOCK: usize = 1 << 20;
+
+/// Makes all files.
+pub fn make(home: &Path, big: u64) -> Result<(), Failure> {
+    fs::create_dir_all(home)?;
+    for (name, size) in [(BIG, big), (MEDIUM, MEDIUM_SIZE), (TEN_MB, TEN_MB_SIZE), (SMALL, SMALL_SIZE)] {
+        fill(&home.join(name), size)?;
+    }
+    for (name, entries) in [MANY, VERY_MANY] {
+        let folder = home.join(name);
+        fs::create_dir(&folder)?;
+        for number in 0..entries {
+            File::create(folder.join(format!("file-{number:06}.txt")))?;
+        }
+    }
+    // vsftpd refuses a root that its user could write to.
+    empty_uploads(home)
+}
+
+/// A new folder for uploads.
+pub fn empty_uploads(home: &Path) -> Result<(), Failure> {
+    let uploads = home.join(UPLOADS);
+    if uploads.exists() {
+        fs::remove_dir_all(&uploads)?;
+    }
+    fs::create_dir(&uploads)?;
+    // Some servers become another user.
+    Ok(fs::set_permissions(&uploads, Permissions::from_mode(0o777))?)
+}
+
+/// Writes so many bytes and forgets them: where the host of a virtual machine has taken free memory back, whoever is the
+/// first to use it again pays for it.
+pub fn touch_memory(home: &Path, size: u64) -> Result<(), Failure> {
+    let path = home.join(UPLOADS).join("touch");
+    fill(&path, size)?;
+    Ok(fs::remove_file(path)?)
+}
+
+/// Not zeros, not a hole.
+fn fill(path: &Path, size: u64) -> Result<(), Failure> {
+    let mut file = BufWriter::with_capacity(BLOCK, File::create(path)?);
+    io::copy(&mut io::repeat(b'x').take(size), &mut file)?;
+    Ok(file.flush()?)
+}

@@ -1,0 +1,114 @@
+//! The workloads, as a table.
+
+use crate::cell::Bench;
+use crate::failure::Failure;
+
+mod crowd;
+mod one;
+mod trace;
+
+/// One or more rows of the table that is printed.
+pub struct Workload {
+    pub name: &'static str,
+    pub metrics: &'static [Metric],
+    pub cpus: Cpus,
+    pub rounds: Rounds,
+    pub servers: Servers,
+    run: fn(&mut Bench) -> Result<Vec<f64>, Failure>,
+}
+
+/// What a number means.
+pub struct Metric {
+    pub name: &'static str,
+    pub unit: &'static str,
+    pub better: Better,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Better {
+    Higher,
+    Lower,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Cpus {
+    /// Client and server share one CPU: without it, a ping-pong measures the scheduler.
+    One,
+    All,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Rounds {
+    Many,
+    /// The number has no noise.
+    Once,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Servers {
+    All,
+    /// More than the others hold.
+    FtpdAndFloor,
+}
+
+use Better::{Higher, Lower};
+use Cpus::{All as AllCpus, One};
+use Rounds::{Many, Once};
+
+const fn m(name: &'static str, unit: &'static str, better: Better) -> Metric {
+    Metric { name, unit, better }
+}
+
+const fn w(
+    name: &'static str,
+    (cpus, rounds): (Cpus, Rounds),
+    metrics: &'static [Metric],
+    run: fn(&mut Bench) -> Result<Vec<f64>, Failure>,
+) -> Workload {
+    Workload { name, metrics, cpus, rounds, servers: Servers::All, run }
+}
+
+const BIG: &[Metric] = &[m("speed", "GB/s", Higher), m("server CPU", "s/GB", Lower)];
+const EACH: &[Metric] = &[m("rate", "/s", Higher), m("server CPU", "µs each", Lower)];
+const LISTING: &[Metric] = &[m("rate", "k entries/s", Higher), m("server CPU", "µs/entry", Lower)];
+const CALLS: &[Metric] = &[m("system calls", "each", Lower)];
+
+#[rustfmt::skip]
+pub const WORKLOADS: &[Workload] = &[
+    w("retr-1g",            (AllCpus, Many), BIG,     one::retr_big),
+    w("stor-1g",            (AllCpus, Many), BIG,     one::stor_big),
+    w("retr-64",            (AllCpus, Many), BIG,     crowd::retr_many),
+    w("retr-small",         (One,     Many), EACH,    one::retr_small),
+    w("stor-small",         (One,     Many), EACH,    one::stor_small),
+    w("login-1",            (One,     Many), EACH,    one::login),
+    w("login-16",           (AllCpus, Many), EACH,    crowd::logins),
+    w("noop",               (One,     Many), EACH,    one::noop),
+    w("pwd",                (One,     Many), EACH,    one::pwd),
+    w("size",               (One,     Many), EACH,    one::size),
+    w("mlsd-10k",           (One,     Many), LISTING, one::mlsd),
+    w("list-10k",           (One,     Many), LISTING, one::list),
+    w("list-100k",          (AllCpus, Many), LISTING, one::list_long),
+    w("crowd-300",          (AllCpus, Many), &[m("wall time", "s", Lower), m("server CPU", "s", Lower)], crowd::published),
+    w("idle-1k",            (AllCpus, Once), &[m("Pss", "KiB/session", Lower)], crowd::idle),
+    Workload { servers: Servers::FtpdAndFloor,
+    ..w("idle-10k",         (AllCpus, Many), &[m("Pss", "KiB/session", Lower), m("NOOP over all", "/s", Higher)], crowd::idle_10k) },
+    w("calls-noop",         (AllCpus, Once), CALLS,   trace::noop),
+    w("calls-login",        (AllCpus, Once), CALLS,   trace::login),
+    w("calls-retr-small",   (AllCpus, Once), CALLS,   trace::retr_small),
+    w("calls-stor-small",   (AllCpus, Once), CALLS,   trace::stor_small),
+];
+
+/// No row of the table: whether a server can do at all what the others need.
+pub const PROBE: &Workload = &w("probe", (AllCpus, Once), &[], one::probe);
+
+impl Workload {
+    pub fn named(name: &str) -> Result<&'static Self, Failure> {
+        let found = WORKLOADS.iter().chain([PROBE]).find(|workload| workload.name == name);
+        found.ok_or_else(|| Failure::broken(format!("no workload named {name}")))
+    }
+
+    /// Runs it once; one number for each metric.
+    pub fn run(&self, bench: &mut Bench) -> Result<Vec<f64>, Failure> {
+        (self.run)(bench)
+    }
+}
