@@ -160,7 +160,8 @@ impl<'a> Watch<'a> {
         Ok(true)
     }
 
-    /// Answers what had arrived before the transfer began: NOOP and STAT as long as no other command waits before them; ABOR counts wherever it waits.
+    /// Answers what has arrived: NOOP and STAT as long as no other command waits before them; ABOR counts wherever it
+    /// waits.
     ///
     /// # Errors
     /// [`Error::Aborted`] on ABOR.

@@ -12,7 +12,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use rustix::fs::{Access, AtFlags, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
@@ -37,8 +36,8 @@ pub struct Root {
     /// The home's path as configured.
     home: PathBuf,
     links: Links,
-    /// Its device and inode, once somebody has asked.
-    identity: OnceLock<(u64, u64)>,
+    /// Its device and inode.
+    identity: (u64, u64),
 }
 
 const FIND: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
@@ -55,7 +54,18 @@ impl Root {
     /// As the system says when it is missing, no folder or not accessible.
     pub fn open(home: &Path, links: Links) -> io::Result<Self> {
         let dir = rustix::fs::open(home, FIND_FOLDER, Mode::empty())?;
-        Ok(Self { dir, home: home.to_owned(), links, identity: OnceLock::new() })
+        let identity = Meta::from(rustix::fs::fstat(&dir)?).identity();
+        Ok(Self { dir, home: home.to_owned(), links, identity })
+    }
+
+    /// The home's device and inode.
+    pub fn identity(&self) -> (u64, u64) {
+        self.identity
+    }
+
+    /// Which links are followed.
+    pub fn links(&self) -> Links {
+        self.links
     }
 
     /// The real path of a client's path, for the log alone.
@@ -219,17 +229,6 @@ impl Root {
         }
     }
 
-    /// Remembers which folder the home is, for those who will ask for it with every file.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn remember_identity(&self) -> io::Result<()> {
-        if self.identity.get().is_none() {
-            let _ = self.identity.set(Meta::from(rustix::fs::fstat(&self.dir)?).identity());
-        }
-        Ok(())
-    }
-
     /// The folder that holds a path, and the name in it, not followed; `None` for the home itself.
     ///
     /// # Errors
@@ -238,7 +237,7 @@ impl Root {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
         let name = Cow::Borrowed(name);
         if parent.is_root() {
-            let known = self.identity.get().copied();
+            let known = Some(self.identity);
             return Ok(Some(Place { folder: Handle::Borrowed(self.dir.as_fd()), name, known }));
         }
         let folder = Handle::Opened(self.resolve(&parent, FIND_FOLDER, Mode::empty())?);

@@ -133,7 +133,6 @@ impl<'a> Upload<'a> {
         policy: Policy,
         writers: &Arc<Writers>,
     ) -> Result<Self, Refusal> {
-        root.remember_identity()?;
         let (target, old) = root.locate(path)?;
         let partial = policy.atomic.then(|| partial::name(account, &target.name));
         let mut claim = Writers::claim(writers, &target, partial.as_deref())?;

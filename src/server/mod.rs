@@ -93,6 +93,7 @@ impl Server {
             limits: Arc::new(Limits::default()),
             bans: Default::default(),
             passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone())),
+            homes: Default::default(),
             writers: Arc::default(),
             uploads: Default::default(),
             downloads: Default::default(),

@@ -5,8 +5,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
 use crate::config::Config;
 
-/// Descriptors that a session may hold at once: its connection twice in passing, a listener, a data connection, a file
-/// and its folder.
+/// Descriptors that a session may hold at once: its connection, a listener, a data connection, a file and its folder, or
+/// the two ends of a pipe in place of the listener and the folder.
 const FILES_PER_SESSION: u64 = 6;
 /// What the server itself holds: standard streams, logs, listeners, signal pipes.
 const OWN_FILES: u64 = 32;

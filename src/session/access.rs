@@ -1,6 +1,6 @@
 //! Who you are: USER, PASS, REIN, QUIT.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,8 +9,9 @@ use log::Level;
 use crate::auth::bans::BanRule;
 use crate::auth::limits::Key;
 use crate::auth::users::{Refusal, User};
-use crate::config::Config;
+use crate::config::{Config, Symlinks};
 use crate::fs::listing::Facts;
+use crate::fs::root::Links;
 use crate::protocol::command::{Algorithm, Password};
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
@@ -58,29 +59,31 @@ impl Session {
             self.control.who.log(Level::Warn, format_args!("USER '{}': all {} sessions taken", user.name, full.max));
             self.close(Reply::new(421, format!("This account's {} sessions are all taken.", full.max)))
         })?;
-        let login = Login::new(
-            Arc::clone(&user),
-            place,
-            Arc::clone(&self.config),
-            Arc::clone(&self.shared),
-            (self.facts, self.algorithm),
-        )
-        .map_err(|error| {
-            let home = user.home.display();
-            self.control.who.log(Level::Error, format_args!("USER '{}': home {home}: {error}", user.name));
-            let text = match error.kind() {
-                ErrorKind::NotFound | ErrorKind::NotADirectory => "This account's folder is not there at the moment.",
-                ErrorKind::PermissionDenied => "The server may not enter this account's folder.",
-                _ => "The server can't open this account's folder at the moment.",
-            };
-            Reply::new(530, text)
-        })?;
+        let links = match self.config.transfer.follow_symlinks {
+            Symlinks::Inside => Links::Inside,
+            Symlinks::Never => Links::Never,
+        };
+        let root = self.shared.homes.open(&user.home, links).map_err(|error| self.without_home(&user, &error))?;
+        let (config, shared) = (Arc::clone(&self.config), Arc::clone(&self.shared));
+        let login = Login::new((Arc::clone(&user), root, place), config, shared, (self.facts, self.algorithm));
         self.login = Some(login);
-        // For good: until the end of a login that follows a REIN, too, the clock runs from there.
-        self.wrong_passwords = 0;
         self.control.who.user.clone_from(&user.name);
         self.control.who.log(Level::Info, format_args!("USER '{}' logged in.", user.name));
         Ok(Reply::new(230, user.msg_login.clone().unwrap_or_else(|| "Logged in.".to_owned())))
+    }
+
+    #[cold]
+    fn without_home(&self, user: &User, error: &io::Error) -> Reply {
+        let home = user.home.display();
+        self.control.who.log(Level::Error, format_args!("USER '{}': home {home}: {error}", user.name));
+        Reply::new(
+            530,
+            match error.kind() {
+                ErrorKind::NotFound | ErrorKind::NotADirectory => "This account's folder is not there at the moment.",
+                ErrorKind::PermissionDenied => "The server may not enter this account's folder.",
+                _ => "The server can't open this account's folder at the moment.",
+            },
+        )
     }
 
     /// Everything that belonged to the login goes; the time for the next one starts.

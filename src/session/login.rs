@@ -1,6 +1,5 @@
 //! A login: the account, its root and everything that only makes sense with them.
 
-use std::io;
 use std::sync::Arc;
 
 use log::Level;
@@ -8,11 +7,11 @@ use log::Level;
 use crate::auth::limits::Ticket;
 use crate::auth::perm::Perm;
 use crate::auth::users::User;
-use crate::config::{Config, Symlinks};
+use crate::config::Config;
 use crate::copy::pace::Throttle;
 use crate::fs::listing::Facts;
 use crate::fs::partial::is_partial;
-use crate::fs::root::{Links, Root};
+use crate::fs::root::Root;
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::protocol::command::{Algorithm, FileCommand, Representation};
@@ -24,7 +23,7 @@ use crate::session::{Answer, info};
 /// An account that is logged in, where it stands, and its transfer parameters.
 pub struct Login {
     pub(super) user: Arc<User>,
-    pub(super) root: Root,
+    pub(super) root: Arc<Root>,
     pub(super) cwd: VirtualPath,
     /// The path of the RNFR just before.
     pub(super) rename_from: Option<VirtualPath>,
@@ -52,26 +51,17 @@ pub struct Login {
 }
 
 impl Login {
-    /// Opens the account's home.
-    ///
-    /// # Errors
-    /// As the system says when the home is not there.
+    /// Begins at the account's home.
     #[inline(never)]
     pub fn new(
-        user: Arc<User>,
-        place: Ticket,
+        (user, root, place): (Arc<User>, Arc<Root>, Ticket),
         config: Arc<Config>,
         shared: Arc<Shared>,
         settings: (Facts, Algorithm),
-    ) -> io::Result<Box<Self>> {
-        let links = match config.transfer.follow_symlinks {
-            Symlinks::Inside => Links::Inside,
-            Symlinks::Never => Links::Never,
-        };
-        let root = Root::open(&user.home, links)?;
+    ) -> Box<Self> {
         let shared_upload = user.max_upload.map(|rate| shared.uploads.join(&user.name, rate));
         let shared_download = user.max_download.map(|rate| shared.downloads.join(&user.name, rate));
-        Ok(Box::new(Self {
+        Box::new(Self {
             root,
             cwd: VirtualPath::root(),
             rename_from: None,
@@ -91,7 +81,7 @@ impl Login {
             config,
             shared,
             _place: place,
-        }))
+        })
     }
 
     /// Runs a command that needs a login. RNTO has its own way in, because it uses up the RNFR before it.

@@ -50,6 +50,7 @@ pub struct Session {
     facts: Facts,
     algorithm: Algorithm,
     login_by: Instant,
+    /// Of the whole connection: a right one in between forgives none.
     wrong_passwords: u32,
     unknown_verbs: u8,
     closing: bool,

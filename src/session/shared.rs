@@ -9,6 +9,7 @@ use crate::auth::limits::Limits;
 use crate::auth::users::Users;
 use crate::copy::pace::SharedPaces;
 use crate::fs::entry::Identity;
+use crate::fs::homes::Homes;
 use crate::fs::owners::Owners;
 use crate::fs::writers::Writers;
 use crate::net::passive::PassivePorts;
@@ -25,6 +26,8 @@ pub struct Shared {
     pub bans: Bans,
     /// The passive ports.
     pub passive: Arc<PassivePorts>,
+    /// Home folders that are open.
+    pub homes: Homes,
     /// Files that are being written.
     pub writers: Arc<Writers>,
     /// Rates of accounts, upload.

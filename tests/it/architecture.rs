@@ -35,6 +35,7 @@ const MAY_NAME_A_PATH: &[&str] = &[
     "fs/root.rs",
     "fs/place.rs",             // one component in an opened folder, never followed
     "fs/folder.rs",            // names that were read from the folder itself
+    "fs/homes.rs",             // a home's own path, named by user.ini
     "fs/owners.rs",            // /etc/passwd and /etc/group, at start
     "session/transfer_log.rs", // the transfer log, named by ftpd.conf
 ];

@@ -1,0 +1,72 @@
+//! Home folders that are open: sessions of one account share one handle.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use crate::fs::entry::Meta;
+use crate::fs::root::{Links, Root};
+
+/// The open homes, by path; one that nobody uses is forgotten.
+#[derive(Debug, Default)]
+pub struct Homes(Mutex<HashMap<PathBuf, Weak<Root>>>);
+
+impl Homes {
+    /// The handle of a home by its absolute path: one that is open already, as long as the path still leads to that very
+    /// folder (a drive may have been plugged in again).
+    ///
+    /// # Errors
+    /// As the system says when it is missing, no folder or not accessible.
+    pub fn open(&self, home: &Path, links: Links) -> io::Result<Arc<Root>> {
+        let now = identity(home)?;
+        let open = self.homes().get(home).and_then(Weak::upgrade);
+        match open.filter(|root| root.identity() == now && root.links() == links) {
+            Some(root) => Ok(root),
+            None => self.open_anew(home, links),
+        }
+    }
+
+    #[cold]
+    fn open_anew(&self, home: &Path, links: Links) -> io::Result<Arc<Root>> {
+        let root = Arc::new(Root::open(home, links)?);
+        let mut homes = self.homes();
+        homes.retain(|_, root| root.strong_count() > 0);
+        homes.insert(home.to_owned(), Arc::downgrade(&root));
+        Ok(root)
+    }
+
+    fn homes(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Weak<Root>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// Not part of `Homes::open`: it needs stack that an idle session would hold.
+#[inline(never)]
+fn identity(home: &Path) -> io::Result<(u64, u64)> {
+    Ok(Meta::from(rustix::fs::stat(home)?).identity())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_home_is_shared_until_another_folder_has_its_name() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let home = folder.path().join("home");
+        fs::create_dir(&home).expect("made");
+        let homes = Homes::default();
+        let one = homes.open(&home, Links::Inside).expect("there");
+        let two = homes.open(&home, Links::Inside).expect("there");
+        assert!(Arc::ptr_eq(&one, &two));
+        assert!(!Arc::ptr_eq(&one, &homes.open(&home, Links::Never).expect("there")));
+        fs::rename(&home, folder.path().join("unplugged")).expect("moved");
+        assert_eq!(homes.open(&home, Links::Inside).map(drop).map_err(|e| e.kind()), Err(io::ErrorKind::NotFound));
+        fs::create_dir(&home).expect("made");
+        let three = homes.open(&home, Links::Inside).expect("there");
+        assert!(!Arc::ptr_eq(&one, &three));
+    }
+}
