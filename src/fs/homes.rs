@@ -19,11 +19,10 @@ impl Homes {
     /// # Errors
     /// As the system says when it is missing, no folder or not accessible.
     pub fn open(&self, home: &Path, links: Links) -> io::Result<Arc<Root>> {
-        let now = identity(home)?;
         let open = self.homes().get(home).and_then(Weak::upgrade);
-        match open.filter(|root| root.identity() == now && root.links() == links) {
-            Some(root) => Ok(root),
-            None => self.open_anew(home, links),
+        match open.filter(|root| root.links() == links) {
+            Some(root) if root.identity() == identity(home)? => Ok(root),
+            _ => self.open_anew(home, links),
         }
     }
 

@@ -1,12 +1,11 @@
 //! A bounded pool of threads, fed through a channel: threads are started when they are needed and end when they are not.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 /// Threads that run jobs of one kind.
 pub struct Pool<J> {
@@ -18,10 +17,19 @@ struct Workers<J> {
     waiting: Receiver<J>,
     run: fn(J),
     max: usize,
+    state: Mutex<State>,
+    /// Wakes one idle thread. The channel's own wait would spin first, at the price of four calls a job.
+    work: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
     /// Threads that are started and have not ended.
-    threads: AtomicUsize,
-    /// Threads that have nothing to do, less the jobs that wait for one.
-    spare: AtomicIsize,
+    threads: usize,
+    /// Threads that have nothing to do.
+    idle: usize,
+    /// Jobs in the channel.
+    queued: usize,
 }
 
 /// An idle thread waits so long for its next job.
@@ -34,8 +42,7 @@ impl<J: Send + 'static> Pool<J> {
     /// for a thread that is just coming back.
     pub fn new(max: usize, run: fn(J)) -> Self {
         let (jobs, waiting) = bounded(max);
-        let (threads, spare) = (AtomicUsize::new(0), AtomicIsize::new(0));
-        Self { jobs, workers: Arc::new(Workers { waiting, run, max, threads, spare }) }
+        Self { jobs, workers: Arc::new(Workers { waiting, run, max, state: Mutex::default(), work: Condvar::new() }) }
     }
 
     /// Has the job run by a thread.
@@ -43,58 +50,58 @@ impl<J: Send + 'static> Pool<J> {
     /// # Errors
     /// Gives the job back when no thread is free and none can be started.
     pub fn run(&self, job: J) -> Result<(), (J, io::Error)> {
-        let given_up = |job, error| {
-            self.workers.spare.fetch_add(1, Ordering::AcqRel);
-            Err((job, error))
-        };
-        if self.workers.spare.fetch_sub(1, Ordering::AcqRel) <= 0
-            && let Err(error) = Workers::spawn(&self.workers)
-        {
-            return given_up(job, error);
+        let mut state = self.workers.state();
+        if state.idle <= state.queued && state.threads < self.workers.max {
+            if let Err(error) = Workers::spawn(&self.workers) {
+                return Err((job, error));
+            }
+            state.threads += 1;
         }
-        self.jobs.try_send(job).or_else(|refused| given_up(refused.into_inner(), io::ErrorKind::ResourceBusy.into()))
+        // Under the lock: a thread that sees the count finds the job.
+        if let Err(refused) = self.jobs.try_send(job) {
+            return Err((refused.into_inner(), io::ErrorKind::ResourceBusy.into()));
+        }
+        state.queued += 1;
+        drop(state);
+        self.workers.work.notify_one();
+        Ok(())
     }
 }
 
 impl<J: Send + 'static> Workers<J> {
-    /// One more thread; none where there are `max` already, of which one is about to be free.
     fn spawn(workers: &Arc<Self>) -> io::Result<()> {
-        let below_max = |threads| (threads < workers.max).then_some(threads + 1);
-        if workers.threads.fetch_update(Ordering::AcqRel, Ordering::Acquire, below_max).is_err() {
-            return Ok(());
-        }
         let own = Arc::clone(workers);
-        let spawned = thread::Builder::new().name("session".to_owned()).stack_size(STACK).spawn(move || own.work());
-        match spawned {
-            Ok(_) => {
-                workers.spare.fetch_add(1, Ordering::AcqRel);
-                Ok(())
-            }
-            Err(error) => {
-                workers.threads.fetch_sub(1, Ordering::AcqRel);
-                Err(error)
-            }
-        }
+        let builder = thread::Builder::new().name("session".to_owned()).stack_size(STACK);
+        builder.spawn(move || own.work()).map(drop)
     }
 
     fn work(&self) {
-        loop {
-            match self.waiting.recv_timeout(LINGER) {
-                Ok(job) => {
-                    (self.run)(job);
-                    self.spare.fetch_add(1, Ordering::AcqRel);
-                }
-                Err(RecvTimeoutError::Timeout) if !self.may_leave() => {}
-                Err(_) => break,
-            }
+        while let Some(job) = self.next() {
+            (self.run)(job);
         }
-        self.threads.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Takes this thread out of the spare ones, unless a job is on its way to it.
-    fn may_leave(&self) -> bool {
-        let leave = |spare: isize| (spare > 0).then_some(spare - 1);
-        self.spare.fetch_update(Ordering::AcqRel, Ordering::Acquire, leave).is_ok()
+    /// The next job; `None` when there was none for so long that this thread may end.
+    fn next(&self) -> Option<J> {
+        let mut state = self.state();
+        state.idle += 1;
+        let wait = self.work.wait_timeout_while(state, LINGER, |state| state.queued == 0);
+        let (mut state, _) = wait.unwrap_or_else(PoisonError::into_inner);
+        state.idle -= 1;
+        match state.queued.checked_sub(1) {
+            Some(left) => {
+                state.queued = left;
+                self.waiting.try_recv().ok()
+            }
+            None => {
+                state.threads -= 1;
+                None
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -116,7 +123,7 @@ mod tests {
             }
             // Done, but the threads need a moment to come back: that is when the next two are handed in.
             assert_eq!(finished.iter().take(2).count(), 2);
-            assert!(pool.workers.threads.load(Ordering::Acquire) <= 2);
+            assert!(pool.workers.state().threads <= 2);
         }
     }
 
@@ -132,7 +139,7 @@ mod tests {
             pool.run(done).map_err(|(_, error)| error).expect("taken");
             finished.recv().expect("run");
             // The thread counts itself free a moment after its job is done.
-            while pool.workers.spare.load(Ordering::Acquire) < 1 {
+            while pool.workers.state().idle < 1 {
                 thread::yield_now();
             }
         }
