@@ -171,15 +171,36 @@ fn clients_that_vanish_at_every_stage_leave_nothing_behind() {
 
 /// The server with a hard limit of open files.
 fn start_with_few_descriptors(tree: Tree, limit: u32) -> Server {
+    start_with_limit(tree, &format!("-n {limit}"))
+}
+
+/// The server under a limit of the shell.
+fn start_with_limit(tree: Tree, limit: &str) -> Server {
     let inner = tree.command();
     let mut command = Command::new("sh");
     command
         .arg("-c")
-        .arg(format!("ulimit -n {limit}; exec \"$0\" \"$@\""))
+        .arg(format!("ulimit {limit}; exec \"$0\" \"$@\""))
         .arg(inner.get_program())
         .args(inner.get_args());
     command.env_remove("RUST_LOG");
     tree.start_as(command)
+}
+
+#[test]
+fn a_file_beyond_the_size_limit_is_552_and_ends_no_session() {
+    let server = start_with_limit(Tree::new("", BOB), "-f 256");
+    let mut other = server.login();
+    let mut client = server.login();
+    client.stor("small", vec![b'x'; 10_000]);
+    let mut data = client.passive();
+    client.expect("STOR large", 150);
+    // The server may hang up before it has taken everything.
+    let _ = std::io::Write::write_all(&mut data, &vec![b'x'; 2 << 20]);
+    drop(data);
+    client.read_reply().expect(552);
+    client.expect("NOOP", 200);
+    other.expect("NOOP", 200);
 }
 
 #[test]
