@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::auth::users::Users;
 use crate::config::Config;
-use crate::ini::{Override, Problems};
+use crate::ini::{Override, Problem, Problems};
 
 /// An FTP server for the folders and accounts of two small files.
 #[derive(Debug, Parser)]
@@ -77,12 +77,18 @@ impl Files {
         Err(Problems::new(problems))
     }
 
-    /// Reads both files again into a running server: `users` takes over its accounts if both files
-    /// are sound, else all stays as it was.
-    pub fn reload(&self, users: &Users) -> Result<Config, Problems> {
+    /// Reads both files again into a running server, and has `prepare` read those that the settings name: `users` takes
+    /// over its accounts if all are sound, else all stays as it was.
+    pub fn reload<T>(
+        &self,
+        users: &Users,
+        prepare: impl FnOnce(&Config) -> io::Result<T>,
+    ) -> Result<(Config, T), Problems> {
         let (config, mut problems) = self.examine();
         if problems.is_empty() {
-            return users.reload(self.users_file().as_deref(), config.anonymous.account()).map(|()| config);
+            let prepared = prepare(&config).map_err(|error| self.problem(&error))?;
+            users.reload(self.users_file().as_deref(), config.anonymous.account())?;
+            return Ok((config, prepared));
         }
         if let Err(Problems(more)) = Users::load(self.users_file().as_deref(), config.anonymous.account()) {
             problems.extend(more);
@@ -109,7 +115,12 @@ impl Files {
         format!("{settings}, {accounts}")
     }
 
-    fn examine(&self) -> (Config, Vec<crate::ini::Problem>) {
+    fn problem(&self, error: &io::Error) -> Problem {
+        let file = self.config_file().map_or_else(|| "settings".to_owned(), |file| file.display().to_string());
+        Problem { file, line: None, key: String::new(), reason: error.to_string() }
+    }
+
+    fn examine(&self) -> (Config, Vec<Problem>) {
         Config::examine(self.config_file().as_deref(), &self.overrides)
     }
 }
@@ -202,10 +213,12 @@ mod tests {
         fs::write(&users, "[bob]\npassword = x\nperm = e\nhome = .\n[eve]\npassword = x\nperm = e\nhome = .\n")
             .unwrap();
         fs::write(&config, "[server]\nport = x\n").unwrap();
-        assert!(files.reload(&running).is_err());
+        assert!(files.reload(&running, |_| Ok(())).is_err());
         assert_eq!(running.count(), 1);
         fs::write(&config, "[server]\nport = 1\n").unwrap();
-        assert_eq!(files.reload(&running).unwrap().server.port, 1);
+        assert!(files.reload(&running, |_| Err::<(), _>(io::ErrorKind::NotFound.into())).is_err());
+        assert_eq!(running.count(), 1);
+        assert_eq!(files.reload(&running, |_| Ok(())).unwrap().0.server.port, 1);
         assert_eq!(running.count(), 2);
     }
 }

@@ -14,6 +14,10 @@ use crate::auth::perm::Perms;
 use crate::auth::users;
 use crate::ini::{File, Override, Problem, Problems, Section, Value};
 
+mod tls;
+
+pub use tls::{SessionReuse, Tls};
+
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -31,6 +35,8 @@ pub struct Config {
     pub active: Active,
     /// `[anonymous]`: logins without an account.
     pub anonymous: Anonymous,
+    /// `[tls]`: encryption.
+    pub tls: Tls,
     /// `[log]`: what is written down, and where.
     pub log: Log,
 }
@@ -188,6 +194,7 @@ impl Config {
                 permit_privileged_ports: section.take("permit_privileged_ports", false),
             }),
             anonymous: file.read("anonymous", Anonymous::read),
+            tls: file.read("tls", Tls::read),
             log: file.read("log", |section| Log {
                 log_file: section.take("log_file", None),
                 log_level: section.take("log_level", LevelFilter::Info),
@@ -204,6 +211,7 @@ impl Config {
             ("port", self.server.port != new.server.port),
             ("passive_ports", self.passive.passive_ports != new.passive.passive_ports),
             ("max_cons", self.server.max_cons != new.server.max_cons),
+            ("implicit_tls_port", self.tls.implicit_port != new.tls.implicit_port),
         ];
         changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
     }
@@ -377,6 +385,7 @@ mod tests {
         expected.server.max_cons = 100;
         expected.server.max_cons_per_ip = Some(10);
         expected.passive.passive_ports = Some(8300..=8500);
+        expected.tls.folder = "/etc".into();
         assert_eq!(read(SAMPLE), (expected, Vec::new()));
     }
 
@@ -396,7 +405,9 @@ mod tests {
             [transfer]\nmax_upload = 1K\nmax_download = 2M\ndata_timeout = 1\nconnect_timeout = 2\natomic_uploads = off\npartial_max_age = 1h\nfsync = close\numask = 077\n\
             follow_symlinks = Never\nuse_gmt_times = no\n[passive]\npassive_ports = 5-6\n[active]\nenable_active = off\n\
             permit_foreign_addresses = on\npermit_privileged_ports = on\n[anonymous]\nenable_anonymous = on\n\
-            anonymous_path = pub\nanonymous_perm = elw\n[log]\nlog_file = a.log\nlog_level = debug\ntransfer_log = /x\nlog_format = JSON\n";
+            anonymous_path = pub\nanonymous_perm = elw\n\
+            [tls]\ncertificate = c.pem\nprivate_key = k.pem\ntls_control_required = on\ntls_data_required = on\n\
+            implicit_tls_port = 0\ntls_session_reuse = require\ntls_strict_eof = on\nclient_ca = /ca.pem\n[log]\nlog_file = a.log\nlog_level = debug\ntransfer_log = /x\nlog_format = JSON\n";
         let expected = Config {
             server: Server {
                 ip: vec![Ipv6Addr::LOCALHOST.into()],
@@ -431,6 +442,18 @@ mod tests {
                 anonymous_path: Some("/etc/pub".into()),
                 anonymous_perm: "elw".parse().unwrap(),
             },
+            tls: Tls {
+                tls: true,
+                certificate: Some("/etc/c.pem".into()),
+                private_key: Some("/etc/k.pem".into()),
+                control_required: true,
+                data_required: true,
+                implicit_port: Some(0),
+                session_reuse: SessionReuse::Require,
+                strict_eof: true,
+                client_ca: Some("/ca.pem".into()),
+                folder: "/etc".into(),
+            },
             log: Log {
                 log_file: Some("/etc/a.log".into()),
                 log_level: LevelFilter::Debug,
@@ -451,7 +474,14 @@ mod tests {
             ("[transfer]\nfollow_symlinks = all", "ftpd.conf:2: follow_symlinks: 'all' is none of: inside, never"),
             ("[log]\nlog_level = loud", "ftpd.conf:2: log_level: 'loud' is none of: error, warn, info, debug"),
             ("[anonymous]\nenable_anonymous = on", "ftpd.conf:2: enable_anonymous: needs an anonymous_path"),
-            ("[tls]\ntls = on", "ftpd.conf:1: unknown section 'tls'"),
+            ("[tsl]\ntls = on", "ftpd.conf:1: unknown section 'tsl'"),
+            ("[tls]\nprivate_key = k", "ftpd.conf:2: private_key: needs a certificate"),
+            ("[tls]\ntls_control_required = on", "ftpd.conf:2: tls_control_required: needs tls = on"),
+            ("[tls]\nimplicit_tls_port = 0", "ftpd.conf:2: implicit_tls_port: needs tls = on"),
+            (
+                "[tls]\ntls = on\ntls_session_reuse = maybe",
+                "ftpd.conf:3: tls_session_reuse: 'maybe' is none of: accept, require",
+            ),
             ("[transfer]\nfsync = always", "ftpd.conf:2: fsync: 'always' is none of: off, close"),
             (
                 "[server]\npassive_ports = 1-2",

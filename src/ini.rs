@@ -138,6 +138,7 @@ impl File {
         let mut section = Section {
             file: self.name.clone(),
             name: name.to_owned(),
+            folder: self.folder.clone(),
             place,
             own,
             defaults: self.defaults.clone(),
@@ -193,6 +194,7 @@ impl File {
 pub struct Section {
     file: String,
     name: String,
+    folder: PathBuf,
     place: Option<Place>,
     own: Entries,
     defaults: Entries,
@@ -243,6 +245,11 @@ impl Section {
             Some(Place::Override(name)) => name.clone(),
             None => self.file.clone(),
         }
+    }
+
+    /// The folder of the file, from the root on; without a file the current one.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn find<T: Value>(&mut self, key: &'static str) -> Option<T> {

@@ -32,3 +32,4 @@ pub mod net;
 pub mod protocol;
 pub mod server;
 pub mod session;
+pub mod stamp;

@@ -8,5 +8,4 @@ pub mod bans;
 pub mod hash;
 pub mod limits;
 pub mod perm;
-mod stamp;
 pub mod users;

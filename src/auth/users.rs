@@ -18,8 +18,8 @@ use ipnet::{IpNet, Ipv4Net};
 
 use crate::auth::hash::{Checks, StoredPassword};
 use crate::auth::perm::Perms;
-use crate::auth::stamp::{Seen, Stamp, readable_by_others};
 use crate::ini::{File, Problem, Problems, Section, Value};
+use crate::stamp::{Seen, Stamp, has_mode};
 
 /// One account.
 #[derive(Debug)]
@@ -169,7 +169,7 @@ impl Users {
             warnings.push(format!("{}: the home of {} is the whole disk", user.home_place, user.name));
         }
         let plain = |user: &&Arc<User>| user.password.as_ref().is_some_and(StoredPassword::is_plain);
-        if let Some(file) = file.filter(|file| accounts.all().any(|user| plain(&user)) && readable_by_others(file)) {
+        if let Some(file) = file.filter(|file| accounts.all().any(|user| plain(&user)) && has_mode(file, 0o077)) {
             let file = file.display();
             warnings.push(format!("{file} holds plain passwords and others can read it: chmod 600 {file}"));
         }

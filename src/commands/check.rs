@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use crate::auth::users::Users;
 use crate::cli::Files;
 use crate::config::Config;
-use crate::server::listen;
+use crate::net::tls::Tickets;
+use crate::server::{encryption, listen};
 
 /// Prints to `out` all that is wrong with both files and what they name; exit code 0 if nothing
 /// would keep the server or an account from working, else 1.
@@ -47,6 +48,7 @@ fn examine(files: &Files, config: &Config, users: &Users) -> Vec<Finding> {
     findings.extend(homes.into_iter().map(Finding::Wrong));
     findings.extend(control_ports(config));
     findings.extend(passive_ports(config));
+    findings.extend(encryption(config));
     for (key, path) in [("log_file", &config.log.log_file), ("transfer_log", &config.log.transfer_log)] {
         if let Some(Err(error)) = path.as_deref().map(can_append) {
             findings.push(Finding::Wrong(format!("{key}: {error}")));
@@ -72,8 +74,9 @@ fn control_ports(config: &Config) -> Vec<Finding> {
     let mut bound = Vec::new();
     let mut findings = Vec::new();
     let mut lacking = Vec::new();
-    for ip in &server.ip {
-        let address = SocketAddr::new(*ip, server.port);
+    let ports = [Some(server.port), config.tls.implicit_port];
+    for (ip, port) in ports.into_iter().flatten().flat_map(|port| server.ip.iter().map(move |ip| (ip, port))) {
+        let address = SocketAddr::new(*ip, port);
         match listen::bind(address, &server.ip) {
             Ok(listener) => bound.push(listener),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
@@ -89,6 +92,21 @@ fn control_ports(config: &Config) -> Vec<Finding> {
     let enough = !bound.is_empty() || !findings.is_empty();
     findings.extend(lacking.into_iter().map(if enough { Finding::Note } else { Finding::Wrong }));
     findings
+}
+
+/// Reads certificate, key and authorities as the server would; the pair that it makes for itself is not made here.
+fn encryption(config: &Config) -> Vec<Finding> {
+    if let Some(pair) = encryption::missing(&config.tls) {
+        let file = pair.certificate.display();
+        return vec![match can_append(&pair.certificate) {
+            Ok(()) => Finding::Note(format!("tls: a self-signed certificate will be made: {file}")),
+            Err(error) => Finding::Wrong(format!("tls: a certificate has to be made, but: {error}")),
+        }];
+    }
+    match Tickets::new().and_then(|tickets| encryption::load(&config.tls, &tickets)) {
+        Ok(tls) => tls.as_deref().and_then(encryption::warning).map(Finding::Note).into_iter().collect(),
+        Err(error) => vec![Finding::Wrong(error.to_string())],
+    }
 }
 
 /// Counts the ports of the range that others hold, and tells of those that can't be had at all.

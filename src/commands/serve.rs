@@ -45,10 +45,10 @@ pub fn run(cli: &Cli) -> ExitCode {
 
 /// Both files are sound and change together, or nothing changes.
 fn reload(files: &Files, server: &Server, users: &crate::auth::users::Users, logging: &Logging) {
-    match files.reload(users) {
-        Ok(config) => {
+    match files.reload(users, |config| server.prepare(config)) {
+        Ok((config, tls)) => {
             logging.reopen(&config.log);
-            server.reconfigure(config);
+            server.reconfigure(config, tls);
             log::info!("read again: {}", files.summary());
         }
         Err(problems) => {

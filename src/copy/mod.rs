@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use log::Level;
+use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
@@ -15,6 +17,7 @@ use crate::copy::sink::Sink;
 use crate::copy::watch::Watch;
 use crate::net::data_port::DataPort;
 use crate::net::stream::Stream;
+use crate::net::tls;
 use crate::protocol::command::Representation;
 use crate::protocol::reply::Reply;
 
@@ -33,6 +36,8 @@ pub enum Error {
     NoConnection(Option<u16>, Duration),
     /// The client did not accept the data connection.
     Refused(io::Error),
+    /// TLS on the data connection did not come about.
+    Handshake(io::Error),
     /// The file could not be read or written.
     File(io::Error),
     /// The data connection broke.
@@ -54,6 +59,8 @@ const MIN_CORKED: u64 = 1 << 20;
 /// The first buffer of an upload or listing, from the heap's own stock; a transfer that fills it gets the large one.
 const SMALL_BUFFER: usize = 16 << 10;
 const LARGE_BUFFER: usize = 256 << 10;
+/// After a download, the client gets so long to answer the end of TLS.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Error {
     /// True where the disk takes no more.
@@ -70,6 +77,9 @@ impl Error {
             }
             Self::NoConnection(None, _) => Reply::new(425, "The client's port did not answer."),
             Self::Refused(_) => Reply::new(425, "The data connection could not be opened."),
+            Self::Handshake(error) => {
+                Reply::new(522, format!("TLS on the data connection failed: {}.", tls::explain(error)))
+            }
             Self::File(error) => match error.kind() {
                 kind if self.is_full() => Reply::from(io::Error::from(kind)),
                 _ => Reply::new(451, "The file system failed; the transfer is incomplete."),
@@ -94,6 +104,7 @@ impl fmt::Display for Error {
             }
             Self::NoConnection(None, patience) => write!(f, "no answer within {} s", patience.as_secs()),
             Self::Refused(error) => write!(f, "no data connection: {error}"),
+            Self::Handshake(error) => write!(f, "TLS on the data connection: {}", tls::explain(error)),
             Self::File(error) => write!(f, "file: {error}"),
             Self::Data(error) => write!(f, "data connection: {error}"),
             Self::Stalled => f.write_str("data connection stalled"),
@@ -124,6 +135,25 @@ pub fn open(port: DataPort, patience: Duration, watch: &mut Watch) -> Result<Str
     }
 }
 
+/// Shakes hands within `patience`, where the connection is under TLS.
+///
+/// # Errors
+/// [`Error::Handshake`], or what [`Watch`] saw meanwhile.
+pub fn secure(data: &mut Stream, patience: Duration, watch: &mut Watch) -> Result<(), Error> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match data.shake_hands() {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(Error::Handshake(error)),
+        }
+        watch.ready_by(data.as_fd(), data.handshake_needs(), deadline).map_err(|error| match error {
+            Error::Stalled => Error::Handshake(ErrorKind::TimedOut.into()),
+            error => error,
+        })?;
+    }
+}
+
 /// Sends a range of a file, which ends where the file ended when it was opened.
 ///
 /// # Errors
@@ -136,24 +166,26 @@ pub fn send(
     (watch, throttle): (&mut Watch, &mut Throttle),
 ) -> Result<(), Error> {
     let as_it_is = representation == Representation::Image;
-    if as_it_is && send_without_copy(&file, range.clone(), data, (watch, throttle))? {
+    if as_it_is && data.is_plain() && send_without_copy(&file, range.clone(), data, (watch, throttle))? {
         return Ok(());
     }
     file.seek(SeekFrom::Start(range.start)).map_err(Error::File)?;
     let mut encoder = Encoder::default();
-    let mut left = range.end.saturating_sub(range.start);
-    let mut block = Vec::with_capacity(LARGE_BUFFER);
+    let mut left = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+    let mut text = Vec::new();
     produce(data, (watch, throttle), |out| {
+        let block = if as_it_is { &mut *out } else { &mut text };
         block.clear();
-        let wanted = left.min(u64::try_from(LARGE_BUFFER).unwrap_or(left));
-        let read = (&file).take(wanted).read_to_end(&mut block).map_err(Error::File)?;
-        match representation {
-            Representation::Ascii => encoder.encode(&block, out),
-            Representation::Image => out.extend_from_slice(&block),
-        }
-        left -= u64::try_from(read).unwrap_or(left);
-        if read == 0 && left > 0 {
+        block.reserve(left.min(LARGE_BUFFER));
+        rustix::io::read(&file, spare_capacity(block)).map_err(|error| Error::File(error.into()))?;
+        // The file may have grown.
+        block.truncate(left);
+        if block.is_empty() && left > 0 {
             return Err(shrunk());
+        }
+        left -= block.len();
+        if !as_it_is {
+            encoder.encode(&text, out);
         }
         Ok(left > 0)
     })
@@ -228,6 +260,25 @@ pub fn produce(
             watch.attend()?;
         }
     }
+    hang_up(data, watch)
+}
+
+/// Ends a stream under TLS behind its last byte, and waits for a moment until the client has closed, too, so that no
+/// answer of its TLS meets a closed port.
+fn hang_up(data: &mut Stream, watch: &mut Watch) -> Result<(), Error> {
+    if data.is_plain() {
+        return Ok(());
+    }
+    while let Err(error) = data.finish() {
+        match error.kind() {
+            ErrorKind::WouldBlock => watch.ready(data.as_fd(), PollFlags::OUT)?,
+            _ => return Err(Error::Data(error)),
+        }
+    }
+    let deadline = Instant::now() + LAST_WORDS;
+    while data.drain().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        && watch.ready_by(data.as_fd(), PollFlags::IN, deadline).is_ok()
+    {}
     Ok(())
 }
 
@@ -269,12 +320,18 @@ pub fn receive(
             unattended = 0;
         }
         if received == SMALL_BUFFER && throttle.is_free() && buffer.capacity() < LARGE_BUFFER {
-            if decoder.is_none() && sink.takes_splice() && splice::receive(sink, data, watch)? {
+            if decoder.is_none() && data.is_plain() && sink.takes_splice() && splice::receive(sink, data, watch)? {
                 break;
             }
             buffer = Vec::with_capacity(LARGE_BUFFER);
         }
     }
+    if data.is_cut() {
+        let warning = "the upload's TLS stream ended without close_notify: taken as complete (tls_strict_eof = off)";
+        watch.who().log(Level::Warn, format_args!("{warning}"));
+    }
+    // The client may be gone already, which is no harm to what it sent.
+    let _ = data.finish();
     // A client that was killed leaves an orderly end on both connections; only the control connection tells.
     watch.attend()?;
     decoder.map_or(Ok(()), |decoder| sink.write(decoder.finish()))

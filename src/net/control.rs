@@ -1,7 +1,7 @@
 //! The control connection: lines in, replies out, each wait with its end.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,9 @@ use log::Level;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::RecvFlags;
 
+use crate::net::secured::Secured;
 use crate::net::stop::Stop;
+use crate::net::tls::{SessionId, Tls};
 use crate::net::who::{Who, canonical};
 use crate::protocol::line::{Line, LineBuffer};
 use crate::protocol::reply::Reply;
@@ -45,6 +47,8 @@ pub enum Received {
 pub struct Control {
     /// Shared with the server alone, which may shut its reading side down to wake the session.
     stream: Arc<TcpStream>,
+    /// From AUTH on, and until CCC.
+    secured: Option<Box<Secured>>,
     local: SocketAddr,
     stop: Arc<Stop>,
     input: LineBuffer,
@@ -56,6 +60,8 @@ pub struct Control {
     pub who: Who,
 }
 
+/// A client gets so long to answer the end of TLS.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Commands that wait while a transfer runs; beyond that the client has to wait, too.
 const MAX_WAITING: usize = 16 * 1024;
 
@@ -67,7 +73,7 @@ impl Control {
     pub fn new(stream: Arc<TcpStream>, peer: SocketAddr, stop: Arc<Stop>) -> io::Result<Self> {
         let local = canonical(stream.local_addr()?);
         let (input, output) = (LineBuffer::default(), Vec::new());
-        Ok(Self { stream, local, stop, input, output, armed: None, who: Who::new(peer) })
+        Ok(Self { stream, secured: None, local, stop, input, output, armed: None, who: Who::new(peer) })
     }
 
     /// The server's end of the connection; IPv4-mapped addresses are IPv4.
@@ -108,9 +114,24 @@ impl Control {
     #[inline(never)]
     fn receive(&mut self) -> io::Result<usize> {
         let mut bytes = [0; 512];
-        let received = (&*self.stream).read(&mut bytes)?;
+        let received = match &mut self.secured {
+            None => (&*self.stream).read(&mut bytes)?,
+            Some(secured) => secured.receive(&mut &*self.stream, &mut bytes)?,
+        };
         self.input.push(&bytes[..received]);
         Ok(received)
+    }
+
+    /// Waits for the next line until the deadline; true where something else is ready before.
+    pub fn wait_beside(&mut self, (fd, events): (BorrowedFd, PollFlags), deadline: Option<Instant>) -> bool {
+        if self.input.lines().next().is_some() || self.holds_bytes() {
+            return false;
+        }
+        let mut fds = [PollFd::new(&self.stream, PollFlags::IN), PollFd::from_borrowed_fd(fd, events)];
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = left.and_then(|left| Timespec::try_from(left).ok());
+        let woken = rustix::event::poll(&mut fds, timeout.as_ref());
+        woken.is_ok_and(|woken| woken > 0) && fds[0].revents().is_empty()
     }
 
     /// Sends a reply.
@@ -135,9 +156,63 @@ impl Control {
 
     fn flush(&mut self) -> io::Result<()> {
         self.who.log(Level::Debug, format_args!("-> {}", self.output.trim_ascii_end().escape_ascii()));
-        let sent = (&*self.stream).write_all(&self.output);
+        let sent = match &mut self.secured {
+            None => (&*self.stream).write_all(&self.output),
+            Some(secured) => secured.send(&mut &*self.stream, &self.output).map(drop),
+        };
         self.output.shrink_to(512);
         sent
+    }
+
+    /// Shakes hands as a TLS server, before the deadline. Nothing that came in clear is kept: somebody on the way may have
+    /// added it.
+    ///
+    /// # Errors
+    /// Why it failed, see [`tls::explain`](crate::net::tls::explain).
+    #[inline(never)]
+    pub fn secure(&mut self, tls: &Tls, deadline: Instant) -> io::Result<SessionId> {
+        self.input = LineBuffer::default();
+        let (connection, session) = tls.accept()?;
+        let mut secured = Box::new(Secured::new(connection));
+        secured.shake_hands(&mut Until { control: self, deadline })?;
+        self.secured = Some(secured);
+        Ok(session)
+    }
+
+    /// Ends TLS and goes on in clear (CCC, RFC 4217 §6), with the client's consent before the deadline: its close_notify,
+    /// or a first byte that is none of TLS.
+    ///
+    /// # Errors
+    /// When the client is gone or sends what is neither.
+    pub fn unsecure(&mut self, deadline: Instant) -> io::Result<()> {
+        let Some(mut secured) = self.secured.take() else { return Ok(()) };
+        secured.close(&mut &*self.stream)?;
+        let mut until = Until { control: self, deadline };
+        while until.is_tls_next()? && !secured.receive_record(&mut until)? {}
+        Ok(())
+    }
+
+    /// What TLS negotiated; `None` in clear.
+    pub fn security(&self) -> Option<&Secured> {
+        self.secured.as_deref()
+    }
+
+    /// Under TLS: says that nothing more comes, and waits for a moment until the client has closed, too, so that no answer
+    /// of its TLS meets a closed port.
+    #[cold]
+    pub fn close(&mut self) {
+        let Some(mut secured) = self.secured.take() else { return };
+        if secured.close(&mut &*self.stream).is_err() || self.stream.shutdown(Shutdown::Write).is_err() {
+            return;
+        }
+        let mut until = Until { control: self, deadline: Instant::now() + LAST_WORDS };
+        let mut rest = [0; 512];
+        while until.read(&mut rest).is_ok_and(|read| read > 0) {}
+    }
+
+    /// True where bytes have been decrypted that nobody has taken yet.
+    fn holds_bytes(&mut self) -> bool {
+        self.secured.as_mut().is_some_and(|secured| secured.holds_bytes())
     }
 
     /// Waits without reading, so that what the client sends meanwhile waits, too; ends early when it is gone.
@@ -163,13 +238,18 @@ impl Control {
     pub fn receive_waiting(&mut self) -> io::Result<Received> {
         let mut bytes = [0; 512];
         let mut received = Received::Nothing;
-        while self.has_room() {
-            match rustix::net::recv(&*self.stream, &mut bytes[..], RecvFlags::DONTWAIT) {
-                Ok((0, _)) => return Ok(Received::End),
-                Ok((read, _)) => self.input.push(&bytes[..read]),
-                Err(rustix::io::Errno::AGAIN) => break,
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
+        // What is decrypted is taken in any case: the socket would not tell of it again.
+        while self.has_room() || self.holds_bytes() {
+            let read = match &mut self.secured {
+                None => Arrived(&self.stream).read(&mut bytes),
+                Some(secured) => secured.receive(&mut Arrived(&self.stream), &mut bytes),
+            };
+            match read {
+                Ok(0) => return Ok(Received::End),
+                Ok(read) => self.input.push(&bytes[..read]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
             }
             if self.input.is_flooded() {
                 return Err(ErrorKind::InvalidData.into());
@@ -223,6 +303,54 @@ impl Control {
             }
             Line::TooLong | Line::Flood => self.who.log(Level::Debug, format_args!("<- (a line that is too long)")),
         }
+    }
+}
+
+/// The control connection with an end to each wait.
+struct Until<'a> {
+    control: &'a mut Control,
+    deadline: Instant,
+}
+
+impl Until<'_> {
+    /// True where the next byte begins a TLS record (RFC 8446 §5.1: content types 20 to 24).
+    fn is_tls_next(&mut self) -> io::Result<bool> {
+        self.arm()?;
+        let mut first = [0];
+        let (received, _) = rustix::net::recv(&*self.control.stream, &mut first[..], RecvFlags::PEEK)?;
+        if received == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok((20..=24).contains(&first[0])) }
+    }
+
+    fn arm(&mut self) -> io::Result<()> {
+        self.control.arm(Some(self.deadline.saturating_duration_since(Instant::now())))
+    }
+}
+
+impl Read for Until<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.arm()?;
+        (&*self.control.stream).read(buffer)
+    }
+}
+
+/// The socket has a timeout of its own for what the client does not take.
+impl Write for Until<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&*self.control.stream).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What has arrived on the control connection, without a wait.
+struct Arrived<'a>(&'a TcpStream);
+
+impl Read for Arrived<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (received, _) = rustix::net::recv(self.0, buffer, RecvFlags::DONTWAIT)?;
+        Ok(received)
     }
 }
 

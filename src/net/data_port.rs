@@ -11,6 +11,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use crate::net::passive::Lease;
 use crate::net::stream::Stream;
+use crate::net::tls::Protection;
 use crate::net::who::{Who, canonical};
 
 /// What PASV, EPSV, PORT or EPRT agreed on.
@@ -30,6 +31,8 @@ pub enum DataPort {
         /// The server's address.
         from: IpAddr,
     },
+    /// The client connected and began to shake hands before its command.
+    Early(Stream),
 }
 
 /// A data connection that is being opened.
@@ -44,6 +47,8 @@ pub enum Opening {
     },
     /// Waits for the client to answer; `None` once it has.
     Connecting(Option<OwnedFd>),
+    /// It stands; `None` once it is taken.
+    Open(Option<Stream>),
 }
 
 impl DataPort {
@@ -55,7 +60,31 @@ impl DataPort {
         match self {
             Self::Passive { lease, any_peer } => Ok(Opening::Accepting { lease, any_peer }),
             Self::Active { to, from } => dial(to, from).map(|socket| Opening::Connecting(Some(socket))),
+            Self::Early(stream) => Ok(Opening::Open(Some(stream))),
         }
+    }
+
+    /// What to wait for before [`Self::advance`] is of use, between commands under PROT P: some clients connect and shake
+    /// hands before they send the command.
+    pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        match self {
+            Self::Passive { lease, .. } => Some((lease.listener().as_fd(), PollFlags::IN)),
+            Self::Active { .. } => None,
+            Self::Early(stream) => stream.is_shaking_hands().then(|| (stream.as_fd(), stream.handshake_needs())),
+        }
+    }
+
+    /// Takes the client's connection and goes on with its handshake as far as that goes without a wait. What fails here is
+    /// told when the transfer's command comes.
+    pub fn advance(&mut self, who: &Who, protection: &Protection) -> io::Result<()> {
+        if let Self::Passive { lease, any_peer } = self {
+            let Some(stream) = accept(lease, *any_peer, who)? else { return Ok(()) };
+            *self = Self::Early(stream.protect(protection)?);
+        }
+        if let Self::Early(stream) = self {
+            stream.advance();
+        }
+        Ok(())
     }
 }
 
@@ -80,6 +109,7 @@ impl Opening {
                     Err(error) => Err(error.into()),
                 }
             }
+            Self::Open(stream) => Ok(stream.take()),
         }
     }
 
@@ -88,6 +118,7 @@ impl Opening {
         match self {
             Self::Accepting { lease, .. } => Some((lease.listener().as_fd(), PollFlags::IN)),
             Self::Connecting(socket) => Some((socket.as_ref()?.as_fd(), PollFlags::OUT)),
+            Self::Open(_) => None,
         }
     }
 
@@ -95,7 +126,7 @@ impl Opening {
     pub fn passive_port(&self) -> Option<u16> {
         match self {
             Self::Accepting { lease, .. } => Some(lease.port()),
-            Self::Connecting(_) => None,
+            Self::Connecting(_) | Self::Open(_) => None,
         }
     }
 }

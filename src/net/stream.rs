@@ -1,18 +1,105 @@
-//! A data connection: bytes both ways, never blocking.
+//! A data connection: bytes both ways, in clear or under TLS, never blocking.
 
-use std::io;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::event::PollFlags;
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
+
+use crate::net::secured::Secured;
+use crate::net::tls::Protection;
 
 /// An open data connection; closed by Drop.
 #[derive(Debug)]
-pub struct Stream(OwnedFd);
+pub enum Stream {
+    /// In clear.
+    Plain(OwnedFd),
+    /// Under TLS.
+    Tls(Box<Protected>),
+}
+
+/// A data connection under TLS.
+#[derive(Debug)]
+pub struct Protected {
+    socket: OwnedFd,
+    secured: Secured,
+    protection: Protection,
+    handshake: Handshake,
+    /// It ended without close_notify.
+    cut: bool,
+}
+
+#[derive(Debug)]
+enum Handshake {
+    UnderWay,
+    /// It is done, and the client is the right one.
+    Done,
+    /// What is still to be told.
+    Failed(Option<io::Error>),
+}
 
 impl Stream {
     /// Takes over a connected socket that does not block.
     pub fn new(socket: OwnedFd) -> Self {
-        Self(socket)
+        Self::Plain(socket)
+    }
+
+    /// Goes on under TLS, if it does not yet; the handshake is left to [`Self::shake_hands`].
+    ///
+    /// # Errors
+    /// Without the system's randomness.
+    pub fn protect(self, protection: &Protection) -> io::Result<Self> {
+        match self {
+            Self::Plain(socket) => {
+                // Handshakes and the end are small messages in turn: none may wait for an acknowledgement.
+                let _ = rustix::net::sockopt::set_tcp_nodelay(&socket, true);
+                let (secured, protection) = (Secured::new(protection.accept()?), protection.clone());
+                let handshake = Handshake::UnderWay;
+                Ok(Self::Tls(Box::new(Protected { socket, secured, protection, handshake, cut: false })))
+            }
+            protected @ Self::Tls(_) => Ok(protected),
+        }
+    }
+
+    /// Goes on with the handshake, where there is one, to its end.
+    ///
+    /// # Errors
+    /// `WouldBlock` while the client is waited for, see [`Self::handshake_needs`]; else it failed for good.
+    pub fn shake_hands(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Tls(protected) => protected.shake_hands(),
+        }
+    }
+
+    /// Goes on with the handshake; how it ended is left to [`Self::shake_hands`].
+    pub fn advance(&mut self) {
+        if let Self::Tls(protected) = self {
+            protected.advance();
+        }
+    }
+
+    /// True while a handshake is under way that neither succeeded nor failed.
+    pub fn is_shaking_hands(&self) -> bool {
+        matches!(self, Self::Tls(protected) if matches!(protected.handshake, Handshake::UnderWay))
+    }
+
+    /// What to wait for before a step under TLS that would have blocked is of use again.
+    pub fn handshake_needs(&self) -> PollFlags {
+        match self {
+            Self::Tls(protected) if protected.secured.wants_write() => PollFlags::OUT,
+            Self::Plain(_) | Self::Tls(_) => PollFlags::IN,
+        }
+    }
+
+    /// True where the kernel can move the bytes by itself.
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
+    /// True where the stream ended and nothing said that it was whole (no close_notify).
+    pub fn is_cut(&self) -> bool {
+        matches!(self, Self::Tls(protected) if protected.cut)
     }
 
     /// Receives into the spare room of `buffer`; 0 at the end of the stream.
@@ -20,8 +107,10 @@ impl Stream {
     /// # Errors
     /// `WouldBlock` when nothing is there yet; else the connection broke.
     pub fn receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        let (_, received) = rustix::net::recv(&self.0, rustix::buffer::spare_capacity(buffer), RecvFlags::empty())?;
-        Ok(received)
+        match self {
+            Self::Plain(socket) => fetch(socket, buffer),
+            Self::Tls(protected) => protected.receive(buffer),
+        }
     }
 
     /// Sends as much as goes now.
@@ -29,12 +118,106 @@ impl Stream {
     /// # Errors
     /// `WouldBlock` when nothing goes; else the connection broke.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(&self.0, bytes, SendFlags::NOSIGNAL)?)
+        match self {
+            Self::Plain(socket) => Ok(rustix::net::send(socket, bytes, SendFlags::NOSIGNAL)?),
+            Self::Tls(protected) => protected.secured.send(&mut Socket(&protected.socket), bytes),
+        }
+    }
+
+    /// Says that nothing more comes, behind all that was sent. Closing a stream in clear says it, too.
+    ///
+    /// # Errors
+    /// `WouldBlock` as long as the client has to take more first.
+    pub fn finish(&mut self) -> io::Result<()> {
+        let Self::Tls(protected) = self else { return Ok(()) };
+        protected.secured.close(&mut Socket(&protected.socket))?;
+        Ok(rustix::net::shutdown(&protected.socket, Shutdown::Write)?)
+    }
+
+    /// Throws away what still comes, to the end.
+    ///
+    /// # Errors
+    /// As [`Self::receive`].
+    pub fn drain(&mut self) -> io::Result<()> {
+        let mut rest = [0; 512];
+        while Socket(self).read(&mut rest)? > 0 {}
+        Ok(())
+    }
+}
+
+impl Protected {
+    fn advance(&mut self) {
+        if !matches!(self.handshake, Handshake::UnderWay) {
+            return;
+        }
+        let shaken = self.secured.shake_hands(&mut Socket(&self.socket));
+        match shaken.and_then(|()| self.protection.admit(self.secured.connection())) {
+            Ok(()) => {
+                // The client's last word needs no answer: without this its first bytes wait for a delayed acknowledgement.
+                let _ = rustix::net::sockopt::set_tcp_quickack(&self.socket, true);
+                self.handshake = Handshake::Done;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => self.handshake = Handshake::Failed(Some(error)),
+        }
+    }
+
+    fn shake_hands(&mut self) -> io::Result<()> {
+        self.advance();
+        match &mut self.handshake {
+            Handshake::Done => Ok(()),
+            Handshake::UnderWay => Err(ErrorKind::WouldBlock.into()),
+            Handshake::Failed(error) => Err(error.take().unwrap_or_else(|| ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        let socket = &self.socket;
+        match self.secured.receive_much(|encrypted| fetch(socket, encrypted), buffer) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof && !self.protection.is_strict() => {
+                self.cut = true;
+                Ok(0)
+            }
+            other => other,
+        }
     }
 }
 
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        match self {
+            Self::Plain(socket) => socket.as_fd(),
+            Self::Tls(protected) => protected.socket.as_fd(),
+        }
+    }
+}
+
+fn fetch(socket: &OwnedFd, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let (_, received) = rustix::net::recv(socket, rustix::buffer::spare_capacity(buffer), RecvFlags::empty())?;
+    Ok(received)
+}
+
+/// The socket as rustls wants it.
+struct Socket<'a, S>(&'a S);
+
+impl<S: AsFd> Read for Socket<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (received, _) = rustix::net::recv(self.0, buffer, RecvFlags::empty())?;
+        Ok(received)
+    }
+}
+
+/// Rust's runtime ignores SIGPIPE, which `writev` can't be told to leave out.
+impl<S: AsFd> Write for Socket<'_, S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(self.0, bytes, SendFlags::NOSIGNAL)?)
+    }
+
+    fn write_vectored(&mut self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(rustix::io::writev(self.0, bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::protocol::address::{self, BadAddress, decimal};
 use crate::protocol::command::Command::{self, File};
-use crate::protocol::command::{Algorithm, Epsv, FactChange, FileCommand, ListFormat, Opts, Password, Representation};
+use crate::protocol::command::{
+    Algorithm, Epsv, FactChange, FileCommand, ListFormat, Opts, Password, ProtectionLevel, Representation,
+};
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 use crate::protocol::timestamp;
@@ -39,6 +41,26 @@ pub(super) fn size(arg: &[u8]) -> Result<u64, Reply> {
 
 pub(super) fn pass(arg: &[u8]) -> Result<Command, Reply> {
     Ok(Command::Pass(Password(arg.to_vec())))
+}
+
+/// Two of the mechanisms imply PROT P (draft-murray-auth-ftp-ssl-07), which RFC 4217 has no more; their clients count on it.
+pub(super) fn auth(arg: &[u8]) -> Result<Command, Reply> {
+    match arg.to_ascii_uppercase().as_slice() {
+        b"" => Err(syntax("AUTH takes TLS.")),
+        b"TLS" | b"TLS-C" => Ok(Command::Auth(ProtectionLevel::Clear)),
+        b"SSL" | b"TLS-P" => Ok(Command::Auth(ProtectionLevel::Private)),
+        _ => Err(Reply::new(504, "AUTH takes TLS.")),
+    }
+}
+
+pub(super) fn prot(arg: &[u8]) -> Result<Command, Reply> {
+    match arg.to_ascii_uppercase().as_slice() {
+        b"" => Err(syntax("PROT takes P or C.")),
+        b"C" => Ok(Command::Prot(ProtectionLevel::Clear)),
+        b"P" => Ok(Command::Prot(ProtectionLevel::Private)),
+        b"S" | b"E" => Err(Reply::new(536, "With TLS there is PROT P and PROT C.")),
+        _ => Err(Reply::new(504, "PROT takes P or C.")),
+    }
 }
 
 pub(super) fn list(format: ListFormat, arg: &[u8]) -> Result<Command, Reply> {

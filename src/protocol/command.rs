@@ -36,6 +36,14 @@ pub enum Command {
     Lang,
     /// STAT without argument (RFC 959 §4.1.3)
     Stat,
+    /// AUTH: TLS from now on, and the level that its mechanism implies for data connections (RFC 4217 §4)
+    Auth(ProtectionLevel),
+    /// PBSZ, whatever its number (RFC 4217 §8)
+    Pbsz,
+    /// PROT (RFC 4217 §9)
+    Prot(ProtectionLevel),
+    /// CCC (RFC 4217 §6)
+    Ccc,
     /// A command that needs a login.
     File(FileCommand),
 }
@@ -105,6 +113,15 @@ pub enum FileCommand {
     Checksum(Algorithm, Name),
     /// AVBL: free space (draft-peterson-streamlined-ftp-command-extensions)
     Avbl(Option<Name>),
+}
+
+/// How data connections are protected (RFC 2228 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProtectionLevel {
+    /// Not at all.
+    Clear,
+    /// By TLS.
+    Private,
 }
 
 /// A checksum.

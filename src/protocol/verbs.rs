@@ -12,6 +12,8 @@ pub struct Verb {
     pub usage: &'static str,
     /// Its FEAT line, where it has one.
     pub feature: Option<&'static str>,
+    /// It is offered only where TLS is.
+    pub needs_tls: bool,
     parse: fn(&[u8]) -> Result<Command, Reply>,
 }
 
@@ -24,7 +26,9 @@ pub const VERBS: &[Verb] = &[
     verb("ACCT", "ACCT <account>",                    None,                            |_| Ok(Command::Acct)),
     verb("ALLO", "ALLO <bytes>",                      None,                            |arg| size(first_word(arg)).map(|n| File(FileCommand::Allo(n)))),
     verb("APPE", "APPE <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Appe(n)))),
+    tls("AUTH", "AUTH TLS|TLS-C|TLS-P|SSL",           Some("AUTH TLS"),                auth),
     verb("AVBL", "AVBL [<path>]",                       Some("AVBL"),                    |arg| optional(arg).map(|n| File(FileCommand::Avbl(n)))),
+    tls("CCC",  "CCC",                                None,                            |_| Ok(Command::Ccc)),
     verb("CDUP", "CDUP",                              None,                            |_| Ok(File(FileCommand::Cdup))),
     verb("CLNT", "CLNT <client>",                     Some("CLNT"),                    |arg| name(arg).map(|_| Command::Clnt)),
     verb("CWD",  "CWD [<folder>]",                    None,                            |arg| optional(arg).map(|n| File(FileCommand::Cwd(n)))),
@@ -51,7 +55,9 @@ pub const VERBS: &[Verb] = &[
     verb("OPTS", "OPTS UTF8 ON | OPTS MLST <fact>;... | OPTS HASH <algorithm>", None,                            opts),
     verb("PASS", "PASS <password>",                   None,                            pass),
     verb("PASV", "PASV",                              Some("PASV"),                    |_| Ok(File(FileCommand::Pasv))),
+    tls("PBSZ", "PBSZ 0",                             Some("PBSZ"),                    |arg| size(arg).map(|_| Command::Pbsz)),
     verb("PORT", "PORT <h1,h2,h3,h4,p1,p2>",          None,                            port),
+    tls("PROT", "PROT C|P",                           Some("PROT"),                    prot),
     verb("PWD",  "PWD",                               None,                            |_| Ok(File(FileCommand::Pwd))),
     verb("QUIT", "QUIT",                              None,                            |_| Ok(Command::Quit)),
     verb("RANG", "RANG <first byte> <last byte>",       Some("RANG STREAM"),             rang),
@@ -87,9 +93,8 @@ pub const OTHER_FEATURES: &[&str] = &["TVFS", "UTF8"];
 
 /// Verbs that RFC 5797 and the common extensions name, and that are not offered: `502`.
 const NOT_OFFERED: &[&str] = &[
-    "ADAT", "ALGS", "AUTH", "CCC", "CONF", "CSID", "DSIZ", "ENC", "ESTA", "ESTP", "LPRT", "LPSV", "MAIL", "MIC",
-    "MLFL", "MRCP", "MRSQ", "MSAM", "MSND", "MSOM", "PBSZ", "PROT", "RMDA", "SMNT", "SPSV", "THMB", "XRCP", "XRSQ",
-    "XSEM", "XSEN", "XSHA",
+    "ADAT", "ALGS", "CONF", "CSID", "DSIZ", "ENC", "ESTA", "ESTP", "LPRT", "LPSV", "MAIL", "MIC", "MLFL", "MRCP",
+    "MRSQ", "MSAM", "MSND", "MSOM", "RMDA", "SMNT", "SPSV", "THMB", "XRCP", "XRSQ", "XSEM", "XSEN", "XSHA",
 ];
 
 /// First words of protocols that a hostile page or mail can make a browser or mailer speak here (the ALPACA attacks).
@@ -104,7 +109,16 @@ const fn verb(
     feature: Option<&'static str>,
     parse: fn(&[u8]) -> Result<Command, Reply>,
 ) -> Verb {
-    Verb { name, usage, feature, parse }
+    Verb { name, usage, feature, needs_tls: false, parse }
+}
+
+const fn tls(
+    name: &'static str,
+    usage: &'static str,
+    feature: Option<&'static str>,
+    parse: fn(&[u8]) -> Result<Command, Reply>,
+) -> Verb {
+    Verb { name, usage, feature, needs_tls: true, parse }
 }
 
 /// Reads a line: the verb ends at the first space, the argument is what follows it, byte for byte.
@@ -148,6 +162,11 @@ pub fn is_foreign(line: &[u8]) -> bool {
 /// True for a line that is meant to name a data port, well-formed or not.
 pub fn names_data_port(line: &[u8]) -> bool {
     find(split_word(line).0).is_some_and(|verb| matches!(verb.name, "PORT" | "EPRT"))
+}
+
+/// True for a line whose verb is offered only where TLS is.
+pub fn needs_tls(line: &[u8]) -> bool {
+    find(split_word(line).0).is_some_and(|verb| verb.needs_tls)
 }
 
 /// A line as the log may show it: without a password, and of a stranger's only what is a command.
@@ -234,7 +253,9 @@ mod tests {
             (" NOOP", 500),
             ("NOOPX", 500),
             ("STORE x", 500),
-            ("AUTH TLS", 502),
+            ("AUTH", 501),
+            ("PBSZ x", 501),
+            ("PROT", 501),
             ("SMNT", 502),
             ("xsha x", 502),
             ("XCRC", 501),

@@ -18,14 +18,16 @@ use crate::fs::entry::Identity;
 use crate::fs::owners::Owners;
 use crate::net::passive::PassivePorts;
 use crate::net::stop::Stop;
+use crate::net::tls::{Tickets, Tls};
 use crate::net::who::canonical;
 use crate::protocol::reply::Reply;
 use crate::server::pool::Pool;
 use crate::server::roster::{Entry, Roster};
-use crate::session::Session;
 use crate::session::shared::Shared;
+use crate::session::{Entrance, Session};
 use crate::session::{ban_rule, transfer_log::TransferLog};
 
+pub mod encryption;
 pub mod listen;
 mod pool;
 mod roster;
@@ -35,13 +37,24 @@ mod system;
 /// A running server.
 pub struct Server {
     gate: Arc<Gate>,
-    listeners: Vec<Arc<TcpListener>>,
+    listeners: Vec<Listener>,
     accepting: Vec<JoinHandle<()>>,
+}
+
+/// A listener, and how its connections begin.
+type Listener = (Arc<TcpListener>, Entrance);
+
+/// What new sessions take over.
+#[derive(Clone)]
+struct Settings {
+    config: Arc<Config>,
+    tls: Option<Arc<Tls>>,
 }
 
 /// Where every connection comes through.
 struct Gate {
-    config: Mutex<Arc<Config>>,
+    settings: Mutex<Settings>,
+    tickets: Tickets,
     shared: Arc<Shared>,
     roster: Arc<Roster>,
     pool: Pool<Box<Visit>>,
@@ -55,7 +68,8 @@ struct Gate {
 struct Visit {
     stream: Arc<TcpStream>,
     peer: SocketAddr,
-    config: Arc<Config>,
+    entrance: Entrance,
+    settings: Settings,
     shared: Arc<Shared>,
     places: Places,
     /// Until the last word is said: the server waits for it when it stops.
@@ -85,7 +99,9 @@ impl Server {
     pub fn start(config: Config, users: Arc<Users>) -> io::Result<Self> {
         system::set_umask(config.transfer.umask);
         system::raise_file_limit(&config);
-        let listeners = listen::bind_all(&config.server.ip, config.server.port)?;
+        let tickets = Tickets::new()?;
+        let tls = encryption::start(&config.tls, &tickets)?;
+        let listeners = bind(&config)?;
         let transfers = TransferLog::default();
         transfers.open(config.log.transfer_log.as_deref())?;
         let shared = Arc::new(Shared {
@@ -104,46 +120,64 @@ impl Server {
             stop: Arc::new(Stop::default()),
         });
         let max_cons = config.server.max_cons;
+        tls.as_deref().inspect(|tls| encryption::announce(tls));
         let gate = Arc::new(Gate {
-            config: Mutex::new(Arc::new(config)),
+            settings: Mutex::new(Settings { config: Arc::new(config), tls }),
+            tickets,
             shared,
             roster: Arc::default(),
             pool: Pool::new(max_cons, serve),
             refusals: Mutex::default(),
             max_cons,
         });
-        let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
         let accepting = listeners.iter().map(|listener| spawn_accepting(listener, &gate)).collect::<io::Result<_>>()?;
         let server = Self { gate, listeners, accepting };
-        let addresses: Vec<String> = server.addresses().iter().map(SocketAddr::to_string).collect();
-        log::info!(">>> starting FTP server on {}, pid={} <<<", addresses.join(", "), std::process::id());
+        log::info!(">>> starting FTP server on {}, pid={} <<<", server.addresses(), std::process::id());
         Ok(server)
     }
 
-    /// The addresses that are listened on.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    /// The addresses that are listened on, for people.
+    fn addresses(&self) -> String {
+        let on = |wanted: Entrance| {
+            let listeners = self.listeners.iter().filter(move |(_, entrance)| *entrance == wanted);
+            let addresses = listeners.filter_map(|(listener, _)| listener.local_addr().ok());
+            addresses.map(|address| address.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        match on(Entrance::Tls).as_str() {
+            "" => on(Entrance::Greeting),
+            implicit => format!("{}, implicit TLS on {implicit}", on(Entrance::Greeting)),
+        }
     }
 
-    /// Takes another configuration for new sessions; what needs a restart is said and stays.
-    pub fn reconfigure(&self, config: Config) {
-        let mut current = self.gate.config.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in current.needs_restart(&config) {
+    /// Reads the files that a new configuration names for TLS.
+    ///
+    /// # Errors
+    /// Names the key, the file and the reason; nothing has changed then.
+    pub fn prepare(&self, config: &Config) -> io::Result<Option<Arc<Tls>>> {
+        encryption::start(&config.tls, &self.gate.tickets)
+    }
+
+    /// Takes another configuration for new sessions, with what [`Self::prepare`] made of it; what needs a restart is said
+    /// and stays.
+    pub fn reconfigure(&self, config: Config, tls: Option<Arc<Tls>>) {
+        let mut current = self.gate.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in current.config.needs_restart(&config) {
             log::warn!("{key} has changed: this needs a restart");
         }
         system::set_umask(config.transfer.umask);
         if let Err(error) = self.gate.shared.transfers.open(config.log.transfer_log.as_deref()) {
             log::error!("transfer_log: {error}; the old one stays open");
         }
-        *current = Arc::new(config);
+        tls.as_deref().inspect(|tls| encryption::announce(tls));
+        *current = Settings { config: Arc::new(config), tls };
     }
 
     /// Stops: no new sessions, idle ones end at once, transfers within the configured grace.
     pub fn stop(self) {
-        let grace = self.gate.config().server.shutdown_grace;
+        let grace = self.gate.settings().config.server.shutdown_grace;
         let deadline = Instant::now() + grace;
         self.gate.shared.stop.ask(deadline);
-        for listener in &self.listeners {
+        for (listener, _) in &self.listeners {
             // Wakes the accept thread up.
             let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
         }
@@ -161,15 +195,15 @@ impl Server {
 }
 
 impl Gate {
-    fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    fn settings(&self) -> Settings {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn accept_all(&self, listener: &TcpListener) {
+    fn accept_all(&self, listener: &TcpListener, entrance: Entrance) {
         let mut troubled = false;
         while self.shared.stop.asked().is_none() {
             match listener.accept() {
-                Ok((stream, peer)) => match self.admit(stream, canonical(peer)) {
+                Ok((stream, peer)) => match self.admit(stream, canonical(peer), entrance) {
                     Ok(()) => troubled = false,
                     Err(error) => self.back_off(&mut troubled, "can't start a session's thread", &error),
                 },
@@ -192,20 +226,22 @@ impl Gate {
     ///
     /// # Errors
     /// When the system is short of threads.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
-        let (config, stream) = (self.config(), Arc::new(stream));
-        let places = match self.find_places(peer.ip(), &config) {
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, entrance: Entrance) -> io::Result<()> {
+        let (settings, stream) = (self.settings(), Arc::new(stream));
+        let places = match self.find_places(peer.ip(), &settings.config) {
             Ok(places) => places,
             Err(reply) => {
                 self.note_refusal(peer, &reply);
-                refuse(&stream, &reply);
+                refuse(&stream, entrance, &reply);
                 return Ok(());
             }
         };
         let entry = Roster::enter(&self.roster, &stream);
-        let visit = Box::new(Visit { stream, peer, config, shared: Arc::clone(&self.shared), places, entry });
+        let shared = Arc::clone(&self.shared);
+        let visit = Box::new(Visit { stream, peer, entrance, settings, shared, places, entry });
         self.pool.run(visit).map_err(|(visit, error)| {
-            refuse(&visit.stream, &Reply::new(421, "The server is short of resources; try again later."));
+            let reply = Reply::new(421, "The server is short of resources; try again later.");
+            refuse(&visit.stream, entrance, &reply);
             error
         })
     }
@@ -237,26 +273,36 @@ impl Gate {
     }
 }
 
-fn spawn_accepting(listener: &Arc<TcpListener>, gate: &Arc<Gate>) -> io::Result<JoinHandle<()>> {
-    let (listener, gate) = (Arc::clone(listener), Arc::clone(gate));
-    thread::Builder::new().name("accept".to_owned()).spawn(move || gate.accept_all(&listener))
+/// Binds the control port, and the one of implicit TLS.
+fn bind(config: &Config) -> io::Result<Vec<Listener>> {
+    let ports = [(Some(config.server.port), Entrance::Greeting), (config.tls.implicit_port, Entrance::Tls)];
+    let mut all = Vec::new();
+    for (port, entrance) in ports {
+        let listeners = port.map_or(Ok(Vec::new()), |port| listen::bind_all(&config.server.ip, port))?;
+        all.extend(listeners.into_iter().map(|listener| (Arc::new(listener), entrance)));
+    }
+    Ok(all)
 }
 
-/// A session from its first to its last word, on a thread of the pool.
+fn spawn_accepting((listener, entrance): &Listener, gate: &Arc<Gate>) -> io::Result<JoinHandle<()>> {
+    let (listener, entrance, gate) = (Arc::clone(listener), *entrance, Arc::clone(gate));
+    thread::Builder::new().name("accept".to_owned()).spawn(move || gate.accept_all(&listener, entrance))
+}
+
+/// A session from its first to its last word, on a thread of the pool. A panic costs this session alone.
 #[expect(clippy::boxed_local, reason = "what lies below a session on its stack, every idle session holds")]
 fn serve(visit: Box<Visit>) {
-    let Visit { stream, peer, config, shared, places, entry } = *visit;
-    let connection = Arc::clone(&stream);
-    let session = AssertUnwindSafe(move || {
-        let mut session = Session::new(connection, peer, config, shared)?;
-        let last = session.run()?;
-        drop(places);
-        session.end(last)
-    });
-    match catch_unwind(session) {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => note_break(peer, &error),
-        Err(_) => apologize(peer, &stream),
+    let Visit { stream, peer, entrance, settings, shared, places, entry } = *visit;
+    let begin = AssertUnwindSafe(|| Session::new(stream, peer, (settings.config, settings.tls), shared));
+    let Ok(Ok(mut session)) = catch_unwind(begin) else { return };
+    let last = match catch_unwind(AssertUnwindSafe(|| session.run(entrance))) {
+        Ok(Ok(last)) => last,
+        Ok(Err(error)) => return note_break(peer, &error),
+        Err(_) => Some(apology(peer)),
+    };
+    drop(places);
+    if let Ok(Err(error)) = catch_unwind(AssertUnwindSafe(|| session.end(last))) {
+        note_break(peer, &error);
     }
     drop(entry);
 }
@@ -267,17 +313,19 @@ fn note_break(peer: SocketAddr, error: &io::Error) {
 }
 
 #[cold]
-fn apologize(peer: SocketAddr, stream: &TcpStream) {
+fn apology(peer: SocketAddr) -> Reply {
     log::error!(peer:%, user = ""; "the session failed inside; it is closed, all others go on");
-    refuse(stream, &Reply::new(421, "Something went wrong inside; closing the connection."));
+    Reply::new(421, "Something went wrong inside; closing the connection.")
 }
 
-/// Says why and hangs up, without ever waiting for the client.
-fn refuse(stream: &TcpStream, reply: &Reply) {
-    let mut bytes = Vec::new();
-    reply.write_to(&mut bytes);
-    let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
-    let _ = rustix::net::send(stream, &bytes, flags);
+/// Says why and hangs up, without ever waiting for the client. A client that expects TLS can be told nothing.
+fn refuse(stream: &TcpStream, entrance: Entrance, reply: &Reply) {
+    if entrance == Entrance::Greeting {
+        let mut bytes = Vec::new();
+        reply.write_to(&mut bytes);
+        let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
+        let _ = rustix::net::send(stream, &bytes, flags);
+    }
     let _ = stream.shutdown(std::net::Shutdown::Write);
 }
 

@@ -22,6 +22,9 @@ impl Session {
     /// Starts a login anew, also from within a session; whether the name exists is not told.
     pub(super) fn user(&mut self, name: Name) -> Answer {
         self.log_out();
+        if self.config.tls.control_required && self.control.security().is_none() {
+            return Err(Reply::new(530, "Encrypt first: AUTH TLS."));
+        }
         self.user = Some(name);
         Ok(Reply::new(331, "Password, please."))
     }
@@ -65,7 +68,8 @@ impl Session {
         };
         let root = self.shared.homes.open(&user.home, links).map_err(|error| self.without_home(&user, &error))?;
         let (config, shared) = (Arc::clone(&self.config), Arc::clone(&self.shared));
-        let login = Login::new((Arc::clone(&user), root, place), config, shared, (self.facts, self.algorithm));
+        let settings = (self.facts, self.algorithm, self.security.protection());
+        let login = Login::new((Arc::clone(&user), root, place), config, shared, settings);
         self.login = Some(login);
         self.control.who.user.clone_from(&user.name);
         self.control.who.log(Level::Info, format_args!("USER '{}' logged in.", user.name));
@@ -87,7 +91,7 @@ impl Session {
     }
 
     /// Everything that belonged to the login goes; the time for the next one starts.
-    fn log_out(&mut self) {
+    pub(super) fn log_out(&mut self) {
         if self.login.take().is_some() {
             self.control.who.user.clear();
             self.facts = Facts::DEFAULT;

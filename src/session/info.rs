@@ -4,14 +4,15 @@ use crate::fs::listing::Facts;
 use crate::protocol::command::{Algorithm, Opts};
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
-use crate::protocol::verbs::{self, OTHER_FEATURES, VERBS};
+use crate::protocol::verbs::{self, OTHER_FEATURES, VERBS, Verb};
 use crate::session::{Answer, Session};
 
 impl Session {
     /// RFC 2389 §3: each feature's line begins with one blank.
     #[cold]
     pub(super) fn feat(&self) -> Answer {
-        let mut features: Vec<String> = VERBS.iter().filter_map(|verb| verb.feature).map(str::to_owned).collect();
+        let offered = offered(self.security.tls.is_some());
+        let mut features: Vec<String> = offered.filter_map(|verb| verb.feature).map(str::to_owned).collect();
         features.extend(OTHER_FEATURES.iter().map(|&feature| feature.to_owned()));
         features.push(format!("MLST {}", self.facts.feature()));
         let star = |algorithm| if algorithm == self.algorithm { "*" } else { "" };
@@ -54,7 +55,7 @@ impl Session {
     #[cold]
     pub(super) fn stat(&self) -> Reply {
         let who = &self.control.who;
-        let mut lines = vec![format!("Connected from {}", who.peer)];
+        let mut lines = vec![format!("Connected from {}", who.peer), self.describe_security()];
         match &self.login {
             None => lines.push("Not logged in".to_owned()),
             Some(login) => lines.extend(login.status()),
@@ -65,12 +66,21 @@ impl Session {
 
 /// HELP: how a verb is used, or which verbs there are.
 #[cold]
-pub fn help(verb: Option<&Name>) -> Answer {
+pub fn help(verb: Option<&Name>, with_tls: bool) -> Answer {
     if let Some(name) = verb {
-        let verb = verbs::find(name.as_bytes()).ok_or_else(|| Reply::new(501, "No such command; HELP lists all."))?;
-        return Ok(Reply::new(214, verb.usage));
+        return help_with(name.as_bytes());
     }
-    let names: Vec<&str> = VERBS.iter().map(|verb| verb.name).collect();
+    let names: Vec<&str> = offered(with_tls).map(|verb| verb.name).collect();
     let lines = names.chunks(10).map(|row| row.join(" ").into_bytes()).collect();
     Ok(Reply::lines(214, "Commands:", lines, "HELP <command> says how it is used."))
+}
+
+/// HELP of one verb.
+pub fn help_with(verb: &[u8]) -> Answer {
+    let verb = verbs::find(verb).ok_or_else(|| Reply::new(501, "No such command; HELP lists all."))?;
+    Ok(Reply::new(214, verb.usage))
+}
+
+fn offered(with_tls: bool) -> impl Iterator<Item = &'static Verb> {
+    VERBS.iter().filter(move |verb| with_tls || !verb.needs_tls)
 }

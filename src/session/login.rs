@@ -1,8 +1,10 @@
 //! A login: the account, its root and everything that only makes sense with them.
 
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use log::Level;
+use rustix::event::PollFlags;
 
 use crate::auth::limits::Ticket;
 use crate::auth::perm::Perm;
@@ -14,6 +16,8 @@ use crate::fs::partial::is_partial;
 use crate::fs::root::Root;
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
+use crate::net::tls::Protection;
+use crate::net::who::Who;
 use crate::protocol::command::{Algorithm, FileCommand, Representation};
 use crate::protocol::path::{Name, VirtualPath, has_control_bytes};
 use crate::protocol::reply::Reply;
@@ -33,6 +37,8 @@ pub struct Login {
     pub(super) announced: Option<u64>,
     pub(super) representation: Representation,
     pub(super) data_port: Option<DataPort>,
+    /// What data connections need; `None` for those in clear.
+    pub(super) protection: Option<Protection>,
     /// After EPSV ALL no other command opens a data port.
     pub(super) epsv_only: bool,
     /// A transfer was ended by an ABOR that is still to be answered.
@@ -57,7 +63,7 @@ impl Login {
         (user, root, place): (Arc<User>, Arc<Root>, Ticket),
         config: Arc<Config>,
         shared: Arc<Shared>,
-        settings: (Facts, Algorithm),
+        (facts, algorithm, protection): (Facts, Algorithm, Option<Protection>),
     ) -> Box<Self> {
         let shared_upload = user.max_upload.map(|rate| shared.uploads.join(&user.name, rate));
         let shared_download = user.max_download.map(|rate| shared.downloads.join(&user.name, rate));
@@ -71,8 +77,9 @@ impl Login {
             data_port: None,
             epsv_only: false,
             aborted: false,
-            facts: settings.0,
-            algorithm: settings.1,
+            protection,
+            facts,
+            algorithm,
             window: None,
             hang_up: false,
             upload: Throttle::new(config.transfer.max_upload, shared_upload),
@@ -108,7 +115,7 @@ impl Login {
             FileCommand::Mkd(name) => self.mkd(control, &name),
             FileCommand::Rnfr(name) => self.rename_from(&name),
             FileCommand::Rnto(_) => Err(Reply::new(503, "RNFR comes before RNTO.")),
-            FileCommand::SiteHelp => info::help(Name::new(b"SITE").as_ref()),
+            FileCommand::SiteHelp => info::help_with(b"SITE"),
             FileCommand::Type(representation) => Ok(self.set_type(representation)),
             FileCommand::Structure => Ok(Reply::new(200, "Ok.")),
             FileCommand::Pasv => self.pasv(control),
@@ -137,12 +144,29 @@ impl Login {
             None => "none",
             Some(DataPort::Passive { .. }) => "passive",
             Some(DataPort::Active { .. }) => "active",
+            Some(DataPort::Early(_)) => "connected",
         };
+        let protection = if self.protection.is_some() { "encrypted" } else { "in clear" };
         vec![
             format!("Logged in as {}", self.user.name),
             format!("TYPE: {representation}, STRU: F, MODE: S"),
-            format!("Data port: {data}"),
+            format!("Data port: {data}, data connections: {protection}"),
         ]
+    }
+
+    /// What to wait for between two commands because the client may connect and shake hands before its command.
+    pub(super) fn early(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        self.protection.as_ref().and(self.data_port.as_ref()).and_then(DataPort::readiness)
+    }
+
+    /// Goes on with what [`Self::early`] told of.
+    #[inline(never)]
+    pub(super) fn advance(&mut self, who: &Who) {
+        let (Some(port), Some(protection)) = (&mut self.data_port, &self.protection) else { return };
+        if let Err(error) = port.advance(who, protection) {
+            who.log(Level::Warn, format_args!("data connection: {error}"));
+            self.data_port = None;
+        }
     }
 
     /// Names a file and the permission to use it in one act: the only way from a name to a path.

@@ -2,9 +2,10 @@
 //!
 //! [`Session`] holds what there is before login; `Login` all that needs one, so that without a login there is no root to
 //! touch. The commands are grouped: `access` who you are, `browse` and `list` looking, `modify` changing, `parameters` and
-//! `transfer` moving bytes, `verify` comparing, `info` the rest.
+//! `transfer` moving bytes, `verify` comparing, `security` TLS, `info` the rest.
 
 use std::io;
+use std::mem;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use log::Level;
 use crate::config::Config;
 use crate::fs::listing::Facts;
 use crate::net::control::{Control, Event};
+use crate::net::tls::Tls;
 use crate::protocol::command::{Algorithm, Command, FileCommand};
 use crate::protocol::line::Line;
 use crate::protocol::path::Name;
@@ -27,6 +29,7 @@ mod list;
 mod login;
 mod modify;
 mod parameters;
+mod security;
 pub mod shared;
 mod transfer;
 pub mod transfer_log;
@@ -34,6 +37,7 @@ mod verify;
 
 pub use access::ban_rule;
 use login::Login;
+use security::Security;
 use shared::Shared;
 
 /// What a command's handler gives back: either way a reply for the client.
@@ -53,7 +57,30 @@ pub struct Session {
     /// Of the whole connection: a right one in between forgives none.
     wrong_passwords: u32,
     unknown_verbs: u8,
-    closing: bool,
+    security: Security,
+    then: Then,
+}
+
+/// What follows a reply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// The next command.
+    GoOn,
+    /// A TLS handshake.
+    ShakeHands,
+    /// The end of TLS.
+    Clear,
+    /// The end of the session.
+    Close,
+}
+
+/// How a connection begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entrance {
+    /// With the greeting.
+    Greeting,
+    /// With a TLS handshake (implicit FTPS).
+    Tls,
 }
 
 /// So many unknown verbs before login, and the client is no FTP client.
@@ -68,7 +95,7 @@ impl Session {
     pub fn new(
         stream: Arc<TcpStream>,
         peer: SocketAddr,
-        config: Arc<Config>,
+        (config, tls): (Arc<Config>, Option<Arc<Tls>>),
         shared: Arc<Shared>,
     ) -> io::Result<Box<Self>> {
         let control = Control::new(stream, peer, Arc::clone(&shared.stop))?;
@@ -81,7 +108,8 @@ impl Session {
             login_by: Instant::now() + config.server.login_timeout,
             wrong_passwords: 0,
             unknown_verbs: 0,
-            closing: false,
+            security: Security::new(tls),
+            then: Then::GoOn,
             config,
             shared,
         }))
@@ -91,9 +119,12 @@ impl Session {
     ///
     /// # Errors
     /// When the control connection broke.
-    pub fn run(&mut self) -> io::Result<Option<Reply>> {
+    pub fn run(&mut self, entrance: Entrance) -> io::Result<Option<Reply>> {
         self.control.who.log(Level::Info, format_args!("FTP session opened (connect)"));
-        let served = self.serve();
+        let served = match entrance {
+            Entrance::Tls if !self.begin_with_tls() => Ok(None),
+            Entrance::Tls | Entrance::Greeting => self.serve(),
+        };
         self.control.who.log(Level::Info, format_args!("FTP session closed (disconnect)."));
         // A client that reads the goodbye may come back at once: by then nothing of this session is held.
         self.login = None;
@@ -105,14 +136,16 @@ impl Session {
     /// # Errors
     /// When the client is gone.
     pub fn end(mut self: Box<Self>, last: Option<Reply>) -> io::Result<()> {
-        last.map_or(Ok(()), |reply| self.control.send(&reply))
+        self.login = None;
+        last.map_or(Ok(()), |reply| self.control.send(&reply))?;
+        self.control.close();
+        Ok(())
     }
 
     fn serve(&mut self) -> io::Result<Option<Reply>> {
         self.greet()?;
         loop {
-            let deadline = self.login.is_none().then_some(self.login_by);
-            let reply = match self.control.next(self.config.server.timeout, deadline) {
+            let reply = match self.next() {
                 Event::Line(Line::Text(line)) => self.answer(&line),
                 Event::Line(Line::TooLong) => Reply::new(500, "Line too long."),
                 Event::Line(Line::Flood) => self.close(Reply::new(500, "That is no FTP.")),
@@ -123,11 +156,35 @@ impl Session {
             if self.login.as_ref().is_some_and(|login| login.hang_up) {
                 return Ok(None);
             }
-            if self.closing {
+            let then = mem::replace(&mut self.then, Then::GoOn);
+            if then == Then::Close {
                 return Ok(Some(reply));
             }
             self.control.send(&reply)?;
+            let goes_on = match then {
+                Then::GoOn | Then::Close => true,
+                Then::ShakeHands => self.shake_hands(),
+                Then::Clear => self.go_on_in_clear(),
+            };
+            if !goes_on {
+                return Ok(None);
+            }
         }
+    }
+
+    /// The next line. Under PROT P the client may shake hands on its data connection meanwhile.
+    fn next(&mut self) -> Event {
+        let idle = self.config.server.timeout;
+        let Some(login) = &mut self.login else { return self.control.next(idle, Some(self.login_by)) };
+        if login.early().is_none() {
+            return self.control.next(idle, None);
+        }
+        // One end for the whole wait, however often the data connection interrupts it.
+        let deadline = idle.map(|idle| Instant::now() + idle);
+        while login.early().is_some_and(|early| self.control.wait_beside(early, deadline)) {
+            login.advance(&self.control.who);
+        }
+        self.control.next(None, deadline)
     }
 
     #[cold]
@@ -152,6 +209,9 @@ impl Session {
         let rename_from = self.login.as_mut().and_then(|login| login.rename_from.take());
         if self.login.is_none() && verbs::is_foreign(line) {
             return self.close(Reply::new(500, "That is no FTP."));
+        }
+        if self.security.tls.is_none() && verbs::needs_tls(line) {
+            return Reply::new(502, "TLS is off on this server.");
         }
         let answer = match verbs::parse(line) {
             Ok(Command::File(FileCommand::Rnto(name))) if self.login.is_some() => {
@@ -186,12 +246,16 @@ impl Session {
             Command::Noop => Ok(Reply::new(200, "Ok.")),
             Command::Syst => Ok(Reply::new(215, "UNIX Type: L8")),
             Command::Feat => self.feat(),
-            Command::Help(verb) => info::help(verb.as_ref()),
+            Command::Help(verb) => info::help(verb.as_ref(), self.security.tls.is_some()),
             Command::Opts(opts) => self.opts(opts),
             Command::Clnt => Ok(Reply::new(200, "Noted.")),
             Command::Host => self.host(),
             Command::Lang => Ok(Reply::new(200, "Replies are in English.")),
             Command::Stat => Ok(self.stat()),
+            Command::Auth(level) => self.auth(level),
+            Command::Pbsz => self.pbsz(),
+            Command::Prot(level) => self.prot(level),
+            Command::Ccc => self.ccc(),
             Command::File(_) => Err(Reply::new(530, "Log in with USER and PASS first.")),
         }
     }
@@ -209,7 +273,7 @@ impl Session {
 
     /// Makes this reply the last one.
     fn close(&mut self, reply: Reply) -> Reply {
-        self.closing = true;
+        self.then = Then::Close;
         reply
     }
 

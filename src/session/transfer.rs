@@ -21,6 +21,7 @@ use crate::fs::upload::{Break, Kept, Mode, Policy, Refusal, Upload};
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::stream::Stream;
+use crate::net::tls::Protection;
 use crate::protocol::command::{ListFormat, Representation};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
@@ -71,7 +72,7 @@ impl Login {
         let preliminary = Reply::new(150, format!("Sending {} bytes.", end - offset));
         let representation = self.representation;
         let (config, throttle) = (&self.config.transfer, &mut self.download);
-        let outcome = transfer(port, control, config, &preliminary, |data, watch| {
+        let outcome = transfer((port, &self.protection), control, config, &preliminary, |data, watch| {
             copy::send(file, offset..end, representation, data, (watch, throttle))
         });
         Ok(self.finish(control, &Subject { verb: "RETR", path: &path, incoming: false }, &outcome))
@@ -119,6 +120,7 @@ impl Login {
     }
 
     pub(super) fn list(&mut self, format: ListFormat, name: Option<&Name>, control: &mut Control) -> Answer {
+        self.refuse_clear()?;
         let port = self.data_port.take();
         let mut listing = match Listing::open(self, format, name) {
             Ok(listing) => listing,
@@ -129,7 +131,8 @@ impl Login {
         };
         let port = port.ok_or_else(no_data_port)?;
         let preliminary = Reply::new(150, "Here comes the list.");
-        let outcome = transfer(port, control, &self.config.transfer, &preliminary, |data, watch| {
+        let data = (port, &self.protection);
+        let outcome = transfer(data, control, &self.config.transfer, &preliminary, |data, watch| {
             copy::produce(data, (watch, &mut Throttle::default()), |block| {
                 // Not without end: entries that a pattern leaves out add nothing.
                 for _ in 0..LISTING_ROUND {
@@ -169,7 +172,7 @@ impl Login {
         let preliminary = if upload.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
         let (representation, config, throttle) = (self.representation, &self.config.transfer, &mut self.upload);
         let mut begun = None;
-        let mut outcome = transfer(port, control, config, &preliminary, |data, watch| {
+        let mut outcome = transfer((port, &self.protection), control, config, &preliminary, |data, watch| {
             let replaces = upload.replaces();
             let mut sink = Sink::new(upload.begin().map_err(Error::File)?, policy.durable, mode.appends());
             let received = copy::receive(&mut sink, representation, data, (watch, throttle));
@@ -217,7 +220,16 @@ impl Login {
     }
 
     fn take_data_port(&mut self) -> Result<DataPort, Reply> {
+        self.refuse_clear()?;
         self.data_port.take().ok_or_else(no_data_port)
+    }
+
+    /// Looked at when the transfer begins: PROT C may have come behind PASV.
+    fn refuse_clear(&self) -> Result<(), Reply> {
+        if self.config.tls.data_required && self.protection.is_none() {
+            return Err(Reply::new(521, "Data connections must be encrypted here: PBSZ 0, PROT P."));
+        }
+        Ok(())
     }
 
     /// Offsets count bytes on disk, which TYPE A does not show.
@@ -281,7 +293,7 @@ impl Outcome {
 
 /// Opens the data connection, sends the 150, acts, and closes the connection before the final reply.
 fn transfer(
-    port: DataPort,
+    (port, protection): (DataPort, &Option<Protection>),
     control: &mut Control,
     config: &crate::config::Transfer,
     preliminary: &Reply,
@@ -291,7 +303,11 @@ fn transfer(
     let run = || {
         watch.answer_waiting()?;
         let mut data = copy::open(port, config.connect_timeout, &mut watch)?;
+        if let Some(protection) = protection {
+            data = data.protect(protection).map_err(Error::Handshake)?;
+        }
         watch.send(preliminary)?;
+        copy::secure(&mut data, config.connect_timeout, &mut watch)?;
         act(&mut data, &mut watch)
     };
     let result = run();

@@ -10,7 +10,7 @@ use std::{
 #[rustfmt::skip]
 const ARROWS: &[(&str, &[&str])] = &[
     ("main",     &["cli", "commands", "logging", "config", "ini", "server", "auth"]),
-    ("commands", &["cli", "config", "auth", "ini", "logging", "server"]),
+    ("commands", &["cli", "config", "auth", "ini", "logging", "server", "net"]),
     ("server",   &["session", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini"]),
     ("cli",      &["config", "auth", "ini"]),
     ("logging",  &["config", "ini"]),
@@ -18,10 +18,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config",   &["auth", "ini"]),
     ("copy",     &["net", "protocol"]),
     ("fs",       &["protocol"]),
-    ("auth",     &["ini", "protocol"]),
-    ("net",      &["protocol"]),
+    ("auth",     &["ini", "protocol", "stamp"]),
+    ("net",      &["protocol", "stamp"]),
     ("protocol", &[]),
     ("ini",      &[]),
+    ("stamp",    &[]),
 ];
 
 /// The modules that may see `Config`; all others take plain values.

@@ -1,4 +1,4 @@
-//! Whether user.ini is still the file that was read: one stat tells.
+//! Whether a file is still the one that was read: one stat tells. For user.ini and certificates, which are read again.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::FileType;
 
-/// Which state of the file the accounts come from.
-pub(super) struct Seen {
+/// Which state of a file something was read from.
+#[derive(Debug)]
+pub struct Seen {
     stamp: Option<Stamp>,
     content: Option<u64>,
     settled: bool,
@@ -16,7 +17,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Notes `stamp`, taken before `content` was read, both `None` where there is no file.
-    pub(super) fn new(stamp: Option<Stamp>, content: Option<&io::Result<Vec<u8>>>) -> Seen {
+    pub fn new(stamp: Option<Stamp>, content: Option<&io::Result<Vec<u8>>>) -> Seen {
         // Some disks tell time in steps of two seconds: a second change might look like the first.
         let age = stamp.as_ref().and_then(|stamp| SystemTime::now().duration_since(stamp.modified?).ok());
         let digest = |content: &io::Result<Vec<u8>>| {
@@ -28,19 +29,19 @@ impl Seen {
     }
 
     /// Whether the file need not be read again.
-    pub(super) fn is_current(&self, stamp: &Option<Stamp>) -> bool {
+    pub fn is_current(&self, stamp: &Option<Stamp>) -> bool {
         self.settled && self.stamp == *stamp
     }
 
     /// Whether both found the same bytes, or the same error.
-    pub(super) fn same_content(&self, other: &Seen) -> bool {
+    pub fn same_content(&self, other: &Seen) -> bool {
         self.content == other.content
     }
 }
 
 /// What tells one state of a file from the next.
-#[derive(PartialEq)]
-pub(super) struct Stamp {
+#[derive(Debug, PartialEq)]
+pub struct Stamp {
     modified: Option<SystemTime>,
     size: i64,
     /// Device, inode, and time of the last change of either, with both fractions of a second.
@@ -51,7 +52,7 @@ pub(super) struct Stamp {
 
 impl Stamp {
     /// `None` where no regular file is; a pipe can be read but once.
-    pub(super) fn of(path: &Path) -> Option<Stamp> {
+    pub fn of(path: &Path) -> Option<Stamp> {
         // Not `std::fs::metadata`, which needs a quarter of an idle session's stack.
         let found = rustix::fs::stat(path).ok()?;
         let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
@@ -65,7 +66,7 @@ impl Stamp {
     }
 }
 
-/// Whether the file is open to more than its owner.
-pub(super) fn readable_by_others(path: &Path) -> bool {
-    rustix::fs::stat(path).is_ok_and(|found| found.st_mode & 0o077 != 0)
+/// Whether the file has any of these permission bits.
+pub fn has_mode(path: &Path, bits: u32) -> bool {
+    rustix::fs::stat(path).is_ok_and(|found| found.st_mode & bits != 0)
 }

@@ -1,0 +1,87 @@
+//! The section `[tls]`.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::word;
+use crate::ini::{Section, Value};
+
+/// The section `[tls]`: whether, and how, connections are encrypted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tls {
+    /// Whether TLS is offered at all.
+    pub tls: bool,
+    /// PEM file of the certificate; `None` where the server makes its own.
+    pub certificate: Option<PathBuf>,
+    /// PEM file of its key; `None` where it is in the certificate's file.
+    pub private_key: Option<PathBuf>,
+    /// Whether a login needs TLS.
+    pub control_required: bool,
+    /// Whether a data connection needs TLS.
+    pub data_required: bool,
+    /// Port of the listeners that begin with TLS; 0 is any free one.
+    pub implicit_port: Option<u16>,
+    /// Whether data connections must resume the control connection's TLS session.
+    pub session_reuse: SessionReuse,
+    /// Whether an upload that ends without close_notify is incomplete.
+    pub strict_eof: bool,
+    /// PEM file of the authorities that clients' certificates must come from.
+    pub client_ca: Option<PathBuf>,
+    /// Where the server keeps what it makes itself: the folder of the configuration.
+    pub folder: PathBuf,
+}
+
+/// What is asked of data connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionReuse {
+    /// They may resume the control connection's TLS session.
+    Accept,
+    /// They must.
+    Require,
+}
+
+impl Tls {
+    pub(super) fn read(section: &mut Section) -> Tls {
+        let certificate = section.take("certificate", None);
+        let read = Tls {
+            tls: section.take("tls", certificate.is_some()),
+            certificate,
+            private_key: section.take("private_key", None),
+            control_required: section.take("tls_control_required", false),
+            data_required: section.take("tls_data_required", false),
+            implicit_port: section.take("implicit_tls_port", Port(None)).0,
+            session_reuse: section.take("tls_session_reuse", SessionReuse::Accept),
+            strict_eof: section.take("tls_strict_eof", false),
+            client_ca: section.take("client_ca", None),
+            folder: section.folder().to_owned(),
+        };
+        if read.private_key.is_some() && read.certificate.is_none() {
+            section.refuse("private_key", "needs a certificate");
+        }
+        // Whoever writes one of these wants TLS: nothing may leave it off in silence.
+        let wishes = [
+            ("tls_control_required", read.control_required),
+            ("tls_data_required", read.data_required),
+            ("implicit_tls_port", read.implicit_port.is_some()),
+            ("client_ca", read.client_ca.is_some()),
+        ];
+        for (key, _) in wishes.into_iter().filter(|(_, wished)| *wished && !read.tls) {
+            section.refuse(key, "needs tls = on");
+        }
+        read
+    }
+}
+
+/// A port, or none: here 0 is a port, too.
+struct Port(Option<u16>);
+
+impl Value for Port {
+    fn parse(text: &str, folder: &Path) -> Result<Port, String> {
+        if text.eq_ignore_ascii_case("off") { Ok(Port(None)) } else { u16::parse(text, folder).map(Some).map(Port) }
+    }
+}
+
+impl Value for SessionReuse {
+    fn parse(text: &str, _: &Path) -> Result<SessionReuse, String> {
+        word(text, &[("accept", SessionReuse::Accept), ("require", SessionReuse::Require)])
+    }
+}

@@ -1,0 +1,321 @@
+//! The server's certificate and private key: read as a pair, made where there is none yet, read again when the files
+//! change.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SanType};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use sha2::{Digest, Sha256};
+use x509_cert::der::Decode;
+
+use crate::net::interfaces;
+use crate::stamp::{Seen, Stamp, has_mode};
+
+/// Two PEM files, which may be one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The certificate and those between it and a root.
+    pub certificate: PathBuf,
+    /// Its key, not encrypted.
+    pub private_key: PathBuf,
+}
+
+/// The pair that is in use.
+#[derive(Debug)]
+pub struct Certificate {
+    pair: Pair,
+    provider: Arc<CryptoProvider>,
+    current: RwLock<Arc<CertifiedKey>>,
+    seen: Mutex<[Seen; 2]>,
+}
+
+/// What both files held, and when.
+struct Content {
+    seen: [Seen; 2],
+    bytes: [io::Result<Vec<u8>>; 2],
+}
+
+/// A self-signed certificate is accepted by hand, once: it should not end soon.
+const YEARS: i64 = 10;
+/// Permission bits that a private key must not have.
+const FOR_OTHERS: u32 = 0o007;
+
+impl Pair {
+    /// The pair that the server makes for itself, in this folder.
+    pub fn self_signed(folder: &Path) -> Self {
+        Self { certificate: folder.join("ftpd-certificate.pem"), private_key: folder.join("ftpd-private-key.pem") }
+    }
+
+    /// True where neither file is there.
+    pub fn is_missing(&self) -> bool {
+        let is_missing =
+            |path: &Path| fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        is_missing(&self.certificate) && is_missing(&self.private_key)
+    }
+
+    /// Makes both: ECDSA P-256, signed by itself, for this machine's name and addresses, readable by their owner alone.
+    ///
+    /// # Errors
+    /// Names the file that can't be written.
+    pub fn make(&self) -> io::Result<()> {
+        let (certificate, private_key) = sign_yourself().map_err(io::Error::other)?;
+        // The key first: a certificate without a key would be taken for somebody's mistake.
+        write_private(&self.private_key, &private_key)?;
+        write_private(&self.certificate, &certificate)
+    }
+}
+
+impl Certificate {
+    /// Reads both files.
+    ///
+    /// # Errors
+    /// Names the key of the configuration, the file and the reason.
+    pub fn load(pair: Pair, provider: &Arc<CryptoProvider>) -> io::Result<Self> {
+        let Content { seen, bytes } = Content::of(&pair);
+        let current = parse(&pair, bytes, provider).map_err(io::Error::other)?;
+        let (current, seen) = (RwLock::new(Arc::new(current)), Mutex::new(seen));
+        Ok(Self { pair, provider: Arc::clone(provider), current, seen })
+    }
+
+    /// Takes a changed pair in, if it is sound; else the old one stays, and the log says why, once.
+    pub fn refresh(&self) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen[0].is_current(&Stamp::of(&self.pair.certificate))
+            && seen[1].is_current(&Stamp::of(&self.pair.private_key))
+        {
+            return;
+        }
+        let content = Content::of(&self.pair);
+        let is_same = seen.iter().zip(&content.seen).all(|(old, new)| old.same_content(new));
+        *seen = content.seen;
+        if is_same {
+            return;
+        }
+        match parse(&self.pair, content.bytes, &self.provider) {
+            Ok(certified) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
+                log::info!("the certificate has changed: SHA-256 {}", self.fingerprint());
+            }
+            Err(error) => log::error!("{error}; the old certificate stays in use"),
+        }
+    }
+
+    /// The SHA-256 of the certificate, as clients show it.
+    pub fn fingerprint(&self) -> String {
+        let digest = Sha256::digest(self.current().cert.first().map_or(&b""[..], |certificate| certificate));
+        let digits: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+        digits.join(":")
+    }
+
+    /// What is wrong with the time the certificate is valid for, or soon will be.
+    pub fn age_warning(&self, now: SystemTime, notice: Duration) -> Option<String> {
+        let current = self.current();
+        let parsed = x509_cert::Certificate::from_der(current.cert.first()?).ok()?;
+        let validity = parsed.tbs_certificate().validity();
+        let [begin, end] = [validity.not_before, validity.not_after].map(|time| time.to_system_time());
+        let file = self.pair.certificate.display();
+        match () {
+            () if begin > now => Some(format!("certificate: {file}: it is valid from {} on", validity.not_before)),
+            () if end < now => Some(format!("certificate: {file}: it has expired on {}", validity.not_after)),
+            () if end < now + notice => Some(format!("certificate: {file}: it expires on {}", validity.not_after)),
+            () => None,
+        }
+    }
+
+    fn current(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello) -> Option<Arc<CertifiedKey>> {
+        Some(self.current())
+    }
+}
+
+impl Content {
+    fn of(pair: &Pair) -> Self {
+        let read = |path: &PathBuf| {
+            let stamp = Stamp::of(path);
+            let bytes = fs::read(path);
+            (Seen::new(stamp, Some(&bytes)), bytes)
+        };
+        let [(one, certificate), (other, private_key)] = [&pair.certificate, &pair.private_key].map(read);
+        Self { seen: [one, other], bytes: [certificate, private_key] }
+    }
+}
+
+/// The subject of a certificate, as RFC 4514 writes it.
+pub fn subject(certificate: &[u8]) -> Option<String> {
+    let parsed = x509_cert::Certificate::from_der(certificate).ok()?;
+    Some(parsed.tbs_certificate().subject().to_string())
+}
+
+/// The certificates of a PEM file, at least one.
+///
+/// # Errors
+/// The reason in words, without the file's name.
+pub fn read_certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, pem::Error>>();
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => Err("no certificate is in it (PEM is expected)".to_owned()),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(format!("no PEM: {error}")),
+    }
+}
+
+fn parse(pair: &Pair, bytes: [io::Result<Vec<u8>>; 2], provider: &CryptoProvider) -> Result<CertifiedKey, String> {
+    let of_certificate = |reason: String| format!("certificate: {}: {reason}", pair.certificate.display());
+    let of_key = |reason: String| format!("private_key: {}: {reason}", pair.private_key.display());
+    let [certificate, private_key] = bytes;
+    let certificate = certificate.map_err(|error| of_certificate(error.to_string()))?;
+    let private_key = private_key.map_err(|error| of_key(error.to_string()))?;
+    if has_mode(&pair.private_key, FOR_OTHERS) {
+        let file = pair.private_key.display();
+        return Err(of_key(format!("everybody on this machine can read it: chmod o= {file}")));
+    }
+    let chain = read_certificates(&certificate).map_err(of_certificate)?;
+    let key = PrivateKeyDer::from_pem_slice(&private_key).map_err(|error| of_key(no_key(&private_key, error)))?;
+    CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => of_key("it is not the key of this certificate".to_owned()),
+        rustls::Error::InvalidCertificate(error) => of_certificate(format!("{error:?}")),
+        error => of_key(error.to_string()),
+    })
+}
+
+fn no_key(bytes: &[u8], error: pem::Error) -> String {
+    let is_encrypted = bytes.windows(9).any(|word| word == b"ENCRYPTED");
+    match error {
+        _ if is_encrypted => "the key is encrypted: openssl pkey -in … -out … writes it without a password".to_owned(),
+        pem::Error::NoItemsFound => "no private key is in it (PEM is expected)".to_owned(),
+        error => format!("no PEM: {error}"),
+    }
+}
+
+/// A certificate and its key, as PEM.
+fn sign_yourself() -> Result<(String, String), rcgen::Error> {
+    let host = interfaces::host_name().unwrap_or_else(|| "ftpd".to_owned());
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
+    params.subject_alt_names.extend(host.clone().try_into().ok().map(SanType::DnsName));
+    params.subject_alt_names.extend(interfaces::addresses().into_iter().map(SanType::IpAddress));
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, host);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    // A client's clock may be behind.
+    let begin = Timestamp::now().as_second() - 24 * 60 * 60;
+    let date = |seconds| {
+        let day = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(jiff::tz::TimeZone::UTC);
+        let part = |part: i8| u8::try_from(part).unwrap_or(1);
+        rcgen::date_time_ymd(day.year().into(), part(day.month()), part(day.day()))
+    };
+    params.not_before = date(begin);
+    params.not_after = date(begin + YEARS * 365 * 24 * 60 * 60);
+    let key = KeyPair::generate()?;
+    Ok((params.self_signed(&key)?.pem(), key.serialize_pem()))
+}
+
+/// Writes a file that is whole or not there at all.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let told = |error: io::Error| io::Error::new(error.kind(), format!("can't write {}: {error}", path.display()));
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let mut options = OpenOptions::new();
+    let mut file: File = options.write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(told)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(told)?;
+    fs::rename(&new, path).map_err(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn provider() -> Arc<CryptoProvider> {
+        Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+    }
+
+    /// A folder with a pair that the server made.
+    fn made() -> (tempfile::TempDir, Pair) {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = Pair::self_signed(folder.path());
+        pair.make().unwrap();
+        (folder, pair)
+    }
+
+    fn fault(pair: &Pair) -> String {
+        Certificate::load(pair.clone(), &provider()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_pair_of_its_own_is_private_and_names_this_machine() {
+        let (_folder, pair) = made();
+        for file in [&pair.certificate, &pair.private_key] {
+            assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        let certificate = Certificate::load(pair, &provider()).unwrap();
+        assert_eq!(certificate.fingerprint().len(), 95);
+        let subject = subject(&certificate.current().cert[0]).unwrap();
+        assert_eq!(subject, format!("CN={}", interfaces::host_name().unwrap()));
+        let der: &[u8] = &certificate.current().cert[0];
+        assert!(der.windows(9).any(|name| name == b"localhost"));
+        assert!(der.windows(4).any(|address| address == [127, 0, 0, 1]));
+    }
+
+    #[test]
+    fn the_end_of_a_certificate_is_seen_coming() {
+        let (_folder, pair) = made();
+        let certificate = Certificate::load(pair, &provider()).unwrap();
+        let (now, day) = (SystemTime::now(), Duration::from_secs(86_400));
+        assert_eq!(certificate.age_warning(now, 30 * day), None);
+        for (days, words) in [(3640, "it expires on"), (3660, "it has expired on")] {
+            assert!(certificate.age_warning(now + days * day, 30 * day).unwrap().contains(words));
+        }
+        assert!(certificate.age_warning(now - 3 * day, day).unwrap().contains("it is valid from"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_pair_is_told() {
+        let (_one, pair) = made();
+        let (_other, other) = made();
+        let gone = PathBuf::from("/nonexistent/key.pem");
+        assert!(
+            fault(&Pair { private_key: gone, ..pair.clone() }).starts_with("private_key: /nonexistent/key.pem: No")
+        );
+        let swapped = Pair { private_key: other.private_key.clone(), ..pair.clone() };
+        assert!(fault(&swapped).ends_with("it is not the key of this certificate"));
+        let turned = Pair { certificate: pair.private_key.clone(), ..pair.clone() };
+        assert!(fault(&turned).ends_with("no certificate is in it (PEM is expected)"));
+        fs::set_permissions(&pair.private_key, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(fault(&pair).contains("chmod o= "));
+        let text = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        fs::write(&other.private_key, text).unwrap();
+        assert!(fault(&other).contains("the key is encrypted"));
+    }
+
+    #[test]
+    fn a_changed_pair_is_taken_in_only_when_it_is_sound() {
+        let (_folder, pair) = made();
+        let certificate = Certificate::load(pair.clone(), &provider()).unwrap();
+        let first = certificate.fingerprint();
+        let (_other, new) = made();
+        fs::copy(&new.certificate, &pair.certificate).unwrap();
+        certificate.refresh();
+        assert_eq!(certificate.fingerprint(), first);
+        fs::copy(&new.private_key, &pair.private_key).unwrap();
+        certificate.refresh();
+        assert_eq!(certificate.fingerprint(), Certificate::load(new, &provider()).unwrap().fingerprint());
+        assert_ne!(certificate.fingerprint(), first);
+    }
+}

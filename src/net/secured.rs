@@ -1,0 +1,178 @@
+//! One TLS connection over a socket that somebody else holds: the same steps for control and data connections.
+
+use std::io::{self, BufRead, ErrorKind, Read, Write};
+
+use rustls::{IoState, ServerConnection};
+
+/// The server's side of a TLS connection. Where its socket does not block, a step that would is `WouldBlock`.
+#[derive(Debug)]
+pub struct Secured {
+    connection: ServerConnection,
+    /// Encrypted bytes that were received in one go and not looked at yet.
+    encrypted: Vec<u8>,
+    taken: usize,
+}
+
+impl Secured {
+    /// Before the handshake.
+    pub fn new(connection: ServerConnection) -> Self {
+        Self { connection, encrypted: Vec::new(), taken: 0 }
+    }
+
+    /// What was negotiated.
+    pub fn connection(&self) -> &ServerConnection {
+        &self.connection
+    }
+
+    /// Goes on with the handshake to its end.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the socket has to be waited for, see [`Self::wants_write`]; `UnexpectedEof` when the client
+    /// closed; `InvalidData` around rustls's error when it failed, of which the client was told.
+    pub fn shake_hands(&mut self, socket: &mut (impl Read + Write)) -> io::Result<()> {
+        loop {
+            self.flush(socket)?;
+            if !self.connection.is_handshaking() {
+                return Ok(());
+            }
+            if self.connection.read_tls(socket)? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            if let Err(error) = self.process() {
+                // The alert says why; a client that does not take it has gone.
+                let _ = self.flush(socket);
+                return Err(error);
+            }
+        }
+    }
+
+    /// True where the socket must take bytes before anything else can go on.
+    pub fn wants_write(&self) -> bool {
+        self.connection.wants_write()
+    }
+
+    /// Decrypts what has come in one read, at least a byte; 0 after close_notify.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` where the stream ended without close_notify.
+    pub fn receive(&mut self, socket: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.connection.reader().read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+            self.connection.read_tls(socket)?;
+            self.process()?;
+        }
+    }
+
+    /// Decrypts into the spare room of `buffer` as much as there is; 0 after close_notify. `fetch` receives encrypted
+    /// bytes into the spare room of its buffer, which is as large.
+    ///
+    /// # Errors
+    /// As [`Self::receive`] and `fetch`.
+    pub fn receive_much(
+        &mut self,
+        mut fetch: impl FnMut(&mut Vec<u8>) -> io::Result<usize>,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<usize> {
+        let begin = buffer.len();
+        loop {
+            let room = buffer.capacity() - buffer.len();
+            let mut reader = self.connection.reader();
+            match reader.fill_buf() {
+                Ok([]) => return Ok(buffer.len() - begin),
+                Ok(plain) => {
+                    let taken = plain.len().min(room);
+                    buffer.extend_from_slice(&plain[..taken]);
+                    reader.consume(taken);
+                    if taken == room {
+                        return Ok(buffer.len() - begin);
+                    }
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) if buffer.len() > begin => return Ok(buffer.len() - begin),
+                Err(error) => return Err(error),
+            }
+            if self.taken == self.encrypted.len() {
+                if buffer.len() > begin {
+                    return Ok(buffer.len() - begin);
+                }
+                self.encrypted.clear();
+                self.taken = 0;
+                self.encrypted.reserve_exact(buffer.capacity());
+                fetch(&mut self.encrypted)?;
+            }
+            self.taken += self.connection.read_tls(&mut &self.encrypted[self.taken..])?;
+            self.process()?;
+        }
+    }
+
+    /// Takes in one record and not a byte behind it; true once the client has sent its close_notify.
+    ///
+    /// # Errors
+    /// As the socket says, and for what is no TLS.
+    pub fn receive_record(&mut self, socket: &mut impl Read) -> io::Result<bool> {
+        // RFC 8446 §5.1: type, version, length.
+        let mut header = [0; 5];
+        socket.read_exact(&mut header)?;
+        let mut record = header.to_vec();
+        record.resize(header.len() + usize::from(u16::from_be_bytes([header[3], header[4]])), 0);
+        socket.read_exact(&mut record[header.len()..])?;
+        let mut left = &record[..];
+        let mut closed = false;
+        while !left.is_empty() && self.connection.read_tls(&mut left)? > 0 {
+            closed = self.process()?.peer_has_closed();
+        }
+        Ok(closed)
+    }
+
+    /// True where bytes are decrypted and not taken yet.
+    pub fn holds_bytes(&mut self) -> bool {
+        self.connection.reader().fill_buf().is_ok_and(|plain| !plain.is_empty())
+    }
+
+    /// Encrypts and sends. All bytes count as sent as soon as they are encrypted; what the socket did not take yet goes
+    /// before the next ones, or with [`Self::flush`].
+    ///
+    /// # Errors
+    /// `WouldBlock` while earlier bytes have not gone.
+    pub fn send(&mut self, socket: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
+        self.flush(socket)?;
+        let taken = self.connection.writer().write(bytes)?;
+        match self.flush(socket) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(taken),
+            other => other.map(|()| taken),
+        }
+    }
+
+    /// Sends what is encrypted and has not gone yet.
+    ///
+    /// # Errors
+    /// As the socket says.
+    pub fn flush(&mut self, socket: &mut impl Write) -> io::Result<()> {
+        while self.connection.wants_write() {
+            match self.connection.write_tls(socket) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that nothing more comes (close_notify, RFC 8446 §6.1), once.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    pub fn close(&mut self, socket: &mut impl Write) -> io::Result<()> {
+        self.connection.send_close_notify();
+        self.flush(socket)
+    }
+
+    fn process(&mut self) -> io::Result<IoState> {
+        self.connection.process_new_packets().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+    }
+}

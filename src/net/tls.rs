@@ -1,0 +1,258 @@
+//! TLS as RFC 4217 uses it: the server's settings for control and data connections, and in words why a handshake failed.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::{self, Ticketer};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{
+    NoClientAuth, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions, WebPkiClientVerifier,
+};
+use rustls::{
+    AlertDescription, Error, InvalidMessage, PeerIncompatible, RootCertStore, ServerConfig, ServerConnection,
+};
+
+use crate::net::certificate::{Certificate, Pair, read_certificates};
+
+/// The server's TLS, as its sessions use it.
+pub struct Tls {
+    control: Arc<ServerConfig>,
+    data: Arc<ServerConfig>,
+    certificate: Arc<Certificate>,
+    reuse: Reuse,
+    strict_eof: bool,
+}
+
+/// Whether a data connection must resume the TLS session of its control connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// It may.
+    Accept,
+    /// It must, so that nobody else can take its place.
+    Require,
+}
+
+/// What the administrator chooses.
+#[derive(Clone, Debug)]
+pub struct Settings<'a> {
+    /// The files of the certificate and its key.
+    pub pair: Pair,
+    /// A PEM file with the authorities that clients' certificates must come from.
+    pub client_ca: Option<&'a Path>,
+    /// Whether data connections must resume.
+    pub reuse: Reuse,
+    /// Whether an upload that ends without close_notify is incomplete.
+    pub strict_eof: bool,
+}
+
+/// What lets clients resume their sessions, as long as the server runs.
+#[derive(Clone)]
+pub struct Tickets {
+    provider: Arc<CryptoProvider>,
+    ticketer: Arc<dyn ProducesTickets>,
+    sessions: Arc<dyn StoresServerSessions>,
+}
+
+/// Tells the TLS session of one control connection from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionId([u8; 16]);
+
+/// What a data connection under PROT P needs: the settings, and the control connection that it belongs to.
+#[derive(Clone)]
+pub struct Protection {
+    tls: Arc<Tls>,
+    session: SessionId,
+}
+
+/// Sent on control connections. Tickets may be used more than once, but some clients don't.
+const TICKETS: usize = 4;
+/// Sessions that are remembered for TLS 1.2 clients without tickets.
+const REMEMBERED: usize = 4096;
+/// RFC 7301 names; a client that offers only others speaks another protocol (the ALPACA attacks).
+const CONTROL_PROTOCOLS: &[&[u8]] = &[b"ftp"];
+const DATA_PROTOCOLS: &[&[u8]] = &[b"ftp-data", b"ftp"];
+
+impl Tickets {
+    /// Tickets under keys that nobody else has.
+    ///
+    /// # Errors
+    /// Without the system's randomness.
+    pub fn new() -> io::Result<Self> {
+        let ticketer = Ticketer::new().map_err(io::Error::other)?;
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        Ok(Self { provider, ticketer, sessions: ServerSessionMemoryCache::new(REMEMBERED) })
+    }
+}
+
+impl Tls {
+    /// Reads the files that the settings name.
+    ///
+    /// # Errors
+    /// Names the key, the file and the reason.
+    pub fn new(settings: Settings, tickets: &Tickets) -> io::Result<Self> {
+        let certificate = Arc::new(Certificate::load(settings.pair, &tickets.provider)?);
+        let verifier = match settings.client_ca {
+            None => Arc::new(NoClientAuth),
+            Some(file) => verifier(file, tickets)
+                .map_err(|reason| io::Error::other(format!("client_ca: {}: {reason}", file.display())))?,
+        };
+        let config = |protocols: &[&[u8]], tls13_tickets| {
+            let builder = ServerConfig::builder_with_provider(Arc::clone(&tickets.provider));
+            let builder = builder.with_safe_default_protocol_versions().map_err(io::Error::other)?;
+            let builder = builder.with_client_cert_verifier(Arc::clone(&verifier));
+            let mut config = builder.with_cert_resolver(Arc::clone(&certificate) as _);
+            config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+            config.ticketer = Arc::clone(&tickets.ticketer);
+            config.session_storage = Arc::clone(&tickets.sessions);
+            config.send_tls13_tickets = tls13_tickets;
+            Ok::<_, io::Error>(Arc::new(config))
+        };
+        Ok(Self {
+            control: config(CONTROL_PROTOCOLS, TICKETS)?,
+            // A client that uploads and closes without reading a ticket would reset the connection: its last bytes are lost.
+            data: config(DATA_PROTOCOLS, 0)?,
+            certificate,
+            reuse: settings.reuse,
+            strict_eof: settings.strict_eof,
+        })
+    }
+
+    /// The certificate in use.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// The server's side of a control connection's handshake, with a session that its data connections can resume.
+    ///
+    /// # Errors
+    /// Without the system's randomness.
+    pub fn accept(&self) -> io::Result<(ServerConnection, SessionId)> {
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).map_err(io::Error::other)?;
+        self.certificate.refresh();
+        Ok((begin(&self.control, SessionId(id))?, SessionId(id)))
+    }
+}
+
+impl Protection {
+    /// For the data connections of the control connection with this session.
+    pub fn new(tls: Arc<Tls>, session: SessionId) -> Self {
+        Self { tls, session }
+    }
+
+    /// The server's side of a data connection's handshake.
+    ///
+    /// # Errors
+    /// Without the system's randomness.
+    pub fn accept(&self) -> io::Result<ServerConnection> {
+        begin(&self.tls.data, self.session)
+    }
+
+    /// Looks at a data connection whose handshake is done.
+    ///
+    /// # Errors
+    /// `PermissionDenied` where it had to resume this control connection's session, and did not.
+    pub fn admit(&self, connection: &ServerConnection) -> io::Result<()> {
+        // RFC 4217 §10.2 leaves it to the server how the two connections are tied together.
+        if self.tls.reuse == Reuse::Accept || connection.received_resumption_data() == Some(&self.session.0) {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "the TLS session of the control connection was not resumed",
+        ))
+    }
+
+    /// Whether a stream that ends without close_notify was cut.
+    pub fn is_strict(&self) -> bool {
+        self.tls.strict_eof
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("reuse", &self.reuse).field("strict_eof", &self.strict_eof).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Protection").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+fn begin(config: &Arc<ServerConfig>, session: SessionId) -> io::Result<ServerConnection> {
+    let mut connection = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+    // On data connections, too: TLS 1.2 renews the ticket there.
+    connection.set_resumption_data(&session.0);
+    connection.set_buffer_limit(None);
+    Ok(connection)
+}
+
+fn verifier(file: &Path, tickets: &Tickets) -> Result<Arc<dyn ClientCertVerifier>, String> {
+    let bytes = fs::read(file).map_err(|error| error.to_string())?;
+    let mut roots = RootCertStore::empty();
+    for certificate in read_certificates(&bytes)? {
+        roots.add(certificate).map_err(|error| error.to_string())?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&tickets.provider))
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// Why a handshake failed, in words for the log and the 522 reply.
+pub fn explain(error: &io::Error) -> String {
+    use AlertDescription as Alert;
+    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
+        return match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the client closed the connection in the handshake".to_owned(),
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "the client did not finish in time".to_owned(),
+            _ => error.to_string(),
+        };
+    };
+    match error {
+        Error::AlertReceived(
+            Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown | Alert::CertificateExpired,
+        ) => "the client does not trust the server's certificate".to_owned(),
+        Error::AlertReceived(alert) => format!("the client refused: {alert:?}"),
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "what the client sent is no TLS (plain FTP to a TLS port?)".to_owned()
+        }
+        Error::PeerIncompatible(
+            PeerIncompatible::SupportedVersionsExtensionRequired
+            | PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled
+            | PeerIncompatible::Tls13RequiredForQuic,
+        ) => "no TLS version in common: the server speaks 1.2 and 1.3".to_owned(),
+        Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon) => "no cipher suite in common".to_owned(),
+        Error::NoApplicationProtocol => "the client speaks another protocol than FTP (ALPN)".to_owned(),
+        Error::NoCertificatesPresented => "the client showed no certificate".to_owned(),
+        Error::InvalidCertificate(reason) => format!("the client's certificate is refused: {reason:?}"),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_told_in_words() {
+        let cases = [
+            (Error::AlertReceived(AlertDescription::UnknownCA), "does not trust"),
+            (Error::InvalidMessage(InvalidMessage::InvalidContentType), "no TLS (plain FTP"),
+            (Error::PeerIncompatible(PeerIncompatible::Tls12NotOffered), "no TLS version in common"),
+            (Error::NoApplicationProtocol, "another protocol"),
+            (Error::NoCertificatesPresented, "showed no certificate"),
+        ];
+        for (error, words) in cases {
+            let told = explain(&io::Error::new(io::ErrorKind::InvalidData, error));
+            assert!(told.contains(words), "{told}");
+        }
+        assert!(explain(&io::ErrorKind::UnexpectedEof.into()).contains("closed the connection"));
+    }
+}

@@ -1,0 +1,156 @@
+//! RFC 4217: AUTH, PBSZ, PROT, CCC, and what of TLS goes on between two commands.
+
+use std::sync::Arc;
+
+use log::Level;
+
+use crate::fs::listing::Facts;
+use crate::net::certificate;
+use crate::net::data_port::DataPort;
+use crate::net::tls::{self, Protection, SessionId, Tls};
+use crate::protocol::command::{Algorithm, ProtectionLevel};
+use crate::protocol::reply::Reply;
+use crate::session::{Answer, Session, Then};
+
+/// How a session's connections are encrypted.
+pub struct Security {
+    /// `None` where TLS is off.
+    pub tls: Option<Arc<Tls>>,
+    /// Of the control connection, from AUTH on, also after CCC.
+    session: Option<SessionId>,
+    /// PBSZ has come: PROT may.
+    has_buffer_size: bool,
+    level: ProtectionLevel,
+}
+
+impl Security {
+    /// In clear.
+    pub fn new(tls: Option<Arc<Tls>>) -> Self {
+        Self { tls, session: None, has_buffer_size: false, level: ProtectionLevel::Clear }
+    }
+
+    /// What the next data connection needs; `None` for one in clear.
+    pub fn protection(&self) -> Option<Protection> {
+        match self.level {
+            ProtectionLevel::Clear => None,
+            ProtectionLevel::Private => Some(Protection::new(Arc::clone(self.tls.as_ref()?), self.session?)),
+        }
+    }
+}
+
+impl Session {
+    /// All that came before was in clear, where somebody on the way may have had a hand in it: it is forgotten.
+    pub(super) fn auth(&mut self, level: ProtectionLevel) -> Answer {
+        if self.control.security().is_some() {
+            return Err(Reply::new(503, "TLS is on already."));
+        }
+        self.log_out();
+        self.facts = Facts::DEFAULT;
+        self.algorithm = Algorithm::Sha256;
+        self.security.level = level;
+        self.security.has_buffer_size = false;
+        self.then = Then::ShakeHands;
+        Ok(Reply::new(234, "TLS begins."))
+    }
+
+    pub(super) fn pbsz(&mut self) -> Answer {
+        self.need_tls()?;
+        self.security.has_buffer_size = true;
+        Ok(Reply::new(200, "PBSZ=0"))
+    }
+
+    pub(super) fn prot(&mut self, level: ProtectionLevel) -> Answer {
+        self.need_tls()?;
+        if !self.security.has_buffer_size {
+            return Err(Reply::new(503, "PBSZ comes before PROT."));
+        }
+        if level == ProtectionLevel::Clear && self.config.tls.data_required {
+            return Err(Reply::new(534, "Data connections must be encrypted here."));
+        }
+        self.security.level = level;
+        if let Some(login) = &mut self.login {
+            login.protection = self.security.protection();
+            // A data connection that shook hands already is no use any more.
+            login.data_port = login.data_port.take().filter(|port| !matches!(port, DataPort::Early(_)));
+        }
+        Ok(Reply::new(
+            200,
+            match level {
+                ProtectionLevel::Clear => "Data connections are in clear.",
+                ProtectionLevel::Private => "Data connections are encrypted.",
+            },
+        ))
+    }
+
+    pub(super) fn ccc(&mut self) -> Answer {
+        if self.control.security().is_none() {
+            return Err(Reply::new(533, "The control connection is in clear already."));
+        }
+        if self.config.tls.control_required {
+            return Err(Reply::new(533, "The control connection must be encrypted here."));
+        }
+        self.then = Then::Clear;
+        Ok(Reply::new(200, "The control connection goes on in clear."))
+    }
+
+    fn need_tls(&self) -> Result<(), Reply> {
+        match self.control.security() {
+            Some(_) => Ok(()),
+            None => Err(Reply::new(503, "AUTH TLS comes first.")),
+        }
+    }
+
+    /// The handshake of a connection that begins with TLS, where data connections are encrypted from the start, too.
+    pub(super) fn begin_with_tls(&mut self) -> bool {
+        self.security.level = ProtectionLevel::Private;
+        self.shake_hands()
+    }
+
+    /// The handshake of the control connection; where it fails, the log says why, and the session ends.
+    #[inline(never)]
+    pub(super) fn shake_hands(&mut self) -> bool {
+        let Some(tls) = self.security.tls.clone() else { return false };
+        match self.control.secure(&tls, self.login_by) {
+            Ok(session) => self.security.session = Some(session),
+            Err(error) => {
+                let reason = tls::explain(&error);
+                self.control.who.log(Level::Warn, format_args!("TLS handshake failed: {reason}."));
+                return false;
+            }
+        }
+        self.log_handshake();
+        true
+    }
+
+    fn log_handshake(&self) {
+        let who = &self.control.who;
+        who.log(Level::Debug, format_args!("{}", self.describe_security()));
+        let certificates = self.control.security().and_then(|secured| secured.connection().peer_certificates());
+        let subject = certificates.and_then(|chain| certificate::subject(chain.first()?));
+        if let Some(subject) = subject {
+            who.log(Level::Info, format_args!("client certificate '{}'", subject.escape_debug()));
+        }
+    }
+
+    /// The encryption of the control connection, for STAT and the log.
+    pub(super) fn describe_security(&self) -> String {
+        let Some(secured) = self.control.security() else { return "Control connection: in clear".to_owned() };
+        let (connection, resumed) = (secured.connection(), secured.connection().handshake_kind());
+        let version = connection.protocol_version().and_then(|version| version.as_str()).unwrap_or("TLS");
+        let suite = connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()).unwrap_or("unknown");
+        let resumed = if resumed == Some(rustls::HandshakeKind::Resumed) { ", resumed" } else { "" };
+        format!("Control connection: {version}, {suite}{resumed}")
+    }
+
+    /// The end of TLS on the control connection after CCC.
+    pub(super) fn go_on_in_clear(&mut self) -> bool {
+        let deadline = std::time::Instant::now() + self.config.transfer.connect_timeout;
+        match self.control.unsecure(deadline) {
+            Ok(()) => true,
+            Err(error) => {
+                self.control.who.log(Level::Warn, format_args!("TLS did not end: {}.", tls::explain(&error)));
+                false
+            }
+        }
+    }
+}
