@@ -9,7 +9,7 @@
 //!      ┌─────────┼─────────┐
 //!    copy        fs       auth        bytes in motion · files at rest · who may do what
 //!      │         │         │
-//!     net        │         │          control and data connections
+//!     net        │         │          control and data connections, TLS
 //!      └─────────┼─────────┘
 //!            protocol                 commands, replies, paths, addresses: no I/O, no clock, std only
 //! ```

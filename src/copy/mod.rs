@@ -174,13 +174,16 @@ pub fn send(
     let mut left = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
     let mut text = Vec::new();
     produce(data, (watch, throttle), |out| {
+        if left == 0 {
+            return Ok(false);
+        }
         let block = if as_it_is { &mut *out } else { &mut text };
         block.clear();
         block.reserve(left.min(LARGE_BUFFER));
         rustix::io::read(&file, spare_capacity(block)).map_err(|error| Error::File(error.into()))?;
         // The file may have grown.
         block.truncate(left);
-        if block.is_empty() && left > 0 {
+        if block.is_empty() {
             return Err(shrunk());
         }
         left -= block.len();

@@ -165,9 +165,12 @@ pub fn subject(certificate: &[u8]) -> Option<String> {
 ///
 /// # Errors
 /// The reason in words, without the file's name.
-pub fn read_certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let certificates = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, pem::Error>>();
-    match certificates {
+pub fn read_all(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    certificates(&fs::read(file).map_err(|error| error.to_string())?)
+}
+
+fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    match CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, pem::Error>>() {
         Ok(certificates) if certificates.is_empty() => Err("no certificate is in it (PEM is expected)".to_owned()),
         Ok(certificates) => Ok(certificates),
         Err(error) => Err(format!("no PEM: {error}")),
@@ -184,7 +187,7 @@ fn parse(pair: &Pair, bytes: [io::Result<Vec<u8>>; 2], provider: &CryptoProvider
         let file = pair.private_key.display();
         return Err(of_key(format!("everybody on this machine can read it: chmod o= {file}")));
     }
-    let chain = read_certificates(&certificate).map_err(of_certificate)?;
+    let chain = certificates(&certificate).map_err(of_certificate)?;
     let key = PrivateKeyDer::from_pem_slice(&private_key).map_err(|error| of_key(no_key(&private_key, error)))?;
     CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => of_key("it is not the key of this certificate".to_owned()),

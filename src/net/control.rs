@@ -158,7 +158,7 @@ impl Control {
         self.who.log(Level::Debug, format_args!("-> {}", self.output.trim_ascii_end().escape_ascii()));
         let sent = match &mut self.secured {
             None => (&*self.stream).write_all(&self.output),
-            Some(secured) => secured.send(&mut &*self.stream, &self.output).map(drop),
+            Some(secured) => secured.send_all(&mut &*self.stream, &self.output),
         };
         self.output.shrink_to(512);
         sent

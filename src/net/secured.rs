@@ -51,14 +51,16 @@ impl Secured {
         self.connection.wants_write()
     }
 
-    /// Decrypts what has come in one read, at least a byte; 0 after close_notify.
+    /// Decrypts what has come in one read, at least a byte; 0 at the end. Commands end with their line, so a stream of them
+    /// need not end with close_notify.
     ///
     /// # Errors
-    /// `UnexpectedEof` where the stream ended without close_notify.
+    /// As the socket says, and for what is no TLS.
     pub fn receive(&mut self, socket: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.connection.reader().read(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
                 other => return other,
             }
             self.connection.read_tls(socket)?;
@@ -70,7 +72,7 @@ impl Secured {
     /// bytes into the spare room of its buffer, which is as large.
     ///
     /// # Errors
-    /// As [`Self::receive`] and `fetch`.
+    /// `UnexpectedEof` where the stream ended without close_notify; as `fetch`, and for what is no TLS.
     pub fn receive_much(
         &mut self,
         mut fetch: impl FnMut(&mut Vec<u8>) -> io::Result<usize>,
@@ -131,6 +133,15 @@ impl Secured {
     /// True where bytes are decrypted and not taken yet.
     pub fn holds_bytes(&mut self) -> bool {
         self.connection.reader().fill_buf().is_ok_and(|plain| !plain.is_empty())
+    }
+
+    /// Encrypts and sends all bytes.
+    ///
+    /// # Errors
+    /// As the socket says.
+    pub fn send_all(&mut self, socket: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+        self.connection.writer().write_all(bytes)?;
+        self.flush(socket)
     }
 
     /// Encrypts and sends. All bytes count as sent as soon as they are encrypted; what the socket did not take yet goes

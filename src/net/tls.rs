@@ -1,7 +1,6 @@
 //! TLS as RFC 4217 uses it: the server's settings for control and data connections, and in words why a handshake failed.
 
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use rustls::{
     AlertDescription, Error, InvalidMessage, PeerIncompatible, RootCertStore, ServerConfig, ServerConnection,
 };
 
-use crate::net::certificate::{Certificate, Pair, read_certificates};
+use crate::net::certificate::{self, Certificate, Pair};
 
 /// The server's TLS, as its sessions use it.
 pub struct Tls {
@@ -194,9 +193,8 @@ fn begin(config: &Arc<ServerConfig>, session: SessionId) -> io::Result<ServerCon
 }
 
 fn verifier(file: &Path, tickets: &Tickets) -> Result<Arc<dyn ClientCertVerifier>, String> {
-    let bytes = fs::read(file).map_err(|error| error.to_string())?;
     let mut roots = RootCertStore::empty();
-    for certificate in read_certificates(&bytes)? {
+    for certificate in certificate::read_all(file)? {
         roots.add(certificate).map_err(|error| error.to_string())?;
     }
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&tickets.provider))

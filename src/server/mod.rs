@@ -293,11 +293,16 @@ fn spawn_accepting((listener, entrance): &Listener, gate: &Arc<Gate>) -> io::Res
 #[expect(clippy::boxed_local, reason = "what lies below a session on its stack, every idle session holds")]
 fn serve(visit: Box<Visit>) {
     let Visit { stream, peer, entrance, settings, shared, places, entry } = *visit;
-    let begin = AssertUnwindSafe(|| Session::new(stream, peer, (settings.config, settings.tls), shared));
-    let Ok(Ok(mut session)) = catch_unwind(begin) else { return };
+    let mut session = match Session::new(stream, peer, (settings.config, settings.tls), shared) {
+        Ok(session) => session,
+        Err(error) => return note_break(peer, &error),
+    };
     let last = match catch_unwind(AssertUnwindSafe(|| session.run(entrance))) {
         Ok(Ok(last)) => last,
-        Ok(Err(error)) => return note_break(peer, &error),
+        Ok(Err(error)) => {
+            note_break(peer, &error);
+            None
+        }
         Err(_) => Some(apology(peer)),
     };
     drop(places);

@@ -38,6 +38,7 @@ const MAY_NAME_A_PATH: &[&str] = &[
     "fs/folder.rs",            // names that were read from the folder itself
     "fs/homes.rs",             // a home's own path, named by user.ini
     "fs/owners.rs",            // /etc/passwd and /etc/group, at start
+    "net/certificate.rs",      // certificate and key, named by ftpd.conf
     "session/transfer_log.rs", // the transfer log, named by ftpd.conf
 ];
 const SERVES_CLIENTS: &[&str] = &["fs", "session", "copy", "net", "protocol"];
