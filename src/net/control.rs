@@ -60,6 +60,8 @@ pub struct Control {
     pub who: Who,
 }
 
+/// A client gets so long to begin the end of TLS itself.
+const COURTESY: Duration = Duration::from_millis(250);
 /// A client gets so long to answer the end of TLS.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Commands that wait while a transfer runs; beyond that the client has to wait, too.
@@ -186,6 +188,8 @@ impl Control {
     /// When the client is gone or sends what is neither.
     pub fn unsecure(&mut self, deadline: Instant) -> io::Result<()> {
         let Some(mut secured) = self.secured.take() else { return Ok(()) };
+        // To some clients (lftp) an end that comes before theirs is the end of the connection; others (curl) wait for it.
+        let _ = Until { control: self, deadline: Instant::now() + COURTESY }.is_tls_next();
         secured.close(&mut &*self.stream)?;
         let mut until = Until { control: self, deadline };
         while until.is_tls_next()? && !secured.receive_record(&mut until)? {}
