@@ -6,7 +6,9 @@ TARGET  := $(or $(CARGO_TARGET_DIR),target)
 # cargo-nextest where it is installed, plain cargo elsewhere.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo 2>/dev/null)
-CLIENTS := curl lftp wget ncftp tnftp python3
+CLIENTS := curl lftp wget ncftp tnftp python3 python3-venv openssl gnutls-bin rclone libio-socket-ssl-perl php-cli
+# Another nodejs than Debian's brings its own npm, which Debian's would not be installed beside.
+CLIENTS += $(shell command -v npm >/dev/null || echo nodejs npm)
 TARGETS := line command path address ini
 SECONDS ?= 30
 
@@ -33,9 +35,12 @@ else
 	cargo test --locked --doc
 endif
 
-test-clients: ## Install the FTP clients that the tests use (apt)
+test-clients: ## Install the FTP clients that the tests use (apt; PyPI and npm below the target folder)
 	$(SUDO) apt-get update -qq
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(CLIENTS)
+	python3 -m venv "$(TARGET)/clients/python"
+	"$(TARGET)/clients/python/bin/pip" install --quiet --disable-pip-version-check aioftp
+	npm install --loglevel=error --no-audit --no-fund --no-package-lock --prefix "$(TARGET)/clients/node" basic-ftp
 
 lint: ## Check format, clippy and documentation
 	cargo fmt --check

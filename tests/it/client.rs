@@ -1,13 +1,20 @@
-//! A bare FTP client: it sends what it is told to and hides nothing.
+//! A bare FTP client: it sends what it is told to and hides nothing but AUTH TLS, PBSZ and PROT in a run over TLS.
 
 use std::{
     fmt,
     io::{ErrorKind, Read, Write},
-    net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream},
+    sync::Arc,
     time::Duration,
 };
 
+use rustls::ClientConfig;
 use socket2::{Domain, SockRef, Socket, Type};
+
+use crate::{
+    channel::{Channel, Mode, trusting},
+    data::{Data, Listener, read_all},
+};
 
 /// How long a test waits for what must come; only a failing test ever waits that long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,45 +69,122 @@ impl<const N: usize> Codes for [u16; N] {
 
 /// A control connection.
 pub struct Client {
-    stream: TcpStream,
+    channel: Channel,
     unread: Vec<u8>,
+    /// What the client does by itself before it logs in.
+    mode: Mode,
+    /// The settings of all its handshakes: its data connections resume the session of its control connection.
+    tls: Option<Arc<ClientConfig>>,
+    is_protected: bool,
 }
 
 impl Client {
-    /// Connects and reads nothing.
+    /// Connects as all clients of this run do, and reads nothing.
     #[track_caller]
     pub fn connect(address: SocketAddr) -> Client {
-        Client::over(TcpStream::connect(address).expect("the server accepts"))
+        Client::of_this_run(TcpStream::connect(address).expect("the server accepts"))
     }
 
     /// Connects from an address of the client's choice.
     #[track_caller]
     pub fn connect_from(source: IpAddr, address: SocketAddr) -> Client {
-        Client::over(connect_from(source, address))
+        Client::of_this_run(connect_from(source, address))
+    }
+
+    fn of_this_run(stream: TcpStream) -> Client {
+        match Mode::of_this_run() {
+            Mode::Plain => Client::over(stream),
+            Mode::Explicit => Client { mode: Mode::Explicit, tls: Some(trusting()), ..Client::over(stream) },
+            Mode::Implicit => Client::over(stream).under_tls(&trusting()),
+        }
+    }
+
+    /// Connects in clear whatever this run is.
+    #[track_caller]
+    pub fn clear(address: SocketAddr) -> Client {
+        Client::over(TcpStream::connect(address).expect("the server accepts"))
+    }
+
+    /// Connects to a listener that starts with TLS; the first command or reply begins the handshake.
+    #[track_caller]
+    pub fn implicit(address: SocketAddr, config: &Arc<ClientConfig>) -> Client {
+        Client::clear(address).under_tls(config)
     }
 
     fn over(stream: TcpStream) -> Client {
         be_patient(&stream);
-        Client { stream, unread: Vec::new() }
+        let channel = Channel::clear(stream);
+        Client { channel, unread: Vec::new(), mode: Mode::Plain, tls: None, is_protected: false }
     }
 
-    /// Connects and reads the greeting.
+    fn under_tls(mut self, config: &Arc<ClientConfig>) -> Client {
+        self.channel.plan(config);
+        Client { mode: Mode::Implicit, tls: Some(Arc::clone(config)), ..self }
+    }
+
+    /// Connects, reads the greeting, and is secure where this run wants it.
     #[track_caller]
     pub fn greeted(address: SocketAddr) -> Client {
         let mut client = Client::connect(address);
         client.read_reply().expect(220);
+        client.secure();
         client
+    }
+
+    /// What a client of this run does before USER: TLS on both kinds of connections.
+    #[track_caller]
+    fn secure(&mut self) {
+        if self.mode == Mode::Explicit && !self.channel.is_secure() {
+            let config = self.tls.clone().expect("settings for TLS");
+            self.auth(&config);
+        }
+        if self.mode != Mode::Plain && !self.is_protected {
+            self.protect();
+        }
+    }
+
+    /// AUTH TLS and the handshake.
+    #[track_caller]
+    pub fn auth(&mut self, config: &Arc<ClientConfig>) {
+        self.expect("AUTH TLS", 234);
+        self.handshake(config).expect("the server shakes hands");
+    }
+
+    /// The handshake after a 234.
+    pub fn handshake(&mut self, config: &Arc<ClientConfig>) -> std::io::Result<()> {
+        assert!(self.unread.is_empty(), "bytes in clear: \"{}\"", self.unread.escape_ascii());
+        self.tls = Some(Arc::clone(config));
+        self.channel.plan(config);
+        self.channel.handshake()
+    }
+
+    /// PBSZ and PROT P: data connections are under TLS from now on.
+    #[track_caller]
+    pub fn protect(&mut self) {
+        self.expect("PBSZ 0", 200);
+        self.expect("PROT P", 200);
+        self.is_protected = true;
+    }
+
+    /// The settings of its data connections where PROT P holds.
+    fn protection(&self) -> Option<&Arc<ClientConfig>> {
+        self.tls.as_ref().filter(|_| self.is_protected)
+    }
+
+    pub fn channel(&mut self) -> &mut Channel {
+        &mut self.channel
     }
 
     #[track_caller]
     pub fn login(&mut self, user: &str, password: &str) {
+        self.secure();
         self.expect(format!("USER {user}"), 331);
         self.expect(format!("PASS {password}"), 230);
     }
 
     /// This side's address of the control connection.
     pub fn local(&self) -> SocketAddr {
-        self.stream.local_addr().unwrap()
+        self.channel.local()
     }
 
     /// Sends one line with its CR LF.
@@ -111,17 +195,29 @@ impl Client {
 
     #[track_caller]
     pub fn send_raw(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream.write_all(bytes.as_ref()).expect("the server takes the command");
+        self.open();
+        self.channel.write_all(bytes.as_ref()).expect("the server takes the command");
     }
 
     /// Sends bytes that may meet a closed connection.
     pub fn try_send_raw(&mut self, bytes: impl AsRef<[u8]>) {
-        let _ = self.stream.write_all(bytes.as_ref());
+        self.open();
+        let _ = self.channel.write_all(bytes.as_ref());
     }
 
-    /// Sends one urgent byte (TCP out of band), as Telnet's Synch does.
+    /// Does the handshake with a listener that starts with TLS. Where it fails, what follows finds a broken connection.
+    fn open(&mut self) {
+        if let Err(error) = self.channel.handshake() {
+            eprintln!("the TLS handshake failed: {error}");
+        }
+    }
+
+    /// Sends one urgent byte (TCP out of band), as Telnet's Synch does; TLS knows no urgent data, there it is like others.
     pub fn send_urgent(&mut self, byte: u8) {
-        SockRef::from(&self.stream).send_out_of_band(&[byte]).expect("an urgent byte goes out");
+        if self.channel.is_secure() {
+            return self.send_raw([byte]);
+        }
+        SockRef::from(self.channel.socket()).send_out_of_band(&[byte]).expect("an urgent byte goes out");
     }
 
     #[track_caller]
@@ -157,13 +253,17 @@ impl Client {
                 return Some(line);
             }
             let mut buffer = [0; 4096];
-            match self.stream.read(&mut buffer) {
+            self.open();
+            match self.channel.read(&mut buffer) {
                 Ok(0) => {
                     assert!(self.unread.is_empty(), "half a reply: \"{}\"", self.unread.escape_ascii());
                     return None;
                 }
                 Ok(length) => self.unread.extend_from_slice(&buffer[..length]),
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+                // Under TLS an end without close_notify is that of a server that was killed.
+                Err(error) if [ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof].contains(&error.kind()) => {
+                    return None;
+                }
                 Err(error) => panic!("no reply: {error}"),
             }
         }
@@ -192,27 +292,29 @@ impl Client {
 
     /// Is there no reply waiting at this moment? (For what must come later, never for what must not be slow.)
     pub fn is_silent(&mut self) -> bool {
-        self.stream.set_nonblocking(true).unwrap();
-        let silent = self.unread.is_empty()
-            && self.stream.peek(&mut [0]).is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
-        self.stream.set_nonblocking(false).unwrap();
-        silent
+        let mut buffer = [0; 4096];
+        self.channel.socket().set_nonblocking(true).unwrap();
+        let read = self.channel.read(&mut buffer);
+        self.channel.socket().set_nonblocking(false).unwrap();
+        let is_silent = self.unread.is_empty() && read.as_ref().is_err_and(|e| e.kind() == ErrorKind::WouldBlock);
+        self.unread.extend_from_slice(&buffer[..read.unwrap_or(0)]);
+        is_silent
     }
 
     /// Closes with a reset.
     pub fn reset(self) {
-        reset(self.stream);
+        SockRef::from(self.channel.socket()).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// The same connection for another thread that only sends, and does not mind when it breaks.
     pub fn sender(&self) -> impl FnMut(&[u8]) + Send + use<> {
-        let mut stream = self.stream.try_clone().unwrap();
-        move |bytes| drop(stream.write_all(bytes))
+        let mut channel = self.channel.clone();
+        move |bytes| drop(channel.write_all(bytes))
     }
 
     /// Ends both directions, for every holder of the connection.
     pub fn shut_down(&self) {
-        let _ = self.stream.shutdown(Shutdown::Both);
+        let _ = self.channel.socket().shutdown(Shutdown::Both);
     }
 
     // Data connections
@@ -227,36 +329,50 @@ impl Client {
     #[track_caller]
     pub fn epsv(&mut self) -> SocketAddr {
         let port = port_of_229(&self.expect("EPSV", 229));
-        SocketAddr::new(self.stream.peer_addr().unwrap().ip(), port)
+        SocketAddr::new(self.channel.socket().peer_addr().unwrap().ip(), port)
     }
 
     /// A passive data connection.
     #[track_caller]
-    pub fn passive(&mut self) -> TcpStream {
+    pub fn passive(&mut self) -> Data {
         let address = if self.local().is_ipv4() { self.pasv() } else { self.epsv() };
-        connect_data(address)
+        self.connect_data(address)
+    }
+
+    /// A data connection to where the server listens.
+    #[track_caller]
+    pub fn connect_data(&self, address: SocketAddr) -> Data {
+        self.data_over(TcpStream::connect(address).expect("the data port accepts"))
+    }
+
+    /// The same for a connection that was made in some other way.
+    pub fn data_over(&self, stream: TcpStream) -> Data {
+        Data::over(stream, self.protection())
     }
 
     /// A passive data connection whose receive buffer is small, so that a sender soon stands still.
     #[track_caller]
-    pub fn narrow_passive(&mut self) -> TcpStream {
+    pub fn narrow_passive(&mut self) -> Data {
         let address = self.pasv();
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         socket.connect(&address.into()).expect("the data port accepts");
-        let stream = TcpStream::from(socket);
-        be_patient(&stream);
-        stream
+        self.data_over(TcpStream::from(socket))
     }
 
     /// PORT (or EPRT over IPv6): a listener the server was told of.
     #[track_caller]
-    pub fn active(&mut self) -> TcpListener {
-        let listener = TcpListener::bind((self.local().ip(), 0)).unwrap();
-        let address = listener.local_addr().unwrap();
+    pub fn active(&mut self) -> Listener {
+        let listener = self.listen(self.local().ip());
+        let address = listener.address();
         let command = if address.is_ipv4() { port_command(address) } else { eprt_command(address) };
         self.expect(command, 200);
         listener
+    }
+
+    /// A listener the server was not told of yet.
+    pub fn listen(&self, ip: IpAddr) -> Listener {
+        Listener::bind(ip, self.protection())
     }
 
     /// Sends a download command over a fresh passive connection and returns the data.
@@ -279,6 +395,7 @@ impl Client {
     pub fn upload(&mut self, command: impl AsRef<[u8]>, content: impl AsRef<[u8]>) -> Reply {
         let mut data = self.passive();
         self.expect(command, 150);
+        data.handshake();
         data.write_all(content.as_ref()).expect("the server takes the data");
         drop(data);
         self.read_reply()
@@ -297,17 +414,19 @@ impl Client {
 
     /// A download that stands still because nobody reads it: the file must be far larger than the socket buffers.
     #[track_caller]
-    pub fn stalled_download(&mut self, name: &str) -> TcpStream {
-        let data = self.narrow_passive();
+    pub fn stalled_download(&mut self, name: &str) -> Data {
+        let mut data = self.narrow_passive();
         self.expect(format!("RETR {name}"), 150);
+        data.handshake();
         data
     }
 
     /// An upload of which only `start` has been sent.
     #[track_caller]
-    pub fn stalled_upload(&mut self, command: &str, start: &[u8]) -> TcpStream {
+    pub fn stalled_upload(&mut self, command: &str, start: &[u8]) -> Data {
         let mut data = self.passive();
         self.expect(command, 150);
+        data.handshake();
         data.write_all(start).unwrap();
         data
     }
@@ -321,30 +440,6 @@ pub fn lines_of(listing: &[u8]) -> Vec<String> {
     text.split_terminator("\r\n").map(str::to_owned).collect()
 }
 
-/// Reads a data connection to its end.
-#[track_caller]
-pub fn read_all(mut data: TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    data.read_to_end(&mut bytes).expect("the data connection ends in order");
-    bytes
-}
-
-/// Reads until the end, be it orderly or a reset.
-pub fn read_until_broken(mut data: TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match data.read_to_end(&mut bytes) {
-        Err(error) if error.kind() == ErrorKind::WouldBlock => panic!("the data connection stays open"),
-        _ => bytes,
-    }
-}
-
-#[track_caller]
-pub fn connect_data(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("the data port accepts");
-    be_patient(&stream);
-    stream
-}
-
 /// A connection whose own end has the address `source`.
 #[track_caller]
 pub fn connect_from(source: IpAddr, address: SocketAddr) -> TcpStream {
@@ -356,21 +451,8 @@ pub fn connect_from(source: IpAddr, address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Accepts the connection that the server was asked to make.
-#[track_caller]
-pub fn accept(listener: &TcpListener) -> TcpStream {
-    SockRef::from(listener).set_read_timeout(Some(PATIENCE)).unwrap();
-    let (stream, _) = listener.accept().expect("the server connects");
-    be_patient(&stream);
-    stream
-}
-
-/// Closes with a reset instead of an orderly end.
-pub fn reset(stream: TcpStream) {
-    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
-}
-
-fn be_patient(stream: &TcpStream) {
+/// Gives up where nothing comes or goes for long.
+pub fn be_patient(stream: &TcpStream) {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream.set_nodelay(true).unwrap();

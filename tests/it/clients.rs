@@ -9,7 +9,8 @@ use std::{
 };
 
 use crate::{
-    client::reset,
+    channel::{Mode, leave_out},
+    data::reset,
     server::{BOB, Server, eventually, finish},
 };
 
@@ -24,6 +25,15 @@ fn program(name: &str) -> Option<Command> {
     assert!(env::var("FTPD_REQUIRE_CLIENTS").as_deref() != Ok("1"), "{name} is not installed");
     eprintln!("SKIPPED: {name} is not installed");
     None
+}
+
+/// The same for a client that knows no TLS: nothing in a run over TLS.
+fn program_without_tls(name: &str) -> Option<Command> {
+    if Mode::of_this_run() != Mode::Plain {
+        eprintln!("LEFT OUT over TLS: {name} knows no TLS");
+        return None;
+    }
+    program(name)
 }
 
 /// One server for a client test, and the places it works with.
@@ -46,12 +56,12 @@ impl Stage {
     }
 
     fn port(&self) -> u16 {
-        self.server.address().port()
+        self.server.door().port()
     }
 
-    /// `ftp://host:port/path`, for each address family.
+    /// `ftp://host:port/path` (`ftps:` where the port starts with TLS), for each address family.
     fn urls<'a>(&'a self, path: &'a str) -> impl Iterator<Item = String> + 'a {
-        self.hosts.iter().map(move |host| format!("ftp://{host}:{}/{path}", self.port()))
+        self.hosts.iter().map(move |host| format!("{}://{host}:{}/{path}", scheme(), self.port()))
     }
 
     #[track_caller]
@@ -67,6 +77,10 @@ impl Stage {
         command.current_dir(&self.local).env("HOME", &self.local).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
         finish(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the client runs"))
     }
+}
+
+fn scheme() -> &'static str {
+    if Mode::of_this_run() == Mode::Implicit { "ftps" } else { "ftp" }
 }
 
 /// Some 300 files in deep folders, with names that a shell, a URL or a list would trip over.
@@ -131,6 +145,9 @@ fn content() -> Vec<u8> {
 fn curl() -> Option<Command> {
     let mut command = program("curl")?;
     command.args(["--silent", "--show-error", "--globoff", "--user", "bob:secret", "--max-time", "60"]);
+    if Mode::of_this_run() != Mode::Plain {
+        command.args(["--ssl-reqd", "--insecure"]);
+    }
     Some(command)
 }
 
@@ -138,12 +155,22 @@ fn curl() -> Option<Command> {
 const CURL_MODES: &[&[&str]] =
     &[&[], &["--disable-epsv"], &["--ftp-port", "-"], &["--ftp-port", "-", "--disable-eprt"]];
 
+/// Before 8.0 curl's active mode ends in an error of its own as soon as TLS is on.
+fn curl_shakes_hands_in_active_mode() -> bool {
+    let output = Command::new("curl").arg("--version").output().unwrap();
+    Mode::of_this_run() == Mode::Plain || !output.stdout.starts_with(b"curl 7.")
+}
+
 #[test]
 fn curl_fetches_stores_and_lists_in_every_mode() {
     let stage = Stage::new();
     let Some(_) = curl() else { return };
     stage.server.write("file.bin", content());
     for mode in CURL_MODES {
+        if mode.contains(&"--ftp-port") && !curl_shakes_hands_in_active_mode() {
+            eprintln!("SKIPPED: this curl can't do {mode:?} over TLS");
+            continue;
+        }
         for host in stage.urls("") {
             if host.contains("[::1]") && (mode.contains(&"--disable-epsv") || mode.contains(&"--disable-eprt")) {
                 continue;
@@ -194,7 +221,7 @@ fn curl_sends_quoted_commands_times_and_names_of_every_kind() {
     assert!(stage.server.home().join("renamed").is_dir());
     let refused = stage.output(curl().unwrap().arg(format!("{url}missing")));
     assert_eq!(refused.status.code(), Some(78), "curl knows that the file is not there");
-    let wrong = stage.output(program("curl").unwrap().args(["--silent", "--user", "bob:wrong"]).arg(&url));
+    let wrong = stage.output(curl().unwrap().args(["--user", "bob:wrong"]).arg(&url));
     assert_eq!(wrong.status.code(), Some(67), "curl knows that the login was denied");
 }
 
@@ -202,9 +229,13 @@ fn curl_sends_quoted_commands_times_and_names_of_every_kind() {
 
 fn lftp(stage: &Stage, host: &str, settings: &str, script: &str) -> Option<Command> {
     let mut command = program("lftp")?;
-    let basics = "set net:max-retries 1; set net:timeout 20; set cmd:fail-exit yes; set ftp:ssl-allow no;";
-    let open = format!("open -u bob,secret ftp://{host}:{};", stage.port());
-    command.arg("-c").arg(format!("{basics}{settings}{open}{script}"));
+    let basics = "set net:max-retries 1; set net:timeout 20; set cmd:fail-exit yes;";
+    let security = match Mode::of_this_run() {
+        Mode::Plain => "set ftp:ssl-allow no;",
+        _ => "set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:verify-certificate no;",
+    };
+    let open = format!("open -u bob,secret {}://{host}:{};", scheme(), stage.port());
+    command.arg("-c").arg(format!("{basics}{security}{settings}{open}{script}"));
     Some(command)
 }
 
@@ -272,6 +303,22 @@ fn lftp_works_without_mlsd() {
 
 // wget
 
+fn wget() -> Option<Command> {
+    let mut command = program("wget")?;
+    command.args(["--quiet", "--tries=1", "--timeout=20", "--user=bob", "--password=secret"]);
+    match Mode::of_this_run() {
+        Mode::Plain => {}
+        Mode::Explicit => drop(command.arg("--no-check-certificate")),
+        Mode::Implicit => drop(command.args(["--no-check-certificate", "--ftps-implicit"])),
+    }
+    Some(command)
+}
+
+/// wget calls both kinds of FTP over TLS so.
+fn wget_url(url: &str) -> String {
+    if Mode::of_this_run() == Mode::Plain { url.to_owned() } else { url.replace("ftp:", "ftps:") }
+}
+
 #[test]
 fn wget_fetches_files_and_trees_in_both_modes() {
     let stage = Stage::new();
@@ -279,19 +326,9 @@ fn wget_fetches_files_and_trees_in_both_modes() {
     stage.server.write("top/sub folder/deep/x.txt", "deep");
     for mode in ["--passive-ftp", "--no-passive-ftp"] {
         for url in stage.urls("top/") {
-            let Some(mut command) = program("wget") else { return };
+            let Some(mut command) = wget() else { return };
             let _ = fs::remove_dir_all(stage.local.join("top"));
-            command.args([
-                mode,
-                "--quiet",
-                "--tries=1",
-                "--timeout=20",
-                "--user=bob",
-                "--password=secret",
-                "-r",
-                "-nH",
-                &url,
-            ]);
+            command.args([mode, "-r", "-nH", &wget_url(&url)]);
             stage.run(&mut command);
             expect_same_files(&stage.server.home().join("top"), &stage.local.join("top"));
         }
@@ -305,14 +342,13 @@ fn wget_resumes_globs_and_keeps_times() {
     for name in ["a.bin", "b.bin", "c.txt"] {
         stage.server.write(name, &whole);
     }
-    let login = ["--quiet", "--tries=1", "--timeout=20", "--user=bob", "--password=secret"];
-    let url = stage.urls("").next().unwrap();
-    let Some(mut resume) = program("wget") else { return };
+    let url = wget_url(&stage.urls("").next().unwrap());
+    let Some(mut resume) = wget() else { return };
     fs::write(stage.local.join("a.bin"), &whole[..1000]).unwrap();
-    stage.run(resume.args(login).arg("-c").arg(format!("{url}a.bin")));
+    stage.run(resume.arg("-c").arg(format!("{url}a.bin")));
     assert!(fs::read(stage.local.join("a.bin")).unwrap() == whole);
-    let Some(mut glob) = program("wget") else { return };
-    stage.run(glob.args(login).arg("-N").arg(format!("{url}*.bin")));
+    let Some(mut glob) = wget() else { return };
+    stage.run(glob.arg("-N").arg(format!("{url}*.bin")));
     assert!(fs::read(stage.local.join("b.bin")).unwrap() == whole);
     assert!(!stage.local.join("c.txt").exists());
     let modified = |path: PathBuf| {
@@ -326,6 +362,7 @@ fn wget_resumes_globs_and_keeps_times() {
 
 #[test]
 fn ncftp_puts_gets_and_lists() {
+    leave_out!(Explicit | Implicit: "ncftp knows no TLS");
     let stage = Stage::new();
     make_tree(&stage.local.join("tree"));
     for (mode, flag) in [("passive", "-F"), ("active", "-E")] {
@@ -350,6 +387,7 @@ fn ncftp_puts_gets_and_lists() {
 
 #[test]
 fn ncftp_resumes() {
+    leave_out!(Explicit | Implicit: "ncftp knows no TLS");
     let stage = Stage::new();
     let whole = content();
     stage.server.write("file.bin", &whole);
@@ -364,6 +402,7 @@ fn ncftp_resumes() {
 
 #[test]
 fn tnftp_fetches_and_stores() {
+    leave_out!(Explicit | Implicit: "tnftp knows no FTP over TLS");
     let stage = Stage::new();
     stage.server.write("file.bin", content());
     for (mode, flag) in [("passive", "-p"), ("active", "-A")] {
@@ -411,7 +450,7 @@ fn every_client_resumes_a_cut_upload_of_a_new_name() {
             stage.run(&mut lftp(&stage, &stage.hosts[0], "", "put -c local.bin -o lftp.bin").unwrap());
             assert!(stage.server.read("lftp.bin") == content(), "lftp from {length}");
         }
-        if let Some(mut command) = program("ncftpput") {
+        if let Some(mut command) = program_without_tls("ncftpput") {
             cut_upload(&stage, "local.bin", length);
             // With sendfile (its default) this client sends REST n and then the whole file: no server mends that.
             let login = ["-z", "-s", "-u", "bob", "-p", "secret", "-P", &port, "-t", "20", "-r", "0"];
@@ -456,7 +495,7 @@ fn no_client_that_resumes_a_broken_overwrite_in_its_usual_way_makes_a_mixture() 
         ("lftp", lftp(&stage, &stage.hosts[0], "set xfer:clobber yes;", "put -c local.bin -o local.bin")),
         (
             "ncftpput",
-            program("ncftpput").map(|mut command| {
+            program_without_tls("ncftpput").map(|mut command| {
                 command.args(["-z", "-u", "bob", "-p", "secret", "-P", &port, "-t", "20", "-r", "0"]);
                 command.args(["127.0.0.1", "/", "local.bin"]);
                 command
@@ -502,14 +541,36 @@ fn curl_that_was_killed_in_mid_upload_resumes() {
 
 // Python's ftplib
 
+/// Who is `ftp` in [`python`], and what makes its data connections secure.
+const FTPLIB_IN_CLEAR: [&str; 2] = ["ftplib.FTP(timeout=20)", ""];
+const FTPLIB_UNDER_TLS: [&str; 2] = ["ftplib.FTP_TLS(context=context, timeout=20)", "ftp.prot_p()"];
+const FTPLIB_FROM_THE_START: [&str; 2] = ["FromTheStart(context=context, timeout=20)", "ftp.prot_p()"];
+const PYTHON_TLS: &str = "
+import ftplib, io, ssl
+context = ssl._create_unverified_context()
+class FromTheStart(ftplib.FTP_TLS):
+    @property
+    def sock(self):
+        return self.secured
+    @sock.setter
+    def sock(self, sock):
+        plain = sock is not None and not isinstance(sock, ssl.SSLSocket)
+        self.secured = self.context.wrap_socket(sock) if plain else sock
+";
+
 /// Runs a script that finds a logged-in `ftp` and the helpers below.
 #[track_caller]
 fn python(stage: &Stage, host: &str, script: &str) {
     let Some(mut command) = program("python3") else { return };
+    let [ftp, secure] = match Mode::of_this_run() {
+        Mode::Plain => FTPLIB_IN_CLEAR,
+        Mode::Explicit => FTPLIB_UNDER_TLS,
+        Mode::Implicit => FTPLIB_FROM_THE_START,
+    };
     let prelude = format!(
-        "import ftplib, io\n\
+        "{PYTHON_TLS}\
          def fetch(name, **more):\n    got = io.BytesIO(); ftp.retrbinary('RETR ' + name, got.write, **more); return got.getvalue()\n\
-         ftp = ftplib.FTP(timeout=20)\nftp.connect('{}', {})\nftp.login('bob', 'secret')\n",
+         ftp = {ftp}\nftp.connect('{}', {})\nftp.login('bob', 'secret')\n{secure}\n",
         host.trim_matches(['[', ']']),
         stage.port()
     );

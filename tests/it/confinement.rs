@@ -11,7 +11,8 @@ use std::{
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 
 use crate::{
-    client::{Client, read_until_broken},
+    client::Client,
+    data::read_until_broken,
     disk::snapshot,
     server::{BOB, Server, Tree},
 };
@@ -341,8 +342,9 @@ fn read_through(client: &mut Client) -> bool {
 }
 
 fn change_through(client: &mut Client) {
-    let data = client.passive();
+    let mut data = client.passive();
     if client.expect("STOR door/new", [150, 550, 553]).code == 150 {
+        data.handshake();
         drop(data);
         client.read_reply().expect([226, 550, 553]);
     }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use crate::{
-    client::{self, Client, accept, connect_from, port_command, read_all, read_until_broken},
+    client::{Client, connect_from, port_command},
+    data::{read_all, read_until_broken},
     server::{BOB, Server},
 };
 
@@ -38,7 +39,7 @@ fn server_over_ipv6() -> Option<(Server, Client)> {
     }
     let server = Server::start(BOTH_FAMILIES, BOB);
     server.write("file", "content");
-    let address = *server.addresses().iter().find(|address| address.is_ipv6()).expect("an IPv6 listener");
+    let address = *server.doors().iter().find(|address| address.is_ipv6()).expect("an IPv6 listener");
     let mut client = Client::greeted(address);
     client.login("bob", "secret");
     Some((server, client))
@@ -53,7 +54,7 @@ fn passive_ports_come_from_the_range_only() {
     for _ in 0..30 {
         let address = client.pasv();
         assert!(ports.contains(&address.port()), "{address} is not in {ports:?}");
-        let data = client::connect_data(address);
+        let data = client.connect_data(address);
         client.expect("RETR file", 150);
         assert_eq!(read_all(data), b"content");
         client.read_reply().expect(226);
@@ -111,7 +112,7 @@ fn another_address_is_refused_and_the_right_one_still_served() {
     assert!(line.contains("127.0.0.1"), "the log names both addresses: {line}");
     let _ = thief.write_all(b"injected");
     assert_eq!(read_until_broken(thief), b"", "nothing was given away");
-    let data = client::connect_data(address);
+    let data = client.connect_data(address);
     client.read_reply().expect(150);
     assert_eq!(read_all(data), b"for bob only");
     client.read_reply().expect(226);
@@ -133,14 +134,15 @@ fn another_address_may_come_where_foreign_addresses_are_permitted() {
     let server = Server::start("[active]\npermit_foreign_addresses = on\n", BOB);
     server.write("file", "content");
     let mut client = server.login();
-    let data = connect_from(OTHER_ADDRESS, client.pasv());
+    let address = client.pasv();
+    let data = client.data_over(connect_from(OTHER_ADDRESS, address));
     client.expect("RETR file", 150);
     assert_eq!(read_all(data), b"content");
     client.read_reply().expect(226);
-    let listener = TcpListener::bind((OTHER_ADDRESS, 0)).unwrap();
-    client.expect(port_command(listener.local_addr().unwrap()), 200);
+    let listener = client.listen(OTHER_ADDRESS);
+    client.expect(port_command(listener.address()), 200);
     client.expect("RETR file", 150);
-    assert_eq!(read_all(accept(&listener)), b"content");
+    assert_eq!(read_all(listener.accept()), b"content");
     client.read_reply().expect(226);
 }
 
@@ -186,16 +188,16 @@ fn active_mode_serves_both_ways_and_lists() {
     let mut client = server.login();
     let listener = client.active();
     client.expect("RETR file", 150);
-    assert_eq!(read_all(accept(&listener)), b"content");
+    assert_eq!(read_all(listener.accept()), b"content");
     client.read_reply().expect(226);
     let listener = client.active();
     client.expect("STOR new", 150);
-    accept(&listener).write_all(b"new").unwrap();
+    listener.accept().write_all(b"new").unwrap();
     client.read_reply().expect(226);
     assert_eq!(server.read("new"), b"new");
     let listener = client.active();
     client.expect("NLST", 150);
-    assert_eq!(read_all(accept(&listener)), b"file\r\nnew\r\n");
+    assert_eq!(read_all(listener.accept()), b"file\r\nnew\r\n");
     client.read_reply().expect(226);
 }
 
@@ -203,7 +205,9 @@ fn active_mode_serves_both_ways_and_lists() {
 fn the_servers_own_control_port_is_no_data_port() {
     let server = Server::plain();
     let mut client = server.login();
-    client.expect(port_command(server.address()), 501);
+    for address in [server.address(), server.door()] {
+        client.expect(port_command(address), 501);
+    }
 }
 
 #[test]
@@ -235,10 +239,10 @@ fn a_new_data_port_replaces_the_one_before() {
     let old = client.passive();
     let listener = client.active();
     client.expect("RETR file", 150);
-    assert_eq!(read_all(accept(&listener)), b"content");
+    assert_eq!(read_all(listener.accept()), b"content");
     client.read_reply().expect(226);
-    old.set_nonblocking(true).unwrap();
-    assert!(!matches!((&old).read(&mut [0]), Ok(1..)), "nothing went to the old one");
+    old.set_nonblocking(true);
+    assert!(!matches!(old.channel().socket().read(&mut [0]), Ok(1..)), "nothing went to the old one");
     client.active();
     assert_eq!(client.retr("file"), b"content");
 }
@@ -265,7 +269,7 @@ fn a_connection_before_the_command_is_as_good_as_one_after() {
     let address = client.pasv();
     client.send("RETR file");
     assert!(client.is_silent(), "no 150 before the data connection stands");
-    let data = client::connect_data(address);
+    let data = client.connect_data(address);
     client.read_reply().expect(150);
     assert_eq!(read_all(data), b"content");
     client.read_reply().expect(226);
@@ -279,8 +283,9 @@ fn the_data_connection_is_closed_before_the_226() {
     for _ in 0..20 {
         let mut data = client.passive();
         client.expect("RETR file", 150);
+        data.handshake();
         client.read_reply().expect(226);
-        data.set_nonblocking(true).unwrap();
+        data.set_nonblocking(true);
         let mut bytes = Vec::new();
         data.read_to_end(&mut bytes).expect("both the data and the end are there already");
         assert_eq!(bytes, b"content");
@@ -297,7 +302,7 @@ fn epsv_all_closes_every_other_way_for_good() {
         client.expect(command, 503);
     }
     let address = client.epsv();
-    let data = client::connect_data(address);
+    let data = client.connect_data(address);
     client.expect("RETR file", 150);
     assert_eq!(read_all(data), b"content");
     client.read_reply().expect(226);
@@ -322,7 +327,7 @@ fn extended_commands_serve_ipv6() {
     client.expect("EPSV 2", 229);
     let listener = client.active();
     client.expect("RETR file", 150);
-    assert_eq!(read_all(accept(&listener)), b"content");
+    assert_eq!(read_all(listener.accept()), b"content");
     client.read_reply().expect(226);
 }
 
@@ -334,13 +339,13 @@ fn ipv4_over_a_dual_stack_listener_is_ipv4() {
     }
     let server = Server::start("[server]\nip = ::\n", BOB);
     server.write("file", "content");
-    let mut client = Client::greeted((Ipv4Addr::LOCALHOST, server.address().port()).into());
+    let mut client = Client::greeted((Ipv4Addr::LOCALHOST, server.door().port()).into());
     client.login("bob", "secret");
     assert_eq!(client.pasv().ip(), Ipv4Addr::LOCALHOST);
     assert_eq!(client.retr("file"), b"content");
     let listener = client.active();
     client.expect("RETR file", 150);
-    assert_eq!(read_all(accept(&listener)), b"content");
+    assert_eq!(read_all(listener.accept()), b"content");
     client.read_reply().expect(226);
     client.expect("EPSV 2", 522);
     server.wait_log(" 127.0.0.1:");
@@ -350,12 +355,12 @@ fn ipv4_over_a_dual_stack_listener_is_ipv4() {
 fn the_passive_port_is_at_the_address_the_client_dialled() {
     let server = Server::start("[server]\nip = 0.0.0.0\n", BOB);
     server.write("file", "content");
-    let mut client = Client::greeted((OTHER_ADDRESS, server.address().port()).into());
+    let mut client = Client::greeted((OTHER_ADDRESS, server.door().port()).into());
     client.login("bob", "secret");
     let address = client.pasv();
     assert_eq!(address.ip(), OTHER_ADDRESS);
     assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, address.port())).is_err(), "and at no other");
-    let data = connect_from(client.local().ip(), address);
+    let data = client.data_over(connect_from(client.local().ip(), address));
     client.expect("RETR file", 150);
     assert_eq!(read_all(data), b"content");
     client.read_reply().expect(226);
@@ -375,7 +380,7 @@ fn passive_ports_are_not_given_in_a_row() {
 #[test]
 fn one_port_serves_both_families() {
     let Some((server, _client)) = server_over_ipv6() else { return };
-    let ports: Vec<u16> = server.addresses().iter().map(|address| address.port()).collect();
+    let ports: Vec<u16> = server.doors().iter().map(|address| address.port()).collect();
     assert_eq!(ports.len(), 2);
     assert_eq!(ports[0], ports[1], "port = 0 is the same free one for all listeners");
     server.login();

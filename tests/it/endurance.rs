@@ -2,10 +2,11 @@
 //!
 //! Each long run has a short version here; the long ones are `#[ignore]`d and belong to `make soak`.
 
-use std::{net::TcpStream, process::Command, thread};
+use std::{io::Write, net::TcpStream, process::Command, thread};
 
 use crate::{
-    client::Client,
+    client::{Client, address_of_227},
+    data::{read_all, reset},
     server::{BOB, Server, Tree, eventually},
 };
 
@@ -143,7 +144,7 @@ fn clients_that_vanish_at_every_stage_leave_nothing_behind() {
     let vanish = |client: Client, round: usize| if round.is_multiple_of(2) { drop(client) } else { client.reset() };
     for round in 0..10 {
         drop(TcpStream::connect(server.address()));
-        vanish(Client::connect(server.address()), round);
+        vanish(Client::connect(server.door()), round);
         vanish(server.client(), round);
         vanish(server.login(), round);
         let mut client = server.login();
@@ -160,7 +161,7 @@ fn clients_that_vanish_at_every_stage_leave_nothing_behind() {
         let mut client = server.login();
         let data = client.stalled_upload(&format!("STOR new{round}"), b"x");
         if round.is_multiple_of(2) {
-            crate::client::reset(data)
+            reset(data)
         } else {
             drop(data)
         }
@@ -196,7 +197,7 @@ fn a_file_beyond_the_size_limit_is_552_and_ends_no_session() {
     let mut data = client.passive();
     client.expect("STOR large", 150);
     // The server may hang up before it has taken everything.
-    let _ = std::io::Write::write_all(&mut data, &vec![b'x'; 2 << 20]);
+    let _ = data.write_all(&vec![b'x'; 2 << 20]);
     drop(data);
     client.read_reply().expect(552);
     client.expect("NOOP", 200);
@@ -208,7 +209,7 @@ fn running_out_of_descriptors_is_survived() {
     let tree = Tree::new("[server]\nmax_cons = 500\nmax_cons_per_ip = 0\n", BOB);
     let mut server = start_with_few_descriptors(tree, 40);
     for _ in 0..3 {
-        let crowd: Vec<Client> = (0..100).map(|_| Client::connect(server.address())).collect();
+        let crowd: Vec<Client> = (0..100).map(|_| Client::connect(server.door())).collect();
         // Those that are served are served while the others wait.
         let mut served = crowd.into_iter().next().unwrap();
         served.read_reply().expect(220);
@@ -235,7 +236,7 @@ fn transfers_without_a_descriptor_to_spare_fail_politely() {
     let server = start_with_few_descriptors(tree, 40);
     server.write("file", "content");
     let mut client = server.login();
-    let crowd: Vec<Client> = (0..60).map(|_| Client::connect(server.address())).collect();
+    let crowd: Vec<Client> = (0..60).map(|_| Client::connect(server.door())).collect();
     for command in ["PASV", "LIST", "RETR file", "STOR new", "MKD new", "SIZE file"] {
         let code = client.cmd(command).code;
         assert!((200..560).contains(&code), "{command}: {code}");
@@ -249,11 +250,11 @@ fn transfers_without_a_descriptor_to_spare_fail_politely() {
         if reply.code != 227 {
             return false;
         }
-        let data = crate::client::connect_data(crate::client::address_of_227(&reply));
+        let data = client.connect_data(address_of_227(&reply));
         if client.cmd("RETR file").code != 150 {
             return false;
         }
-        assert_eq!(crate::client::read_all(data), b"content");
+        assert_eq!(read_all(data), b"content");
         client.read_reply().expect(226);
         true
     });
@@ -296,7 +297,7 @@ fn kill_9_in_the_middle_of_uploads_leaves_clean_prefixes() {
     let content: Vec<u8> = (0..4 * MIB).map(|at| (at % 253) as u8).collect();
     for round in 0..5 {
         let server = tree.take().unwrap().start();
-        let address = server.address();
+        let address = server.door();
         let (sender, started) = std::sync::mpsc::channel();
         let content = &content;
         thread::scope(|scope| {
@@ -308,7 +309,7 @@ fn kill_9_in_the_middle_of_uploads_leaves_clean_prefixes() {
                 let mut data = client.passive();
                 client.expect(format!("STOR cut{round}"), 150);
                 sender.send(()).unwrap();
-                let _ = std::io::Write::write_all(&mut data, content);
+                let _ = data.write_all(content);
             });
             started.recv().unwrap();
             tree = Some(server.kill());

@@ -3,10 +3,11 @@
 //!
 //! `FTPD_SEED=n` repeats a run.
 
-use std::{env, fs, io::Write, net::TcpStream, time::SystemTime};
+use std::{env, fs, io::Write, time::SystemTime};
 
 use crate::{
-    client::{Client, reset},
+    client::Client,
+    data::reset,
     server::{BOB, Server, Tree, eventually},
 };
 
@@ -91,8 +92,9 @@ fn kills(rounds: usize) {
 #[track_caller]
 fn die(server: Server, death: Death, name: &str, sent: &[u8]) -> Server {
     let mut client = server.login();
-    let mut data: TcpStream = client.passive();
+    let mut data = client.passive();
     client.expect(format!("STOR {name}"), 150);
+    data.handshake();
     data.write_all(sent).unwrap();
     match death {
         Death::DataReset => {
@@ -107,7 +109,7 @@ fn die(server: Server, death: Death, name: &str, sent: &[u8]) -> Server {
         Death::ControlReset => client.reset(),
         Death::BothClosed => {
             drop(client);
-            drop(data);
+            data.cut();
         }
         Death::Server => return server.kill().start(),
         Death::ServerAtTheEnd => {
@@ -161,6 +163,7 @@ fn go_on(server: &Server, dice: &mut Dice, name: &str, old: Option<&[u8]>, new: 
             let mut data = client.passive();
             let reply = client.expect(format!("APPE {name}"), [150, 554]);
             if reply.code == 150 {
+                data.handshake();
                 data.write_all(new.get(shown..).unwrap_or_default()).unwrap();
                 drop(data);
                 client.read_reply().expect(226);
@@ -194,6 +197,7 @@ fn rest_stor(server: &Server, client: &mut Client, name: &str, offset: usize, re
     if reply.code == 554 {
         return false;
     }
+    data.handshake();
     data.write_all(rest).unwrap();
     drop(data);
     let reply = client.read_reply();

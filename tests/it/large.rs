@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::{
-    client::reset,
+    data::reset,
     server::{BOB, Server, eventually},
 };
 

@@ -128,8 +128,9 @@ fn a_listing_nobody_reads_can_be_aborted() {
         server.write(format!("{name}{index}"), "");
     }
     let mut client = server.login();
-    let _data = client.narrow_passive();
+    let mut data = client.narrow_passive();
     client.expect("LIST", 150);
+    data.handshake();
     client.send("ABOR");
     client.read_reply().expect([426, 226]);
     client.read_reply().expect([225, 226]);
@@ -145,7 +146,7 @@ fn glob_bombs_are_harmless() {
         let bomb = format!("NLST {}b", "a*".repeat(100));
         let data = client.passive();
         if client.expect(bomb, [150, 550]).code == 150 {
-            crate::client::read_all(data);
+            crate::data::read_all(data);
             client.read_reply().expect(226);
         }
     }
@@ -285,8 +286,9 @@ fn a_folder_of_a_hundred_thousand_entries_is_listed_whole_in_bounded_memory_and_
     let grown = server.peak_memory() - before;
     assert!(grown < 30 * 1024, "{before} KiB grew by {grown} KiB");
     for command in ["LIST many", "MLSD many"] {
-        let data = client.narrow_passive();
+        let mut data = client.narrow_passive();
         client.expect(command, 150);
+        data.handshake();
         client.expect("NOOP", 200);
         client.send("ABOR");
         client.read_reply().expect(426);
@@ -294,8 +296,9 @@ fn a_folder_of_a_hundred_thousand_entries_is_listed_whole_in_bounded_memory_and_
         drop(data);
     }
     let mut vanishing = server.login();
-    let _data = vanishing.narrow_passive();
+    let mut data = vanishing.narrow_passive();
     vanishing.expect("LIST many", 150);
+    data.handshake();
     drop(vanishing);
     server.wait_log("FTP session closed");
     // A client that does not read is a stalled transfer, in the same folder.
@@ -304,8 +307,9 @@ fn a_folder_of_a_hundred_thousand_entries_is_listed_whole_in_bounded_memory_and_
     let server = tree.start();
     let mut client = server.login();
     for command in ["LIST many", "MLSD many"] {
-        let _data = client.narrow_passive();
+        let mut data = client.narrow_passive();
         client.expect(command, 150);
+        data.handshake();
         client.read_reply().expect(426);
         client.expect("NOOP", 200);
     }

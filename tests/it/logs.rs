@@ -3,6 +3,7 @@
 use std::{fs, os::unix::ffi::OsStrExt};
 
 use crate::{
+    channel::Mode,
     client::Client,
     glob,
     server::{BOB, Server, eventually},
@@ -50,7 +51,11 @@ fn a_session_leaves_pyftpdlibs_lines() {
 fn the_start_line_names_address_and_process() {
     let server = Server::plain();
     let line = server.wait_log("starting FTP server on");
-    assert!(line.contains(&format!("on {}, pid=", server.address())) && line.ends_with(" <<<"), "{line}");
+    let implicit = match Mode::of_this_run() {
+        Mode::Implicit => format!(", implicit TLS on {}", server.implicit_address()),
+        Mode::Plain | Mode::Explicit => String::new(),
+    };
+    assert!(line.contains(&format!("on {}{implicit}, pid=", server.address())) && line.ends_with(" <<<"), "{line}");
 }
 
 #[test]
@@ -59,7 +64,7 @@ fn an_incomplete_transfer_says_completed_0() {
     let mut client = server.login();
     let data = client.stalled_upload("STOR new", b"x");
     eventually("a byte is on the disk", || server.arrived("new") == b"x");
-    crate::client::reset(data);
+    crate::data::reset(data);
     client.read_reply().expect(426);
     server.wait_log("STOR */new completed=0 bytes=1 seconds=");
 }
@@ -151,7 +156,7 @@ fn a_transfer_log_line_has_the_eighteen_words_of_xferlog() {
     client.retr("two words");
     let data = client.stalled_upload("STOR cut", b"x");
     eventually("a byte is on the disk", || server.arrived("cut") == b"x");
-    crate::client::reset(data);
+    crate::data::reset(data);
     client.read_reply().expect(426);
     let path = server.tree().path("xferlog");
     eventually("four lines are there", || fs::read_to_string(&path).is_ok_and(|text| text.lines().count() == 4));

@@ -1,10 +1,13 @@
 //! Black-box tests: the real binary, started on a free port in a temporary tree, talked to over sockets.
 //!
-//! `server`, `client`, `disk` and `glob` are the harness; every other file is one topic.
+//! `server`, `client`, `data`, `channel`, `disk` and `glob` are the harness; every other file is one topic.
+//! `FTPD_TEST_TLS=explicit` and `FTPD_TEST_TLS=implicit` run them over TLS.
 
 #![cfg(unix)]
 
+mod channel;
 mod client;
+mod data;
 mod disk;
 mod glob;
 mod server;
@@ -30,6 +33,17 @@ mod renames;
 mod signals;
 mod stacks;
 mod throttle;
+mod tls;
+mod tls_certificates;
+mod tls_client_certificates;
+mod tls_clients;
+mod tls_data;
+mod tls_endings;
+mod tls_handshakes;
+mod tls_renewals;
+mod tls_requirements;
+mod tls_resumption;
+mod tls_stalls;
 mod transcripts;
 mod transfers;
 mod uploads;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    client::reset,
+    data::reset,
     disk::snapshot,
     server::{BOB, Server, Tree, eventually},
 };
@@ -74,7 +74,7 @@ fn no_list_of_any_account_shows_a_partial() {
                 let data = client.passive();
                 let reply = client.cmd(format!("{verb}{argument}"));
                 if reply.code == 150 {
-                    let lines = crate::client::lines_of(&crate::client::read_all(data));
+                    let lines = crate::client::lines_of(&crate::data::read_all(data));
                     client.read_reply().expect(226);
                     assert!(!lines.iter().any(|line| line.contains("ftpd-")), "{verb}{argument} of {user}: {lines:?}");
                 }

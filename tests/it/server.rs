@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::{
+    channel::Mode,
     client::{Client, PATIENCE},
     glob,
 };
@@ -29,7 +30,8 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Writes both files. `ip = 127.0.0.1` and `port = 0` are added to `[server]` where `conf` does not say otherwise.
+    /// Writes both files. `ip = 127.0.0.1` and `port = 0` are added to `[server]` where `conf` does not say otherwise, and
+    /// what a run over TLS needs where `conf` has no `[tls]`.
     pub fn new(conf: &str, users: &str) -> Tree {
         let tree = Tree { folder: TempDir::new().expect("a temporary folder") };
         fs::create_dir(tree.home()).unwrap();
@@ -39,7 +41,7 @@ impl Tree {
     }
 
     pub fn write_conf(&self, conf: &str) {
-        fs::write(self.path("ftpd.conf"), with_local_listener(conf)).unwrap();
+        fs::write(self.path("ftpd.conf"), with_local_listener(&with_tls(conf))).unwrap();
     }
 
     pub fn write_users(&self, users: &str) {
@@ -78,9 +80,9 @@ impl Tree {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server starts");
         let log = Log::follow(child.stderr.take().unwrap());
-        let mut server = Server { child, log, addresses: Vec::new(), tree: Some(self) };
+        let mut server = Server { child, log, addresses: Vec::new(), implicit: Vec::new(), tree: Some(self) };
         let line = server.wait_log(">>> starting FTP server on ");
-        server.addresses = addresses_of(&line);
+        (server.addresses, server.implicit) = addresses_of(&line);
         server
     }
 
@@ -145,6 +147,7 @@ pub struct Server {
     child: Child,
     log: Arc<Log>,
     addresses: Vec<SocketAddr>,
+    implicit: Vec<SocketAddr>,
     tree: Option<Tree>,
 }
 
@@ -158,13 +161,27 @@ impl Server {
         Server::start("", BOB)
     }
 
-    /// The first address it listens on.
+    /// The first address it listens on in clear, which AUTH TLS ends.
     pub fn address(&self) -> SocketAddr {
         self.addresses[0]
     }
 
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    /// The first address that starts with TLS.
+    #[track_caller]
+    pub fn implicit_address(&self) -> SocketAddr {
+        *self.implicit.first().expect("implicit TLS in the start line")
+    }
+
+    /// Where the clients of this run knock: the first of [`Server::doors`].
+    pub fn door(&self) -> SocketAddr {
+        self.doors()[0]
+    }
+
+    pub fn doors(&self) -> &[SocketAddr] {
+        match Mode::of_this_run() {
+            Mode::Implicit => &self.implicit,
+            _ => &self.addresses,
+        }
     }
 
     pub fn tree(&self) -> &Tree {
@@ -207,7 +224,7 @@ impl Server {
     /// A client that has read the greeting.
     #[track_caller]
     pub fn client(&self) -> Client {
-        Client::greeted(self.address())
+        Client::greeted(self.door())
     }
 
     /// A client that is logged in as bob.
@@ -417,11 +434,18 @@ fn count_entries(folder: &Path) -> usize {
     fs::read_dir(folder).unwrap().count()
 }
 
-/// `… on 127.0.0.1:2121, [::1]:2121, pid=12 <<<` → both addresses.
-fn addresses_of(start_line: &str) -> Vec<SocketAddr> {
+/// `… on 127.0.0.1:2121, [::1]:2121, implicit TLS on 127.0.0.1:990, pid=12 <<<` → the two and the one.
+fn addresses_of(start_line: &str) -> (Vec<SocketAddr>, Vec<SocketAddr>) {
     let (_, rest) = start_line.split_once("starting FTP server on ").expect("a start line");
-    let (list, _) = rest.split_once(", pid=").expect("a pid in the start line");
-    list.split(", ").map(|address| address.parse().expect("an address in the start line")).collect()
+    let (lists, _) = rest.split_once(", pid=").expect("a pid in the start line");
+    let (clear, implicit) = lists.split_once(", implicit TLS on ").unwrap_or((lists, ""));
+    let addresses =
+        |list: &str| list.split_terminator(", ").map(|address| address.parse().expect("an address")).collect();
+    (addresses(clear), addresses(implicit))
+}
+
+fn with_tls(conf: &str) -> String {
+    if conf.contains("[tls]") { conf.to_owned() } else { format!("{conf}{}", Mode::of_this_run().settings()) }
 }
 
 fn with_local_listener(conf: &str) -> String {

@@ -5,14 +5,15 @@ use std::{fs, net::TcpStream};
 use rustix::process::Signal;
 
 use crate::{
-    client::{Client, read_all, read_until_broken},
+    client::Client,
+    data::{read_all, read_until_broken},
     server::{BOB, Server, eventually, exit_code},
 };
 
 const BIG: u64 = 64 << 20;
 
 fn greeting(server: &Server) -> String {
-    Client::connect(server.address()).read_reply().expect(220).text()
+    Client::connect(server.door()).read_reply().expect(220).text()
 }
 
 #[test]
@@ -48,7 +49,7 @@ fn a_running_transfer_may_finish_while_others_get_421() {
 
 /// Either the port is closed, or a connection gets 421 or nothing.
 fn nobody_answers(server: &Server) -> bool {
-    match TcpStream::connect(server.address()) {
+    match TcpStream::connect(server.door()) {
         Err(_) => true,
         Ok(stream) => !read_until_broken_soon(stream).starts_with(b"220"),
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    client::read_all,
+    data::read_all,
     server::{BOB, Server},
 };
 
@@ -32,10 +32,11 @@ fn a_download_keeps_to_max_download_while_uploads_run_free() {
     let mut slow = server.login();
     let mut data = slow.passive();
     slow.expect("RETR file", 150);
+    data.handshake();
     // Forty seconds' worth of download stand against an upload of as much.
     server.login().stor("upload", vec![0; 4000 * KIB]);
     let mut got = vec![0; 4000 * KIB];
-    data.set_nonblocking(true).unwrap();
+    data.set_nonblocking(true);
     let length = read_available(&mut data, &mut got);
     assert!(length < 4000 * KIB, "the download was not limited");
 }
@@ -45,16 +46,14 @@ fn an_upload_keeps_to_max_upload_while_downloads_run_free() {
     let server = server_with_a_file("[transfer]\nmax_upload = 100K\n", BOB, 4000 * KIB);
     let mut slow = server.login();
     let data = slow.stalled_upload("STOR upload", &[0]);
-    let sender = data.try_clone().unwrap();
-    let sending = std::thread::spawn(move || {
-        let _ = std::io::Write::write_all(&mut &sender, &vec![0; 4000 * KIB]);
-    });
+    let mut sender = data.sender();
+    let sending = std::thread::spawn(move || sender(&vec![0; 4000 * KIB]));
     assert_eq!(server.login().retr("file").len(), 4000 * KIB);
     assert!(server.arrived("upload").len() < 4000 * KIB, "the upload was not limited");
     slow.send("ABOR");
     slow.read_reply().expect(426);
     slow.read_reply().expect(226);
-    let _ = data.shutdown(std::net::Shutdown::Both);
+    data.shut_down();
     sending.join().unwrap();
 }
 

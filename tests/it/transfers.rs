@@ -1,12 +1,9 @@
 //! What happens while bytes are in motion, and when they stop.
 
-use std::{
-    io::{Read, Write},
-    net::Shutdown,
-};
+use std::io::{Read, Write};
 
 use crate::{
-    client::{read_all, read_until_broken, reset},
+    data::{read_all, read_until_broken, reset},
     server::{BOB, Server, eventually},
 };
 
@@ -294,7 +291,7 @@ fn the_orderly_end_is_the_end_of_the_sending_half() {
     let server = Server::plain();
     let mut client = server.login();
     let mut data = client.stalled_upload("STOR new", b"content");
-    data.shutdown(Shutdown::Write).unwrap();
+    data.finish();
     client.read_reply().expect(226);
     assert_eq!(server.read("new"), b"content");
     assert_eq!(data.read(&mut [0]).unwrap_or(0), 0);

@@ -3,13 +3,13 @@
 use std::{
     fs,
     io::Write,
-    net::TcpStream,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::Path,
 };
 
 use crate::{
-    client::{Client, Reply, read_all, reset},
+    client::{Client, Reply},
+    data::{Data, read_all, reset},
     server::{BOB, Server, eventually},
 };
 
@@ -33,7 +33,7 @@ fn server_with_an_old_file() -> Server {
 
 /// A STOR of which `start` has arrived in a partial.
 #[track_caller]
-fn half_stored(server: &Server, client: &mut Client, name: &str, start: &[u8]) -> TcpStream {
+fn half_stored(server: &Server, client: &mut Client, name: &str, start: &[u8]) -> Data {
     let data = client.stalled_upload(&format!("STOR {name}"), start);
     eventually("what was sent is in the partial", || server.arrived(name).len() == start.len());
     data
@@ -64,7 +64,7 @@ fn expect_only_the_old(server: &Server, name: &str) {
 
 /// Breaks a STOR over `file` in some way, then tries every wrong way to go on, and the right one.
 #[track_caller]
-fn a_break_keeps_the_old_file(conf: &str, end: impl FnOnce(&Server, Client, TcpStream) -> Option<(Client, Reply)>) {
+fn a_break_keeps_the_old_file(conf: &str, end: impl FnOnce(&Server, Client, Data) -> Option<(Client, Reply)>) {
     let server = Server::start(conf, BOB);
     server.write("file", OLD);
     let (new, kept) = (content(), 40_000);
@@ -135,7 +135,7 @@ fn a_client_that_left_in_order_on_both_connections_did_not_finish_its_overwrite(
     a_break_keeps_the_old_file("", |server, client, data| {
         // As the system closes the descriptors of a killed program: the control connection first.
         drop(client);
-        drop(data);
+        data.cut();
         server.wait_log("FTP session closed");
         None
     });
@@ -471,7 +471,7 @@ fn no_data_connection_leaves_everything_as_it_was() {
     }
     let port = {
         let listener = client.active();
-        listener.local_addr().unwrap()
+        listener.address()
     };
     client.expect(crate::client::port_command(port), 200);
     client.expect("STOR new", 425);
@@ -717,6 +717,8 @@ fn server_of_nobody() -> Option<Server> {
     let tree = crate::server::Tree::new("", BOB);
     fs::set_permissions(tree.path(""), fs::Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(tree.home(), fs::Permissions::from_mode(0o777)).unwrap();
+    // Under TLS it keeps a certificate there.
+    std::os::unix::fs::chown(tree.path(""), Some(65_534), None).unwrap();
     // Where the build lies, nobody may have no way to it.
     let binary = tree.path("ftpd");
     fs::copy(env!("CARGO_BIN_EXE_ftpd"), &binary).unwrap();
