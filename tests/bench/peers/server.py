@@ -1,4 +1,4 @@
-"""pyftpdlib at its best: asynchronous, sendfile, no log. Usage: server.py PORT HOME"""
+"""pyftpdlib at its best: asynchronous, sendfile, no log. Usage: server.py PORT HOME [CERTIFICATE]"""
 
 import logging
 import sys
@@ -7,8 +7,13 @@ from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.servers import FTPServer
 
-port, home = int(sys.argv[1]), sys.argv[2]
+port, home, certificate = int(sys.argv[1]), sys.argv[2], sys.argv[3:]
 logging.basicConfig(level=logging.ERROR)
+if certificate:
+    # Needs PyOpenSSL, which is not asked for elsewhere.
+    from pyftpdlib.handlers import TLS_FTPHandler as FTPHandler
+
+    FTPHandler.certfile = certificate[0]
 FTPHandler.authorizer = DummyAuthorizer()
 FTPHandler.authorizer.add_user("bench", "bench", home, perm="elradfmwMT")
 server = FTPServer(("127.0.0.1", port), FTPHandler, backlog=1024)

@@ -22,7 +22,7 @@ use crate::client::Session;
 use crate::data;
 use crate::failure::Failure;
 use crate::measure;
-use crate::peers::{Peer, Places};
+use crate::peers::{Peer, Places, Start};
 use crate::server::{self, Server};
 use crate::workloads::{Cpus, Servers, Workload};
 
@@ -227,7 +227,8 @@ fn measure_here(name: &str, places: &Places, data: &Path, effort: Effort, networ
             measure::pin_to_one_cpu()?;
         }
         let folder = data.join(peer.name);
-        let server = Server::start(peer, places, &home, &folder)?;
+        let start = Start { port: 0, data, home: &home, folder: &folder, protection: workload.protection };
+        let server = Server::start(peer, places, start)?;
         let mut bench = Bench { server, home, folder, effort, notes: Vec::new() };
         let numbers = workload.run(&mut bench);
         notes = std::mem::take(&mut bench.notes);
@@ -240,7 +241,7 @@ fn measure_here(name: &str, places: &Places, data: &Path, effort: Effort, networ
 /// So many for client and server each; where that isn't allowed, as many as are.
 fn allow_open_files(servers: Servers) {
     let wanted = match servers {
-        Servers::All => FILES,
+        Servers::All | Servers::NotFloor => FILES,
         Servers::FtpdAndFloor => MANY_FILES,
     };
     let now = getrlimit(Resource::Nofile);

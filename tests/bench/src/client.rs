@@ -1,18 +1,26 @@
 //! An FTP client that costs less than any server: downloads are dropped in the kernel, uploads are sendfile from tmpfs.
+//! Under TLS downloads are dropped still encrypted, and uploads are encrypted from memory.
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
+use crate::channel::{Channel, Tls};
 use crate::failure::Failure;
 
 /// A control connection.
 pub struct Session {
-    control: TcpStream,
+    control: Channel,
+    /// What data connections are secured with, after PROT P.
+    protection: Option<Tls>,
+    /// Whether the last data connection resumed the TLS session.
+    pub has_resumed: bool,
     line: Vec<u8>,
     /// What came and is not yet read, from `read` on.
     input: Vec<u8>,
@@ -24,27 +32,51 @@ pub struct Session {
 pub enum Content<'a> {
     Bytes(&'a [u8]),
     File(&'a File, u64),
+    /// The same bytes again and again, up to this length.
+    Repeated(&'a [u8], u64),
 }
 
 /// MSG_TRUNC drops so many bytes in one call; the memory itself is never touched.
 const GULP: usize = 4 << 20;
+/// A server that has sent all under TLS and is silent for so long waits for our close_notify.
+const SILENCE: Duration = Duration::from_millis(20);
+/// Frames of TLS records are less than this part of what they carry.
+const MOST_OVERHEAD: u64 = 32;
 
 impl Session {
     /// Connects and waits for the greeting.
     pub fn connect(address: SocketAddr) -> Result<Self, Failure> {
         let control = TcpStream::connect(address)?;
         control.set_nodelay(true)?;
-        let mut session = Self { control, line: Vec::new(), input: Vec::new(), read: 0 };
+        let control = Channel::Clear(control);
+        let mut session =
+            Self { control, protection: None, has_resumed: false, line: Vec::new(), input: Vec::new(), read: 0 };
         session.expect("the greeting", &[220])?;
         Ok(session)
     }
 
     /// Connects and logs in.
-    pub fn login(address: SocketAddr, (user, password): (&str, &str)) -> Result<Self, Failure> {
+    pub fn login(address: SocketAddr, account: (&str, &str)) -> Result<Self, Failure> {
         let mut session = Self::connect(address)?;
-        session.ask(&format!("USER {user}"), 331)?;
-        session.ask(&format!("PASS {password}"), 230)?;
+        session.log_in(account)?;
         Ok(session)
+    }
+
+    /// Connects, secures the control connection (AUTH TLS) and logs in.
+    pub fn private_login(address: SocketAddr, account: (&str, &str), tls: &Tls) -> Result<Self, Failure> {
+        let mut session = Self::connect(address)?;
+        session.ask("AUTH TLS", 234)?;
+        session.control = session.control.secure(tls)?;
+        session.log_in(account)?;
+        Ok(session)
+    }
+
+    /// PBSZ and PROT P: from now on data connections are under TLS, too.
+    pub fn protect(&mut self, tls: &Tls) -> Result<(), Failure> {
+        self.ask("PBSZ 0", 200)?;
+        self.ask("PROT P", 200)?;
+        self.protection = Some(tls.clone());
+        Ok(())
     }
 
     /// Sends a command and expects this code.
@@ -53,20 +85,27 @@ impl Session {
         self.expect(command, &[code])
     }
 
-    /// PASV and a command that downloads; how many bytes came.
-    pub fn download(&mut self, command: &str) -> Result<u64, Failure> {
-        let data = self.open_data(command)?;
-        let bytes = drop_all(&data)?;
+    /// PASV and a command that downloads so many bytes.
+    pub fn download(&mut self, command: &str, size: u64) -> Result<(), Failure> {
+        let mut data = self.open_data(command)?;
+        let bytes = drop_all(&mut data, size)?;
+        data.finish();
         // Some servers linger until the client has closed as well.
         drop(data);
         self.expect(command, &[226])?;
-        Ok(bytes)
+        let most = if self.protection.is_some() { size + size / MOST_OVERHEAD } else { size };
+        if (size..=most).contains(&bytes) {
+            return Ok(());
+        }
+        Err(Failure::broken(format!("{command}: {bytes} bytes came instead of {size}")))
     }
 
     /// PASV and a command that downloads; what came.
     pub fn fetch(&mut self, command: &str) -> Result<Vec<u8>, Failure> {
-        let mut bytes = Vec::new();
-        self.open_data(command)?.read_to_end(&mut bytes)?;
+        let (mut bytes, mut data) = (Vec::new(), self.open_data(command)?);
+        data.read_to_end(&mut bytes)?;
+        data.finish();
+        drop(data);
         self.expect(command, &[226])?;
         Ok(bytes)
     }
@@ -76,23 +115,34 @@ impl Session {
         let mut data = self.open_data(command)?;
         match content {
             Content::Bytes(bytes) => data.write_all(bytes)?,
-            Content::File(file, length) => send_file(&data, file, length)?,
+            Content::File(file, length) => send_file(data.socket(), file, length)?,
+            Content::Repeated(block, length) => send_repeated(&mut data, block, length)?,
         }
-        drop(data);
+        data.close();
         self.expect(command, &[226])
     }
 
     /// QUIT, its reply, and the end of the connection.
     pub fn quit(mut self) -> Result<(), Failure> {
-        self.ask("QUIT", 221)
+        self.ask("QUIT", 221)?;
+        self.control.finish();
+        Ok(())
     }
 
-    fn open_data(&mut self, command: &str) -> Result<TcpStream, Failure> {
+    fn log_in(&mut self, (user, password): (&str, &str)) -> Result<(), Failure> {
+        self.ask(&format!("USER {user}"), 331)?;
+        self.ask(&format!("PASS {password}"), 230)
+    }
+
+    fn open_data(&mut self, command: &str) -> Result<Channel, Failure> {
         self.send("PASV")?;
         let address = passive_address(self.reply("PASV", &[227])?)?;
         let data = TcpStream::connect(address)?;
         self.send(command)?;
         self.expect(command, &[150, 125])?;
+        let Some(tls) = &self.protection else { return Ok(Channel::Clear(data)) };
+        let data = Channel::Clear(data).secure(tls)?;
+        self.has_resumed = data.is_resumed();
         Ok(data)
     }
 
@@ -159,16 +209,22 @@ fn passive_address(line: &[u8]) -> Result<SocketAddr, Failure> {
     Ok(SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])).into())
 }
 
-fn drop_all(data: &TcpStream) -> Result<u64, Failure> {
+/// Drops so many bytes and the frames of their TLS records, to the end of the stream; how many all of them were.
+fn drop_all(data: &mut Channel, size: u64) -> Result<u64, Failure> {
     thread_local!(static GULP_BUFFER: std::cell::RefCell<Vec<u8>> = std::cell::RefCell::new(vec![0; GULP]));
+    if let Channel::Private(_) = data {
+        data.socket().set_read_timeout(Some(SILENCE))?;
+    }
     GULP_BUFFER.with_borrow_mut(|buffer| {
         let mut total = 0;
         loop {
-            let (_, count) = recv(data, &mut buffer[..], RecvFlags::TRUNC)?;
-            if count == 0 {
-                return u64::try_from(total).map_err(Failure::broken);
+            match recv(data.socket(), &mut buffer[..], RecvFlags::TRUNC) {
+                Ok((_, 0)) => return Ok(total),
+                Ok((_, count)) => total += u64::try_from(count).map_err(Failure::broken)?,
+                Err(Errno::AGAIN) if total >= size => data.finish(),
+                Err(Errno::AGAIN) => {}
+                Err(error) => return Err(error.into()),
             }
-            total += count;
         }
     })
 }
@@ -180,6 +236,15 @@ fn send_file(data: impl AsFd, file: &File, length: u64) -> Result<(), Failure> {
         if rustix::fs::sendfile(&data, file, Some(&mut offset), rest)? == 0 {
             return Err(Failure::broken("the file to send has become shorter"));
         }
+    }
+    Ok(())
+}
+
+fn send_repeated(data: &mut Channel, block: &[u8], length: u64) -> Result<(), Failure> {
+    let mut rest = length;
+    while rest > 0 {
+        let most = usize::try_from(rest).unwrap_or(usize::MAX).min(block.len());
+        rest -= u64::try_from(data.write(&block[..most])?).map_err(Failure::broken)?;
     }
     Ok(())
 }

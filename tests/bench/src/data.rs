@@ -2,8 +2,10 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+use rcgen::{CertificateParams, KeyPair};
 
 use crate::failure::Failure;
 
@@ -16,6 +18,9 @@ pub const UPLOADS: &str = "up";
 /// Folders, and how many entries each has.
 pub const MANY: (&str, u32) = ("many", 10_000);
 pub const VERY_MANY: (&str, u32) = ("very-many", 100_000);
+
+/// The certificate of all servers and its key, beside the home: ECDSA with P-256.
+pub const CERTIFICATE: &str = "certificate.pem";
 
 pub const MEDIUM_SIZE: u64 = 64 << 20;
 pub const TEN_MB_SIZE: u64 = 10 << 20;
@@ -38,6 +43,15 @@ pub fn make(home: &Path, big: u64) -> Result<(), Failure> {
     }
     // vsftpd refuses a root that its user could write to.
     empty_uploads(home)
+}
+
+/// Makes the certificate and its key, in one file.
+pub fn make_certificate(folder: &Path) -> Result<(), Failure> {
+    let key = KeyPair::generate().map_err(Failure::broken)?;
+    let parameters = CertificateParams::new(["localhost".to_owned()]).map_err(Failure::broken)?;
+    let certificate = parameters.self_signed(&key).map_err(Failure::broken)?;
+    let mut file = File::options().create_new(true).write(true).mode(0o600).open(folder.join(CERTIFICATE))?;
+    Ok(write!(file, "{}{}", certificate.pem(), key.serialize_pem())?)
 }
 
 /// A new folder for uploads.

@@ -15,11 +15,12 @@ use signal_hook::iterator::Signals;
 
 use crate::cell::{Effort, Isolation, Lifeline, Network, Outcome};
 use crate::failure::Failure;
-use crate::peers::{PEERS, Peer, Places};
+use crate::peers::{FLOOR, PEERS, Peer, Places};
 use crate::table::Table;
 use crate::workloads::{PROBE, Rounds, Servers, WORKLOADS, Workload};
 
 mod cell;
+mod channel;
 mod client;
 mod data;
 mod failure;
@@ -143,6 +144,7 @@ impl Lab {
         lab.clean_up_on_signal()?;
         eprintln!("making files in {} …", lab.scratch.0.display());
         data::make(&lab.scratch.0.join("home"), options.effort().big)?;
+        data::make_certificate(&lab.scratch.0)?;
         Ok(lab)
     }
 
@@ -201,7 +203,11 @@ impl Options {
     ) -> Vec<(&'static Workload, usize, &'static Peer)> {
         let mut order = Vec::new();
         for &workload in workloads {
-            let can = |peer: &&Peer| workload.servers == Servers::All || !peer.is_rival();
+            let can = |peer: &&Peer| match workload.servers {
+                Servers::All => true,
+                Servers::FtpdAndFloor => !peer.is_rival(),
+                Servers::NotFloor => peer.name != FLOOR,
+            };
             for round in 1..=self.rounds_of(workload) {
                 order.extend(peers.iter().copied().filter(can).map(|peer| (workload, round, peer)));
             }

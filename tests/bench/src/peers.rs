@@ -8,19 +8,30 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use crate::data;
 use crate::failure::Failure;
+use crate::workloads::Protection;
 
 /// What is known of a server before it is looked for on this machine.
 pub struct Peer {
     pub name: &'static str,
     pub account: (&'static str, &'static str),
     program: Program,
-    /// Files written before each start; `{port}`, `{home}`, `{dir}` and `{group}` are filled in, here and below.
+    /// Files written before each start; `{port}`, `{home}`, `{dir}`, `{group}`, `{certificate}` and `{prefix}` (above the
+    /// program's `sbin`) are filled in, here and below.
     files: &'static [(&'static str, &'static str)],
     /// A command of the same package that must run before.
     before: &'static [&'static str],
     arguments: &'static [&'static str],
+    tls: Addition,
     version: &'static [&'static str],
+}
+
+/// What a server is told besides where clients want TLS.
+struct Addition {
+    /// At the end of its first file.
+    lines: &'static str,
+    arguments: &'static [&'static str],
 }
 
 enum Program {
@@ -54,9 +65,12 @@ pub struct Places {
 /// What one start of a server is given.
 pub struct Start<'a> {
     pub port: u16,
+    /// The folder of all that is made once.
+    pub data: &'a Path,
     pub home: &'a Path,
     /// A folder of its own for settings.
     pub folder: &'a Path,
+    pub protection: Protection,
 }
 
 const AN_HOUR: Duration = Duration::from_secs(3600);
@@ -67,6 +81,7 @@ pub const FLOOR: &str = "floor";
 const BENCH: (&str, &str) = ("bench", "bench");
 const FTPD_FILES: &[(&str, &str)] =
     &[("ftpd.conf", include_str!("../peers/ftpd.conf")), ("user.ini", include_str!("../peers/user.ini"))];
+const FTPD_TLS: Addition = Addition { lines: include_str!("../peers/ftpd-tls.conf"), arguments: &[] };
 const FTPD_ARGUMENTS: &[&str] = &["-c", "{dir}/ftpd.conf", "-u", "{dir}/user.ini"];
 
 pub const PEERS: &[Peer] = &[
@@ -77,6 +92,7 @@ pub const PEERS: &[Peer] = &[
         files: FTPD_FILES,
         before: &[],
         arguments: FTPD_ARGUMENTS,
+        tls: FTPD_TLS,
         version: &["--version"],
     },
     Peer {
@@ -86,6 +102,7 @@ pub const PEERS: &[Peer] = &[
         files: FTPD_FILES,
         before: &[],
         arguments: FTPD_ARGUMENTS,
+        tls: FTPD_TLS,
         version: &["--version"],
     },
     Peer {
@@ -95,6 +112,7 @@ pub const PEERS: &[Peer] = &[
         files: &[],
         before: &[],
         arguments: &["--ftpd", "-", "--floor", "{port}", "--data", "{home}"],
+        tls: Addition { lines: "", arguments: &[] },
         version: &["--version"],
     },
     Peer {
@@ -104,6 +122,7 @@ pub const PEERS: &[Peer] = &[
         files: &[("vsftpd.conf", include_str!("../peers/vsftpd.conf"))],
         before: &[],
         arguments: &["{dir}/vsftpd.conf"],
+        tls: Addition { lines: include_str!("../peers/vsftpd-tls.conf"), arguments: &[] },
         version: &["-v"],
     },
     Peer {
@@ -113,6 +132,7 @@ pub const PEERS: &[Peer] = &[
         files: &[("proftpd.conf", include_str!("../peers/proftpd.conf")), ("passwd", include_str!("../peers/passwd"))],
         before: &[],
         arguments: &["--nodaemon", "--quiet", "--config", "{dir}/proftpd.conf"],
+        tls: Addition { lines: include_str!("../peers/proftpd-tls.conf"), arguments: &[] },
         version: &["-v"],
     },
     Peer {
@@ -132,6 +152,7 @@ pub const PEERS: &[Peer] = &[
             "--syslogfacility=none",
             "--pidfile={dir}/pid",
         ],
+        tls: Addition { lines: "", arguments: &["--tls=1", "--certfile={certificate}"] },
         version: &["--help"],
     },
     Peer {
@@ -141,6 +162,7 @@ pub const PEERS: &[Peer] = &[
         files: &[("server.py", include_str!("../peers/server.py"))],
         before: &[],
         arguments: &["{dir}/server.py", "{port}", "{home}"],
+        tls: Addition { lines: "", arguments: &["{certificate}"] },
         version: &["-c", "import pyftpdlib; print('pyftpdlib', pyftpdlib.__ver__)"],
     },
 ];
@@ -187,22 +209,27 @@ impl Peer {
     /// Writes the settings and gives the command that serves.
     pub fn prepare(&self, places: &Places, start: &Start) -> Result<Command, Failure> {
         let program = self.find(places).ok_or_else(not_found)?;
-        for (name, text) in self.files {
+        let prefix = program.ancestors().nth(2).unwrap_or(Path::new("/")).to_string_lossy();
+        let fill_in = |text: &str| start.fill_in(text).replace("{prefix}", &prefix);
+        let private = start.protection == Protection::Private;
+        for (number, (name, text)) in self.files.iter().enumerate() {
+            let lines = if private && number == 0 { self.tls.lines } else { "" };
             let mut file =
                 File::options().create(true).write(true).truncate(true).mode(0o600).open(start.folder.join(name))?;
-            file.write_all(start.fill_in(text).as_bytes())?;
+            file.write_all(fill_in(&[*text, lines].concat()).as_bytes())?;
             // As it is in service: a file of this very second may be looked at twice.
             file.set_modified(SystemTime::now() - AN_HOUR)?;
         }
         if let Some((tool, arguments)) = self.before.split_first() {
             let tool = places.find(tool).ok_or_else(|| Failure::broken(format!("{tool} is not found")))?;
-            let output = places.command(&tool).args(arguments.iter().map(|it| start.fill_in(it))).output()?;
+            let output = places.command(&tool).args(arguments.iter().map(|it| fill_in(it))).output()?;
             if !output.status.success() {
                 return Err(Failure::broken(String::from_utf8_lossy(&output.stderr)));
             }
         }
         let mut command = places.command(&program);
-        command.args(self.arguments.iter().map(|argument| start.fill_in(argument)));
+        let more = if private { self.tls.arguments } else { &[] };
+        command.args(self.arguments.iter().chain(more).map(|argument| fill_in(argument)));
         if self.files == FTPD_FILES {
             command.args(places.settings.iter().flat_map(|setting| ["--set", setting.as_str()]));
         }
@@ -243,6 +270,7 @@ impl Start<'_> {
             .replace("{home}", &self.home.to_string_lossy())
             .replace("{dir}", &self.folder.to_string_lossy())
             .replace("{group}", &nobodys_group())
+            .replace("{certificate}", &self.data.join(data::CERTIFICATE).to_string_lossy())
     }
 }
 

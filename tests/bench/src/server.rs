@@ -25,12 +25,12 @@ const START: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);
 
 impl Server {
-    /// Starts the server with its settings in `folder` and waits until it greets.
-    pub fn start(peer: &Peer, places: &Places, home: &Path, folder: &Path) -> Result<Self, Failure> {
-        fs::create_dir_all(folder)?;
+    /// Starts the server, on a port of the system's choice, and waits until it greets.
+    pub fn start(peer: &Peer, places: &Places, start: Start) -> Result<Self, Failure> {
+        fs::create_dir_all(start.folder)?;
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let mut command = peer.prepare(places, &Start { port: address.port(), home, folder })?;
-        let (output, log) = log_file(folder)?;
+        let mut command = peer.prepare(places, &Start { port: address.port(), ..start })?;
+        let (output, log) = log_file(start.folder)?;
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let mut server = Self { child: command.spawn()?, address, account: peer.account };
         let deadline = Instant::now() + START;

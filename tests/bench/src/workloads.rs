@@ -5,6 +5,7 @@ use crate::failure::Failure;
 
 mod crowd;
 mod one;
+mod tls;
 mod trace;
 
 /// One or more rows of the table that is printed.
@@ -14,6 +15,7 @@ pub struct Workload {
     pub cpus: Cpus,
     pub rounds: Rounds,
     pub servers: Servers,
+    pub protection: Protection,
     run: fn(&mut Bench) -> Result<Vec<f64>, Failure>,
 }
 
@@ -49,6 +51,16 @@ pub enum Servers {
     All,
     /// More than the others hold.
     FtpdAndFloor,
+    /// More than the floor can do.
+    NotFloor,
+}
+
+/// How the servers are set up (RFC 2228 calls the levels so).
+#[derive(Clone, Copy, PartialEq)]
+pub enum Protection {
+    Clear,
+    /// With TLS for clients that want it.
+    Private,
 }
 
 use Better::{Higher, Lower};
@@ -65,7 +77,11 @@ const fn w(
     metrics: &'static [Metric],
     run: fn(&mut Bench) -> Result<Vec<f64>, Failure>,
 ) -> Workload {
-    Workload { name, metrics, cpus, rounds, servers: Servers::All, run }
+    Workload { name, metrics, cpus, rounds, servers: Servers::All, protection: Protection::Clear, run }
+}
+
+const fn under_tls(workload: Workload) -> Workload {
+    Workload { servers: Servers::NotFloor, protection: Protection::Private, ..workload }
 }
 
 const BIG: &[Metric] = &[m("speed", "GB/s", Higher), m("server CPU", "s/GB", Lower)];
@@ -92,6 +108,11 @@ pub const WORKLOADS: &[Workload] = &[
     w("idle-1k",            (AllCpus, Once), &[m("Pss", "KiB/session", Lower)], crowd::idle),
     Workload { servers: Servers::FtpdAndFloor,
     ..w("idle-10k",         (AllCpus, Many), &[m("Pss", "KiB/session", Lower), m("NOOP over all", "/s", Higher)], crowd::idle_10k) },
+    under_tls(w("tls-retr-1g",    (AllCpus, Many), BIG,  tls::retr_big)),
+    under_tls(w("tls-stor-1g",    (AllCpus, Many), BIG,  tls::stor_big)),
+    under_tls(w("tls-retr-small", (One,     Many), EACH, tls::retr_small)),
+    under_tls(w("tls-login-1",    (One,     Many), EACH, tls::login)),
+    under_tls(w("tls-login-16",   (AllCpus, Many), EACH, tls::logins)),
     w("calls-noop",         (AllCpus, Once), CALLS,   trace::noop),
     w("calls-login",        (AllCpus, Once), CALLS,   trace::login),
     w("calls-retr-small",   (AllCpus, Once), CALLS,   trace::retr_small),

@@ -52,12 +52,18 @@ pub fn retr_many(bench: &mut Bench) -> Numbers {
 
 /// 16 clients log in and out as long as the cell lasts.
 pub fn logins(bench: &mut Bench) -> Numbers {
-    let (address, account, cell) = (bench.server.address, bench.server.account, bench.effort.cell);
+    let (address, account) = (bench.server.address, bench.server.account);
+    logins_by(bench, || visit(address, account))
+}
+
+/// The same with any way to log in and out.
+pub fn logins_by(bench: &Bench, visit: impl Fn() -> Result<(), Failure> + Sync) -> Numbers {
+    let (cell, visit) = (bench.effort.cell, &visit);
     let (cpu, start) = (cpu_seconds(), Instant::now());
     let log_in = |_| {
         let mut count = 0.0;
         while start.elapsed() < cell {
-            visit(address, account)?;
+            visit()?;
             count += 1.0;
         }
         Ok(count)

@@ -11,14 +11,15 @@ use crate::measure::cpu_seconds;
 
 type Numbers = Result<Vec<f64>, Failure>;
 
-/// How much was done in which time.
-struct Run {
-    operations: f64,
-    wall: f64,
-    cpu: f64,
+/// How much was done in which time, in seconds.
+#[derive(Default)]
+pub struct Run {
+    pub operations: f64,
+    pub wall: f64,
+    pub cpu: f64,
 }
 
-const WARM_UP: u32 = 10;
+pub const WARM_UP: u32 = 10;
 
 pub fn probe(bench: &mut Bench) -> Numbers {
     let mut session = bench.binary_session()?;
@@ -40,10 +41,15 @@ pub fn retr_big(bench: &mut Bench) -> Numbers {
 pub fn stor_big(bench: &mut Bench) -> Numbers {
     let (mut session, size) = (bench.binary_session()?, bench.effort.big);
     let file = File::open(bench.home.join(data::BIG))?;
+    stor_repeatedly(bench, &mut session, Content::File(&file, size), size)
+}
+
+/// An upload again and again.
+pub fn stor_repeatedly(bench: &Bench, session: &mut Session, content: Content, size: u64) -> Numbers {
     let target = bench.home.join(data::UPLOADS).join("big");
     let command = format!("STOR {}/big", data::UPLOADS);
     let run = repeat(bench, 1, || {
-        session.upload(&command, Content::File(&file, size))?;
+        session.upload(&command, content)?;
         let stored = fs::metadata(&target)?.len();
         // Old pages are given back by us, not on the server's bill.
         fs::remove_file(&target)?;
@@ -101,8 +107,7 @@ pub fn visit(address: std::net::SocketAddr, account: (&str, &str)) -> Result<(),
 
 /// PASV and RETR of a file whose size is known.
 pub fn retr(session: &mut Session, name: &str, size: u64) -> Result<(), Failure> {
-    let bytes = session.download(&format!("RETR {name}"))?;
-    same("bytes received", bytes, size)
+    session.download(&format!("RETR {name}"), size)
 }
 
 /// A small file that is stored and deleted.
@@ -147,13 +152,13 @@ fn listing(bench: &Bench, verb: &str, (folder, entries): (&str, u32)) -> Numbers
         return Err(Failure::broken(format!("{command}: {lines} lines instead of {entries}")));
     }
     let size = u64::try_from(text.len()).map_err(Failure::broken)?;
-    let run = repeat(bench, 1, || same("bytes of the list", session.download(&command)?, size))?;
+    let run = repeat(bench, 1, || session.download(&command, size))?;
     let done = run.operations * f64::from(entries);
     Ok(vec![done / run.wall / 1e3, run.cpu / done * 1e6])
 }
 
 /// Repeats an operation as long as the cell lasts, and at least twice.
-fn repeat(bench: &Bench, warm_up: u32, mut operation: impl FnMut() -> Result<(), Failure>) -> Result<Run, Failure> {
+pub fn repeat(bench: &Bench, warm_up: u32, mut operation: impl FnMut() -> Result<(), Failure>) -> Result<Run, Failure> {
     for _ in 0..warm_up {
         operation()?;
     }
@@ -167,12 +172,12 @@ fn repeat(bench: &Bench, warm_up: u32, mut operation: impl FnMut() -> Result<(),
 }
 
 impl Run {
-    fn per_gigabyte(&self, size: u64) -> Vec<f64> {
+    pub fn per_gigabyte(&self, size: u64) -> Vec<f64> {
         let gigabytes = self.operations * size as f64 / 1e9;
         vec![gigabytes / self.wall, self.cpu / gigabytes]
     }
 
-    fn per_operation(&self) -> Vec<f64> {
+    pub fn per_operation(&self) -> Vec<f64> {
         vec![self.operations / self.wall, self.cpu / self.operations * 1e6]
     }
 }
