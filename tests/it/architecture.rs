@@ -36,6 +36,7 @@ const MAY_NAME_A_PATH: &[&str] = &[
     "fs/place.rs",             // one component in an opened folder, never followed
     "fs/folder.rs",            // names that were read from the folder itself
     "fs/homes.rs",             // a home's own path, named by user.ini
+    "fs/jail.rs",              // `/`, to see at start that a locked thread can't open it
     "fs/owners.rs",            // /etc/passwd and /etc/group, at start
     "session/transfer_log.rs", // the transfer log, named by ftpd.conf
 ];
