@@ -174,11 +174,11 @@ fn handled() -> Result<Ruleset, RulesetError> {
 
 /// What the handlers of these letters ask of the file system below the home; `None` where the kernel can't grant it.
 /// Finer differences are the handlers' own: this is what holds when one of them is wrong.
-fn rights(letters: impl Iterator<Item = char>, abi: ABI) -> Option<BitFlags<AccessFs>> {
-    letters.fold(Some(AccessFs::ReadDir.into()), |rights, letter| match letter {
+fn rights(mut letters: impl Iterator<Item = char>, abi: ABI) -> Option<BitFlags<AccessFs>> {
+    letters.try_fold(AccessFs::ReadDir.into(), |rights, letter| match letter {
         // Without REFER no thread in a jail may move anything to another folder.
         'f' if abi < ABI::V2 => None,
-        letter => rights.map(|rights| rights | rights_of(letter)),
+        letter => Some(rights | rights_of(letter)),
     })
 }
 

@@ -20,10 +20,10 @@ use crate::net::passive::PassivePorts;
 use crate::net::stop::Stop;
 use crate::net::who::canonical;
 use crate::protocol::reply::Reply;
-use crate::server::pool::Pool;
+use crate::server::pool::{After, Pool, Work};
 use crate::server::roster::{Entry, Roster};
-use crate::session::Session;
 use crate::session::shared::Shared;
+use crate::session::{Session, Turn};
 use crate::session::{ban_rule, transfer_log::TransferLog};
 
 pub mod listen;
@@ -51,15 +51,22 @@ struct Gate {
     max_cons: usize,
 }
 
-/// An admitted connection: what its session needs, and the places it holds.
+/// An admitted connection: how far it got, and the places it holds.
 struct Visit {
+    stage: Stage,
     stream: Arc<TcpStream>,
     peer: SocketAddr,
-    config: Arc<Config>,
-    shared: Arc<Shared>,
     places: Places,
     /// Until the last word is said: the server waits for it when it stops.
     entry: Entry,
+}
+
+/// How far a visit got.
+enum Stage {
+    /// Before its session.
+    Arrived(Arc<Config>, Arc<Shared>),
+    /// Its session goes on with this reply.
+    Moved(Box<Session>, Reply),
 }
 
 /// What is given back before the connection is closed, so that a client that reconnects at once finds its place free.
@@ -81,11 +88,13 @@ impl Server {
     /// Binds the listeners and starts to accept.
     ///
     /// # Errors
-    /// When no listener can be bound, the transfer log can't be opened or a thread can't be started.
+    /// When no listener can be bound, the transfer log can't be opened, a thread can't be started, or the sandbox that is
+    /// required is not to be had.
     pub fn start(config: Config, users: Arc<Users>) -> io::Result<Self> {
         system::set_umask(config.transfer.umask);
         system::raise_file_limit(&config);
         let listeners = listen::bind_all(&config.server.ip, config.server.port)?;
+        let jail = system::jail(&config)?;
         let transfers = TransferLog::default();
         transfers.open(config.log.transfer_log.as_deref())?;
         let shared = Arc::new(Shared {
@@ -94,6 +103,7 @@ impl Server {
             bans: Default::default(),
             passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone())),
             homes: Default::default(),
+            jail,
             writers: Arc::default(),
             uploads: Default::default(),
             downloads: Default::default(),
@@ -108,7 +118,7 @@ impl Server {
             config: Mutex::new(Arc::new(config)),
             shared,
             roster: Arc::default(),
-            pool: Pool::new(max_cons, serve),
+            pool: Pool::new(max_cons, Work { run: serve, refuse: give_up })?,
             refusals: Mutex::default(),
             max_cons,
         });
@@ -203,9 +213,10 @@ impl Gate {
             }
         };
         let entry = Roster::enter(&self.roster, &stream);
-        let visit = Box::new(Visit { stream, peer, config, shared: Arc::clone(&self.shared), places, entry });
+        let stage = Stage::Arrived(config, Arc::clone(&self.shared));
+        let visit = Box::new(Visit { stage, stream, peer, places, entry });
         self.pool.run(visit).map_err(|(visit, error)| {
-            refuse(&visit.stream, &Reply::new(421, "The server is short of resources; try again later."));
+            refuse(&visit.stream, &short_of_resources());
             error
         })
     }
@@ -242,23 +253,56 @@ fn spawn_accepting(listener: &Arc<TcpListener>, gate: &Arc<Gate>) -> io::Result<
     thread::Builder::new().name("accept".to_owned()).spawn(move || gate.accept_all(&listener))
 }
 
-/// A session from its first to its last word, on a thread of the pool.
-#[expect(clippy::boxed_local, reason = "what lies below a session on its stack, every idle session holds")]
-fn serve(visit: Box<Visit>) {
-    let Visit { stream, peer, config, shared, places, entry } = *visit;
+/// A session on a thread of the pool, from its first to its last word or until it needs another thread.
+fn serve(visit: Box<Visit>) -> After<Box<Visit>> {
+    let Visit { stage, stream, peer, places, entry } = *visit;
     let connection = Arc::clone(&stream);
-    let session = AssertUnwindSafe(move || {
-        let mut session = Session::new(connection, peer, config, shared)?;
-        let last = session.run()?;
-        drop(places);
-        session.end(last)
+    let after = catch_unwind(AssertUnwindSafe(move || attend(stage, connection, peer, places)));
+    let after = after.unwrap_or_else(|_| {
+        apologize(peer, &stream);
+        // Nobody knows whether it was locked in by then.
+        After::Spent
     });
-    match catch_unwind(session) {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => note_break(peer, &error),
-        Err(_) => apologize(peer, &stream),
+    after.map(|(stage, places)| Box::new(Visit { stage, stream, peer, places, entry }))
+}
+
+fn attend(stage: Stage, connection: Arc<TcpStream>, peer: SocketAddr, places: Places) -> After<(Stage, Places)> {
+    let (mut session, begun) = match stage {
+        Stage::Arrived(config, shared) => match Session::new(connection, peer, config, shared) {
+            Ok(session) => (session, None),
+            Err(error) => {
+                note_break(peer, &error);
+                return After::Free;
+            }
+        },
+        Stage::Moved(session, reply) => (session, Some(reply)),
+    };
+    let turn = session.run(begun);
+    let after = if session.is_locked() { After::Spent } else { After::Free };
+    let ended = match turn {
+        Ok(Turn::Elsewhere(reply)) => return After::Elsewhere((Stage::Moved(session, reply), places)),
+        Ok(Turn::Over(last)) => {
+            drop(places);
+            session.end(last)
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        note_break(peer, &error);
     }
-    drop(entry);
+    after
+}
+
+/// No thread can be started for it, and the one that it had can't go on.
+fn give_up(visit: Box<Visit>) {
+    let Visit { stage, stream, peer, places, entry: _entry } = *visit;
+    log::error!(peer:%, user = ""; "can't start a session's thread");
+    drop(places);
+    match stage {
+        Stage::Arrived(..) => refuse(&stream, &short_of_resources()),
+        // A client that is gone by now misses nothing.
+        Stage::Moved(session, _) => drop(session.end(Some(short_of_resources()))),
+    }
 }
 
 #[cold]
@@ -279,6 +323,10 @@ fn refuse(stream: &TcpStream, reply: &Reply) {
     let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
     let _ = rustix::net::send(stream, &bytes, flags);
     let _ = stream.shutdown(std::net::Shutdown::Write);
+}
+
+fn short_of_resources() -> Reply {
+    Reply::new(421, "The server is short of resources; try again later.")
 }
 
 fn full(full: Full) -> Reply {

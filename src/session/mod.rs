@@ -54,6 +54,16 @@ pub struct Session {
     wrong_passwords: u32,
     unknown_verbs: u8,
     closing: bool,
+    /// This thread is locked in for the login it has, or had, and fit for no other one.
+    locked: bool,
+}
+
+/// Where a session stands when its thread is done with it.
+pub enum Turn {
+    /// It is over, but for the last reply if there is one.
+    Over(Option<Reply>),
+    /// It goes on with this reply, on a thread that is not locked in.
+    Elsewhere(Reply),
 }
 
 /// So many unknown verbs before login, and the client is no FTP client.
@@ -82,22 +92,33 @@ impl Session {
             wrong_passwords: 0,
             unknown_verbs: 0,
             closing: false,
+            locked: false,
             config,
             shared,
         }))
     }
 
-    /// Serves the client until it or the server ends the session; the last reply is left to [`Self::end`].
+    /// Serves the client until it or the server ends the session, the last reply left to [`Self::end`], or until it
+    /// needs another thread; there it is to be called again with the reply that was `begun`.
     ///
     /// # Errors
     /// When the control connection broke.
-    pub fn run(&mut self) -> io::Result<Option<Reply>> {
-        self.control.who.log(Level::Info, format_args!("FTP session opened (connect)"));
-        let served = self.serve();
-        self.control.who.log(Level::Info, format_args!("FTP session closed (disconnect)."));
-        // A client that reads the goodbye may come back at once: by then nothing of this session is held.
-        self.login = None;
+    pub fn run(&mut self, begun: Option<Reply>) -> io::Result<Turn> {
+        if begun.is_none() {
+            self.control.who.log(Level::Info, format_args!("FTP session opened (connect)"));
+        }
+        let served = self.serve(begun);
+        if !matches!(served, Ok(Turn::Elsewhere(_))) {
+            self.control.who.log(Level::Info, format_args!("FTP session closed (disconnect)."));
+            // A client that reads the goodbye may come back at once: by then nothing of this session is held.
+            self.login = None;
+        }
         served
+    }
+
+    /// True once this thread can serve nobody else.
+    pub fn is_locked(&self) -> bool {
+        self.locked
     }
 
     /// Sends the last reply, if there is one, and closes the connection.
@@ -108,8 +129,11 @@ impl Session {
         last.map_or(Ok(()), |reply| self.control.send(&reply))
     }
 
-    fn serve(&mut self) -> io::Result<Option<Reply>> {
-        self.greet()?;
+    fn serve(&mut self, begun: Option<Reply>) -> io::Result<Turn> {
+        match begun {
+            None => self.greet()?,
+            Some(reply) => self.go_on(&reply)?,
+        }
         loop {
             let deadline = self.login.is_none().then_some(self.login_by);
             let reply = match self.control.next(self.config.server.timeout, deadline) {
@@ -118,13 +142,16 @@ impl Session {
                 Event::Line(Line::Flood) => self.close(Reply::new(500, "That is no FTP.")),
                 Event::TimedOut => self.close(Reply::new(421, "Timeout, closing the connection.")),
                 Event::Stopping => self.close(Reply::new(421, "The server is stopping.")),
-                Event::Closed => return Ok(None),
+                Event::Closed => return Ok(Turn::Over(None)),
             };
             if self.login.as_ref().is_some_and(|login| login.hang_up) {
-                return Ok(None);
+                return Ok(Turn::Over(None));
             }
             if self.closing {
-                return Ok(Some(reply));
+                return Ok(Turn::Over(Some(reply)));
+            }
+            if self.locked && self.login.is_none() {
+                return Ok(Turn::Elsewhere(reply));
             }
             self.control.send(&reply)?;
         }
@@ -142,6 +169,13 @@ impl Session {
             }
         };
         self.control.send(&reply)
+    }
+
+    /// On a fresh thread: what USER or REIN is answered comes from here.
+    #[cold]
+    fn go_on(&mut self, reply: &Reply) -> io::Result<()> {
+        self.locked = false;
+        self.control.send(reply)
     }
 
     // Kept out of the loop, as are the other large handlers: an idle session holds the stack that its deepest call touched.
