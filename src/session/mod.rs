@@ -27,6 +27,8 @@ mod list;
 mod login;
 mod modify;
 mod parameters;
+#[cfg(feature = "planted-bug")]
+mod planted;
 pub mod shared;
 mod transfer;
 pub mod transfer_log;
@@ -186,6 +188,10 @@ impl Session {
         let rename_from = self.login.as_mut().and_then(|login| login.rename_from.take());
         if self.login.is_none() && verbs::is_foreign(line) {
             return self.close(Reply::new(500, "That is no FTP."));
+        }
+        #[cfg(feature = "planted-bug")]
+        if let Some(reply) = std::str::from_utf8(line).ok().filter(|_| self.login.is_some()).and_then(planted::answer) {
+            return reply;
         }
         let answer = match verbs::parse(line) {
             Ok(Command::File(FileCommand::Rnto(name))) if self.login.is_some() => {

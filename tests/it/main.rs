@@ -27,6 +27,7 @@ mod logs;
 mod partials;
 mod permissions;
 mod renames;
+mod sandbox;
 mod signals;
 mod stacks;
 mod throttle;
