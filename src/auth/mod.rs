@@ -8,5 +8,6 @@ pub mod bans;
 pub mod hash;
 pub mod limits;
 pub mod perm;
+pub mod person;
 mod stamp;
 pub mod users;

@@ -28,6 +28,7 @@ use crate::session::{ban_rule, transfer_log::TransferLog};
 
 pub mod listen;
 mod pool;
+pub mod privileges;
 mod roster;
 pub mod signals;
 mod system;
@@ -88,8 +89,8 @@ impl Server {
     /// Binds the listeners and starts to accept.
     ///
     /// # Errors
-    /// When no listener can be bound, the transfer log can't be opened, a thread can't be started, or the sandbox that is
-    /// required is not to be had.
+    /// When no listener can be bound, the transfer log can't be opened, a thread can't be started, root can't be
+    /// given up, or the sandbox that is required is not to be had.
     pub fn start(config: Config, users: Arc<Users>) -> io::Result<Self> {
         system::set_umask(config.transfer.umask);
         system::raise_file_limit(&config);
@@ -97,6 +98,7 @@ impl Server {
         let jail = system::jail(&config)?;
         let transfers = TransferLog::default();
         transfers.open(config.log.transfer_log.as_deref())?;
+        privileges::give_up_root(&config.server)?;
         let shared = Arc::new(Shared {
             users,
             limits: Arc::new(Limits::default()),

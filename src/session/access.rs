@@ -74,19 +74,27 @@ impl Session {
         Ok(Reply::new(230, user.msg_login.clone().unwrap_or_else(|| "Logged in.".to_owned())))
     }
 
-    /// From here on this thread reaches the account's home and nothing else, where the kernel has a jail for it.
+    /// From here on this thread is the account's system user, and reaches its home and nothing else, as far as the
+    /// account has the one and the kernel a jail for the other.
     fn lock_in(&mut self, user: &User, root: &Root) -> io::Result<()> {
-        let Some(jail) = &self.shared.jail else { return Ok(()) };
-        let dialling = if self.config.active.enable_active { Dialling::Anywhere } else { Dialling::Never };
+        let (person, jail) = (&user.system_user, &self.shared.jail);
         // If it fails half-way, nobody knows what the thread is still good for.
-        self.locked = true;
-        self.locked = jail.lock_in(root, user.perms.letters(), dialling)?;
+        self.locked = person.is_some() || jail.is_some();
+        if let Some(person) = person {
+            person.become_on_this_thread()?;
+        }
+        let Some(jail) = jail else { return Ok(()) };
+        let dialling = if self.config.active.enable_active { Dialling::Anywhere } else { Dialling::Never };
+        let jailed = jail.lock_in(root, user.perms.letters(), dialling)?;
+        self.locked = person.is_some() || jailed;
         Ok(())
     }
 
     #[cold]
     fn unlocked(&mut self, user: &User, error: &io::Error) -> Reply {
-        self.control.who.log(Level::Error, format_args!("USER '{}': the sandbox can't be entered: {error}", user.name));
+        self.control
+            .who
+            .log(Level::Error, format_args!("USER '{}': the thread can't be locked in: {error}", user.name));
         self.close(Reply::new(421, "The server is short of resources; try again later."))
     }
 

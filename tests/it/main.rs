@@ -26,6 +26,7 @@ mod listings;
 mod logs;
 mod partials;
 mod permissions;
+mod privileges;
 mod renames;
 mod sandbox;
 mod signals;
