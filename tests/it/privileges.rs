@@ -9,9 +9,13 @@ use std::{
         process::CommandExt,
     },
     path::Path,
+    process::{Child, Command},
 };
 
-use crate::server::{BOB, Ended, Server, Tree, run_to_its_end};
+use crate::{
+    client::Client,
+    server::{BOB, Ended, Server, Tree, eventually, run_to_its_end},
+};
 
 /// The user that the server becomes: a system user with a group of its own everywhere.
 const USER: &str = "daemon";
@@ -181,7 +185,7 @@ fn without_root_nobody_else_can_be_become() {
     mode(&binary, 0o755);
     let run = |users: &str| {
         tree.write_users(users);
-        let mut command = std::process::Command::new(&binary);
+        let mut command = Command::new(&binary);
         command.arg("-c").arg(tree.path("ftpd.conf")).arg("-u").arg(tree.path("user.ini"));
         command.uid(user).gid(group);
         run_to_its_end(command)
@@ -313,4 +317,55 @@ fn in_a_sticky_folder_an_overwrite_is_made_in_place_by_whom_the_system_lets() {
     assert_eq!(server.read("tmp/roots"), b"new");
     assert_eq!(fs::metadata(server.home().join("tmp/roots")).unwrap().uid(), 0);
     assert!(server.tree().partials("tmp").is_empty());
+}
+
+/// Processes that take up all that a user may have; gone with this.
+struct Sleepers(Vec<Child>);
+
+impl Sleepers {
+    fn start(user: u32, group: u32) -> Sleepers {
+        let sleeper = |_| Command::new("sleep").arg("60").uid(user).gid(group).spawn().unwrap();
+        Sleepers((0..20).map(sleeper).collect())
+    }
+}
+
+impl Drop for Sleepers {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+#[test]
+fn where_no_thread_can_be_started_a_session_that_moves_is_told_421_and_its_place_is_free() {
+    if !is_root() {
+        return;
+    }
+    // Root itself may always start one more; whom nobody else here is, so that the threads are told exactly.
+    const LONER: &str = "games";
+    let tree = tree(&format!("[server]\nuser = {LONER}\nmax_cons = 1\n"), BOB, LONER);
+    let mut limited = Command::new("bash");
+    limited.args(["-c", "ulimit -Su 20; exec \"$@\"", "bash"]);
+    let command = tree.command();
+    limited.arg(command.get_program()).args(command.get_args());
+    let server = tree.start_as(limited);
+    if server.wait_log("sandbox: ").contains("no landlock") {
+        eprintln!("SKIPPED: this kernel has no Landlock, so no session ever moves");
+        return;
+    }
+    let (user, group) = ids(LONER);
+    let mut client = server.login();
+    let others = Sleepers::start(user, group);
+    client.expect("USER bob", 421);
+    client.expect_closed();
+    server.wait_log("can't start a session's thread");
+    Client::connect(server.address()).read_reply().expect(421);
+    drop(others);
+    eventually("a thread can be started again", || {
+        let mut client = Client::connect(server.address());
+        client.read_reply().code == 220 && client.cmd("QUIT").code == 221
+    });
+    server.login().expect("PWD", 257);
 }
