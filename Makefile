@@ -28,8 +28,10 @@ run: build ## Build, then serve the sample ftpd.conf and user.ini
 test: ## Run all tests (missing FTP clients are skipped)
 ifeq ($(NEXTEST),)
 	cargo test --locked --no-fail-fast
+	cargo test --locked --features planted-bug --test it planted
 else
 	cargo nextest run --locked --no-fail-fast
+	cargo nextest run --locked --features planted-bug --test it planted
 	cargo test --locked --doc
 endif
 
@@ -40,6 +42,7 @@ test-clients: ## Install the FTP clients that the tests use (apt)
 lint: ## Check format, clippy and documentation
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --features planted-bug -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
 
 fmt: ## Format the code

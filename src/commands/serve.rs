@@ -8,12 +8,14 @@ use std::thread;
 use crossbeam_channel::Receiver;
 
 use crate::cli::{Cli, Files};
+use crate::commands::reach::out_of_reach;
 use crate::logging::Logging;
-use crate::server::Server;
 use crate::server::signals::{self, Wish};
+use crate::server::{Server, privileges};
 
 /// Serves; the exit code is 0 when stopped as asked, 1 when it could not start.
 pub fn run(cli: &Cli) -> ExitCode {
+    privileges::forbid_more();
     let (config, users) = match cli.files.load() {
         Ok(loaded) => loaded,
         Err(problems) => return fail(&problems.to_string()),
@@ -27,7 +29,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         log::warn!("{warning}");
     }
     let users = Arc::new(users);
-    let started = signals::wishes().and_then(|wishes| Ok((Server::start(config, Arc::clone(&users))?, wishes)));
+    let started = signals::wishes().and_then(|wishes| Ok((Server::start(config.clone(), Arc::clone(&users))?, wishes)));
     let (server, wishes) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -35,6 +37,9 @@ pub fn run(cli: &Cli) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    for line in out_of_reach(&cli.files, &config, &users) {
+        log::warn!("{line}");
+    }
     while let Ok(Wish::Reload) = wishes.recv() {
         reload(&cli.files, &server, &users, &logging);
     }

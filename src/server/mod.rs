@@ -21,15 +21,16 @@ use crate::net::stop::Stop;
 use crate::net::tls::{Tickets, Tls};
 use crate::net::who::canonical;
 use crate::protocol::reply::Reply;
-use crate::server::pool::Pool;
+use crate::server::pool::{After, Pool, Work};
 use crate::server::roster::{Entry, Roster};
 use crate::session::shared::Shared;
-use crate::session::{Entrance, Session};
+use crate::session::{Entrance, Session, Start, Turn};
 use crate::session::{ban_rule, transfer_log::TransferLog};
 
 pub mod encryption;
 pub mod listen;
 mod pool;
+pub mod privileges;
 mod roster;
 pub mod signals;
 mod system;
@@ -64,16 +65,22 @@ struct Gate {
     max_cons: usize,
 }
 
-/// An admitted connection: what its session needs, and the places it holds.
+/// An admitted connection: how far it got, and the places it holds.
 struct Visit {
+    stage: Stage,
     stream: Arc<TcpStream>,
     peer: SocketAddr,
-    entrance: Entrance,
-    settings: Settings,
-    shared: Arc<Shared>,
     places: Places,
     /// Until the last word is said: the server waits for it when it stops.
     entry: Entry,
+}
+
+/// How far a visit got.
+enum Stage {
+    /// Before its session.
+    Arrived(Entrance, Settings, Arc<Shared>),
+    /// Its session goes on with this reply.
+    Moved(Box<Session>, Reply),
 }
 
 /// What is given back before the connection is closed, so that a client that reconnects at once finds its place free.
@@ -95,21 +102,25 @@ impl Server {
     /// Binds the listeners and starts to accept.
     ///
     /// # Errors
-    /// When no listener can be bound, the transfer log can't be opened or a thread can't be started.
+    /// When no listener can be bound, the transfer log can't be opened, a thread can't be started, root can't be
+    /// given up, or the sandbox that is required is not to be had.
     pub fn start(config: Config, users: Arc<Users>) -> io::Result<Self> {
         system::set_umask(config.transfer.umask);
         system::raise_file_limit(&config);
         let tickets = Tickets::new()?;
-        let tls = encryption::start(&config.tls, &tickets)?;
+        let tls = encryption::start(&config, &tickets)?;
         let listeners = bind(&config)?;
+        let jail = system::jail(&config)?;
         let transfers = TransferLog::default();
         transfers.open(config.log.transfer_log.as_deref())?;
+        privileges::give_up_root(&config.server)?;
         let shared = Arc::new(Shared {
             users,
             limits: Arc::new(Limits::default()),
             bans: Default::default(),
             passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone())),
             homes: Default::default(),
+            jail,
             writers: Arc::default(),
             uploads: Default::default(),
             downloads: Default::default(),
@@ -126,7 +137,7 @@ impl Server {
             tickets,
             shared,
             roster: Arc::default(),
-            pool: Pool::new(max_cons, serve),
+            pool: Pool::new(max_cons, Work { run: serve, refuse: give_up })?,
             refusals: Mutex::default(),
             max_cons,
         });
@@ -154,7 +165,7 @@ impl Server {
     /// # Errors
     /// Names the key, the file and the reason; nothing has changed then.
     pub fn prepare(&self, config: &Config) -> io::Result<Option<Arc<Tls>>> {
-        encryption::start(&config.tls, &self.gate.tickets)
+        encryption::start(config, &self.gate.tickets)
     }
 
     /// Takes another configuration for new sessions, with what [`Self::prepare`] made of it; what needs a restart is said
@@ -237,11 +248,10 @@ impl Gate {
             }
         };
         let entry = Roster::enter(&self.roster, &stream);
-        let shared = Arc::clone(&self.shared);
-        let visit = Box::new(Visit { stream, peer, entrance, settings, shared, places, entry });
+        let stage = Stage::Arrived(entrance, settings, Arc::clone(&self.shared));
+        let visit = Box::new(Visit { stage, stream, peer, places, entry });
         self.pool.run(visit).map_err(|(visit, error)| {
-            let reply = Reply::new(421, "The server is short of resources; try again later.");
-            refuse(&visit.stream, entrance, &reply);
+            refuse(&visit.stream, entrance, &short_of_resources());
             error
         })
     }
@@ -289,16 +299,26 @@ fn spawn_accepting((listener, entrance): &Listener, gate: &Arc<Gate>) -> io::Res
     thread::Builder::new().name("accept".to_owned()).spawn(move || gate.accept_all(&listener, entrance))
 }
 
-/// A session from its first to its last word, on a thread of the pool. A panic costs this session alone.
-#[expect(clippy::boxed_local, reason = "what lies below a session on its stack, every idle session holds")]
-fn serve(visit: Box<Visit>) {
-    let Visit { stream, peer, entrance, settings, shared, places, entry } = *visit;
-    let mut session = match Session::new(stream, peer, (settings.config, settings.tls), shared) {
-        Ok(session) => session,
-        Err(error) => return note_break(peer, &error),
+/// A session on a thread of the pool, from its first to its last word or until it needs another thread. A panic costs this
+/// session alone.
+fn serve(visit: Box<Visit>) -> After<Box<Visit>> {
+    let Visit { stage, stream, peer, places, entry } = *visit;
+    let (mut session, start) = match begin(stage, &stream, peer) {
+        Ok(begun) => begun,
+        Err(error) => {
+            note_break(peer, &error);
+            return After::Free;
+        }
     };
-    let last = match catch_unwind(AssertUnwindSafe(|| session.run(entrance))) {
-        Ok(Ok(last)) => last,
+    let turn = catch_unwind(AssertUnwindSafe(|| session.run(start)));
+    // Of a session that panicked nobody knows whether it was locked in by then.
+    let after = if turn.is_err() || session.is_locked() { After::Spent } else { After::Free };
+    let last = match turn {
+        Ok(Ok(Turn::Elsewhere(reply))) => {
+            let stage = Stage::Moved(session, reply);
+            return After::Elsewhere(Box::new(Visit { stage, stream, peer, places, entry }));
+        }
+        Ok(Ok(Turn::Over(last))) => last,
         Ok(Err(error)) => {
             note_break(peer, &error);
             None
@@ -310,6 +330,29 @@ fn serve(visit: Box<Visit>) {
         note_break(peer, &error);
     }
     drop(entry);
+    after
+}
+
+fn begin(stage: Stage, stream: &Arc<TcpStream>, peer: SocketAddr) -> io::Result<(Box<Session>, Start)> {
+    match stage {
+        Stage::Arrived(entrance, Settings { config, tls }, shared) => {
+            let session = Session::new(Arc::clone(stream), peer, (config, tls), shared)?;
+            Ok((session, Start::Anew(entrance)))
+        }
+        Stage::Moved(session, reply) => Ok((session, Start::GoesOn(reply))),
+    }
+}
+
+/// No thread can be started for it, and the one that it had can't go on.
+fn give_up(visit: Box<Visit>) {
+    let Visit { stage, stream, peer, places, entry: _entry } = *visit;
+    log::error!(peer:%, user = ""; "can't start a session's thread");
+    drop(places);
+    match stage {
+        Stage::Arrived(entrance, ..) => refuse(&stream, entrance, &short_of_resources()),
+        // A client that is gone by now misses nothing.
+        Stage::Moved(session, _) => drop(session.end(Some(short_of_resources()))),
+    }
 }
 
 #[cold]
@@ -332,6 +375,10 @@ fn refuse(stream: &TcpStream, entrance: Entrance, reply: &Reply) {
         let _ = rustix::net::send(stream, &bytes, flags);
     }
     let _ = stream.shutdown(std::net::Shutdown::Write);
+}
+
+fn short_of_resources() -> Reply {
+    Reply::new(421, "The server is short of resources; try again later.")
 }
 
 fn full(full: Full) -> Reply {

@@ -1,9 +1,12 @@
 //! What the process sets for itself at start.
 
+use std::io;
+
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
-use crate::config::Config;
+use crate::config::{Config, Sandbox};
+use crate::fs::jail::{Jail, Kernel};
 
 /// Descriptors that a session may hold at once: its connection, a listener, a data connection, a file and its folder, or
 /// the two ends of a pipe in place of the listener and the folder.
@@ -31,4 +34,22 @@ pub fn raise_file_limit(config: &Config) {
              set max_cons = {fits}, or LimitNOFILE={needed} in the service (ulimit -n {needed} in a shell)"
         );
     }
+}
+
+/// The jail of session threads, and a line about it in the log.
+///
+/// # Errors
+/// When one is required and this kernel has none.
+pub fn jail(config: &Config) -> io::Result<Option<Jail>> {
+    if config.server.sandbox == Sandbox::Off {
+        log::info!("sandbox: off");
+        return Ok(None);
+    }
+    let kernel = Kernel::probe();
+    if config.server.sandbox == Sandbox::Require && !kernel.is_complete() {
+        let reason = format!("sandbox = require, but there is {kernel}; sandbox = auto takes what there is");
+        return Err(io::Error::other(reason));
+    }
+    log::info!("sandbox: {kernel}");
+    Ok(kernel.jail(config.passive.passive_ports.clone()))
 }

@@ -11,6 +11,7 @@ use crate::auth::perm::Perm;
 use crate::auth::users::User;
 use crate::config::Config;
 use crate::copy::pace::Throttle;
+use crate::fs::entry::Identity;
 use crate::fs::listing::Facts;
 use crate::fs::partial::is_partial;
 use crate::fs::root::Root;
@@ -51,6 +52,8 @@ pub struct Login {
     pub(super) hang_up: bool,
     pub(super) upload: Throttle,
     pub(super) download: Throttle,
+    /// Who it is to the file system, where that is not the process.
+    identity: Option<Identity>,
     pub(super) config: Arc<Config>,
     pub(super) shared: Arc<Shared>,
     _place: Ticket,
@@ -67,6 +70,10 @@ impl Login {
     ) -> Box<Self> {
         let shared_upload = user.max_upload.map(|rate| shared.uploads.join(&user.name, rate));
         let shared_download = user.max_download.map(|rate| shared.downloads.join(&user.name, rate));
+        let identity = user.system_user.as_ref().map(|person| {
+            let groups = person.groups.iter().copied().chain([person.group]);
+            Identity::of(person.user, groups.collect())
+        });
         Box::new(Self {
             root,
             cwd: VirtualPath::root(),
@@ -85,6 +92,7 @@ impl Login {
             upload: Throttle::new(config.transfer.max_upload, shared_upload),
             download: Throttle::new(config.transfer.max_download, shared_download),
             user,
+            identity,
             config,
             shared,
             _place: place,
@@ -127,6 +135,11 @@ impl Login {
             FileCommand::Checksum(algorithm, name) => self.checksum(algorithm, &name, control),
             FileCommand::Avbl(name) => self.avbl(name.as_ref()),
         }
+    }
+
+    /// Who this session is to the file system.
+    pub(super) fn identity(&self) -> &Identity {
+        self.identity.as_ref().unwrap_or(&self.shared.identity)
     }
 
     /// The text of the 221 reply, where the account has its own.

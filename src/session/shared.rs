@@ -10,6 +10,7 @@ use crate::auth::users::Users;
 use crate::copy::pace::SharedPaces;
 use crate::fs::entry::Identity;
 use crate::fs::homes::Homes;
+use crate::fs::jail::Jail;
 use crate::fs::owners::Owners;
 use crate::fs::writers::Writers;
 use crate::net::passive::PassivePorts;
@@ -28,6 +29,8 @@ pub struct Shared {
     pub passive: Arc<PassivePorts>,
     /// Home folders that are open.
     pub homes: Homes,
+    /// What session threads lock themselves in with.
+    pub jail: Option<Jail>,
     /// Files that are being written.
     pub writers: Arc<Writers>,
     /// Rates of accounts, upload.

@@ -314,7 +314,8 @@ fn transfer(
     Outcome { result, bytes: watch.bytes(), took: watch.elapsed(), kept: Kept::Nothing }
 }
 
-/// Runs work that may take long on a thread of its own, so that this one can keep the client patient.
+/// Runs work that may take long on a thread of its own, so that this one can keep the client patient. It inherits this
+/// one's jail, which is as it should be: it works on the session's own files and ends with its work.
 fn patiently<T: Send>(control: &mut Control, heartbeat: &mut Heartbeat, mut work: impl FnMut() -> T + Send) -> T {
     let (done, wait) = bounded(1);
     thread::scope(|scope| {
