@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use log::LevelFilter;
 
 use crate::auth::perm::Perms;
@@ -68,6 +69,8 @@ pub struct Server {
     pub ban_time: Option<Duration>,
     /// Time that running transfers get when the server is asked to stop.
     pub shutdown_grace: Duration,
+    /// Load balancers that say for whom they connect.
+    pub proxy_protocol_from: Vec<IpNet>,
     /// Whether session threads lock themselves into their homes.
     pub sandbox: Sandbox,
     /// The system user to become once all is bound and open.
@@ -281,6 +284,7 @@ impl Server {
             ban_after: section.take("ban_after", Some(10)),
             ban_time: section.take("ban_time", Some(10 * MINUTE)),
             shutdown_grace: section.take_in("shutdown_grace", 30 * SECOND, Duration::ZERO..=DAY),
+            proxy_protocol_from: section.take("proxy_protocol_from", Vec::new()),
             sandbox: section.take("sandbox", Sandbox::Auto),
             user,
             group,
@@ -439,7 +443,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let text = "[server]\nip = ::1\nport = 0\nwelcome_msg = a\\nb\nmax_cons = 1\nmax_cons_per_ip = off\ntimeout = 0\n\
-            login_timeout = 1\nmax_login_attempts = 1\nauth_failed_delay = 0\nban_after = 0\nban_time = 1h\nshutdown_grace = off\nsandbox = require\nuser = ftp\ngroup = share\n\
+            login_timeout = 1\nmax_login_attempts = 1\nauth_failed_delay = 0\nban_after = 0\nban_time = 1h\nshutdown_grace = off\nproxy_protocol_from = 10.0.0.0/8, 192.0.2.1\nsandbox = require\nuser = ftp\ngroup = share\n\
             [transfer]\nmax_upload = 1K\nmax_download = 2M\ndata_timeout = 1\nconnect_timeout = 2\natomic_uploads = off\npartial_max_age = 1h\nfsync = close\numask = 077\n\
             follow_symlinks = Never\nuse_gmt_times = no\n[passive]\npassive_ports = 5-6\n[active]\nenable_active = off\n\
             permit_foreign_addresses = on\npermit_privileged_ports = on\n[anonymous]\nenable_anonymous = on\n\
@@ -460,6 +464,7 @@ mod tests {
                 ban_after: None,
                 ban_time: Some(60 * MINUTE),
                 shutdown_grace: Duration::ZERO,
+                proxy_protocol_from: vec!["10.0.0.0/8".parse().unwrap(), "192.0.2.1/32".parse().unwrap()],
                 sandbox: Sandbox::Require,
                 user: Some("ftp".to_owned()),
                 group: Some("share".to_owned()),

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 
 use crate::auth::hash::{Checks, StoredPassword};
 use crate::auth::perm::Perms;
@@ -333,7 +333,7 @@ impl User {
             section.refuse("", format!("the account '{name}' is hidden by enable_anonymous = on"));
         }
         let needed = (section.need("password"), section.need("perm"), section.need("home"));
-        let Networks(allow_from) = section.take("allow_from", Networks(Vec::new()));
+        let allow_from = section.take("allow_from", Vec::new());
         let max_cons = section.take("max_cons", None);
         let max_upload = section.take("max_upload", None);
         let max_download = section.take("max_download", None);
@@ -402,25 +402,6 @@ impl Value for Text {
     fn parse(text: &str, _: &Path) -> Result<Text, String> {
         Ok(Text(Some(text.to_owned())))
     }
-}
-
-/// Addresses and networks with commas between them.
-struct Networks(Vec<IpNet>);
-
-impl Value for Networks {
-    fn parse(text: &str, _: &Path) -> Result<Networks, String> {
-        text.split(',').map(|part| network(part.trim())).collect::<Result<_, _>>().map(Networks)
-    }
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    let net = parsed.ok_or_else(|| format!("'{text}' is neither an address nor a network such as 10.0.0.0/8"))?;
-    let IpNet::V6(mapped) = net else { return Ok(net) };
-    // Clients are compared as IPv4 where they are, so ::ffff:10.0.0.0/104 means 10.0.0.0/8.
-    let folded = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96));
-    let folded = folded.and_then(|(address, length)| Ipv4Net::new(address, length).ok());
-    Ok(folded.map_or(net, IpNet::V4))
 }
 
 #[cfg(test)]

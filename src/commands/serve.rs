@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::cli::{Cli, Files};
 use crate::commands::reach::out_of_reach;
 use crate::logging::Logging;
 use crate::server::signals::{self, Wish};
-use crate::server::{Server, privileges};
+use crate::server::{Server, privileges, service};
 
 /// Serves; the exit code is 0 when stopped as asked, 1 when it could not start.
 pub fn run(cli: &Cli) -> ExitCode {
@@ -40,8 +40,16 @@ pub fn run(cli: &Cli) -> ExitCode {
     for line in out_of_reach(&cli.files, &config, &users) {
         log::warn!("{line}");
     }
-    while let Ok(Wish::Reload) = wishes.recv() {
-        reload(&cli.files, &server, &users, &logging);
+    loop {
+        let wish = match service::watchdog() {
+            Some(interval) => wishes.recv_timeout(interval),
+            None => wishes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match wish {
+            Ok(Wish::Reload) => reload(&cli.files, &server, &users, &logging),
+            Ok(Wish::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => server.look_around(),
+        }
     }
     end_on_second_wish(wishes);
     server.stop();
@@ -50,6 +58,7 @@ pub fn run(cli: &Cli) -> ExitCode {
 
 /// Both files are sound and change together, or nothing changes.
 fn reload(files: &Files, server: &Server, users: &crate::auth::users::Users, logging: &Logging) {
+    service::reloading();
     match files.reload(users, |config| server.prepare(config)) {
         Ok((config, tls)) => {
             logging.reopen(&config.log);
@@ -62,6 +71,7 @@ fn reload(files: &Files, server: &Server, users: &crate::auth::users::Users, log
             }
         }
     }
+    service::ready();
 }
 
 fn end_on_second_wish(wishes: Receiver<Wish>) {

@@ -5,6 +5,7 @@ pub mod control;
 pub mod data_port;
 pub mod interfaces;
 pub mod passive;
+pub mod proxy;
 pub mod secured;
 pub mod stop;
 pub mod stream;
