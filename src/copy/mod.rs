@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use crate::copy::ascii::{Decoder, Encoder};
 use crate::copy::pace::Throttle;
 use crate::copy::sink::Sink;
-use crate::copy::watch::Watch;
+use crate::copy::watch::{Watch, Woken};
 use crate::net::data_port::DataPort;
 use crate::net::stream::Stream;
 use crate::protocol::command::Representation;
@@ -117,10 +117,14 @@ pub fn open(port: DataPort, patience: Duration, watch: &mut Watch) -> Result<Str
         }
         let none = || Error::NoConnection(opening.passive_port(), patience);
         let (fd, events) = opening.readiness().ok_or_else(none)?;
-        watch.ready_by(fd, events, deadline).map_err(|error| match error {
-            Error::Stalled => none(),
-            error => error,
-        })?;
+        match watch.wait(Some((fd, events)), deadline)? {
+            Woken::Data => {}
+            Woken::Clock => return Err(none()),
+            Woken::Control => {
+                opening.rest();
+                watch.attend()?;
+            }
+        }
     }
 }
 

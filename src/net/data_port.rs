@@ -1,34 +1,28 @@
 //! Where the next data connection comes from, or goes to: opened once, by the transfer command.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use log::Level;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use crate::net::passive::Lease;
 use crate::net::stream::Stream;
-use crate::net::who::{Who, canonical};
+use crate::net::who::Who;
 
 /// What PASV, EPSV, PORT or EPRT agreed on.
 #[derive(Debug)]
 pub enum DataPort {
-    /// The client connects to this listener; from another address than its own only if `any_peer`.
-    Passive {
-        /// The listener.
-        lease: Lease,
-        /// Takes connections from any address.
-        any_peer: bool,
-    },
+    /// The client connects to this listener.
+    Passive(Lease),
     /// The server connects to this address, from the control connection's own one.
     Active {
         /// The client's end.
         to: SocketAddr,
-        /// The server's address.
-        from: IpAddr,
+        /// The server's end of the control connection.
+        from: SocketAddr,
     },
 }
 
@@ -36,12 +30,7 @@ pub enum DataPort {
 #[derive(Debug)]
 pub enum Opening {
     /// Waits for a connection to the listener.
-    Accepting {
-        /// The listener.
-        lease: Lease,
-        /// Takes connections from any address.
-        any_peer: bool,
-    },
+    Accepting(Lease),
     /// Waits for the client to answer; `None` once it has.
     Connecting(Option<OwnedFd>),
 }
@@ -53,7 +42,7 @@ impl DataPort {
     /// As the system says when the client can't be dialled.
     pub fn open(self) -> io::Result<Opening> {
         match self {
-            Self::Passive { lease, any_peer } => Ok(Opening::Accepting { lease, any_peer }),
+            Self::Passive(lease) => Ok(Opening::Accepting(lease)),
             Self::Active { to, from } => dial(to, from).map(|socket| Opening::Connecting(Some(socket))),
         }
     }
@@ -66,7 +55,7 @@ impl Opening {
     /// As the system says when the client refuses it.
     pub fn poll(&mut self, who: &Who) -> io::Result<Option<Stream>> {
         match self {
-            Self::Accepting { lease, any_peer } => accept(lease, *any_peer, who),
+            Self::Accepting(lease) => lease.poll(who),
             Self::Connecting(slot) => {
                 let Some(socket) = slot.take() else { return Err(Errno::NOTCONN.into()) };
                 sockopt::socket_error(&socket)??;
@@ -86,7 +75,7 @@ impl Opening {
     /// What to wait for before [`Self::poll`] is of use again.
     pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match self {
-            Self::Accepting { lease, .. } => Some((lease.listener().as_fd(), PollFlags::IN)),
+            Self::Accepting(lease) => Some((lease.readiness(), PollFlags::IN)),
             Self::Connecting(socket) => Some((socket.as_ref()?.as_fd(), PollFlags::OUT)),
         }
     }
@@ -94,44 +83,28 @@ impl Opening {
     /// The passive port that nobody connected to; `None` for an active connection.
     pub fn passive_port(&self) -> Option<u16> {
         match self {
-            Self::Accepting { lease, .. } => Some(lease.port()),
+            Self::Accepting(lease) => Some(lease.port()),
             Self::Connecting(_) => None,
         }
     }
-}
 
-/// Takes connections until one comes from the right address; the others are closed.
-fn accept(lease: &Lease, any_peer: bool, who: &Who) -> io::Result<Option<Stream>> {
-    loop {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let (socket, peer) = match rustix::net::acceptfrom_with(lease.listener(), flags) {
-            Ok(accepted) => accepted,
-            Err(Errno::AGAIN) => return Ok(None),
-            Err(Errno::INTR | Errno::CONNABORTED) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).map(|peer| canonical(peer).ip());
-        let is_client = peer == Some(who.peer.ip());
-        let stranger = peer.map_or_else(|| "an unknown address".to_owned(), |peer| peer.to_string());
-        if any_peer && !is_client {
-            who.log(Level::Info, format_args!("data connection to port {} from {stranger}", lease.port()));
+    /// To be called when something else is done while the connection is waited for: sessions that share a passive port
+    /// must not wait for this one. [`Self::poll`] comes first again.
+    pub fn rest(&mut self) {
+        match self {
+            Self::Accepting(lease) => lease.rest(),
+            Self::Connecting(_) => {}
         }
-        if any_peer || is_client {
-            return Ok(Some(Stream::new(socket)));
-        }
-        who.log(
-            Level::Warn,
-            format_args!("data connection to port {} from {stranger} refused: not {}", lease.port(), who.peer.ip()),
-        );
     }
 }
 
-fn dial(to: SocketAddr, from: IpAddr) -> io::Result<OwnedFd> {
+fn dial(to: SocketAddr, mut from: SocketAddr) -> io::Result<OwnedFd> {
     let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
     if from.is_ipv4() == to.is_ipv4() {
-        rustix::net::bind(&socket, &SocketAddr::new(from, 0))?;
+        from.set_port(0);
+        rustix::net::bind(&socket, &from)?;
     }
     match rustix::net::connect(&socket, &to) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),

@@ -2,7 +2,11 @@
 
 pub mod control;
 pub mod data_port;
+mod listener;
 pub mod passive;
+mod port_range;
+mod random;
 pub mod stop;
 pub mod stream;
+mod turns;
 pub mod who;

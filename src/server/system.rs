@@ -5,10 +5,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
 use crate::config::Config;
 
-/// Descriptors that a session may hold at once: its connection, a listener, a data connection, a file and its folder, or
-/// the two ends of a pipe in place of the listener and the folder.
+/// Descriptors that a session may hold at once: its connection, its home, a listener of its own or what wakes it at a shared
+/// one, a data connection, a file and its folder, or the two ends of a pipe in place of the listener and the folder.
 const FILES_PER_SESSION: u64 = 6;
-/// What the server itself holds: standard streams, logs, listeners, signal pipes.
+/// What the server itself holds besides the shared passive ports, which are bound at each local address: standard streams, logs, listeners, signal pipes.
 const OWN_FILES: u64 = 32;
 
 /// Sets the umask of the files and folders that clients make.
@@ -21,7 +21,8 @@ pub fn raise_file_limit(config: &Config) {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let Some(limit) = getrlimit(Resource::Nofile).current else { return };
-    let ports = config.passive.passive_ports.as_ref().map_or(0, |range| u64::try_from(range.len()).unwrap_or(0));
+    let ports = config.passive.passive_ports.as_ref().map_or(0, |range| range.len() * config.server.ip.len());
+    let ports = u64::try_from(ports).unwrap_or(u64::MAX);
     let sessions = u64::try_from(config.server.max_cons).unwrap_or(u64::MAX);
     let needed = sessions.saturating_mul(FILES_PER_SESSION) + ports + OWN_FILES;
     if needed > limit {

@@ -7,6 +7,7 @@ use log::Level;
 
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
+use crate::net::passive::{Expected, NoPort};
 use crate::net::who::canonical;
 use crate::protocol::address;
 use crate::protocol::command::{Epsv, Representation};
@@ -88,7 +89,7 @@ impl Login {
         if to.ip() != control.who.peer.ip() {
             control.who.log(Level::Info, format_args!("data connection to the foreign address {to} asked for"));
         }
-        self.data_port = Some(DataPort::Active { to, from: control.local().ip() });
+        self.data_port = Some(DataPort::Active { to, from: control.local() });
         Ok(Reply::new(200, "Ok, active mode."))
     }
 
@@ -118,13 +119,12 @@ impl Login {
     fn listen(&mut self, control: &Control) -> Result<u16, Reply> {
         // The old lease goes back first: a session never holds two.
         self.data_port = None;
-        let lease = self.shared.passive.lease(control.local().ip()).map_err(|error| {
-            control.who.log(Level::Error, format_args!("no passive port is free: {error}"));
-            Reply::new(425, "No passive port is free at the moment.")
-        })?;
+        let who = &control.who;
+        let foreign = self.config.active.permit_foreign_addresses;
+        let expected = if foreign { Expected::Anybody } else { Expected::From(who.peer.ip()) };
+        let lease = self.shared.passive.lease(control.local(), expected, who).map_err(|why| no_port(why, control))?;
         let port = lease.port();
-        let any_peer = self.config.active.permit_foreign_addresses;
-        self.data_port = Some(DataPort::Passive { lease, any_peer });
+        self.data_port = Some(DataPort::Passive(lease));
         Ok(port)
     }
 
@@ -132,4 +132,21 @@ impl Login {
     fn refuse_after_epsv_all(&self) -> Result<(), Reply> {
         if self.epsv_only { Err(Reply::new(503, "After EPSV ALL only EPSV.")) } else { Ok(()) }
     }
+}
+
+#[cold]
+fn no_port(why: NoPort, control: &Control) -> Reply {
+    let (client, text) = (control.who.peer.ip(), "No passive port is free at the moment.");
+    let reply = match &why {
+        NoPort::AllWaiting(ports) => format!(
+            "All {ports} passive ports wait for connections from {client} already: end a transfer, or widen passive_ports."
+        ),
+        NoPort::AllTaken | NoPort::System(_) => text.to_owned(),
+    };
+    match why {
+        NoPort::System(error) => control.who.log(Level::Error, format_args!("no passive port: {error}")),
+        NoPort::AllTaken => control.who.log(Level::Error, format_args!("no passive port is free: widen passive_ports")),
+        NoPort::AllWaiting(_) => control.who.log(Level::Warn, format_args!("{reply}")),
+    }
+    Reply::new(425, reply)
 }

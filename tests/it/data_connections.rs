@@ -9,20 +9,20 @@ use std::{
 
 use crate::{
     client::{self, Client, accept, connect_from, port_command, read_all, read_until_broken},
-    server::{BOB, Server},
+    server::{BOB, Server, eventually},
 };
 
 const OTHER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const SHORT_CONNECT: &str = "[transfer]\nconnect_timeout = 1\n";
 const BOTH_FAMILIES: &str = "[server]\nip = 127.0.0.1, ::1\n";
 
-/// Up to eight ports in a row that nobody uses, below the range the system gives out by itself; each call, in whatever
+/// Up to ten ports in a row that nobody uses, below the range the system gives out by itself; each call, in whatever
 /// process, begins to look at a place of its own.
 fn free_ports(count: u16) -> Range<u16> {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let slot = std::process::id().wrapping_mul(4) + CALLS.fetch_add(1, Ordering::Relaxed);
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let mut places = (slot..slot + 1500).map(|slot| 20_000 + u16::try_from(slot % 1500).unwrap() * 8);
+    let mut places = (slot..slot + 1500).map(|slot| 17_000 + u16::try_from(slot % 1500).unwrap() * 10);
     let first = places.find(|&first| (first..first + count).all(is_free)).expect("free ports");
     first..first + count
 }
@@ -61,18 +61,167 @@ fn passive_ports_come_from_the_range_only() {
 }
 
 #[test]
-fn a_range_that_is_used_up_is_425_at_once_and_recovers() {
+fn an_address_that_waits_at_every_port_gets_425_with_the_reason_and_recovers() {
     let ports = free_ports(2);
     let server = Server::start(&with_ports(&ports), BOB);
     let mut first = server.login();
     let mut second = server.login();
     let mut third = server.login();
     assert_ne!(first.pasv().port(), second.pasv().port());
-    third.expect("PASV", 425);
+    let reply = third.expect("PASV", 425);
+    assert!(reply.text().contains("All 2 passive ports wait for connections from 127.0.0.1"), "{reply:?}");
     third.expect("EPSV", 425);
+    server.wait_log("127.0.0.1:*-[bob] All 2 passive ports wait");
     first.expect("QUIT", 221);
     first.expect_closed();
     assert!(ports.contains(&third.pasv().port()));
+}
+
+/// A client at 127.0.`high`.`low`, logged in.
+fn client_at(server: &Server, number: u16) -> Client {
+    let [high, low] = number.to_be_bytes();
+    let source = IpAddr::V4(Ipv4Addr::new(127, 0, high, low));
+    let mut client = Client::connect_from(source, server.address());
+    client.read_reply().expect(220);
+    client.login("bob", "secret");
+    client.expect("TYPE I", 200);
+    client
+}
+
+/// Clients at as many addresses wait at the ports of the range at the same time; each gets its own file.
+#[track_caller]
+fn clients_share_ports(ports: &Range<u16>, clients: u16, conf: &str) -> Server {
+    let server = Server::start(&format!("{}{conf}", with_ports(ports)).replace("= 1\n", "= 30\n"), BOB);
+    let barrier = std::sync::Barrier::new(usize::from(clients));
+    std::thread::scope(|scope| {
+        for number in 1..=clients {
+            let (server, barrier) = (&server, &barrier);
+            scope.spawn(move || {
+                let content = format!("of {number}").repeat(50_000);
+                server.write(format!("file{number}"), &content);
+                let mut client = client_at(server, number);
+                let address = client.pasv();
+                assert!(ports.contains(&address.port()), "{address}");
+                barrier.wait();
+                // Every way at once: some connect first, some ask first, some upload.
+                let command = if number % 4 < 2 { format!("RETR file{number}") } else { format!("STOR new{number}") };
+                let early = (number % 2 == 0).then(|| connect_from(client.local().ip(), address));
+                client.send(&command);
+                let mut data = early.unwrap_or_else(|| connect_from(client.local().ip(), address));
+                client.read_reply().expect(150);
+                if command.starts_with("RETR") {
+                    assert!(read_all(data) == content.as_bytes());
+                } else {
+                    data.write_all(content.as_bytes()).unwrap();
+                    drop(data);
+                }
+                client.read_reply().expect(226);
+                assert!(command.starts_with("RETR") || server.read(format!("new{number}")) == content.as_bytes());
+            });
+        }
+    });
+    server
+}
+
+const CROWD: &str = "[server]\nmax_cons = 600\n";
+
+#[test]
+fn two_hundred_clients_at_as_many_addresses_share_two_ports() {
+    clients_share_ports(&free_ports(2), 200, CROWD);
+}
+
+#[test]
+fn a_single_port_serves_clients_at_different_addresses_and_descriptors_stay_few() {
+    let server = clients_share_ports(&free_ports(1), 40, CROWD);
+    // Standard streams, logs, listeners, the home, one passive port: nothing of the sessions is left.
+    eventually("all descriptors are closed", || server.descriptors() < 20);
+}
+
+/// Bytes that the server has sent on this control connection and nobody has taken.
+fn unread_replies(client: &Client) -> u64 {
+    let port = format!(":{:04X} ", client.local().port());
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    // Local address, remote address, state, queues: the server's end has the client's as the remote one.
+    let line = table
+        .lines()
+        .find(|line| line.split_whitespace().nth(2).is_some_and(|remote| (remote.to_owned() + " ").ends_with(&port)));
+    let queues = line.and_then(|line| line.split_whitespace().nth(4)).expect("the server's end");
+    u64::from_str_radix(queues.split(':').next().unwrap(), 16).unwrap()
+}
+
+#[test]
+fn a_client_that_does_not_read_its_replies_keeps_no_other_from_a_shared_port() {
+    let ports = free_ports(1);
+    let server = Server::start(&with_ports(&ports).replace("= 1\n", "= 30\n"), BOB);
+    server.write("file", "content");
+    let mut deaf = client_at(&server, 1);
+    let mut sender = deaf.sender();
+    deaf.pasv();
+    // It leads at the port, and its session stands still with an answer that nobody takes.
+    deaf.send("RETR file");
+    let flood = std::thread::spawn(move || sender("STAT\r\n".repeat(400_000).as_bytes()));
+    let mut last = 0;
+    eventually("its session stands still", || {
+        let unread = unread_replies(&deaf);
+        std::mem::replace(&mut last, unread) == unread && unread > 0
+    });
+    let mut other = client_at(&server, 2);
+    for _ in 0..5 {
+        let address = other.pasv();
+        other.send("RETR file");
+        let data = connect_from(other.local().ip(), address);
+        other.read_reply().expect(150);
+        assert_eq!(read_all(data), b"content");
+        other.read_reply().expect(226);
+    }
+    deaf.shut_down();
+    flood.join().unwrap();
+}
+
+#[test]
+fn a_connection_that_came_for_a_session_that_left_is_closed() {
+    let ports = free_ports(1);
+    let server = Server::start(&with_ports(&ports).replace("= 1\n", "= 30\n"), BOB);
+    server.write("file", "content");
+    let mut waiting = client_at(&server, 1);
+    let mut leaving = client_at(&server, 2);
+    let address = waiting.pasv();
+    assert_eq!(leaving.pasv(), address);
+    waiting.send("RETR file");
+    let mut stranger = connect_from(OTHER_ADDRESS, address);
+    // Handed over to the session that has only said PASV, and never fetched.
+    stranger.set_nonblocking(true).unwrap();
+    assert!(stranger.read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
+    stranger.set_nonblocking(false).unwrap();
+    leaving.expect("ABOR", [225, 226]);
+    assert_eq!(read_until_broken(stranger), b"");
+    let data = connect_from(waiting.local().ip(), address);
+    waiting.read_reply().expect(150);
+    assert_eq!(read_all(data), b"content");
+    waiting.read_reply().expect(226);
+}
+
+/// One client, one transfer after the other.
+#[track_caller]
+fn transfers_in_a_row(ports: &Range<u16>, count: usize) {
+    let server = Server::start(&with_ports(ports), BOB);
+    server.write("file", "content");
+    let mut client = server.login();
+    for _ in 0..count {
+        assert_eq!(client.retr("file"), b"content");
+    }
+    assert!(server.log_lines("refused").is_empty());
+}
+
+#[test]
+fn a_thousand_transfers_in_a_row_on_a_few_ports_never_see_425() {
+    transfers_in_a_row(&free_ports(8), 1000);
+}
+
+#[test]
+#[ignore = "make soak"]
+fn twenty_thousand_transfers_in_a_row_on_ten_ports_never_see_425() {
+    transfers_in_a_row(&free_ports(10), 20_000);
 }
 
 #[test]
