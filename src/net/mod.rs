@@ -3,6 +3,7 @@
 pub mod control;
 pub mod data_port;
 mod listener;
+pub mod names;
 pub mod passive;
 mod port_range;
 mod random;

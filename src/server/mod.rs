@@ -93,6 +93,7 @@ impl Server {
             limits: Arc::new(Limits::default()),
             bans: Default::default(),
             passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone())),
+            names: Arc::default(),
             homes: Default::default(),
             writers: Arc::default(),
             uploads: Default::default(),
@@ -103,6 +104,7 @@ impl Server {
             transfers,
             stop: Arc::new(Stop::default()),
         });
+        shared.names.follow(config.passive.name(), &config.server.ip)?;
         let max_cons = config.server.max_cons;
         let gate = Arc::new(Gate {
             config: Mutex::new(Arc::new(config)),
@@ -135,7 +137,13 @@ impl Server {
         if let Err(error) = self.gate.shared.transfers.open(config.log.transfer_log.as_deref()) {
             log::error!("transfer_log: {error}; the old one stays open");
         }
-        *current = Arc::new(config);
+        let config = Arc::new(config);
+        *current = Arc::clone(&config);
+        // The accept threads go on while DNS is asked.
+        drop(current);
+        if let Err(error) = self.gate.shared.names.follow(config.passive.name(), &config.server.ip) {
+            log::error!("masquerade_address: {error}");
+        }
     }
 
     /// Stops: no new sessions, idle ones end at once, transfers within the configured grace.

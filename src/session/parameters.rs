@@ -5,11 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use log::Level;
 
+use crate::config::{Audience, Masquerade};
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::passive::{Expected, NoPort};
 use crate::net::who::canonical;
-use crate::protocol::address;
+use crate::protocol::address::{self, is_public};
 use crate::protocol::command::{Epsv, Representation};
 use crate::protocol::reply::Reply;
 use crate::session::Answer;
@@ -57,7 +58,23 @@ impl Login {
             return Err(Reply::new(425, "PASV is for IPv4: use EPSV."));
         };
         local.set_port(self.listen(control)?);
+        if let Some(address) = self.masquerade(control.who.peer.ip()) {
+            local.set_ip(address);
+        }
         Ok(Reply::new(227, address::passive_text(local)))
+    }
+
+    /// What this client is told instead of the address that it dialled.
+    fn masquerade(&self, client: IpAddr) -> Option<Ipv4Addr> {
+        let passive = &self.config.passive;
+        let given = match passive.masquerade_address.as_ref()? {
+            Masquerade::Address(address) => *address,
+            Masquerade::Name(name) => self.shared.names.address(name)?,
+        };
+        match passive.masquerade_for {
+            Audience::All => Some(given),
+            Audience::Outside => (is_public(client) || !is_public(given.into())).then_some(given),
+        }
     }
 
     pub(super) fn epsv(&mut self, kind: Epsv, control: &Control) -> Answer {
