@@ -1,14 +1,17 @@
 //! Where the next data connection comes from, or goes to: opened once, by the transfer command.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
+use log::Level;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use crate::net::passive::Lease;
+use crate::net::site::Invitation;
 use crate::net::stream::Stream;
 use crate::net::who::Who;
 
@@ -16,7 +19,7 @@ use crate::net::who::Who;
 #[derive(Debug)]
 pub enum DataPort {
     /// The client connects to this listener.
-    Passive(Lease),
+    Passive(Lease, Invitation),
     /// The server connects to this address, from the control connection's own one.
     Active {
         /// The client's end.
@@ -30,9 +33,9 @@ pub enum DataPort {
 #[derive(Debug)]
 pub enum Opening {
     /// Waits for a connection to the listener.
-    Accepting(Lease),
-    /// Waits for the client to answer; `None` once it has.
-    Connecting(Option<OwnedFd>),
+    Accepting(Lease, Invitation),
+    /// Waits for the client at this address to answer; `None` once it has.
+    Connecting(Option<OwnedFd>, SocketAddr),
 }
 
 impl DataPort {
@@ -42,8 +45,16 @@ impl DataPort {
     /// As the system says when the client can't be dialled.
     pub fn open(self) -> io::Result<Opening> {
         match self {
-            Self::Passive(lease) => Ok(Opening::Accepting(lease)),
-            Self::Active { to, from } => dial(to, from).map(|socket| Opening::Connecting(Some(socket))),
+            Self::Passive(lease, invitation) => Ok(Opening::Accepting(lease, invitation)),
+            Self::Active { to, from } => dial(to, from).map(|socket| Opening::Connecting(Some(socket), to)),
+        }
+    }
+
+    /// The address that is dialled; `None` where the client does that.
+    pub fn dials(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Passive(..) => None,
+            Self::Active { to, .. } => Some(*to),
         }
     }
 }
@@ -55,8 +66,8 @@ impl Opening {
     /// As the system says when the client refuses it.
     pub fn poll(&mut self, who: &Who) -> io::Result<Option<Stream>> {
         match self {
-            Self::Accepting(lease) => lease.poll(who),
-            Self::Connecting(slot) => {
+            Self::Accepting(lease, _) => lease.poll(who),
+            Self::Connecting(slot, _) => {
                 let Some(socket) = slot.take() else { return Err(Errno::NOTCONN.into()) };
                 sockopt::socket_error(&socket)??;
                 // Connected, or not yet: only a connected socket has a peer.
@@ -75,16 +86,8 @@ impl Opening {
     /// What to wait for before [`Self::poll`] is of use again.
     pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match self {
-            Self::Accepting(lease) => Some((lease.readiness(), PollFlags::IN)),
-            Self::Connecting(socket) => Some((socket.as_ref()?.as_fd(), PollFlags::OUT)),
-        }
-    }
-
-    /// The passive port that nobody connected to; `None` for an active connection.
-    pub fn passive_port(&self) -> Option<u16> {
-        match self {
-            Self::Accepting(lease) => Some(lease.port()),
-            Self::Connecting(_) => None,
+            Self::Accepting(lease, _) => Some((lease.readiness(), PollFlags::IN)),
+            Self::Connecting(socket, _) => Some((socket.as_ref()?.as_fd(), PollFlags::OUT)),
         }
     }
 
@@ -92,16 +95,48 @@ impl Opening {
     /// must not wait for this one. [`Self::poll`] comes first again.
     pub fn rest(&mut self) {
         match self {
-            Self::Accepting(lease) => lease.rest(),
-            Self::Connecting(_) => {}
+            Self::Accepting(lease, _) => lease.rest(),
+            Self::Connecting(..) => {}
+        }
+    }
+
+    /// Writes into the log that there was no connection for so long; the sentence for the client, without its end.
+    #[cold]
+    pub fn give_up(&self, patience: Duration, who: &Who) -> String {
+        match self {
+            Self::Accepting(lease, invitation) => lease.give_up(*invitation, patience, who),
+            Self::Connecting(_, to) => {
+                let seconds = patience.as_secs();
+                let sentence = format!("{to} did not answer within {seconds} s: use PASV or EPSV");
+                who.log(Level::Warn, format_args!("{sentence}"));
+                sentence
+            }
         }
     }
 }
 
-fn dial(to: SocketAddr, mut from: SocketAddr) -> io::Result<OwnedFd> {
+/// Writes into the log why a connection could not be opened; the sentence for the client, without its end.
+#[cold]
+pub fn refused(dialled: Option<SocketAddr>, error: &io::Error, who: &Who) -> String {
+    let sentence = match dialled {
+        Some(to) if error.kind() == ErrorKind::ConnectionRefused => {
+            format!("{to} refuses connections: use PASV or EPSV")
+        }
+        Some(to) => format!("{to} can't be reached: use PASV or EPSV"),
+        None => "the server can't take the data connection".to_owned(),
+    };
+    who.log(Level::Warn, format_args!("{sentence} ({error})"));
+    sentence
+}
+
+fn dial(mut to: SocketAddr, mut from: SocketAddr) -> io::Result<OwnedFd> {
     let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    if let (SocketAddr::V6(to), SocketAddr::V6(from)) = (&mut to, &from) {
+        // EPRT names no scope; a link-local address is on the link of the control connection.
+        to.set_scope_id(from.scope_id());
+    }
     if from.is_ipv4() == to.is_ipv4() {
         from.set_port(0);
         rustix::net::bind(&socket, &from)?;

@@ -7,6 +7,7 @@ pub mod names;
 pub mod passive;
 mod port_range;
 mod random;
+pub mod site;
 pub mod stop;
 pub mod stream;
 mod turns;

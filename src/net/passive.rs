@@ -8,12 +8,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use log::Level;
 
 pub use crate::net::listener::Expected;
 use crate::net::listener::{Listener, OWN_BACKLOG};
 pub use crate::net::port_range::NoPort;
 use crate::net::port_range::PortRange;
 use crate::net::random::Random;
+use crate::net::site::{Invitation, Site, unreached};
 use crate::net::stream::Stream;
 use crate::net::who::Who;
 
@@ -21,6 +25,7 @@ use crate::net::who::Who;
 #[derive(Debug)]
 pub struct PassivePorts {
     range: Option<RangeInclusive<u16>>,
+    site: Site,
     state: Mutex<State>,
 }
 
@@ -59,8 +64,8 @@ const MAX_ADDRESSES: usize = 64;
 
 impl PassivePorts {
     /// Ports of this range, or any free ones.
-    pub fn new(range: Option<RangeInclusive<u16>>) -> Self {
-        Self { range, state: Mutex::default() }
+    pub fn new(range: Option<RangeInclusive<u16>>, site: Site) -> Self {
+        Self { range, site, state: Mutex::default() }
     }
 
     /// A place at a listener at a local address, its port chosen at random among those that this client used longest ago.
@@ -138,6 +143,18 @@ impl Lease {
         self.listener.port()
     }
 
+    /// Writes into the log that nobody came for so long, and what to do about it; the sentence for the client, without its
+    /// end.
+    #[cold]
+    pub fn give_up(&self, invitation: Invitation, patience: Duration, who: &Who) -> String {
+        let PassivePorts { range, site, .. } = &*self.ports;
+        let sentence = unreached(self.port(), patience, range.as_ref(), invitation);
+        let way_out = site.way_out(self.address.ip(), self.client, range.as_ref());
+        let way_out = way_out.map(|way_out| format!(" ({way_out})")).unwrap_or_default();
+        who.log(Level::Warn, format_args!("{sentence}{way_out}"));
+        sentence
+    }
+
     /// The connection, if it is here by now; others that are met on the way are handed over or refused.
     ///
     /// # Errors
@@ -202,7 +219,7 @@ mod tests {
     }
 
     fn ports(range: Option<RangeInclusive<u16>>) -> Arc<PassivePorts> {
-        Arc::new(PassivePorts::new(range))
+        Arc::new(PassivePorts::new(range, Site::default()))
     }
 
     /// The client at 127.0.0.`number`.

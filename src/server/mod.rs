@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use crate::config::Config;
 use crate::fs::entry::Identity;
 use crate::fs::owners::Owners;
 use crate::net::passive::PassivePorts;
+use crate::net::site::Site;
 use crate::net::stop::Stop;
 use crate::net::who::canonical;
 use crate::protocol::reply::Reply;
@@ -86,13 +88,15 @@ impl Server {
         system::set_umask(config.transfer.umask);
         system::raise_file_limit(&config);
         let listeners = listen::bind_all(&config.server.ip, config.server.port)?;
+        let control_port = listeners.first().and_then(|listener| listener.local_addr().ok()).map_or(0, |at| at.port());
+        let site = Site::new(control_port, system::is_container(Path::new("/")));
         let transfers = TransferLog::default();
         transfers.open(config.log.transfer_log.as_deref())?;
         let shared = Arc::new(Shared {
             users,
             limits: Arc::new(Limits::default()),
             bans: Default::default(),
-            passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone())),
+            passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone(), site)),
             names: Arc::default(),
             homes: Default::default(),
             writers: Arc::default(),

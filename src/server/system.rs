@@ -1,5 +1,8 @@
 //! What the process sets for itself at start.
 
+use std::fs;
+use std::path::Path;
+
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
@@ -31,5 +34,37 @@ pub fn raise_file_limit(config: &Config) {
             "max_cons = {sessions} may need {needed} open files, but the limit is {limit}: \
              set max_cons = {fits}, or LimitNOFILE={needed} in the service (ulimit -n {needed} in a shell)"
         );
+    }
+}
+
+/// True where the machine whose files are below `root` looks like a container.
+pub fn is_container(root: &Path) -> bool {
+    let marked = [".dockerenv", "run/.containerenv"].iter().any(|mark| root.join(mark).exists());
+    let groups = fs::read(root.join("proc/1/cgroup")).unwrap_or_default();
+    let groups = String::from_utf8_lossy(&groups);
+    marked || ["docker", "kubepods", "containerd", "libpod", "lxc"].iter().any(|runtime| groups.contains(runtime))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_is_known_by_its_marks_or_its_control_group() {
+        let cases = [
+            (".dockerenv", "", true),
+            ("run/.containerenv", "", true),
+            ("proc/1/cgroup", "0::/docker/abc\n", true),
+            ("proc/1/cgroup", "0::/kubepods.slice/x\n", true),
+            ("proc/1/cgroup", "0::/init.scope\n", false),
+        ];
+        for (file, content, expected) in cases {
+            let root = tempfile::tempdir().expect("a folder");
+            assert!(!is_container(root.path()));
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            fs::write(path, content).expect("written");
+            assert_eq!(is_container(root.path()), expected, "{file}: {content}");
+        }
     }
 }

@@ -135,7 +135,7 @@ impl Login {
         };
         let data = match &self.data_port {
             None => "none",
-            Some(DataPort::Passive(_)) => "passive",
+            Some(DataPort::Passive(..)) => "passive",
             Some(DataPort::Active { .. }) => "active",
         };
         vec![

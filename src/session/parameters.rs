@@ -9,6 +9,7 @@ use crate::config::{Audience, Masquerade};
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::passive::{Expected, NoPort};
+use crate::net::site::Invitation;
 use crate::net::who::canonical;
 use crate::protocol::address::{self, is_public};
 use crate::protocol::command::{Epsv, Representation};
@@ -57,7 +58,7 @@ impl Login {
         let SocketAddr::V4(mut local) = control.local() else {
             return Err(Reply::new(425, "PASV is for IPv4: use EPSV."));
         };
-        local.set_port(self.listen(control)?);
+        local.set_port(self.listen(Invitation::Pasv, control)?);
         if let Some(address) = self.masquerade(control.who.peer.ip()) {
             local.set_ip(address);
         }
@@ -88,7 +89,7 @@ impl Login {
             }
             Epsv::Same | Epsv::V4 | Epsv::V6 => {}
         }
-        Ok(Reply::new(229, address::extended_passive_text(self.listen(control)?)))
+        Ok(Reply::new(229, address::extended_passive_text(self.listen(Invitation::Epsv, control)?)))
     }
 
     /// PORT and EPRT: the address is checked now and dialled when the transfer starts.
@@ -133,7 +134,7 @@ impl Login {
         Reply::new(225, "Nothing to abort.")
     }
 
-    fn listen(&mut self, control: &Control) -> Result<u16, Reply> {
+    fn listen(&mut self, invitation: Invitation, control: &Control) -> Result<u16, Reply> {
         // The old lease goes back first: a session never holds two.
         self.data_port = None;
         let who = &control.who;
@@ -141,7 +142,7 @@ impl Login {
         let expected = if foreign { Expected::Anybody } else { Expected::From(who.peer.ip()) };
         let lease = self.shared.passive.lease(control.local(), expected, who).map_err(|why| no_port(why, control))?;
         let port = lease.port();
-        self.data_port = Some(DataPort::Passive(lease));
+        self.data_port = Some(DataPort::Passive(lease, invitation));
         Ok(port)
     }
 
