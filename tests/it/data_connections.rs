@@ -318,6 +318,74 @@ fn a_passive_port_nobody_uses_brings_no_reply_of_its_own() {
 }
 
 #[test]
+fn a_connection_that_did_not_come_has_its_sentence_in_reply_and_log() {
+    let ports = free_ports(2);
+    let range = format!("open or publish ports {}-{} for TCP", ports.start, ports.end - 1);
+    let server = Server::start(&with_ports(&ports), BOB);
+    server.write("file", "content");
+    let mut client = server.login();
+    for (invitation, commands, other_way) in
+        [("PASV", ["LIST", "RETR file", "STOR new"], ", or use EPSV"), ("EPSV", ["MLSD", "APPE new", "STOU"], "")]
+    {
+        for command in commands {
+            let port = match invitation {
+                "PASV" => client.pasv().port(),
+                _ => client.epsv().port(),
+            };
+            let reply = client.expect(command, 425).text();
+            assert_eq!(reply, format!("425 No connection reached port {port} within 1 s: {range}{other_way}."));
+        }
+    }
+    let lines = server.wait_log_times("[W *127.0.0.1:*-[bob] no connection reached port", 6);
+    assert!(lines.iter().all(|line| line.contains(&range)), "{lines:?}");
+    assert!(!server.home().join("new").exists());
+}
+
+#[test]
+fn a_client_that_refuses_the_connection_it_asked_for_reads_so() {
+    let server = Server::plain();
+    let mut client = server.login();
+    let listener = client.active();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let reply = client.expect("LIST", 425).text();
+    assert_eq!(reply, format!("425 {address} refuses connections: use PASV or EPSV."));
+    server.wait_log(&format!("[W *-[bob] {address} refuses connections: use PASV or EPSV (*"));
+}
+
+#[test]
+fn the_control_connection_is_kept_alive_in_a_transfer() {
+    let server = Server::plain();
+    server.write_sparse("big", 64 << 20);
+    let mut client = server.login();
+    let _data = client.stalled_download("big");
+    let (own, port) = (format!(":{:04X}", server.address().port()), format!(":{:04X}", client.local().port()));
+    // A running timer of the kind 02 is that of the keepalive; as long as replies are not acknowledged, another one runs.
+    eventually("the keepalive timer runs", || {
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let mut rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let row = rows.find(|row| row[1].ends_with(&own) && row[2].ends_with(&port)).expect("the server's end");
+        row[5].starts_with("02:")
+    });
+}
+
+#[test]
+fn the_idle_timer_stands_still_in_a_transfer() {
+    let server = Server::start("[server]\ntimeout = 1\n", BOB);
+    server.write_sparse("big", 64 << 20);
+    let mut client = server.login();
+    let data = client.stalled_download("big");
+    // Another session that began later is thrown out meanwhile.
+    let mut idle = server.login();
+    idle.read_reply().expect(421);
+    assert!(client.is_silent());
+    assert_eq!(read_all(data).len(), 64 << 20);
+    client.read_reply().expect(226);
+    client.expect("NOOP", 200);
+    client.read_reply().expect(421);
+}
+
+#[test]
 fn an_active_port_that_never_answers_is_425() {
     let server = Server::start(SHORT_CONNECT, BOB);
     server.write("file", "content");

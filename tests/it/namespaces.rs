@@ -76,17 +76,19 @@ impl Networks {
         command
     }
 
-    /// Rules of nft in one of them; false where it is not installed.
+    /// Rules of nft in one of them; false (and a loud word) where it can't be used.
     fn rules(&self, name: &str, rules: &str) -> bool {
+        let usable = self.inside(name).args(["nft", "list", "ruleset"]).stderr(Stdio::null()).status();
+        if !usable.is_ok_and(|status| status.success()) {
+            assert!(env::var("FTPD_REQUIRE_CLIENTS").as_deref() != Ok("1"), "nft does not work");
+            eprintln!("SKIPPED: nft is not installed, or has no access to the kernel's tables");
+            return false;
+        }
         let file = env::temp_dir().join(self.name(name));
         fs::write(&file, rules).unwrap();
-        let loaded = self.inside(name).arg("nft").arg("-f").arg(&file).status().is_ok_and(|status| status.success());
+        run(self.inside(name).arg("nft").arg("-f").arg(&file));
         fs::remove_file(file).unwrap();
-        if !loaded {
-            assert!(env::var("FTPD_REQUIRE_CLIENTS").as_deref() != Ok("1"), "nft does not load its rules");
-            eprintln!("SKIPPED: nft is not installed, or can't load its rules");
-        }
-        loaded
+        true
     }
 
     /// A name that is known in one of them.
@@ -207,14 +209,15 @@ fn without_masquerade_the_log_says_what_to_do_once() {
 }
 
 #[test]
-fn clients_behind_one_router_are_served_active_only_where_the_server_reaches_them() {
+fn a_client_behind_its_own_router_is_served_passively_and_its_inner_address_is_501() {
     let Some(networks) = Networks::new(&["client", "router", "server"]) else { return };
     networks.connect(("client", "192.168.9.2/24"), ("router", "192.168.9.1/24"));
     networks.connect(("router", "203.0.113.1/24"), ("server", "203.0.113.9/24"));
     networks.run("client", "ip route add default via 192.168.9.1");
     networks.run("router", "sysctl -q -w net.ipv4.ip_forward=1");
-    let rules =
-        "table ip nat { chain out { type nat hook postrouting priority srcnat; oifname \"to-server\" masquerade; } }";
+    let rules = "table ip nat {
+        chain out { type nat hook postrouting priority srcnat; oifname \"to-server\" masquerade; }
+    }";
     if !networks.rules("router", rules) {
         return;
     }
