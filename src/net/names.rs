@@ -73,9 +73,12 @@ impl Names {
             let found = look_up(&name);
             state = self.state();
             let patience = if state.note(&name, &listening, found) { AGE } else { RETRY };
-            state.tried = Some(name);
+            if state.wanted.as_ref().is_some_and(|(wanted, _)| *wanted == name) {
+                state.tried = Some(name);
+            }
             self.changed.notify_all();
-            let unchanged = |state: &mut State| state.tried.is_some();
+            // Another name, or this one once more, may be wanted while the old one is looked up.
+            let unchanged = |state: &mut State| state.wanted.as_ref().map(|(name, _)| name) == state.tried.as_ref();
             state =
                 self.changed.wait_timeout_while(state, patience, unchanged).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -96,7 +99,7 @@ impl State {
                 if old != Some(address) {
                     log::info!("masquerade_address: {name} is {address}");
                 }
-                if self.answers.len() >= MAX_ANSWERS {
+                if self.answers.len() >= MAX_ANSWERS && old.is_none() {
                     self.answers.clear();
                 }
                 self.answers.insert(name.to_owned(), address);

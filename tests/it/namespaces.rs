@@ -233,24 +233,36 @@ fn a_client_behind_its_own_router_is_served_passively_and_its_inner_address_is_5
 
 #[test]
 fn link_local_addresses_keep_their_scope() {
-    let Some(networks) = Networks::new(&["client", "server"]) else { return };
-    networks.connect(("server", "fe80::1/64"), ("client", "fe80::2/64"));
-    let server = networks.serve("server", "[server]\nip = ::\nport = 2121\n[passive]\npassive_ports = 8300-8301\n");
-    networks.visit("client", || {
+    let Some(networks) = Networks::new(&["one", "other", "server"]) else { return };
+    // The same addresses on two links: only the scope tells them apart.
+    networks.connect(("server", "fe80::1/64"), ("one", "fe80::2/64"));
+    networks.connect(("server", "fe80::1/64"), ("other", "fe80::2/64"));
+    let server = networks.serve("server", "[server]\nip = ::\nport = 2121\n[passive]\npassive_ports = 8300\n");
+    let log_in = || {
         let address: SocketAddr = format!("[fe80::1%{}]:2121", index_of("to-server")).parse().unwrap();
         let mut client = Client::greeted(address);
         client.login("bob", "secret");
-        for _ in 0..4 {
-            assert_eq!(client.retr("file"), b"content");
-        }
-        let listener = client.active();
-        client.expect("RETR file", 150);
-        assert_eq!(read_all(accept(&listener)), b"content");
-        client.read_reply().expect(226);
-        client.expect("PASV", 425);
-        client.expect("EPRT |2|fe80::3|50000|", 501);
-    });
-    server.wait_log("[fe80::2%*]:*-[bob] USER 'bob' logged in.");
+        let address = client.epsv();
+        (client, address)
+    };
+    let waiting = ["one", "other"].map(|name| (name, networks.visit(name, log_in)));
+    for (name, (mut client, address)) in waiting {
+        networks.visit(name, || {
+            let data = connect_data(address);
+            client.expect("RETR file", 150);
+            assert_eq!(read_all(data), b"content");
+            client.read_reply().expect(226);
+            client.stor(name, name);
+            let listener = client.active();
+            client.expect("RETR file", 150);
+            assert_eq!(read_all(accept(&listener)), b"content");
+            client.read_reply().expect(226);
+            client.expect("PASV", 425);
+            client.expect("EPRT |2|fe80::3|50000|", 501);
+        });
+        assert_eq!(server.read(name), name.as_bytes());
+    }
+    server.wait_log_times("[fe80::2%*]:*-[bob] USER 'bob' logged in.", 2);
 }
 
 /// The number of a device in this thread's namespace.
