@@ -6,7 +6,8 @@ TARGET  := $(or $(CARGO_TARGET_DIR),target)
 # cargo-nextest where it is installed, plain cargo elsewhere.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo 2>/dev/null)
-CLIENTS := curl lftp wget ncftp tnftp python3
+# iproute2 and nftables build the networks of some tests (as root).
+CLIENTS := curl lftp wget ncftp tnftp python3 iproute2 nftables
 TARGETS := line command path address ini
 SECONDS ?= 30
 

@@ -4,7 +4,6 @@
 //! values from it. No file or address that it names is touched here.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,8 +14,10 @@ use crate::auth::perm::Perms;
 use crate::auth::users;
 use crate::ini::{File, Override, Problem, Problems, Section, Value};
 
+mod passive;
 mod tls;
 
+pub use passive::{Audience, Masquerade, Passive};
 pub use tls::{SessionReuse, Tls};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -133,13 +134,6 @@ pub enum Fsync {
     Close,
 }
 
-/// The section `[passive]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Passive {
-    /// Ports for passive data connections, never 0; `None` is any free port.
-    pub passive_ports: Option<RangeInclusive<u16>>,
-}
-
 /// The section `[active]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Active {
@@ -204,10 +198,12 @@ impl Config {
     }
 
     fn read(file: &mut File) -> Config {
+        let server = file.read("server", Server::read);
+        let passive = file.read("passive", |section| Passive::read(section, &server.ip));
         Config {
-            server: file.read("server", Server::read),
+            server,
             transfer: file.read("transfer", Transfer::read),
-            passive: file.read("passive", |section| Passive { passive_ports: section.take("passive_ports", None) }),
+            passive,
             active: file.read("active", |section| Active {
                 enable_active: section.take("enable_active", true),
                 permit_foreign_addresses: section.take("permit_foreign_addresses", false),
@@ -445,7 +441,8 @@ mod tests {
         let text = "[server]\nip = ::1\nport = 0\nwelcome_msg = a\\nb\nmax_cons = 1\nmax_cons_per_ip = off\ntimeout = 0\n\
             login_timeout = 1\nmax_login_attempts = 1\nauth_failed_delay = 0\nban_after = 0\nban_time = 1h\nshutdown_grace = off\nproxy_protocol_from = 10.0.0.0/8, 192.0.2.1\nsandbox = require\nuser = ftp\ngroup = share\n\
             [transfer]\nmax_upload = 1K\nmax_download = 2M\ndata_timeout = 1\nconnect_timeout = 2\natomic_uploads = off\npartial_max_age = 1h\nfsync = close\numask = 077\n\
-            follow_symlinks = Never\nuse_gmt_times = no\n[passive]\npassive_ports = 5-6\n[active]\nenable_active = off\n\
+            follow_symlinks = Never\nuse_gmt_times = no\n[passive]\npassive_ports = 5-6\n\
+            masquerade_address = ftp.example.org\nmasquerade_for = all\n[active]\nenable_active = off\n\
             permit_foreign_addresses = on\npermit_privileged_ports = on\n[anonymous]\nenable_anonymous = on\n\
             anonymous_path = pub\nanonymous_perm = elw\n\
             [tls]\ncertificate = c.pem\nprivate_key = k.pem\ntls_control_required = on\ntls_data_required = on\n\
@@ -481,7 +478,11 @@ mod tests {
                 follow_symlinks: Symlinks::Never,
                 use_gmt_times: false,
             },
-            passive: Passive { passive_ports: Some(5..=6) },
+            passive: Passive {
+                passive_ports: Some(5..=6),
+                masquerade_address: Some(Masquerade::Name("ftp.example.org".to_owned())),
+                masquerade_for: Audience::All,
+            },
             active: Active { enable_active: false, permit_foreign_addresses: true, permit_privileged_ports: true },
             anonymous: Anonymous {
                 enable_anonymous: true,

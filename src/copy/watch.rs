@@ -29,9 +29,13 @@ pub struct Watch<'a> {
 /// A client that was killed has lost both connections by then, even if its machine is busy.
 const LAST_LOOK: Duration = Duration::from_millis(1);
 
-enum Woken {
+/// What ended a wait.
+pub enum Woken {
+    /// The data connection is ready, or what it comes from.
     Data,
+    /// The control connection has news, which [`Watch::attend`] takes.
     Control,
+    /// The deadline is over.
     Clock,
 }
 
@@ -188,7 +192,11 @@ impl<'a> Watch<'a> {
         Reply::lines(211, "Transfer in progress:", vec![line.into_bytes()], "End of status.")
     }
 
-    fn wait(&self, data: Option<(BorrowedFd, PollFlags)>, deadline: Instant) -> Result<Woken, Error> {
+    /// Waits once: for the data connection where there is one, the control connection and the deadline.
+    ///
+    /// # Errors
+    /// [`Error::Vanished`] when the control connection is gone, [`Error::Stopping`] when the server's grace is over.
+    pub fn wait(&self, data: Option<(BorrowedFd, PollFlags)>, deadline: Instant) -> Result<Woken, Error> {
         let (stop, alone) = (self.control.stop_asked(), data.is_none());
         let end = stop.map_or(deadline, |stop| stop.min(deadline));
         let timeout = Timespec::try_from(end.saturating_duration_since(Instant::now())).ok();

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use crate::config::Config;
 use crate::fs::entry::Identity;
 use crate::fs::owners::Owners;
 use crate::net::passive::PassivePorts;
+use crate::net::site::Site;
 use crate::net::stop::Stop;
 use crate::net::tls::{Tickets, Tls};
 use crate::net::who::canonical;
@@ -73,6 +75,8 @@ impl Server {
         let tickets = Tickets::new()?;
         let tls = encryption::start(&config, &tickets)?;
         let listeners = bind(&config)?;
+        let control_port = listeners.first().and_then(|(listener, _)| listener.local_addr().ok());
+        let site = Site::new(control_port.map_or(0, |at| at.port()), system::is_container(Path::new("/")));
         let jail = system::jail(&config)?;
         let transfers = TransferLog::default();
         transfers.open(config.log.transfer_log.as_deref())?;
@@ -81,7 +85,8 @@ impl Server {
             users,
             limits: Arc::new(Limits::default()),
             bans: Default::default(),
-            passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone())),
+            passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone(), site)),
+            names: Arc::default(),
             homes: Default::default(),
             jail,
             writers: Arc::default(),
@@ -93,6 +98,7 @@ impl Server {
             transfers,
             stop: Arc::new(Stop::default()),
         });
+        shared.names.follow(config.passive.name(), &config.server.ip)?;
         let max_cons = config.server.max_cons;
         tls.as_deref().inspect(|tls| encryption::announce(tls));
         let gate = Arc::new(Gate {
@@ -142,7 +148,13 @@ impl Server {
             log::error!("transfer_log: {error}; the old one stays open");
         }
         tls.as_deref().inspect(|tls| encryption::announce(tls));
-        *current = Settings { config: Arc::new(config), tls };
+        let config = Arc::new(config);
+        *current = Settings { config: Arc::clone(&config), tls };
+        // The accept threads go on while DNS is asked.
+        drop(current);
+        if let Err(error) = self.gate.door.shared.names.follow(config.passive.name(), &config.server.ip) {
+            log::error!("masquerade_address: {error}");
+        }
     }
 
     /// Passes where every connection passes; where that hangs, this does, too, and systemd's watchdog takes notice.

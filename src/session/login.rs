@@ -155,7 +155,7 @@ impl Login {
         };
         let data = match &self.data_port {
             None => "none",
-            Some(DataPort::Passive { .. }) => "passive",
+            Some(DataPort::Passive(..)) => "passive",
             Some(DataPort::Active { .. }) => "active",
             Some(DataPort::Early(_)) => "connected",
         };
@@ -167,12 +167,24 @@ impl Login {
         ]
     }
 
-    /// What to wait for between two commands because the client may connect and shake hands before its command.
-    pub(super) fn early(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
-        self.protection.as_ref().and(self.data_port.as_ref()).and_then(DataPort::readiness)
+    /// True where the client may connect and shake hands on its data connection before its command.
+    pub(super) fn may_begin_early(&self) -> bool {
+        self.protection.is_some() && self.data_port.as_ref().is_some_and(DataPort::may_begin_early)
     }
 
-    /// Goes on with what [`Self::early`] told of.
+    /// What to wait for before [`Self::advance`] is of use again.
+    pub(super) fn early(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        self.data_port.as_ref().and_then(DataPort::readiness)
+    }
+
+    /// To be called when something else is done than [`Self::advance`].
+    pub(super) fn turn_away(&mut self) {
+        if let Some(port) = &mut self.data_port {
+            port.rest();
+        }
+    }
+
+    /// Takes a data connection that begins before its command, and goes on with its handshake.
     #[inline(never)]
     pub(super) fn advance(&mut self, who: &Who) {
         let (Some(port), Some(protection)) = (&mut self.data_port, &self.protection) else { return };

@@ -217,14 +217,18 @@ impl Session {
     fn next(&mut self) -> Event {
         let idle = self.config.server.timeout;
         let Some(login) = &mut self.login else { return self.control.next(idle, Some(self.login_by)) };
-        if login.early().is_none() {
+        if !login.may_begin_early() {
             return self.control.next(idle, None);
         }
         // One end for the whole wait, however often the data connection interrupts it.
         let deadline = idle.map(|idle| Instant::now() + idle);
-        while login.early().is_some_and(|early| self.control.wait_beside(early, deadline)) {
+        loop {
             login.advance(&self.control.who);
+            if !login.early().is_some_and(|early| self.control.wait_beside(early, deadline)) {
+                break;
+            }
         }
+        login.turn_away();
         self.control.next(None, deadline)
     }
 

@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli",      &["config", "auth", "ini"]),
     ("logging",  &["config", "ini"]),
     ("session",  &["config", "copy", "fs", "auth", "net", "protocol"]),
-    ("config",   &["auth", "ini"]),
+    ("config",   &["auth", "ini", "protocol"]),
     ("copy",     &["net", "protocol"]),
     ("fs",       &["protocol"]),
     ("auth",     &["ini", "protocol", "stamp"]),

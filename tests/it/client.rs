@@ -227,7 +227,9 @@ impl Client {
     #[track_caller]
     pub fn epsv(&mut self) -> SocketAddr {
         let port = port_of_229(&self.expect("EPSV", 229));
-        SocketAddr::new(self.stream.peer_addr().unwrap().ip(), port)
+        let mut address = self.stream.peer_addr().unwrap();
+        address.set_port(port);
+        address
     }
 
     /// A passive data connection.
@@ -252,7 +254,9 @@ impl Client {
     /// PORT (or EPRT over IPv6): a listener the server was told of.
     #[track_caller]
     pub fn active(&mut self) -> TcpListener {
-        let listener = TcpListener::bind((self.local().ip(), 0)).unwrap();
+        let mut own = self.local();
+        own.set_port(0);
+        let listener = TcpListener::bind(own).unwrap();
         let address = listener.local_addr().unwrap();
         let command = if address.is_ipv4() { port_command(address) } else { eprt_command(address) };
         self.expect(command, 200);

@@ -24,6 +24,8 @@ mod large;
 mod limits;
 mod listings;
 mod logs;
+mod masquerade;
+mod namespaces;
 mod partials;
 mod permissions;
 mod privileges;
