@@ -147,7 +147,11 @@ pub fn secure(data: &mut Stream, patience: Duration, watch: &mut Watch) -> Resul
         match data.shake_hands() {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(Error::Handshake(error)),
+            Err(error) => {
+                let _ = data.finish();
+                linger(data, watch);
+                return Err(Error::Handshake(error));
+            }
         }
         watch.ready_by(data.as_fd(), data.handshake_needs(), deadline).map_err(|error| match error {
             Error::Stalled => Error::Handshake(ErrorKind::TimedOut.into()),
@@ -268,8 +272,7 @@ pub fn produce(
     hang_up(data, watch)
 }
 
-/// Ends a stream under TLS behind its last byte, and waits for a moment until the client has closed, too, so that no
-/// answer of its TLS meets a closed port.
+/// Ends a stream under TLS behind its last byte.
 fn hang_up(data: &mut Stream, watch: &mut Watch) -> Result<(), Error> {
     if data.is_plain() {
         return Ok(());
@@ -280,11 +283,17 @@ fn hang_up(data: &mut Stream, watch: &mut Watch) -> Result<(), Error> {
             _ => return Err(Error::Data(error)),
         }
     }
+    linger(data, watch);
+    Ok(())
+}
+
+/// Waits for a moment until the client has closed, too: what it still says must not meet a closed port, or it may lose what
+/// it has not read yet.
+fn linger(data: &mut Stream, watch: &mut Watch) {
     let deadline = Instant::now() + LAST_WORDS;
     while data.drain().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
         && watch.ready_by(data.as_fd(), PollFlags::IN, deadline).is_ok()
     {}
-    Ok(())
 }
 
 /// Receives to the end of the stream and writes it to the file: wait, read, decode, write, count, pace.

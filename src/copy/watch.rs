@@ -28,6 +28,8 @@ pub struct Watch<'a> {
 
 /// A client that was killed has lost both connections by then, even if its machine is busy.
 const LAST_LOOK: Duration = Duration::from_millis(1);
+/// Even if its machine is very busy.
+const LONG_LOOK: Duration = Duration::from_millis(250);
 
 /// What ended a wait.
 pub enum Woken {
@@ -120,12 +122,13 @@ impl<'a> Watch<'a> {
     }
 
     /// Looks at the control connection for a last moment before something is done that can't be undone: of a client
-    /// that is killed the kernel closes the data connection first, in good order, and this one a little later.
+    /// that is killed the kernel closes the data connection first, in good order, and this one a little later. Where that
+    /// end is `doubtful` already, the look is longer.
     ///
     /// # Errors
     /// As [`Self::attend`].
-    pub fn last_look(&mut self) -> Result<(), Error> {
-        self.pause(LAST_LOOK)
+    pub fn last_look(&mut self, doubtful: bool) -> Result<(), Error> {
+        self.pause(if doubtful { LONG_LOOK } else { LAST_LOOK })
     }
 
     /// Answers what the client has sent meanwhile, without waiting.
