@@ -6,7 +6,8 @@ TARGET  := $(or $(CARGO_TARGET_DIR),target)
 # cargo-nextest where it is installed, plain cargo elsewhere.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo 2>/dev/null)
-CLIENTS := curl lftp wget ncftp tnftp python3 python3-venv openssl gnutls-bin rclone libio-socket-ssl-perl php-cli
+# iproute2 and nftables build the networks of some tests (as root).
+CLIENTS := curl lftp wget ncftp tnftp python3 python3-venv openssl gnutls-bin rclone libio-socket-ssl-perl php-cli iproute2 nftables
 # Another nodejs than Debian's brings its own npm, which Debian's would not be installed beside.
 CLIENTS += $(shell command -v npm >/dev/null || echo nodejs npm)
 TARGETS := line command path address ini
@@ -30,8 +31,10 @@ run: build ## Build, then serve the sample ftpd.conf and user.ini
 test: ## Run all tests (missing FTP clients are skipped)
 ifeq ($(NEXTEST),)
 	cargo test --locked --no-fail-fast
+	cargo test --locked --features planted-bug --test it planted
 else
 	cargo nextest run --locked --no-fail-fast
+	cargo nextest run --locked --features planted-bug --test it planted
 	cargo test --locked --doc
 endif
 
@@ -45,6 +48,7 @@ test-clients: ## Install the FTP clients that the tests use (apt; PyPI and npm b
 lint: ## Check format, clippy and documentation
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --features planted-bug -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
 
 fmt: ## Format the code

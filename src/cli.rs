@@ -69,7 +69,7 @@ impl Files {
     /// here, the defaults hold.
     pub fn load(&self) -> Result<(Config, Users), Problems> {
         let (config, mut problems) = self.examine();
-        match Users::load(self.users_file().as_deref(), config.anonymous.account()) {
+        match Users::load(self.users_file().as_deref(), config.terms()) {
             Ok(users) if problems.is_empty() => return Ok((config, users)),
             Ok(_) => {}
             Err(Problems(more)) => problems.extend(more),
@@ -87,10 +87,10 @@ impl Files {
         let (config, mut problems) = self.examine();
         if problems.is_empty() {
             let prepared = prepare(&config).map_err(|error| self.problem(&error))?;
-            users.reload(self.users_file().as_deref(), config.anonymous.account())?;
+            users.reload(self.users_file().as_deref(), config.terms())?;
             return Ok((config, prepared));
         }
-        if let Err(Problems(more)) = Users::load(self.users_file().as_deref(), config.anonymous.account()) {
+        if let Err(Problems(more)) = Users::load(self.users_file().as_deref(), config.terms()) {
             problems.extend(more);
         }
         Err(Problems::new(problems))

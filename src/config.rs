@@ -4,18 +4,20 @@
 //! values from it. No file or address that it names is touched here.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use log::LevelFilter;
 
 use crate::auth::perm::Perms;
 use crate::auth::users;
 use crate::ini::{File, Override, Problem, Problems, Section, Value};
 
+mod passive;
 mod tls;
 
+pub use passive::{Audience, Masquerade, Passive};
 pub use tls::{SessionReuse, Tls};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -68,6 +70,25 @@ pub struct Server {
     pub ban_time: Option<Duration>,
     /// Time that running transfers get when the server is asked to stop.
     pub shutdown_grace: Duration,
+    /// Load balancers that say for whom they connect.
+    pub proxy_protocol_from: Vec<IpNet>,
+    /// Whether session threads lock themselves into their homes.
+    pub sandbox: Sandbox,
+    /// The system user to become once all is bound and open.
+    pub user: Option<String>,
+    /// Its group, where that is not its primary one; there is a `user` then.
+    pub group: Option<String>,
+}
+
+/// Whether session threads lock themselves into their homes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sandbox {
+    /// As well as this kernel can.
+    Auto,
+    /// Always, or the server does not start.
+    Require,
+    /// Never.
+    Off,
 }
 
 /// The section `[transfer]`.
@@ -111,13 +132,6 @@ pub enum Fsync {
     Off,
     /// Before the 226.
     Close,
-}
-
-/// The section `[passive]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Passive {
-    /// Ports for passive data connections, never 0; `None` is any free port.
-    pub passive_ports: Option<RangeInclusive<u16>>,
 }
 
 /// The section `[active]`.
@@ -184,10 +198,12 @@ impl Config {
     }
 
     fn read(file: &mut File) -> Config {
+        let server = file.read("server", Server::read);
+        let passive = file.read("passive", |section| Passive::read(section, &server.ip));
         Config {
-            server: file.read("server", Server::read),
+            server,
             transfer: file.read("transfer", Transfer::read),
-            passive: file.read("passive", |section| Passive { passive_ports: section.take("passive_ports", None) }),
+            passive,
             active: file.read("active", |section| Active {
                 enable_active: section.take("enable_active", true),
                 permit_foreign_addresses: section.take("permit_foreign_addresses", false),
@@ -212,8 +228,16 @@ impl Config {
             ("passive_ports", self.passive.passive_ports != new.passive.passive_ports),
             ("max_cons", self.server.max_cons != new.server.max_cons),
             ("implicit_tls_port", self.tls.implicit_port != new.tls.implicit_port),
+            ("sandbox", self.server.sandbox != new.server.sandbox),
+            ("user", self.server.user != new.server.user),
+            ("group", self.server.group != new.server.group),
         ];
         changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()
+    }
+
+    /// What user.ini may hold under these settings.
+    pub fn terms(&self) -> users::Terms {
+        users::Terms { anonymous: self.anonymous.account(), gives_up_root: self.server.user.is_some() }
     }
 
     /// What is allowed but deserves a second look, a line each.
@@ -238,6 +262,10 @@ impl Default for Config {
 
 impl Server {
     fn read(section: &mut Section) -> Server {
+        let (user, group) = (section.take("user", None), section.take("group", None));
+        if group.is_some() && user.is_none() {
+            section.refuse("group", "needs a user");
+        }
         let everywhere = vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
         Server {
             ip: section.take("ip", everywhere),
@@ -252,6 +280,10 @@ impl Server {
             ban_after: section.take("ban_after", Some(10)),
             ban_time: section.take("ban_time", Some(10 * MINUTE)),
             shutdown_grace: section.take_in("shutdown_grace", 30 * SECOND, Duration::ZERO..=DAY),
+            proxy_protocol_from: section.take("proxy_protocol_from", Vec::new()),
+            sandbox: section.take("sandbox", Sandbox::Auto),
+            user,
+            group,
         }
     }
 }
@@ -310,6 +342,12 @@ impl Value for Umask {
     fn parse(text: &str, _: &Path) -> Result<Umask, String> {
         let bits = u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o777);
         bits.map(Umask).ok_or_else(|| format!("'{text}' is not an octal number from 000 to 777"))
+    }
+}
+
+impl Value for Sandbox {
+    fn parse(text: &str, _: &Path) -> Result<Sandbox, String> {
+        word(text, &[("auto", Sandbox::Auto), ("require", Sandbox::Require), ("off", Sandbox::Off)])
     }
 }
 
@@ -401,9 +439,10 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let text = "[server]\nip = ::1\nport = 0\nwelcome_msg = a\\nb\nmax_cons = 1\nmax_cons_per_ip = off\ntimeout = 0\n\
-            login_timeout = 1\nmax_login_attempts = 1\nauth_failed_delay = 0\nban_after = 0\nban_time = 1h\nshutdown_grace = off\n\
+            login_timeout = 1\nmax_login_attempts = 1\nauth_failed_delay = 0\nban_after = 0\nban_time = 1h\nshutdown_grace = off\nproxy_protocol_from = 10.0.0.0/8, 192.0.2.1\nsandbox = require\nuser = ftp\ngroup = share\n\
             [transfer]\nmax_upload = 1K\nmax_download = 2M\ndata_timeout = 1\nconnect_timeout = 2\natomic_uploads = off\npartial_max_age = 1h\nfsync = close\numask = 077\n\
-            follow_symlinks = Never\nuse_gmt_times = no\n[passive]\npassive_ports = 5-6\n[active]\nenable_active = off\n\
+            follow_symlinks = Never\nuse_gmt_times = no\n[passive]\npassive_ports = 5-6\n\
+            masquerade_address = ftp.example.org\nmasquerade_for = all\n[active]\nenable_active = off\n\
             permit_foreign_addresses = on\npermit_privileged_ports = on\n[anonymous]\nenable_anonymous = on\n\
             anonymous_path = pub\nanonymous_perm = elw\n\
             [tls]\ncertificate = c.pem\nprivate_key = k.pem\ntls_control_required = on\ntls_data_required = on\n\
@@ -422,6 +461,10 @@ mod tests {
                 ban_after: None,
                 ban_time: Some(60 * MINUTE),
                 shutdown_grace: Duration::ZERO,
+                proxy_protocol_from: vec!["10.0.0.0/8".parse().unwrap(), "192.0.2.1/32".parse().unwrap()],
+                sandbox: Sandbox::Require,
+                user: Some("ftp".to_owned()),
+                group: Some("share".to_owned()),
             },
             transfer: Transfer {
                 max_upload: Some(1024),
@@ -435,7 +478,11 @@ mod tests {
                 follow_symlinks: Symlinks::Never,
                 use_gmt_times: false,
             },
-            passive: Passive { passive_ports: Some(5..=6) },
+            passive: Passive {
+                passive_ports: Some(5..=6),
+                masquerade_address: Some(Masquerade::Name("ftp.example.org".to_owned())),
+                masquerade_for: Audience::All,
+            },
             active: Active { enable_active: false, permit_foreign_addresses: true, permit_privileged_ports: true },
             anonymous: Anonymous {
                 enable_anonymous: true,
@@ -469,6 +516,8 @@ mod tests {
         let cases = [
             ("[server]\nport = 65536", "ftpd.conf:2: port: '65536' is not a port number from 0 to 65535"),
             ("[server]\nmax_cons = 0", "ftpd.conf:2: max_cons: must be between 1 and 100000"),
+            ("[server]\ngroup = ftp", "ftpd.conf:2: group: needs a user"),
+            ("[server]\nsandbox = on", "ftpd.conf:2: sandbox: 'on' is none of: auto, require, off"),
             ("[server]\nlogin_timeout = off", "ftpd.conf:2: login_timeout: must be between 1s and 86400s"),
             ("[transfer]\numask = 1777", "ftpd.conf:2: umask: '1777' is not an octal number from 000 to 777"),
             ("[transfer]\nfollow_symlinks = all", "ftpd.conf:2: follow_symlinks: 'all' is none of: inside, never"),
@@ -516,7 +565,9 @@ mod tests {
         assert!(old.needs_restart(&new).is_empty());
         new.server.port = 1;
         new.passive.passive_ports = Some(1..=2);
-        assert_eq!(old.needs_restart(&new), ["port", "passive_ports"]);
+        new.server.sandbox = Sandbox::Off;
+        new.server.user = Some("ftp".to_owned());
+        assert_eq!(old.needs_restart(&new), ["port", "passive_ports", "sandbox", "user"]);
     }
 
     #[test]

@@ -90,6 +90,11 @@ impl Perms {
         self.0 & perm.bit() != 0
     }
 
+    /// The letters that are granted.
+    pub fn letters(self) -> impl Iterator<Item = char> {
+        LETTERS.iter().filter(move |(_, perm, ..)| self.has(*perm)).map(|(letter, ..)| *letter)
+    }
+
     /// Whether any letter is granted that changes something on the disk.
     pub fn can_write_anything(self) -> bool {
         LETTERS.iter().any(|(_, perm, _, writes)| *writes && self.has(*perm))
@@ -118,8 +123,7 @@ impl Value for Perms {
 
 impl fmt::Display for Perms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let granted = LETTERS.iter().filter(|(_, perm, ..)| self.has(*perm));
-        granted.map(|(letter, ..)| *letter).collect::<String>().fmt(f)
+        self.letters().collect::<String>().fmt(f)
     }
 }
 

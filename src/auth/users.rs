@@ -14,10 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 
 use crate::auth::hash::{Checks, StoredPassword};
 use crate::auth::perm::Perms;
+use crate::auth::person::Person;
 use crate::ini::{File, Problem, Problems, Section, Value};
 use crate::stamp::{Seen, Stamp, has_mode};
 
@@ -44,6 +45,8 @@ pub struct User {
     pub msg_quit: Option<String>,
     /// Whether this is the account without a password.
     pub anonymous: bool,
+    /// As whom its sessions meet the file system; else as the server's user.
+    pub system_user: Option<Person>,
     password: Option<StoredPassword>,
     /// Where its home is written, as `user.ini:14`.
     home_place: String,
@@ -56,6 +59,15 @@ pub struct Anonymous {
     pub home: PathBuf,
     /// What they may do.
     pub perms: Perms,
+}
+
+/// What the settings allow user.ini to hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Terms {
+    /// The account of those without one.
+    pub anonymous: Option<Anonymous>,
+    /// The server becomes another user than root, so no session can become a third one.
+    pub gives_up_root: bool,
 }
 
 /// Why a login was refused: for the log only, the client hears the same of all but `Busy`.
@@ -91,26 +103,26 @@ pub struct Users {
 struct State {
     file: Option<PathBuf>,
     accounts: Arc<Accounts>,
-    anonymous: Option<Anonymous>,
+    terms: Terms,
     seen: Seen,
 }
 
 impl Users {
-    /// Reads user.ini at `file`; with neither a file nor `anonymous` there is nobody to log in,
+    /// Reads user.ini at `file`; with neither a file nor an anonymous account there is nobody to log in,
     /// which is an error.
-    pub fn load(file: Option<&Path>, anonymous: Option<Anonymous>) -> Result<Users, Problems> {
-        let (accounts, seen) = Accounts::read(file, anonymous.as_ref())?;
+    pub fn load(file: Option<&Path>, terms: Terms) -> Result<Users, Problems> {
+        let (accounts, seen) = Accounts::read(file, &terms)?;
         Ok(Users {
-            state: Mutex::new(State { file: file.map(Path::to_owned), accounts: Arc::new(accounts), anonymous, seen }),
+            state: Mutex::new(State { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen }),
             checks: Checks::new(available_parallelism().map_or(1, usize::from)),
         })
     }
 
     /// Reads the file again, which may be another one by now, whether or not it has changed; on an
     /// error all stays as it was.
-    pub fn reload(&self, file: Option<&Path>, anonymous: Option<Anonymous>) -> Result<(), Problems> {
-        let (accounts, seen) = Accounts::read(file, anonymous.as_ref())?;
-        *self.state() = State { file: file.map(Path::to_owned), accounts: Arc::new(accounts), anonymous, seen };
+    pub fn reload(&self, file: Option<&Path>, terms: Terms) -> Result<(), Problems> {
+        let (accounts, seen) = Accounts::read(file, &terms)?;
+        *self.state() = State { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen };
         Ok(())
     }
 
@@ -155,6 +167,14 @@ impl Users {
             Some(format!("{}: the home {} of {} {reason}", user.home_place, user.home.display(), user.name))
         });
         missing.collect()
+    }
+
+    /// Homes that are there and fail this, each as the beginning of a line with the place where it is written.
+    pub fn homes_without(&self, usable: impl Fn(&Path) -> bool) -> Vec<String> {
+        let accounts = Arc::clone(&self.state().accounts);
+        let is_missing = |home| fs::metadata(home).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        let closed = accounts.all().filter(|user| !is_missing(&user.home) && !usable(&user.home));
+        closed.map(|user| format!("{}: the home {} of {}", user.home_place, user.home.display(), user.name)).collect()
     }
 
     /// What is allowed but deserves a second look, a line each: homes, readable or short plain
@@ -223,7 +243,7 @@ impl State {
             // The same again, right or wrong, was told about before.
             _ if known => {}
             None => log::warn!("{} is not there, the accounts stay as they were", path.display()),
-            Some(content) => match accounts(path, content, self.anonymous.as_ref()) {
+            Some(content) => match accounts(path, content, &self.terms) {
                 Ok(accounts) => {
                     log::info!("{} has changed, accounts in it: {}", path.display(), accounts.named.len());
                     self.accounts = Arc::new(accounts);
@@ -246,18 +266,18 @@ struct Accounts {
 }
 
 impl Accounts {
-    fn read(path: Option<&Path>, anonymous: Option<&Anonymous>) -> Result<(Accounts, Seen), Problems> {
+    fn read(path: Option<&Path>, terms: &Terms) -> Result<(Accounts, Seen), Problems> {
         let Some(path) = path else {
             let reason = "there is none in this folder, and anonymous is off: nobody could log in";
             let problem = Problem { file: "user.ini".into(), line: None, key: String::new(), reason: reason.into() };
-            let anonymous = anonymous.ok_or(problem)?;
+            let anonymous = terms.anonymous.as_ref().ok_or(problem)?;
             return Ok((Accounts::new(Vec::new(), Some(anonymous)), Seen::new(None, None)));
         };
         // The stamp is older than the content, so a change in between is seen at the next login.
         let stamp = Stamp::of(path);
         let content = fs::read(path);
         let seen = Seen::new(stamp, Some(&content));
-        Ok((accounts(path, content, anonymous)?, seen))
+        Ok((accounts(path, content, terms)?, seen))
     }
 
     fn new(users: Vec<User>, anonymous: Option<&Anonymous>) -> Accounts {
@@ -287,17 +307,17 @@ impl Accounts {
     }
 }
 
-fn accounts(path: &Path, content: io::Result<Vec<u8>>, anonymous: Option<&Anonymous>) -> Result<Accounts, Problems> {
+fn accounts(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<Accounts, Problems> {
     let mut file = File::decode(path, content)?;
     let names = file.names();
-    if names.is_empty() && anonymous.is_none() {
+    if names.is_empty() && terms.anonymous.is_none() {
         file.refuse("there is no account in it, and anonymous is off: nobody could log in");
     }
-    let read = |name: &String| file.read(name, |section| User::read(section, name, anonymous.is_some()));
+    let read = |name: &String| file.read(name, |section| User::read(section, name, terms));
     let users: Vec<Option<User>> = names.iter().map(read).collect();
     let problems = file.finish();
     if problems.is_empty() {
-        Ok(Accounts::new(users.into_iter().flatten().collect(), anonymous))
+        Ok(Accounts::new(users.into_iter().flatten().collect(), terms.anonymous.as_ref()))
     } else {
         Err(Problems(problems))
     }
@@ -308,17 +328,18 @@ fn is_anonymous(name: &[u8]) -> bool {
 }
 
 impl User {
-    fn read(section: &mut Section, name: &str, anonymous: bool) -> Option<User> {
-        if anonymous && is_anonymous(name.as_bytes()) {
+    fn read(section: &mut Section, name: &str, terms: &Terms) -> Option<User> {
+        if terms.anonymous.is_some() && is_anonymous(name.as_bytes()) {
             section.refuse("", format!("the account '{name}' is hidden by enable_anonymous = on"));
         }
         let needed = (section.need("password"), section.need("perm"), section.need("home"));
-        let Networks(allow_from) = section.take("allow_from", Networks(Vec::new()));
+        let allow_from = section.take("allow_from", Vec::new());
         let max_cons = section.take("max_cons", None);
         let max_upload = section.take("max_upload", None);
         let max_download = section.take("max_download", None);
         let msg_login = section.take("msg_login", Text(None)).0;
         let msg_quit = section.take("msg_quit", Text(None)).0;
+        let system_user = system_user(section, terms);
         let (Some(password), Some(perms), Some(home)) = needed else { return None };
         Some(User {
             name: name.to_owned(),
@@ -331,6 +352,7 @@ impl User {
             msg_login,
             msg_quit,
             anonymous: false,
+            system_user,
             password: Some(password),
             home_place: section.place("home"),
         })
@@ -348,6 +370,7 @@ impl User {
             msg_login: None,
             msg_quit: None,
             anonymous: true,
+            system_user: None,
             password: None,
             home_place: "anonymous_path".to_owned(),
         }
@@ -359,6 +382,19 @@ impl User {
     }
 }
 
+/// A session can become somebody only in a server that is root and stays it.
+fn system_user(section: &mut Section, terms: &Terms) -> Option<Person> {
+    let person = section.take("system_user", None);
+    let reason = match () {
+        () if person.is_none() => return None,
+        () if terms.gives_up_root => "goes only without `user` in ftpd.conf, which gives up root",
+        () if !rustix::process::geteuid().is_root() => "needs a server that runs as root",
+        () => return person,
+    };
+    section.refuse("system_user", reason);
+    None
+}
+
 /// A text in which `off` and `0` mean themselves.
 struct Text(Option<String>);
 
@@ -366,25 +402,6 @@ impl Value for Text {
     fn parse(text: &str, _: &Path) -> Result<Text, String> {
         Ok(Text(Some(text.to_owned())))
     }
-}
-
-/// Addresses and networks with commas between them.
-struct Networks(Vec<IpNet>);
-
-impl Value for Networks {
-    fn parse(text: &str, _: &Path) -> Result<Networks, String> {
-        text.split(',').map(|part| network(part.trim())).collect::<Result<_, _>>().map(Networks)
-    }
-}
-
-fn network(text: &str) -> Result<IpNet, String> {
-    let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
-    let net = parsed.ok_or_else(|| format!("'{text}' is neither an address nor a network such as 10.0.0.0/8"))?;
-    let IpNet::V6(mapped) = net else { return Ok(net) };
-    // Clients are compared as IPv4 where they are, so ::ffff:10.0.0.0/104 means 10.0.0.0/8.
-    let folded = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96));
-    let folded = folded.and_then(|(address, length)| Ipv4Net::new(address, length).ok());
-    Ok(folded.map_or(net, IpNet::V4))
 }
 
 #[cfg(test)]
@@ -400,6 +417,10 @@ mod tests {
         format!("[{name}]\npassword = {password}\nperm = elr\nhome = .\n{more}\n")
     }
 
+    fn terms(anonymous: Option<Anonymous>) -> Terms {
+        Terms { anonymous, ..Terms::default() }
+    }
+
     /// A folder with a user.ini, and the accounts read from it.
     struct Fixture {
         folder: tempfile::TempDir,
@@ -411,7 +432,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("user.ini");
             fs::write(&path, text).unwrap();
-            let users = Users::load(Some(&path), anonymous).unwrap();
+            let users = Users::load(Some(&path), terms(anonymous)).unwrap();
             Fixture { folder, users }
         }
 
@@ -439,14 +460,14 @@ mod tests {
     }
 
     fn problems(text: &str, anonymous: Option<Anonymous>) -> Vec<String> {
-        let read = accounts(Path::new("user.ini"), Ok(text.into()), anonymous.as_ref());
+        let read = accounts(Path::new("user.ini"), Ok(text.into()), &terms(anonymous));
         read.err().map_or(Vec::new(), |problems| problems.0.iter().map(Problem::to_string).collect())
     }
 
     #[test]
     fn the_sample_has_the_two_accounts_of_the_tutorial() {
         let sample = include_bytes!("../../user.ini").to_vec();
-        let accounts = accounts(Path::new("/srv/user.ini"), Ok(sample), None).unwrap();
+        let accounts = accounts(Path::new("/srv/user.ini"), Ok(sample), &terms(None)).unwrap();
         let rows: Vec<_> =
             accounts.all().map(|user| (user.name.as_str(), user.perms.to_string(), user.home.as_path())).collect();
         let expected = [("alex", "elradfmwMT", "/srv/share/alex"), ("egon", "elr", "/srv/share/egon")];
@@ -457,7 +478,7 @@ mod tests {
     #[test]
     fn every_key_of_an_account_is_read() {
         let more = "max_cons = 2\nmax_upload = 1M\nmax_download = off\nallow_from = 10.0.0.0/8, ::1\nmsg_login = hi\nmsg_quit = 0";
-        let accounts = accounts(Path::new("user.ini"), Ok(account("bob", "x", more).into()), None).unwrap();
+        let accounts = accounts(Path::new("user.ini"), Ok(account("bob", "x", more).into()), &terms(None)).unwrap();
         let user = accounts.find(b"bob").unwrap();
         assert_eq!((user.max_cons, user.max_upload, user.max_download), (Some(2), Some(1 << 20), None));
         assert_eq!(user.allow_from, ["10.0.0.0/8", "::1/128"].map(|net| net.parse::<IpNet>().unwrap()));
@@ -497,6 +518,26 @@ mod tests {
     }
 
     #[test]
+    fn a_system_user_is_looked_up_and_goes_with_root_alone() {
+        let read = |name: &str, terms: &Terms| {
+            let text = account("bob", "x", &format!("system_user = {name}"));
+            accounts(Path::new("user.ini"), Ok(text.into()), terms)
+                .map_err(|Problems(problems)| problems[0].to_string())
+        };
+        let unknown = read("no-such-user", &terms(None)).err();
+        assert_eq!(unknown.as_deref(), Some("user.ini:5: system_user: this system has no user 'no-such-user'"));
+        let gives_up = Terms { gives_up_root: true, ..Terms::default() };
+        assert!(read("daemon", &gives_up).is_err_and(|reason| reason.contains("only without `user` in ftpd.conf")));
+        match read("daemon", &terms(None)) {
+            Ok(accounts) => {
+                let person = accounts.find(b"bob").and_then(|user| user.system_user.clone());
+                assert_eq!(person.map(|person| person.name).as_deref(), Some("daemon"));
+            }
+            Err(reason) => assert!(reason.ends_with("needs a server that runs as root"), "{reason}"),
+        }
+    }
+
+    #[test]
     fn anonymous_hides_no_account() {
         for name in ["ftp", "FTP", "anonymous", "Anonymous"] {
             let expected = format!("user.ini:1: the account '{name}' is hidden by enable_anonymous = on");
@@ -508,8 +549,8 @@ mod tests {
 
     #[test]
     fn without_a_file_only_anonymous_can_log_in() {
-        assert!(Users::load(None, None).is_err());
-        let users = Users::load(None, public()).unwrap();
+        assert!(Users::load(None, terms(None)).is_err());
+        let users = Users::load(None, terms(public())).unwrap();
         let from = "10.0.0.1".parse().unwrap();
         assert!(users.check_in(b"FTP", b"me@home", from, Instant::now()).unwrap().anonymous);
         assert_eq!(users.check_in(b"bob", b"x", from, Instant::now()).unwrap_err(), Refusal::Unknown);
@@ -560,9 +601,12 @@ mod tests {
 
     #[test]
     fn the_decoy_is_the_dearest_of_the_file() {
-        let accounts =
-            accounts(Path::new("user.ini"), Ok((account("a", ARGON2, "") + &account("b", BCRYPT, "")).into()), None)
-                .unwrap();
+        let accounts = accounts(
+            Path::new("user.ini"),
+            Ok((account("a", ARGON2, "") + &account("b", BCRYPT, "")).into()),
+            &terms(None),
+        )
+        .unwrap();
         let dearest = [ARGON2, BCRYPT].map(|text| StoredPassword::parse(text).unwrap().cost()).into_iter().max();
         assert_eq!(accounts.dearest().map(StoredPassword::cost), dearest);
     }
@@ -613,11 +657,11 @@ mod tests {
     #[test]
     fn reload_takes_over_anonymous_or_nothing() {
         let fixture = Fixture::new(&account("bob", "one", ""), None);
-        fixture.users.reload(Some(&fixture.path()), public()).unwrap();
+        fixture.users.reload(Some(&fixture.path()), terms(public())).unwrap();
         assert_eq!(fixture.log_in("Anonymous", "x"), Ok("anonymous".to_owned()));
         assert_eq!(fixture.users.count(), 2);
         fixture.write("[bob]\n");
-        assert!(fixture.users.reload(Some(&fixture.path()), None).is_err());
+        assert!(fixture.users.reload(Some(&fixture.path()), terms(None)).is_err());
         assert!(fixture.log_in("ftp", "x").is_ok() && fixture.log_in("bob", "one").is_ok());
     }
 
@@ -662,7 +706,7 @@ mod tests {
 
     #[test]
     fn a_user_never_shows_its_password() {
-        let accounts = accounts(Path::new("user.ini"), Ok(account("bob", "sesame", "").into()), None).unwrap();
+        let accounts = accounts(Path::new("user.ini"), Ok(account("bob", "sesame", "").into()), &terms(None)).unwrap();
         let shown = format!("{:?}", accounts.find(b"bob").unwrap());
         assert!(shown.contains("***") && !shown.contains("sesame"), "{shown}");
     }

@@ -8,9 +8,10 @@ use std::process::ExitCode;
 
 use crate::auth::users::Users;
 use crate::cli::Files;
+use crate::commands::reach::{out_of_reach, out_of_reach_of};
 use crate::config::Config;
 use crate::net::tls::Tickets;
-use crate::server::{encryption, listen};
+use crate::server::{encryption, listen, privileges};
 
 /// Prints to `out` all that is wrong with both files and what they name; exit code 0 if nothing
 /// would keep the server or an account from working, else 1.
@@ -54,6 +55,7 @@ fn examine(files: &Files, config: &Config, users: &Users) -> Vec<Finding> {
             findings.push(Finding::Wrong(format!("{key}: {error}")));
         }
     }
+    findings.extend(server_user(files, config, users));
     if !findings.iter().any(|finding| matches!(finding, Finding::Wrong(_))) {
         let name = |file: Option<std::path::PathBuf>| file.map(|file| file.display().to_string());
         let names: Vec<String> = [name(files.config_file()), name(files.users_file())].into_iter().flatten().collect();
@@ -66,6 +68,21 @@ fn examine(files: &Files, config: &Config, users: &Users) -> Vec<Finding> {
         findings.push(Finding::Sound(format!("ok: {count} account{plural}, {verb}")));
     }
     findings
+}
+
+/// What the user that the server becomes can't reach, or why it can't be that user.
+fn server_user(files: &Files, config: &Config, users: &Users) -> Vec<Finding> {
+    let person = match privileges::wanted(&config.server) {
+        Ok(None) => return Vec::new(),
+        Ok(Some(person)) => person,
+        Err(error) => return vec![Finding::Wrong(error.to_string())],
+    };
+    let lines = match rustix::process::geteuid() {
+        me if me.as_raw() == person.user => Ok(out_of_reach(files, config, users)),
+        me if me.is_root() => out_of_reach_of(&person, files, config, users),
+        _ => Err(privileges::only_root(&person)),
+    };
+    lines.unwrap_or_else(|reason| vec![reason]).into_iter().map(Finding::Wrong).collect()
 }
 
 /// Binds each address as the server would, and lets go again.

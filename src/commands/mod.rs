@@ -2,4 +2,5 @@
 
 pub mod check;
 pub mod hash_password;
+mod reach;
 pub mod serve;

@@ -5,15 +5,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::cli::{Cli, Files};
+use crate::commands::reach::out_of_reach;
 use crate::logging::Logging;
-use crate::server::Server;
 use crate::server::signals::{self, Wish};
+use crate::server::{Server, privileges, service};
 
 /// Serves; the exit code is 0 when stopped as asked, 1 when it could not start.
 pub fn run(cli: &Cli) -> ExitCode {
+    privileges::forbid_more();
     let (config, users) = match cli.files.load() {
         Ok(loaded) => loaded,
         Err(problems) => return fail(&problems.to_string()),
@@ -27,7 +29,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         log::warn!("{warning}");
     }
     let users = Arc::new(users);
-    let started = signals::wishes().and_then(|wishes| Ok((Server::start(config, Arc::clone(&users))?, wishes)));
+    let started = signals::wishes().and_then(|wishes| Ok((Server::start(config.clone(), Arc::clone(&users))?, wishes)));
     let (server, wishes) = match started {
         Ok(started) => started,
         Err(error) => {
@@ -35,8 +37,19 @@ pub fn run(cli: &Cli) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    while let Ok(Wish::Reload) = wishes.recv() {
-        reload(&cli.files, &server, &users, &logging);
+    for line in out_of_reach(&cli.files, &config, &users) {
+        log::warn!("{line}");
+    }
+    loop {
+        let wish = match service::watchdog() {
+            Some(interval) => wishes.recv_timeout(interval),
+            None => wishes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match wish {
+            Ok(Wish::Reload) => reload(&cli.files, &server, &users, &logging),
+            Ok(Wish::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => server.look_around(),
+        }
     }
     end_on_second_wish(wishes);
     server.stop();
@@ -45,6 +58,7 @@ pub fn run(cli: &Cli) -> ExitCode {
 
 /// Both files are sound and change together, or nothing changes.
 fn reload(files: &Files, server: &Server, users: &crate::auth::users::Users, logging: &Logging) {
+    service::reloading();
     match files.reload(users, |config| server.prepare(config)) {
         Ok((config, tls)) => {
             logging.reopen(&config.log);
@@ -57,6 +71,7 @@ fn reload(files: &Files, server: &Server, users: &crate::auth::users::Users, log
             }
         }
     }
+    service::ready();
 }
 
 fn end_on_second_wish(wishes: Receiver<Wish>) {

@@ -14,10 +14,11 @@ use rustix::io::Errno;
 use crate::copy::ascii::{Decoder, Encoder};
 use crate::copy::pace::Throttle;
 use crate::copy::sink::Sink;
-use crate::copy::watch::Watch;
-use crate::net::data_port::DataPort;
+use crate::copy::watch::{Watch, Woken};
+use crate::net::data_port::{self, DataPort};
 use crate::net::stream::Stream;
 use crate::net::tls;
+use crate::net::who::Who;
 use crate::protocol::command::Representation;
 use crate::protocol::reply::Reply;
 
@@ -32,10 +33,8 @@ pub mod watch;
 /// Why a transfer did not come to its end.
 #[derive(Debug)]
 pub enum Error {
-    /// The data connection did not come about; the passive port where there was one, and how long it was waited for.
-    NoConnection(Option<u16>, Duration),
-    /// The client did not accept the data connection.
-    Refused(io::Error),
+    /// The data connection did not come about: why, as a sentence for the client without its end.
+    NoConnection(String),
     /// TLS on the data connection did not come about.
     Handshake(io::Error),
     /// The file could not be read or written.
@@ -72,11 +71,10 @@ impl Error {
     /// What the client is told.
     pub fn reply(&self) -> Reply {
         match self {
-            Self::NoConnection(Some(port), patience) => {
-                Reply::new(425, format!("No connection reached port {port} within {} s.", patience.as_secs()))
+            Self::NoConnection(why) => {
+                let (first, rest) = why.split_at_checked(1).unwrap_or_default();
+                Reply::new(425, format!("{}{rest}.", first.to_ascii_uppercase()))
             }
-            Self::NoConnection(None, _) => Reply::new(425, "The client's port did not answer."),
-            Self::Refused(_) => Reply::new(425, "The data connection could not be opened."),
             Self::Handshake(error) => {
                 Reply::new(522, format!("TLS on the data connection failed: {}.", tls::explain(error)))
             }
@@ -99,11 +97,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoConnection(Some(port), patience) => {
-                write!(f, "no connection reached port {port} within {} s", patience.as_secs())
-            }
-            Self::NoConnection(None, patience) => write!(f, "no answer within {} s", patience.as_secs()),
-            Self::Refused(error) => write!(f, "no data connection: {error}"),
+            Self::NoConnection(_) => f.write_str("no data connection"),
             Self::Handshake(error) => write!(f, "TLS on the data connection: {}", tls::explain(error)),
             Self::File(error) => write!(f, "file: {error}"),
             Self::Data(error) => write!(f, "data connection: {error}"),
@@ -118,20 +112,28 @@ impl fmt::Display for Error {
 /// Opens the data connection within `patience`.
 ///
 /// # Errors
-/// [`Error::NoConnection`] or [`Error::Refused`], or what [`Watch`] saw meanwhile.
+/// [`Error::NoConnection`], which is in the log by then, or what [`Watch`] saw meanwhile.
 pub fn open(port: DataPort, patience: Duration, watch: &mut Watch) -> Result<Stream, Error> {
-    let mut opening = port.open().map_err(Error::Refused)?;
+    let dialled = port.dials();
+    let refused = |error, who: &Who| Error::NoConnection(data_port::refused(dialled, &error, who));
+    let mut opening = port.open().map_err(|error| refused(error, watch.who()))?;
     let deadline = Instant::now() + patience;
     loop {
-        if let Some(stream) = opening.poll(watch.who()).map_err(Error::Refused)? {
+        if let Some(stream) = opening.poll(watch.who()).map_err(|error| refused(error, watch.who()))? {
             return Ok(stream);
         }
-        let none = || Error::NoConnection(opening.passive_port(), patience);
-        let (fd, events) = opening.readiness().ok_or_else(none)?;
-        watch.ready_by(fd, events, deadline).map_err(|error| match error {
-            Error::Stalled => none(),
-            error => error,
-        })?;
+        let woken = match opening.readiness() {
+            Some(readiness) => watch.wait(Some(readiness), deadline)?,
+            None => Woken::Clock,
+        };
+        match woken {
+            Woken::Data => {}
+            Woken::Clock => return Err(Error::NoConnection(opening.give_up(patience, watch.who()))),
+            Woken::Control => {
+                opening.rest();
+                watch.attend()?;
+            }
+        }
     }
 }
 
@@ -145,7 +147,11 @@ pub fn secure(data: &mut Stream, patience: Duration, watch: &mut Watch) -> Resul
         match data.shake_hands() {
             Ok(()) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(Error::Handshake(error)),
+            Err(error) => {
+                let _ = data.finish();
+                linger(data, watch);
+                return Err(Error::Handshake(error));
+            }
         }
         watch.ready_by(data.as_fd(), data.handshake_needs(), deadline).map_err(|error| match error {
             Error::Stalled => Error::Handshake(ErrorKind::TimedOut.into()),
@@ -266,8 +272,7 @@ pub fn produce(
     hang_up(data, watch)
 }
 
-/// Ends a stream under TLS behind its last byte, and waits for a moment until the client has closed, too, so that no
-/// answer of its TLS meets a closed port.
+/// Ends a stream under TLS behind its last byte.
 fn hang_up(data: &mut Stream, watch: &mut Watch) -> Result<(), Error> {
     if data.is_plain() {
         return Ok(());
@@ -278,11 +283,17 @@ fn hang_up(data: &mut Stream, watch: &mut Watch) -> Result<(), Error> {
             _ => return Err(Error::Data(error)),
         }
     }
+    linger(data, watch);
+    Ok(())
+}
+
+/// Waits for a moment until the client has closed, too: what it still says must not meet a closed port, or it may lose what
+/// it has not read yet.
+fn linger(data: &mut Stream, watch: &mut Watch) {
     let deadline = Instant::now() + LAST_WORDS;
     while data.drain().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
         && watch.ready_by(data.as_fd(), PollFlags::IN, deadline).is_ok()
     {}
-    Ok(())
 }
 
 /// Receives to the end of the stream and writes it to the file: wait, read, decode, write, count, pace.

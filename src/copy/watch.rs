@@ -28,10 +28,16 @@ pub struct Watch<'a> {
 
 /// A client that was killed has lost both connections by then, even if its machine is busy.
 const LAST_LOOK: Duration = Duration::from_millis(1);
+/// Even if its machine is very busy.
+const LONG_LOOK: Duration = Duration::from_millis(250);
 
-enum Woken {
+/// What ended a wait.
+pub enum Woken {
+    /// The data connection is ready, or what it comes from.
     Data,
+    /// The control connection has news, which [`Watch::attend`] takes.
     Control,
+    /// The deadline is over.
     Clock,
 }
 
@@ -116,12 +122,13 @@ impl<'a> Watch<'a> {
     }
 
     /// Looks at the control connection for a last moment before something is done that can't be undone: of a client
-    /// that is killed the kernel closes the data connection first, in good order, and this one a little later.
+    /// that is killed the kernel closes the data connection first, in good order, and this one a little later. Where that
+    /// end is `doubtful` already, the look is longer.
     ///
     /// # Errors
     /// As [`Self::attend`].
-    pub fn last_look(&mut self) -> Result<(), Error> {
-        self.pause(LAST_LOOK)
+    pub fn last_look(&mut self, doubtful: bool) -> Result<(), Error> {
+        self.pause(if doubtful { LONG_LOOK } else { LAST_LOOK })
     }
 
     /// Answers what the client has sent meanwhile, without waiting.
@@ -188,7 +195,11 @@ impl<'a> Watch<'a> {
         Reply::lines(211, "Transfer in progress:", vec![line.into_bytes()], "End of status.")
     }
 
-    fn wait(&self, data: Option<(BorrowedFd, PollFlags)>, deadline: Instant) -> Result<Woken, Error> {
+    /// Waits once: for the data connection where there is one, the control connection and the deadline.
+    ///
+    /// # Errors
+    /// [`Error::Vanished`] when the control connection is gone, [`Error::Stopping`] when the server's grace is over.
+    pub fn wait(&self, data: Option<(BorrowedFd, PollFlags)>, deadline: Instant) -> Result<Woken, Error> {
         let (stop, alone) = (self.control.stop_asked(), data.is_none());
         let end = stop.map_or(deadline, |stop| stop.min(deadline));
         let timeout = Timespec::try_from(end.saturating_duration_since(Instant::now())).ok();

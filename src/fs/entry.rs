@@ -98,6 +98,11 @@ impl Identity {
         Self { user: rustix::process::geteuid().as_raw(), groups }
     }
 
+    /// Another one than that of the process.
+    pub fn of(user: u32, groups: Vec<u32>) -> Self {
+        Self { user, groups }
+    }
+
     /// What the mode bits grant; root may do all but write to a file system that is read-only.
     pub fn rights(&self, meta: &Meta) -> Rights {
         let shift = match () {

@@ -4,6 +4,7 @@ pub mod entry;
 pub mod folder;
 pub mod glob;
 pub mod homes;
+pub mod jail;
 pub mod listing;
 pub mod owners;
 pub mod partial;

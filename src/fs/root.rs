@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -61,6 +61,11 @@ impl Root {
     /// The home's device and inode.
     pub fn identity(&self) -> (u64, u64) {
         self.identity
+    }
+
+    /// The folder itself, by an O_PATH handle.
+    pub fn handle(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
     }
 
     /// Which links are followed.

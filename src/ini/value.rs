@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::{IpNet, Ipv4Net};
+
 /// What a value in a file can be read as; `text` is trimmed and not empty, `folder` is where
 /// relative paths begin. The error is the reason in words.
 pub trait Value: Sized {
@@ -99,6 +101,13 @@ impl Value for Vec<IpAddr> {
     }
 }
 
+/// Addresses and networks with commas between them.
+impl Value for Vec<IpNet> {
+    fn parse(text: &str, _: &Path) -> Result<Vec<IpNet>, String> {
+        text.split(',').map(|part| network(part.trim())).collect()
+    }
+}
+
 /// Ports: `8300-8500`, or a single one.
 impl Value for RangeInclusive<u16> {
     fn parse(text: &str, folder: &Path) -> Result<RangeInclusive<u16>, String> {
@@ -110,6 +119,16 @@ impl Value for RangeInclusive<u16> {
             _ => Ok(low..=high),
         }
     }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    let net = parsed.ok_or_else(|| format!("'{text}' is neither an address nor a network such as 10.0.0.0/8"))?;
+    let IpNet::V6(mapped) = net else { return Ok(net) };
+    // Clients are compared as IPv4 where they are, so ::ffff:10.0.0.0/104 means 10.0.0.0/8.
+    let folded = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96));
+    let folded = folded.and_then(|(address, length)| Ipv4Net::new(address, length).ok());
+    Ok(folded.map_or(net, IpNet::V4))
 }
 
 /// A whole number with one of the `units` behind it, or none; the error says what it is not.

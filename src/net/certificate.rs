@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -72,6 +72,18 @@ impl Pair {
         // The key first: a certificate without a key would be taken for somebody's mistake.
         write_private(&self.private_key, &private_key)?;
         write_private(&self.certificate, &certificate)
+    }
+
+    /// Gives both files to this user and group.
+    ///
+    /// # Errors
+    /// Names the file whose owner can't be changed.
+    pub fn give_to(&self, user: u32, group: u32) -> io::Result<()> {
+        [&self.certificate, &self.private_key].into_iter().try_for_each(|path| {
+            chown(path, Some(user), Some(group)).map_err(|error| {
+                io::Error::new(error.kind(), format!("can't give {} to user {user}: {error}", path.display()))
+            })
+        })
     }
 }
 

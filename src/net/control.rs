@@ -12,7 +12,7 @@ use rustix::net::RecvFlags;
 
 use crate::net::secured::Secured;
 use crate::net::stop::Stop;
-use crate::net::tls::{SessionId, Tls};
+use crate::net::tls::{Protection, Tls};
 use crate::net::who::{Who, canonical};
 use crate::protocol::line::{Line, LineBuffer};
 use crate::protocol::reply::Reply;
@@ -166,19 +166,19 @@ impl Control {
         sent
     }
 
-    /// Shakes hands as a TLS server, before the deadline. Nothing that came in clear is kept: somebody on the way may have
+    /// Shakes hands as a TLS server, before the deadline; gives what data connections need. Nothing that came in clear is kept: somebody on the way may have
     /// added it.
     ///
     /// # Errors
     /// Why it failed, see [`tls::explain`](crate::net::tls::explain).
     #[inline(never)]
-    pub fn secure(&mut self, tls: &Tls, deadline: Instant) -> io::Result<SessionId> {
+    pub fn secure(&mut self, tls: &Tls, deadline: Instant) -> io::Result<Protection> {
         self.input = LineBuffer::default();
-        let (connection, session) = tls.accept()?;
+        let (connection, protection) = tls.accept()?;
         let mut secured = Box::new(Secured::new(connection));
         secured.shake_hands(&mut Until { control: self, deadline })?;
         self.secured = Some(secured);
-        Ok(session)
+        Ok(protection)
     }
 
     /// Ends TLS and goes on in clear (CCC, RFC 4217 §6), with the client's consent before the deadline: its close_notify,

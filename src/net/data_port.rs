@@ -1,8 +1,9 @@
 //! Where the next data connection comes from, or goes to: opened once, by the transfer command.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use log::Level;
 use rustix::event::PollFlags;
@@ -10,26 +11,22 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use crate::net::passive::Lease;
+use crate::net::site::Invitation;
 use crate::net::stream::Stream;
 use crate::net::tls::Protection;
-use crate::net::who::{Who, canonical};
+use crate::net::who::Who;
 
 /// What PASV, EPSV, PORT or EPRT agreed on.
 #[derive(Debug)]
 pub enum DataPort {
-    /// The client connects to this listener; from another address than its own only if `any_peer`.
-    Passive {
-        /// The listener.
-        lease: Lease,
-        /// Takes connections from any address.
-        any_peer: bool,
-    },
+    /// The client connects to this listener.
+    Passive(Lease, Invitation),
     /// The server connects to this address, from the control connection's own one.
     Active {
         /// The client's end.
         to: SocketAddr,
-        /// The server's address.
-        from: IpAddr,
+        /// The server's end of the control connection.
+        from: SocketAddr,
     },
     /// The client connected and began to shake hands before its command.
     Early(Stream),
@@ -39,14 +36,9 @@ pub enum DataPort {
 #[derive(Debug)]
 pub enum Opening {
     /// Waits for a connection to the listener.
-    Accepting {
-        /// The listener.
-        lease: Lease,
-        /// Takes connections from any address.
-        any_peer: bool,
-    },
-    /// Waits for the client to answer; `None` once it has.
-    Connecting(Option<OwnedFd>),
+    Accepting(Lease, Invitation),
+    /// Waits for the client at this address to answer; `None` once it has.
+    Connecting(Option<OwnedFd>, SocketAddr),
     /// It stands; `None` once it is taken.
     Open(Option<Stream>),
 }
@@ -58,33 +50,60 @@ impl DataPort {
     /// As the system says when the client can't be dialled.
     pub fn open(self) -> io::Result<Opening> {
         match self {
-            Self::Passive { lease, any_peer } => Ok(Opening::Accepting { lease, any_peer }),
-            Self::Active { to, from } => dial(to, from).map(|socket| Opening::Connecting(Some(socket))),
+            Self::Passive(lease, invitation) => Ok(Opening::Accepting(lease, invitation)),
+            Self::Active { to, from } => dial(to, from).map(|socket| Opening::Connecting(Some(socket), to)),
             Self::Early(stream) => Ok(Opening::Open(Some(stream))),
         }
     }
 
-    /// What to wait for before [`Self::advance`] is of use, between commands under PROT P: some clients connect and shake
-    /// hands before they send the command.
-    pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+    /// The address that is dialled; `None` where the client does that.
+    pub fn dials(&self) -> Option<SocketAddr> {
         match self {
-            Self::Passive { lease, .. } => Some((lease.listener().as_fd(), PollFlags::IN)),
-            Self::Active { .. } => None,
-            Self::Early(stream) => stream.is_shaking_hands().then(|| (stream.as_fd(), stream.handshake_needs())),
+            Self::Passive(..) | Self::Early(_) => None,
+            Self::Active { to, .. } => Some(*to),
         }
     }
 
-    /// Takes the client's connection and goes on with its handshake as far as that goes without a wait. What fails here is
-    /// told when the transfer's command comes.
+    /// True where the client may still connect and shake hands before its command, under PROT P.
+    pub fn may_begin_early(&self) -> bool {
+        match self {
+            Self::Passive(..) => true,
+            Self::Active { .. } => false,
+            Self::Early(stream) => stream.is_shaking_hands(),
+        }
+    }
+
+    /// Takes the client's connection and goes on with its handshake, as far as that goes without a wait. What fails in the
+    /// handshake is told when the transfer's command comes.
+    ///
+    /// # Errors
+    /// As the system says.
     pub fn advance(&mut self, who: &Who, protection: &Protection) -> io::Result<()> {
-        if let Self::Passive { lease, any_peer } = self {
-            let Some(stream) = accept(lease, *any_peer, who)? else { return Ok(()) };
+        if let Self::Passive(lease, _) = self {
+            let Some(stream) = lease.poll(who)? else { return Ok(()) };
             *self = Self::Early(stream.protect(protection)?);
         }
         if let Self::Early(stream) = self {
             stream.advance();
         }
         Ok(())
+    }
+
+    /// What to wait for before [`Self::advance`], which comes first, is of use again.
+    pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        match self {
+            Self::Passive(lease, _) => Some((lease.readiness(), PollFlags::IN)),
+            Self::Active { .. } => None,
+            Self::Early(stream) => stream.is_shaking_hands().then(|| (stream.as_fd(), stream.handshake_needs())),
+        }
+    }
+
+    /// To be called when nobody waits for it any more, as [`Opening::rest`].
+    pub fn rest(&mut self) {
+        match self {
+            Self::Passive(lease, _) => lease.rest(),
+            Self::Active { .. } | Self::Early(_) => {}
+        }
     }
 }
 
@@ -95,8 +114,8 @@ impl Opening {
     /// As the system says when the client refuses it.
     pub fn poll(&mut self, who: &Who) -> io::Result<Option<Stream>> {
         match self {
-            Self::Accepting { lease, any_peer } => accept(lease, *any_peer, who),
-            Self::Connecting(slot) => {
+            Self::Accepting(lease, _) => lease.poll(who),
+            Self::Connecting(slot, _) => {
                 let Some(socket) = slot.take() else { return Err(Errno::NOTCONN.into()) };
                 sockopt::socket_error(&socket)??;
                 // Connected, or not yet: only a connected socket has a peer.
@@ -116,53 +135,62 @@ impl Opening {
     /// What to wait for before [`Self::poll`] is of use again.
     pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match self {
-            Self::Accepting { lease, .. } => Some((lease.listener().as_fd(), PollFlags::IN)),
-            Self::Connecting(socket) => Some((socket.as_ref()?.as_fd(), PollFlags::OUT)),
+            Self::Accepting(lease, _) => Some((lease.readiness(), PollFlags::IN)),
+            Self::Connecting(socket, _) => Some((socket.as_ref()?.as_fd(), PollFlags::OUT)),
             Self::Open(_) => None,
         }
     }
 
-    /// The passive port that nobody connected to; `None` for an active connection.
-    pub fn passive_port(&self) -> Option<u16> {
+    /// To be called when something else is done while the connection is waited for: sessions that share a passive port
+    /// must not wait for this one. [`Self::poll`] comes first again.
+    pub fn rest(&mut self) {
         match self {
-            Self::Accepting { lease, .. } => Some(lease.port()),
-            Self::Connecting(_) | Self::Open(_) => None,
+            Self::Accepting(lease, _) => lease.rest(),
+            Self::Connecting(..) | Self::Open(_) => {}
+        }
+    }
+
+    /// Writes into the log that there was no connection for so long; the sentence for the client, without its end.
+    #[cold]
+    pub fn give_up(&self, patience: Duration, who: &Who) -> String {
+        match self {
+            Self::Accepting(lease, invitation) => lease.give_up(*invitation, patience, who),
+            Self::Connecting(_, to) => {
+                let seconds = patience.as_secs();
+                let sentence = format!("{to} did not answer within {seconds} s: use PASV or EPSV");
+                who.log(Level::Warn, format_args!("{sentence}"));
+                sentence
+            }
+            Self::Open(_) => "the data connection is taken already".to_owned(),
         }
     }
 }
 
-/// Takes connections until one comes from the right address; the others are closed.
-fn accept(lease: &Lease, any_peer: bool, who: &Who) -> io::Result<Option<Stream>> {
-    loop {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let (socket, peer) = match rustix::net::acceptfrom_with(lease.listener(), flags) {
-            Ok(accepted) => accepted,
-            Err(Errno::AGAIN) => return Ok(None),
-            Err(Errno::INTR | Errno::CONNABORTED) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok()).map(|peer| canonical(peer).ip());
-        let is_client = peer == Some(who.peer.ip());
-        let stranger = peer.map_or_else(|| "an unknown address".to_owned(), |peer| peer.to_string());
-        if any_peer && !is_client {
-            who.log(Level::Info, format_args!("data connection to port {} from {stranger}", lease.port()));
+/// Writes into the log why a connection could not be opened; the sentence for the client, without its end.
+#[cold]
+pub fn refused(dialled: Option<SocketAddr>, error: &io::Error, who: &Who) -> String {
+    let sentence = match dialled {
+        Some(to) if error.kind() == ErrorKind::ConnectionRefused => {
+            format!("{to} refuses connections: use PASV or EPSV")
         }
-        if any_peer || is_client {
-            return Ok(Some(Stream::new(socket)));
-        }
-        who.log(
-            Level::Warn,
-            format_args!("data connection to port {} from {stranger} refused: not {}", lease.port(), who.peer.ip()),
-        );
-    }
+        Some(to) => format!("{to} can't be reached: use PASV or EPSV"),
+        None => "the server can't take the data connection".to_owned(),
+    };
+    who.log(Level::Warn, format_args!("{sentence} ({error})"));
+    sentence
 }
 
-fn dial(to: SocketAddr, from: IpAddr) -> io::Result<OwnedFd> {
+fn dial(mut to: SocketAddr, mut from: SocketAddr) -> io::Result<OwnedFd> {
     let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    if let (SocketAddr::V6(to), SocketAddr::V6(from)) = (&mut to, &from) {
+        // EPRT names no scope; a link-local address is on the link of the control connection.
+        to.set_scope_id(from.scope_id());
+    }
     if from.is_ipv4() == to.is_ipv4() {
-        rustix::net::bind(&socket, &SocketAddr::new(from, 0))?;
+        from.set_port(0);
+        rustix::net::bind(&socket, &from)?;
     }
     match rustix::net::connect(&socket, &to) {
         Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),

@@ -1,103 +1,106 @@
-//! The passive ports: listeners that are bound once, leased to one session at a time, and drained before the next lease.
+//! The passive ports: listeners that are kept, and leases of them, one for each PASV or EPSV.
+//!
+//! The ports of `passive_ports` are shared by clients with different addresses. Without a range, a session has its
+//! listener for itself, and some are kept for the next ones.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
+use log::Level;
+
+pub use crate::net::listener::Expected;
+use crate::net::listener::{Listener, OWN_BACKLOG};
+pub use crate::net::port_range::NoPort;
+use crate::net::port_range::PortRange;
+use crate::net::random::Random;
+use crate::net::site::{Invitation, Site, unreached};
+use crate::net::stream::Stream;
+use crate::net::who::Who;
 
 /// All passive listeners of the server.
 #[derive(Debug)]
 pub struct PassivePorts {
     range: Option<RangeInclusive<u16>>,
+    site: Site,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    by_address: HashMap<IpAddr, Ports>,
+    /// By local address, with its scope and without a port.
+    by_address: HashMap<SocketAddr, Ports>,
     random: Random,
 }
 
 /// The listeners of one local address.
 #[derive(Debug)]
-struct Ports {
-    /// Ports of the range that were not bound yet.
-    unused: Vec<u16>,
-    /// Ports of the range that other programs had when they were tried.
-    taken: Vec<u16>,
-    /// Idle listeners, the one used longest ago first.
-    idle: VecDeque<Bound>,
+enum Ports {
+    Range(PortRange),
+    /// Any ports: those that nobody waits at, the one used longest ago first.
+    Idle(VecDeque<Arc<Listener>>),
 }
 
-/// A listener, and its port so that nobody has to ask the system for it.
-#[derive(Debug)]
-struct Bound {
-    listener: TcpListener,
-    port: u16,
-}
-
-/// Random bytes of the system, fetched in advance.
-#[derive(Debug, Default)]
-struct Random(Vec<u8>);
-
-/// A passive listener that is this session's alone; given back by Drop.
+/// A place at a passive listener, where one session's client is waited for; given back by Drop.
 #[derive(Debug)]
 pub struct Lease {
     ports: Arc<PassivePorts>,
-    address: IpAddr,
-    /// Taken by Drop.
-    bound: Option<Bound>,
+    /// The local address, with its scope and without a port.
+    address: SocketAddr,
+    client: IpAddr,
+    expected: Expected,
+    listener: Arc<Listener>,
+    /// What to watch while another session accepts for this one.
+    wake: Option<Arc<OwnedFd>>,
 }
 
-/// So many idle ephemeral listeners are kept before one is used again, so that the next port can't be guessed.
+/// So many idle listeners at any port are kept before one is used again, so that the next port can't be guessed.
 const KEPT: usize = 16;
-/// Clients connect once for each lease; more in the queue are strangers.
-const BACKLOG: i32 = 8;
+/// So many local addresses are remembered; then those where nobody waits are forgotten.
+const MAX_ADDRESSES: usize = 64;
 
 impl PassivePorts {
     /// Ports of this range, or any free ones.
-    pub fn new(range: Option<RangeInclusive<u16>>) -> Self {
-        Self { range, state: Mutex::default() }
+    pub fn new(range: Option<RangeInclusive<u16>>, site: Site) -> Self {
+        Self { range, site, state: Mutex::default() }
     }
 
-    /// A listener at a local address, its port chosen at random among those used longest ago.
+    /// A place at a listener at a local address, its port chosen at random among those that this client used longest ago.
+    /// What its queue held before is closed or handed to whom it is for.
     ///
     /// # Errors
-    /// `AddrInUse` when every port of the range is taken.
-    pub fn lease(self: &Arc<Self>, address: IpAddr) -> io::Result<Lease> {
-        let bound = self.take(address)?;
-        drain(&bound.listener)?;
-        Ok(Lease { ports: Arc::clone(self), address, bound: Some(bound) })
+    /// [`NoPort`]
+    pub fn lease(self: &Arc<Self>, address: SocketAddr, expected: Expected, who: &Who) -> Result<Lease, NoPort> {
+        let (address, client) = (without_port(address), who.peer.ip());
+        let listener = self.take(address, client, expected)?;
+        // From here on Drop gives the place back.
+        let lease = Lease { ports: Arc::clone(self), address, client, expected, listener, wake: None };
+        lease.listener.settle(expected, who).map_err(NoPort::System)?;
+        Ok(lease)
     }
 
-    fn take(&self, address: IpAddr) -> io::Result<Bound> {
+    fn take(&self, address: SocketAddr, client: IpAddr, expected: Expected) -> Result<Arc<Listener>, NoPort> {
         let mut state = self.state();
+        state.forget_idle(address);
         let State { by_address, random } = &mut *state;
-        let ports = by_address.entry(address).or_insert_with(|| Ports::new(self.range.clone()));
-        while !ports.unused.is_empty() {
-            let port = ports.unused.swap_remove(random.below(ports.unused.len()));
-            match listen(SocketAddr::new(address, port)) {
-                Err(error) if error.kind() == ErrorKind::AddrInUse => ports.taken.push(port),
-                other => return other,
+        match by_address.entry(address).or_insert_with(|| Ports::new(address, self.range.clone())) {
+            Ports::Range(range) => return range.take(client, expected, random),
+            Ports::Idle(idle) if idle.len() >= KEPT => {
+                let older = idle.len().div_ceil(2);
+                if let Some(listener) = idle.remove(random.below(older)) {
+                    listener.reserve(expected);
+                    return Ok(listener);
+                }
             }
+            Ports::Idle(_) => {}
         }
-        if self.range.is_none() && ports.idle.len() < KEPT {
-            drop(state);
-            return listen(SocketAddr::new(address, 0));
-        }
-        let older = ports.idle.len().div_ceil(2);
-        match ports.idle.remove(random.below(older)) {
-            Some(bound) => Ok(bound),
-            None => {
-                // They may be free by the next time.
-                ports.unused = std::mem::take(&mut ports.taken);
-                Err(ErrorKind::AddrInUse.into())
-            }
-        }
+        drop(state);
+        let listener = Listener::bind(address, OWN_BACKLOG).map_err(NoPort::System)?;
+        listener.reserve(expected);
+        Ok(Arc::new(listener))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -105,130 +108,355 @@ impl PassivePorts {
     }
 }
 
+impl State {
+    fn forget_idle(&mut self, newcomer: SocketAddr) {
+        if self.by_address.len() >= MAX_ADDRESSES && !self.by_address.contains_key(&newcomer) {
+            self.by_address.retain(|_, ports| matches!(ports, Ports::Range(range) if !range.is_idle()));
+        }
+    }
+}
+
 impl Ports {
-    fn new(range: Option<RangeInclusive<u16>>) -> Self {
-        Self { unused: range.into_iter().flatten().collect(), taken: Vec::new(), idle: VecDeque::new() }
+    fn new(address: SocketAddr, range: Option<RangeInclusive<u16>>) -> Self {
+        match range {
+            Some(range) => Self::Range(PortRange::new(address, range)),
+            None => Self::Idle(VecDeque::new()),
+        }
+    }
+
+    fn give_back(&mut self, client: IpAddr, listener: &Arc<Listener>) {
+        match self {
+            Self::Range(range) => range.give_back(client, listener.port()),
+            Self::Idle(idle) => {
+                idle.push_back(Arc::clone(listener));
+                if idle.len() > KEPT {
+                    idle.pop_front();
+                }
+            }
+        }
     }
 }
 
 impl Lease {
     /// The port that the client is told.
     pub fn port(&self) -> u16 {
-        self.bound().port
+        self.listener.port()
     }
 
-    /// The listener; it does not block.
-    pub fn listener(&self) -> &TcpListener {
-        &self.bound().listener
+    /// Writes into the log that nobody came for so long, and what to do about it; the sentence for the client, without its
+    /// end.
+    #[cold]
+    pub fn give_up(&self, invitation: Invitation, patience: Duration, who: &Who) -> String {
+        let PassivePorts { range, site, .. } = &*self.ports;
+        let sentence = unreached(self.port(), patience, range.as_ref(), invitation);
+        let way_out = site.way_out(self.address.ip(), self.client, range.as_ref());
+        let way_out = way_out.map(|way_out| format!(" ({way_out})")).unwrap_or_default();
+        who.log(Level::Warn, format_args!("{sentence}{way_out}"));
+        sentence
     }
 
-    fn bound(&self) -> &Bound {
-        self.bound.as_ref().expect("a lease holds its listener until it is dropped")
+    /// The connection, if it is here by now; others that are met on the way are handed over or refused.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn poll(&mut self, who: &Who) -> std::io::Result<Option<Stream>> {
+        let accepted = self.listener.accept(self.expected, &mut self.wake, who)?;
+        Ok(accepted.map(Stream::new))
+    }
+
+    /// What becomes readable when [`Self::poll`], which comes first, is of use again.
+    pub fn readiness(&self) -> BorrowedFd<'_> {
+        self.wake.as_ref().map_or(self.listener.as_fd(), |wake| wake.as_fd())
+    }
+
+    /// To be called when a session turns to something else while it waits, or others may wait for it in vain; then
+    /// [`Self::poll`] comes first again.
+    pub fn rest(&mut self) {
+        self.listener.rest(self.expected);
+        self.wake = None;
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(bound) = self.bound.take() else { return };
-        let mut state = self.ports.state();
-        if let Some(ports) = state.by_address.get_mut(&self.address) {
-            ports.idle.push_back(bound);
-            if self.ports.range.is_none() && ports.idle.len() > KEPT {
-                ports.idle.pop_front();
-            }
+        self.listener.leave(self.expected);
+        if let Some(ports) = self.ports.state().by_address.get_mut(&self.address) {
+            ports.give_back(self.client, &self.listener);
         }
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<Bound> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+/// Two addresses of one interface are told apart by it alone: its scope counts.
+fn without_port(mut address: SocketAddr) -> SocketAddr {
+    address.set_port(0);
+    if let SocketAddr::V6(address) = &mut address {
+        address.set_flowinfo(0);
     }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    let listener = TcpListener::from(socket);
-    let port = listener.local_addr()?.port();
-    Ok(Bound { listener, port })
-}
-
-/// Closes connections that came while nobody waited for them.
-fn drain(listener: &TcpListener) -> io::Result<()> {
-    loop {
-        match rustix::net::accept(listener) {
-            Ok(_) | Err(Errno::CONNABORTED | Errno::INTR) => {}
-            Err(Errno::AGAIN) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-impl Random {
-    /// A number that can't be guessed, below `bound` (0 where that is 0).
-    fn below(&mut self, bound: usize) -> usize {
-        if self.0.len() < size_of::<u32>() {
-            self.0.resize(256, 0);
-            // Without the system's randomness ports can be guessed; a client's address is still checked.
-            let _ = getrandom::fill(&mut self.0);
-        }
-        let bytes = self.0.split_off(self.0.len() - size_of::<u32>());
-        let random = bytes.iter().fold(0, |number, byte| number << 8 | usize::from(*byte));
-        random.checked_rem(bound).unwrap_or(0)
-    }
+    address
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
-    use std::net::{Ipv4Addr, TcpStream};
+    use std::io::Read;
+    use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+
+    use rustix::event::{PollFd, PollFlags, poll};
 
     use super::*;
 
-    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const HERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
     /// A range of ports that are free at the moment.
     fn free_range(count: u16) -> RangeInclusive<u16> {
         loop {
-            let first = TcpListener::bind((HERE, 0)).and_then(|socket| socket.local_addr()).expect("bound").port();
+            let first = TcpListener::bind(HERE).and_then(|socket| socket.local_addr()).expect("bound").port();
             let Some(last) = first.checked_add(count - 1) else { continue };
-            if (first..=last).all(|port| TcpListener::bind((HERE, port)).is_ok()) {
+            if (first..=last).all(|port| TcpListener::bind((HERE.ip(), port)).is_ok()) {
                 return first..=last;
             }
         }
     }
 
+    fn ports(range: Option<RangeInclusive<u16>>) -> Arc<PassivePorts> {
+        Arc::new(PassivePorts::new(range, Site::default()))
+    }
+
+    /// The client at 127.0.0.`number`.
+    fn client(number: u8) -> Who {
+        Who::new(SocketAddr::from(([127, 0, 0, number], 4000)))
+    }
+
+    fn lease(ports: &Arc<PassivePorts>, number: u8) -> Result<Lease, NoPort> {
+        let who = client(number);
+        ports.lease(HERE, Expected::From(who.peer.ip()), &who)
+    }
+
+    fn connect(number: u8, lease: &Lease) -> TcpStream {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from(([127, 0, 0, number], 0)).into()).expect("bound");
+        socket.connect(&SocketAddr::new(HERE.ip(), lease.port()).into()).expect("queued");
+        socket.into()
+    }
+
+    fn is_ready(lease: &Lease) -> bool {
+        let mut fds = [PollFd::from_borrowed_fd(lease.readiness(), PollFlags::IN)];
+        poll(&mut fds, Some(&rustix::event::Timespec::default())).expect("polled") == 1
+    }
+
+    fn is_closed(mut connection: &TcpStream) -> bool {
+        matches!(connection.read(&mut [0]), Ok(0) | Err(_))
+    }
+
+    /// Whether this connection is the one that the session got.
+    fn is_its_own(got: Option<Stream>, mut connection: &TcpStream) -> bool {
+        let Some(mut stream) = got else { return false };
+        stream.send(b"x").expect("sent");
+        connection.read(&mut [0]).expect("read") == 1
+    }
+
     #[test]
     fn a_range_is_used_up_wholly_and_never_left() {
         let range = free_range(3);
-        let ports = Arc::new(PassivePorts::new(Some(range.clone())));
-        let leases: Vec<Lease> = (0..3).map(|_| ports.lease(HERE).expect("free")).collect();
+        let ports = ports(Some(range.clone()));
+        let leases: Vec<Lease> = (0..3).map(|_| lease(&ports, 1).expect("free")).collect();
         let leased: HashSet<u16> = leases.iter().map(Lease::port).collect();
         assert_eq!(leased, range.collect());
-        assert_eq!(ports.lease(HERE).map(drop).map_err(|error| error.kind()), Err(ErrorKind::AddrInUse));
+        assert!(matches!(lease(&ports, 1), Err(NoPort::AllWaiting(3))));
         drop(leases);
-        assert!(ports.lease(HERE).is_ok());
+        assert!(lease(&ports, 1).is_ok());
     }
 
     #[test]
     fn a_port_is_drained_before_it_is_leased_again() {
-        let ports = Arc::new(PassivePorts::new(Some(free_range(1))));
-        let lease = ports.lease(HERE).expect("free");
-        let stranger = TcpStream::connect((HERE, lease.port())).expect("queued");
-        drop(lease);
-        let lease = ports.lease(HERE).expect("free again");
-        assert_eq!(lease.listener().accept().map(drop).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
-        drop(stranger);
+        let ports = ports(Some(free_range(1)));
+        let old = lease(&ports, 1).expect("free");
+        let late = connect(1, &old);
+        drop(old);
+        let mut new = lease(&ports, 1).expect("free again");
+        assert!(new.poll(&client(1)).expect("polled").is_none());
+        assert!(is_closed(&late));
     }
 
     #[test]
     fn few_listeners_are_kept_and_ports_differ_from_lease_to_lease() {
-        let ports = Arc::new(PassivePorts::new(None));
-        let many: Vec<Lease> = (0..2 * KEPT).map(|_| ports.lease(HERE).expect("free")).collect();
+        let ports = ports(None);
+        let many: Vec<Lease> = (0..2 * KEPT).map(|_| lease(&ports, 1).expect("free")).collect();
         drop(many);
-        assert_eq!(ports.state().by_address[&HERE].idle.len(), KEPT);
-        let used: HashSet<u16> = (0..20).map(|_| ports.lease(HERE).expect("free").port()).collect();
+        assert!(matches!(&ports.state().by_address[&HERE], Ports::Idle(idle) if idle.len() == KEPT));
+        let used: HashSet<u16> = (0..20).map(|_| lease(&ports, 1).expect("free").port()).collect();
         assert!(used.len() > KEPT / 2, "{used:?}");
+    }
+
+    #[test]
+    fn clients_at_different_addresses_share_a_port_and_each_gets_its_own_connection() {
+        let ports = ports(Some(free_range(1)));
+        let mut leases: Vec<(u8, Lease)> =
+            (1..=9).map(|number| (number, lease(&ports, number).expect("shared"))).collect();
+        // The first to look leads and accepts for all.
+        let (_, first) = &mut leases[0];
+        assert!(first.poll(&client(1)).expect("polled").is_none());
+        let connections: Vec<TcpStream> = (2..=9).map(|number| connect(number, first)).collect();
+        assert!(first.poll(&client(1)).expect("polled").is_none());
+        for (connection, (number, lease)) in connections.iter().zip(&mut leases[1..]) {
+            let got = lease.poll(&client(*number)).expect("polled");
+            assert!(is_its_own(got, connection), "client {number}");
+        }
+    }
+
+    #[test]
+    fn whoever_waits_behind_the_leader_is_woken_by_its_connection_and_by_the_lead() {
+        let ports = ports(Some(free_range(1)));
+        let [mut first, mut second, mut third] = [1, 2, 3].map(|number| lease(&ports, number).expect("shared"));
+        for (number, lease) in [(1, &mut first), (2, &mut second), (3, &mut third)] {
+            assert!(lease.poll(&client(number)).expect("polled").is_none());
+            assert!(!is_ready(lease));
+        }
+        let connection = connect(2, &first);
+        assert!(is_ready(&first) && !is_ready(&second), "the leader alone is woken");
+        assert!(first.poll(&client(1)).expect("polled").is_none());
+        assert!(is_ready(&second) && !is_ready(&first) && !is_ready(&third));
+        assert!(is_its_own(second.poll(&client(2)).expect("polled"), &connection));
+        drop(second);
+        drop(first);
+        assert!(is_ready(&third), "it leads now");
+        assert!(third.poll(&client(3)).expect("polled").is_none());
+        assert!(!is_ready(&third));
+        let connection = connect(3, &third);
+        assert!(is_ready(&third));
+        assert!(is_its_own(third.poll(&client(3)).expect("polled"), &connection));
+    }
+
+    #[test]
+    fn a_leader_that_turns_to_something_else_lets_another_one_lead() {
+        let ports = ports(Some(free_range(1)));
+        let [mut first, mut second] = [1, 2].map(|number| lease(&ports, number).expect("shared"));
+        assert!(first.poll(&client(1)).expect("polled").is_none());
+        assert!(second.poll(&client(2)).expect("polled").is_none());
+        first.rest();
+        assert!(is_ready(&second));
+        let connections = [1, 2].map(|number| connect(number, &first));
+        assert!(is_its_own(second.poll(&client(2)).expect("polled"), &connections[1]));
+        // Handed over, though nobody watched for it.
+        assert!(is_its_own(first.poll(&client(1)).expect("polled"), &connections[0]));
+    }
+
+    #[test]
+    fn a_connection_that_was_handed_over_and_never_fetched_is_closed() {
+        let ports = ports(Some(free_range(1)));
+        let [mut first, second] = [1, 2].map(|number| lease(&ports, number).expect("shared"));
+        let connection = connect(2, &first);
+        assert!(first.poll(&client(1)).expect("polled").is_none());
+        connection.set_nonblocking(true).expect("set");
+        assert!((&connection).read(&mut [0]).is_err(), "open until its session leaves");
+        connection.set_nonblocking(false).expect("set");
+        drop(second);
+        assert!(is_closed(&connection));
+    }
+
+    #[test]
+    fn a_newcomer_hands_over_what_waits_for_others_and_takes_nothing_that_is_older() {
+        let ports = ports(Some(free_range(1)));
+        let mut first = lease(&ports, 1).expect("free");
+        let [early, own] = [2, 1].map(|number| connect(number, &first));
+        let mut second = lease(&ports, 2).expect("shared");
+        assert!(is_closed(&early));
+        let fresh = connect(2, &second);
+        assert!(is_its_own(second.poll(&client(2)).expect("polled"), &fresh));
+        assert!(is_its_own(first.poll(&client(1)).expect("polled"), &own));
+    }
+
+    #[test]
+    fn a_second_connection_and_a_strangers_are_refused() {
+        let ports = ports(Some(free_range(1)));
+        let [mut first, mut second] = [1, 2].map(|number| lease(&ports, number).expect("shared"));
+        let connections = [2, 2, 3].map(|number| connect(number, &first));
+        assert!(first.poll(&client(1)).expect("polled").is_none());
+        assert!(is_closed(&connections[1]) && is_closed(&connections[2]));
+        assert!(is_its_own(second.poll(&client(2)).expect("polled"), &connections[0]));
+    }
+
+    #[test]
+    fn whoever_takes_connections_from_anybody_has_the_port_alone() {
+        let ports = ports(Some(free_range(2)));
+        let mut open = ports.lease(HERE, Expected::Anybody, &client(1)).expect("free");
+        let shared = [lease(&ports, 2).expect("free"), lease(&ports, 3).expect("shared")];
+        assert!(shared.iter().all(|lease| lease.port() != open.port()));
+        assert!(matches!(ports.lease(HERE, Expected::Anybody, &client(4)), Err(NoPort::AllTaken)));
+        let connection = connect(5, &open);
+        assert!(is_its_own(open.poll(&client(1)).expect("polled"), &connection));
+        drop(shared);
+        assert!(ports.lease(HERE, Expected::Anybody, &client(4)).is_ok());
+    }
+
+    #[test]
+    fn a_port_is_not_used_again_by_a_client_before_half_of_the_others() {
+        let ports = ports(Some(free_range(8)));
+        let used: Vec<u16> = (0..200).map(|_| lease(&ports, 1).expect("free").port()).collect();
+        assert!(used.windows(5).all(|five| five.iter().collect::<HashSet<_>>().len() == 5), "{used:?}");
+        assert_eq!(used.iter().collect::<HashSet<_>>().len(), 8);
+    }
+
+    #[test]
+    fn a_port_of_another_program_is_passed_over_until_it_is_free() {
+        let range = free_range(2);
+        let other = TcpListener::bind((HERE.ip(), *range.start())).expect("bound");
+        let ports = ports(Some(range.clone()));
+        let second = lease(&ports, 1).expect("free");
+        assert_eq!(second.port(), *range.end());
+        assert!(matches!(lease(&ports, 1), Err(NoPort::AllWaiting(1))));
+        drop(other);
+        assert_eq!(lease(&ports, 1).expect("free by now").port(), *range.start());
+    }
+
+    #[test]
+    fn tables_of_addresses_are_bounded() {
+        let ports = ports(Some(free_range(1)));
+        let kept = lease(&ports, 1).expect("free");
+        for number in 0..2000_u16 {
+            let [high, low] = number.to_be_bytes();
+            let who = Who::new(SocketAddr::from(([127, 1, high, low], 4000)));
+            drop(ports.lease(HERE, Expected::From(who.peer.ip()), &who).expect("shared"));
+        }
+        assert!(matches!(&ports.state().by_address[&HERE], Ports::Range(range) if range.clients() <= 1024));
+        assert!(matches!(lease(&ports, 1), Err(NoPort::AllWaiting(1))), "who waits is not forgotten");
+        drop(kept);
+        for number in 0..100 {
+            let address = SocketAddr::from(([127, 2, 0, number], 0));
+            drop(ports.lease(address, Expected::From(HERE.ip()), &client(1)).expect("free"));
+        }
+        assert!(ports.state().by_address.len() <= MAX_ADDRESSES);
+    }
+
+    #[test]
+    fn sessions_that_come_and_go_at_once_lose_no_connection() {
+        let ports = ports(Some(free_range(1)));
+        std::thread::scope(|scope| {
+            for number in 1..=20 {
+                let ports = &ports;
+                scope.spawn(move || {
+                    for round in 0..50 {
+                        let mut lease = lease(ports, number).expect("shared");
+                        let late = (round % 2 == 0).then(|| connect(number, &lease));
+                        let mut connection = None;
+                        let stream = loop {
+                            if let Some(stream) = lease.poll(&client(number)).expect("polled") {
+                                break stream;
+                            }
+                            // Only who has waited in vain connects now: the wait must notice.
+                            if late.is_none() && connection.is_none() {
+                                connection = Some(connect(number, &lease));
+                            }
+                            let mut fds = [PollFd::from_borrowed_fd(lease.readiness(), PollFlags::IN)];
+                            let patience = rustix::event::Timespec { tv_sec: 20, tv_nsec: 0 };
+                            assert_eq!(poll(&mut fds, Some(&patience)).expect("polled"), 1, "woken in time");
+                        };
+                        let connection = late.or(connection).expect("connected");
+                        assert!(is_its_own(Some(stream), &connection));
+                        let _ = connection.shutdown(Shutdown::Both);
+                    }
+                });
+            }
+        });
     }
 }

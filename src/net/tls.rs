@@ -12,7 +12,8 @@ use rustls::server::{
     NoClientAuth, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions, WebPkiClientVerifier,
 };
 use rustls::{
-    AlertDescription, Error, InvalidMessage, PeerIncompatible, RootCertStore, ServerConfig, ServerConnection,
+    AlertDescription, Error, HandshakeKind, InvalidMessage, PeerIncompatible, RootCertStore, ServerConfig,
+    ServerConnection,
 };
 
 use crate::net::certificate::{self, Certificate, Pair};
@@ -56,15 +57,20 @@ pub struct Tickets {
     sessions: Arc<dyn StoresServerSessions>,
 }
 
-/// Tells the TLS session of one control connection from all others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionId([u8; 16]);
-
-/// What a data connection under PROT P needs: the settings, and the control connection that it belongs to.
+/// What a data connection under PROT P needs.
 #[derive(Clone)]
 pub struct Protection {
-    tls: Arc<Tls>,
-    session: SessionId,
+    data: Arc<ServerConfig>,
+    reuse: Reuse,
+    strict_eof: bool,
+}
+
+/// Tickets and remembered sessions of one control connection, worth nothing on any other.
+#[derive(Debug)]
+struct Bound {
+    owner: [u8; 16],
+    ticketer: Arc<dyn ProducesTickets>,
+    sessions: Arc<dyn StoresServerSessions>,
 }
 
 /// Sent on control connections. Tickets may be used more than once, but some clients don't.
@@ -125,30 +131,30 @@ impl Tls {
         &self.certificate
     }
 
-    /// The server's side of a control connection's handshake, with a session that its data connections can resume.
+    /// The server's side of a control connection's handshake, and what its data connections need.
     ///
     /// # Errors
     /// Without the system's randomness.
-    pub fn accept(&self) -> io::Result<(ServerConnection, SessionId)> {
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(io::Error::other)?;
+    pub fn accept(&self) -> io::Result<(ServerConnection, Protection)> {
         self.certificate.refresh();
-        Ok((begin(&self.control, SessionId(id))?, SessionId(id)))
+        let [control, data] = match self.reuse {
+            Reuse::Accept => [&self.control, &self.data].map(Arc::clone),
+            Reuse::Require => {
+                let bound = Arc::new(Bound::to_somebody_new(&self.control)?);
+                [&self.control, &self.data].map(|config| bound.config(config))
+            }
+        };
+        Ok((begin(control)?, Protection { data, reuse: self.reuse, strict_eof: self.strict_eof }))
     }
 }
 
 impl Protection {
-    /// For the data connections of the control connection with this session.
-    pub fn new(tls: Arc<Tls>, session: SessionId) -> Self {
-        Self { tls, session }
-    }
-
     /// The server's side of a data connection's handshake.
     ///
     /// # Errors
     /// Without the system's randomness.
     pub fn accept(&self) -> io::Result<ServerConnection> {
-        begin(&self.tls.data, self.session)
+        begin(Arc::clone(&self.data))
     }
 
     /// Looks at a data connection whose handshake is done.
@@ -157,7 +163,7 @@ impl Protection {
     /// `PermissionDenied` where it had to resume this control connection's session, and did not.
     pub fn admit(&self, connection: &ServerConnection) -> io::Result<()> {
         // RFC 4217 §10.2 leaves it to the server how the two connections are tied together.
-        if self.tls.reuse == Reuse::Accept || connection.received_resumption_data() == Some(&self.session.0) {
+        if self.reuse == Reuse::Accept || connection.handshake_kind() == Some(HandshakeKind::Resumed) {
             return Ok(());
         }
         Err(io::Error::new(
@@ -168,7 +174,62 @@ impl Protection {
 
     /// Whether a stream that ends without close_notify was cut.
     pub fn is_strict(&self) -> bool {
-        self.tls.strict_eof
+        self.strict_eof
+    }
+}
+
+impl Bound {
+    fn to_somebody_new(config: &ServerConfig) -> io::Result<Self> {
+        let mut owner = [0; 16];
+        getrandom::fill(&mut owner).map_err(io::Error::other)?;
+        Ok(Self { owner, ticketer: Arc::clone(&config.ticketer), sessions: Arc::clone(&config.session_storage) })
+    }
+
+    fn config(self: &Arc<Self>, config: &ServerConfig) -> Arc<ServerConfig> {
+        let mut own = config.clone();
+        own.ticketer = Arc::clone(self) as _;
+        own.session_storage = Arc::clone(self) as _;
+        Arc::new(own)
+    }
+
+    fn mark(&self, bytes: &[u8]) -> Vec<u8> {
+        [&self.owner, bytes].concat()
+    }
+}
+
+impl ProducesTickets for Bound {
+    fn enabled(&self) -> bool {
+        self.ticketer.enabled()
+    }
+
+    fn lifetime(&self) -> u32 {
+        self.ticketer.lifetime()
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        self.ticketer.encrypt(&self.mark(plain))
+    }
+
+    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        self.ticketer.decrypt(cipher)?.strip_prefix(&self.owner).map(<[u8]>::to_vec)
+    }
+}
+
+impl StoresServerSessions for Bound {
+    fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
+        self.sessions.put(self.mark(&key), value)
+    }
+
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.sessions.get(&self.mark(key))
+    }
+
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.sessions.take(&self.mark(key))
+    }
+
+    fn can_cache(&self) -> bool {
+        self.sessions.can_cache()
     }
 }
 
@@ -180,14 +241,12 @@ impl fmt::Debug for Tls {
 
 impl fmt::Debug for Protection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Protection").field("session", &self.session).finish_non_exhaustive()
+        f.debug_struct("Protection").field("reuse", &self.reuse).finish_non_exhaustive()
     }
 }
 
-fn begin(config: &Arc<ServerConfig>, session: SessionId) -> io::Result<ServerConnection> {
-    let mut connection = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
-    // On data connections, too: TLS 1.2 renews the ticket there.
-    connection.set_resumption_data(&session.0);
+fn begin(config: Arc<ServerConfig>) -> io::Result<ServerConnection> {
+    let mut connection = ServerConnection::new(config).map_err(io::Error::other)?;
     connection.set_buffer_limit(None);
     Ok(connection)
 }
@@ -237,6 +296,25 @@ pub fn explain(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tickets_and_sessions_are_worth_nothing_on_another_control_connection() {
+        let tickets = Tickets::new().expect("randomness");
+        let bound = |owner| Bound {
+            owner: [owner; 16],
+            ticketer: Arc::clone(&tickets.ticketer),
+            sessions: Arc::clone(&tickets.sessions),
+        };
+        let (one, other) = (bound(1), bound(2));
+        let ticket = one.encrypt(b"session").expect("encrypted");
+        assert_eq!((one.decrypt(&ticket).as_deref(), other.decrypt(&ticket)), (Some(&b"session"[..]), None));
+        assert_eq!(one.decrypt(&tickets.ticketer.encrypt(b"session").expect("encrypted")), None);
+        assert!(one.put(b"id".to_vec(), b"session".to_vec()));
+        assert_eq!(
+            (one.get(b"id").as_deref(), other.get(b"id"), other.take(b"id")),
+            (Some(&b"session"[..]), None, None)
+        );
+    }
 
     #[test]
     fn failures_are_told_in_words() {

@@ -57,6 +57,39 @@ pub fn extended_passive_text(port: u16) -> String {
     format!("Entering Extended Passive Mode (|||{port}|)")
 }
 
+/// Whether a client may be told to dial this address by a server that listens on those.
+///
+/// # Errors
+/// Why not, as the end of a sentence that begins with the address.
+pub fn may_be_given(address: Ipv4Addr, listening: &[IpAddr]) -> Result<(), &'static str> {
+    let loopback_is_served = || listening.iter().any(|ip| ip.is_ipv4() && ip.is_loopback());
+    match address.octets() {
+        [0, ..] => Err("is no address that a client can dial"),
+        [224..=239, ..] => Err("is a multicast address"),
+        [255, 255, 255, 255] => Err("is the broadcast address"),
+        [127, ..] if !loopback_is_served() => {
+            Err("is the client's own machine to every client, and ip lists no such address")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// True for an address of the Internet; false for those of a machine, a local network or a provider's inner one.
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => !matches!(
+            address.octets(),
+            [0 | 10 | 127, ..]
+                | [100, 64..=127, ..]
+                | [169, 254, ..]
+                | [172, 16..=31, ..]
+                | [192, 168, ..]
+                | [224..=255, ..]
+        ),
+        IpAddr::V6(address) => address.segments()[0] & 0xe000 == 0x2000,
+    }
+}
+
 /// An unsigned number in decimal digits alone: no sign, no blank; `None` where it does not fit.
 pub fn decimal<T: std::str::FromStr>(digits: &[u8]) -> Option<T> {
     let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
@@ -103,6 +136,33 @@ mod tests {
         for (argument, expected) in cases {
             let parsed = parse_eprt(argument.as_bytes()).map(|address| address.to_string());
             assert_eq!(parsed, expected.map(str::to_owned), "{argument}");
+        }
+    }
+
+    #[test]
+    fn public_addresses_are_those_of_the_internet() {
+        let public = ["8.8.8.8", "203.0.113.9", "172.15.0.1", "172.32.0.1", "100.63.0.1", "100.128.0.1", "2001:db8::1"];
+        let others = [
+            "10.1.2.3",
+            "127.0.0.1",
+            "192.168.1.1",
+            "172.16.0.1",
+            "172.31.9.9",
+            "169.254.1.1",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "::",
+            "ff02::1",
+        ];
+        for (addresses, expected) in [(&public[..], true), (&others[..], false)] {
+            for address in addresses {
+                assert_eq!(is_public(address.parse().unwrap()), expected, "{address}");
+            }
         }
     }
 

@@ -4,9 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::config::{self, SessionReuse};
+use crate::config::{self, Config, SessionReuse};
 use crate::net::certificate::Pair;
 use crate::net::tls::{Reuse, Settings, Tickets, Tls};
+use crate::server::privileges;
 
 /// A certificate whose end is nearer is worth a word.
 const NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -16,11 +17,9 @@ const NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// # Errors
 /// Names the key of the configuration, the file and the reason.
 pub fn load(config: &config::Tls, tickets: &Tickets) -> io::Result<Option<Arc<Tls>>> {
-    if !config.tls {
-        return Ok(None);
-    }
+    let Some(pair) = pair(config) else { return Ok(None) };
     let settings = Settings {
-        pair: pair(config),
+        pair,
         client_ca: config.client_ca.as_deref(),
         reuse: match config.session_reuse {
             SessionReuse::Accept => Reuse::Accept,
@@ -31,24 +30,37 @@ pub fn load(config: &config::Tls, tickets: &Tickets) -> io::Result<Option<Arc<Tl
     Tls::new(settings, tickets).map(Arc::new).map(Some)
 }
 
-/// As [`load`]; makes a certificate first where the server has to have its own and has none yet.
+/// As [`load`]; makes a certificate first where the server has to have its own and has none yet, for the user that it
+/// becomes.
 ///
 /// # Errors
 /// As [`load`], and where it can't be kept.
-pub fn start(config: &config::Tls, tickets: &Tickets) -> io::Result<Option<Arc<Tls>>> {
-    if let Some(pair) = missing(config) {
-        pair.make().map_err(|error| {
+pub fn start(config: &Config, tickets: &Tickets) -> io::Result<Option<Arc<Tls>>> {
+    if let Some(pair) = missing(&config.tls) {
+        let person = privileges::wanted(&config.server)?;
+        let made = pair.make().and_then(|()| person.map_or(Ok(()), |person| pair.give_to(person.user, person.group)));
+        made.map_err(|error| {
             io::Error::new(error.kind(), format!("tls: {error}; set certificate and private_key, or tls = off"))
         })?;
         log::info!("made a self-signed certificate: {}", pair.certificate.display());
     }
-    load(config, tickets)
+    load(&config.tls, tickets)
 }
 
 /// The pair that the server has to make before it can start.
 pub fn missing(config: &config::Tls) -> Option<Pair> {
-    let own = config.tls && config.certificate.is_none();
-    own.then(|| pair(config)).filter(Pair::is_missing)
+    pair(config).filter(|pair| config.certificate.is_none() && pair.is_missing())
+}
+
+/// The files of the certificate and its key; `None` where TLS is off.
+pub fn pair(config: &config::Tls) -> Option<Pair> {
+    config.tls.then(|| match &config.certificate {
+        None => Pair::self_signed(&config.folder),
+        Some(certificate) => Pair {
+            certificate: certificate.clone(),
+            private_key: config.private_key.as_ref().unwrap_or(certificate).clone(),
+        },
+    })
 }
 
 /// Says which certificate is in use, and what is wrong with its age.
@@ -62,14 +74,4 @@ pub fn announce(tls: &Tls) {
 /// What is wrong with the certificate's age, or soon will be.
 pub fn warning(tls: &Tls) -> Option<String> {
     tls.certificate().age_warning(SystemTime::now(), NOTICE)
-}
-
-fn pair(config: &config::Tls) -> Pair {
-    match &config.certificate {
-        None => Pair::self_signed(&config.folder),
-        Some(certificate) => Pair {
-            certificate: certificate.clone(),
-            private_key: config.private_key.as_ref().unwrap_or(certificate).clone(),
-        },
-    }
 }

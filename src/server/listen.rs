@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 /// A burst of clients waits here until the accept thread has been scheduled.
 const BACKLOG: i32 = 1024;
@@ -73,6 +73,14 @@ pub fn bind(address: SocketAddr, all: &[IpAddr]) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// Gives the connections of a listener that somebody else has bound the same options.
+///
+/// # Errors
+/// As the system says.
+pub fn adopt(listener: &TcpListener) -> io::Result<()> {
+    set_options_of_connections(&SockRef::from(listener))
+}
+
 /// True where an address can't be had because this machine has no such family at all.
 pub fn lacks_family(error: &io::Error, address: IpAddr) -> bool {
     let is = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
@@ -101,7 +109,7 @@ mod tests {
         let listener = listeners.first().expect("one listener");
         let _client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
         let (accepted, _) = listener.accept().expect("accepted");
-        let socket = socket2::SockRef::from(&accepted);
+        let socket = SockRef::from(&accepted);
         assert!(socket.tcp_nodelay().expect("readable"));
         assert!(socket.keepalive().expect("readable"));
         assert!(socket.out_of_band_inline().expect("readable"));

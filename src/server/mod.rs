@@ -1,9 +1,8 @@
 //! The server: listeners, one accept thread for each, places, the thread pool, and the way to the end.
 
-use std::collections::HashMap;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -11,28 +10,34 @@ use std::time::{Duration, Instant};
 use jiff::tz::TimeZone;
 use rustix::io::Errno;
 
-use crate::auth::limits::{Full, Key, Limits, Ticket};
+use crate::auth::limits::Limits;
 use crate::auth::users::Users;
 use crate::config::Config;
 use crate::fs::entry::Identity;
 use crate::fs::owners::Owners;
 use crate::net::passive::PassivePorts;
+use crate::net::site::Site;
 use crate::net::stop::Stop;
 use crate::net::tls::{Tickets, Tls};
 use crate::net::who::canonical;
-use crate::protocol::reply::Reply;
-use crate::server::pool::Pool;
-use crate::server::roster::{Entry, Roster};
+use crate::server::door::Door;
+use crate::server::pool::{Pool, Work};
+use crate::server::roster::Roster;
+use crate::server::visit::{Arrival, Settings, Stage, Visit};
+use crate::session::Entrance;
 use crate::session::shared::Shared;
-use crate::session::{Entrance, Session};
-use crate::session::{ban_rule, transfer_log::TransferLog};
+use crate::session::transfer_log::TransferLog;
 
+mod door;
 pub mod encryption;
 pub mod listen;
 mod pool;
+pub mod privileges;
 mod roster;
+pub mod service;
 pub mod signals;
 mod system;
+mod visit;
 
 /// A running server.
 pub struct Server {
@@ -44,50 +49,17 @@ pub struct Server {
 /// A listener, and how its connections begin.
 type Listener = (Arc<TcpListener>, Entrance);
 
-/// What new sessions take over.
-#[derive(Clone)]
-struct Settings {
-    config: Arc<Config>,
-    tls: Option<Arc<Tls>>,
-}
-
 /// Where every connection comes through.
 struct Gate {
     settings: Mutex<Settings>,
     tickets: Tickets,
-    shared: Arc<Shared>,
+    door: Arc<Door>,
     roster: Arc<Roster>,
     pool: Pool<Box<Visit>>,
-    /// When an address was last noted in the log as refused.
-    refusals: Mutex<HashMap<IpAddr, Instant>>,
-    /// As it was at the start: the pool can't grow.
-    max_cons: usize,
-}
-
-/// An admitted connection: what its session needs, and the places it holds.
-struct Visit {
-    stream: Arc<TcpStream>,
-    peer: SocketAddr,
-    entrance: Entrance,
-    settings: Settings,
-    shared: Arc<Shared>,
-    places: Places,
-    /// Until the last word is said: the server waits for it when it stops.
-    entry: Entry,
-}
-
-/// What is given back before the connection is closed, so that a client that reconnects at once finds its place free.
-struct Places {
-    _server: Ticket,
-    _address: Ticket,
 }
 
 /// After an accept that failed for want of something, the next try waits so long.
 const BACK_OFF: Duration = Duration::from_millis(100);
-/// The time between two log lines about refusals of one address.
-const REFUSAL_INTERVAL: Duration = Duration::from_secs(60);
-/// So many addresses are remembered as noted.
-const MAX_REFUSALS: usize = 4096;
 /// What sessions get beyond the grace to say goodbye.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -95,21 +67,28 @@ impl Server {
     /// Binds the listeners and starts to accept.
     ///
     /// # Errors
-    /// When no listener can be bound, the transfer log can't be opened or a thread can't be started.
+    /// When no listener can be bound, the transfer log can't be opened, a thread can't be started, root can't be
+    /// given up, or the sandbox that is required is not to be had.
     pub fn start(config: Config, users: Arc<Users>) -> io::Result<Self> {
         system::set_umask(config.transfer.umask);
         system::raise_file_limit(&config);
         let tickets = Tickets::new()?;
-        let tls = encryption::start(&config.tls, &tickets)?;
+        let tls = encryption::start(&config, &tickets)?;
         let listeners = bind(&config)?;
+        let control_port = listeners.first().and_then(|(listener, _)| listener.local_addr().ok());
+        let site = Site::new(control_port.map_or(0, |at| at.port()), system::is_container(Path::new("/")));
+        let jail = system::jail(&config)?;
         let transfers = TransferLog::default();
         transfers.open(config.log.transfer_log.as_deref())?;
+        privileges::give_up_root(&config.server)?;
         let shared = Arc::new(Shared {
             users,
             limits: Arc::new(Limits::default()),
             bans: Default::default(),
-            passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone())),
+            passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone(), site)),
+            names: Arc::default(),
             homes: Default::default(),
+            jail,
             writers: Arc::default(),
             uploads: Default::default(),
             downloads: Default::default(),
@@ -119,20 +98,20 @@ impl Server {
             transfers,
             stop: Arc::new(Stop::default()),
         });
+        shared.names.follow(config.passive.name(), &config.server.ip)?;
         let max_cons = config.server.max_cons;
         tls.as_deref().inspect(|tls| encryption::announce(tls));
         let gate = Arc::new(Gate {
             settings: Mutex::new(Settings { config: Arc::new(config), tls }),
             tickets,
-            shared,
+            door: Arc::new(Door::new(shared, max_cons)),
             roster: Arc::default(),
-            pool: Pool::new(max_cons, serve),
-            refusals: Mutex::default(),
-            max_cons,
+            pool: Pool::new(max_cons, Work { run: visit::serve, refuse: visit::give_up })?,
         });
         let accepting = listeners.iter().map(|listener| spawn_accepting(listener, &gate)).collect::<io::Result<_>>()?;
         let server = Self { gate, listeners, accepting };
         log::info!(">>> starting FTP server on {}, pid={} <<<", server.addresses(), std::process::id());
+        service::ready();
         Ok(server)
     }
 
@@ -154,7 +133,7 @@ impl Server {
     /// # Errors
     /// Names the key, the file and the reason; nothing has changed then.
     pub fn prepare(&self, config: &Config) -> io::Result<Option<Arc<Tls>>> {
-        encryption::start(&config.tls, &self.gate.tickets)
+        encryption::start(config, &self.gate.tickets)
     }
 
     /// Takes another configuration for new sessions, with what [`Self::prepare`] made of it; what needs a restart is said
@@ -165,18 +144,31 @@ impl Server {
             log::warn!("{key} has changed: this needs a restart");
         }
         system::set_umask(config.transfer.umask);
-        if let Err(error) = self.gate.shared.transfers.open(config.log.transfer_log.as_deref()) {
+        if let Err(error) = self.gate.door.shared.transfers.open(config.log.transfer_log.as_deref()) {
             log::error!("transfer_log: {error}; the old one stays open");
         }
         tls.as_deref().inspect(|tls| encryption::announce(tls));
-        *current = Settings { config: Arc::new(config), tls };
+        let config = Arc::new(config);
+        *current = Settings { config: Arc::clone(&config), tls };
+        // The accept threads go on while DNS is asked.
+        drop(current);
+        if let Err(error) = self.gate.door.shared.names.follow(config.passive.name(), &config.server.ip) {
+            log::error!("masquerade_address: {error}");
+        }
+    }
+
+    /// Passes where every connection passes; where that hangs, this does, too, and systemd's watchdog takes notice.
+    pub fn look_around(&self) {
+        drop((self.gate.settings(), self.gate.roster.len()));
+        service::alive();
     }
 
     /// Stops: no new sessions, idle ones end at once, transfers within the configured grace.
     pub fn stop(self) {
+        service::stopping();
         let grace = self.gate.settings().config.server.shutdown_grace;
         let deadline = Instant::now() + grace;
-        self.gate.shared.stop.ask(deadline);
+        self.gate.door.shared.stop.ask(deadline);
         for (listener, _) in &self.listeners {
             // Wakes the accept thread up.
             let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
@@ -201,14 +193,14 @@ impl Gate {
 
     fn accept_all(&self, listener: &TcpListener, entrance: Entrance) {
         let mut troubled = false;
-        while self.shared.stop.asked().is_none() {
+        while self.door.shared.stop.asked().is_none() {
             match listener.accept() {
                 Ok((stream, peer)) => match self.admit(stream, canonical(peer), entrance) {
                     Ok(()) => troubled = false,
                     Err(error) => self.back_off(&mut troubled, "can't start a session's thread", &error),
                 },
                 Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
-                Err(_) if self.shared.stop.asked().is_some() => return,
+                Err(_) if self.door.shared.stop.asked().is_some() => return,
                 Err(error) => self.back_off(&mut troubled, "can't accept connections at the moment", &error),
             }
         }
@@ -228,54 +220,38 @@ impl Gate {
     /// When the system is short of threads.
     fn admit(&self, stream: TcpStream, peer: SocketAddr, entrance: Entrance) -> io::Result<()> {
         let (settings, stream) = (self.settings(), Arc::new(stream));
-        let places = match self.find_places(peer.ip(), &settings.config) {
+        let balanced = settings.config.server.proxy_protocol_from.iter().any(|net| net.contains(&peer.ip()));
+        let places = if balanced { self.door.admit_balancer() } else { self.door.admit(peer.ip(), &settings.config) };
+        let places = match places {
             Ok(places) => places,
             Err(reply) => {
-                self.note_refusal(peer, &reply);
-                refuse(&stream, entrance, &reply);
+                self.door.note_refusal(peer, &reply);
+                visit::refuse(&stream, entrance, &reply);
                 return Ok(());
             }
         };
         let entry = Roster::enter(&self.roster, &stream);
-        let shared = Arc::clone(&self.shared);
-        let visit = Box::new(Visit { stream, peer, entrance, settings, shared, places, entry });
+        let stage = Stage::Arrived(Arrival { entrance, settings, door: Arc::clone(&self.door), balanced });
+        let visit = Box::new(Visit { stage, stream, peer, places, entry });
         self.pool.run(visit).map_err(|(visit, error)| {
-            let reply = Reply::new(421, "The server is short of resources; try again later.");
-            refuse(&visit.stream, entrance, &reply);
+            visit::refuse(&visit.stream, entrance, &visit::short_of_resources());
             error
-        })
-    }
-
-    /// One line a minute and address: whoever knocks all the time must not fill the disk.
-    fn note_refusal(&self, peer: SocketAddr, reply: &Reply) {
-        let mut noted = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if noted.get(&peer.ip()).is_some_and(|last| now.duration_since(*last) < REFUSAL_INTERVAL) {
-            return;
-        }
-        if noted.len() >= MAX_REFUSALS {
-            noted.clear();
-        }
-        noted.insert(peer.ip(), now);
-        let reason = reply.text().escape_ascii().to_string();
-        log::warn!(peer:%, user = ""; "connection refused: {reason}");
-    }
-
-    fn find_places(&self, address: IpAddr, config: &Config) -> Result<Places, Reply> {
-        if self.shared.bans.is_banned(address, ban_rule(config), Instant::now()) {
-            return Err(Reply::new(421, "Too many wrong passwords from your address; try again later."));
-        }
-        let limits = &self.shared.limits;
-        Ok(Places {
-            _server: limits.take(Key::Server, Some(self.max_cons)).map_err(full)?,
-            _address: limits.take(Key::Address(address), config.server.max_cons_per_ip).map_err(full)?,
         })
     }
 }
 
-/// Binds the control port, and the one of implicit TLS.
+/// Binds the control port, and the one of implicit TLS, unless systemd has done so.
 fn bind(config: &Config) -> io::Result<Vec<Listener>> {
-    let ports = [(Some(config.server.port), Entrance::Greeting), (config.tls.implicit_port, Entrance::Tls)];
+    let implicit = config.tls.implicit_port;
+    let handed_over = service::listeners()?.into_iter().map(|(listener, address)| {
+        let entrance = if implicit == Some(address.port()) { Entrance::Tls } else { Entrance::Greeting };
+        (Arc::new(listener), entrance)
+    });
+    let handed_over: Vec<Listener> = handed_over.collect();
+    if !handed_over.is_empty() {
+        return Ok(handed_over);
+    }
+    let ports = [(Some(config.server.port), Entrance::Greeting), (implicit, Entrance::Tls)];
     let mut all = Vec::new();
     for (port, entrance) in ports {
         let listeners = port.map_or(Ok(Vec::new()), |port| listen::bind_all(&config.server.ip, port))?;
@@ -287,63 +263,6 @@ fn bind(config: &Config) -> io::Result<Vec<Listener>> {
 fn spawn_accepting((listener, entrance): &Listener, gate: &Arc<Gate>) -> io::Result<JoinHandle<()>> {
     let (listener, entrance, gate) = (Arc::clone(listener), *entrance, Arc::clone(gate));
     thread::Builder::new().name("accept".to_owned()).spawn(move || gate.accept_all(&listener, entrance))
-}
-
-/// A session from its first to its last word, on a thread of the pool. A panic costs this session alone.
-#[expect(clippy::boxed_local, reason = "what lies below a session on its stack, every idle session holds")]
-fn serve(visit: Box<Visit>) {
-    let Visit { stream, peer, entrance, settings, shared, places, entry } = *visit;
-    let mut session = match Session::new(stream, peer, (settings.config, settings.tls), shared) {
-        Ok(session) => session,
-        Err(error) => return note_break(peer, &error),
-    };
-    let last = match catch_unwind(AssertUnwindSafe(|| session.run(entrance))) {
-        Ok(Ok(last)) => last,
-        Ok(Err(error)) => {
-            note_break(peer, &error);
-            None
-        }
-        Err(_) => Some(apology(peer)),
-    };
-    drop(places);
-    if let Ok(Err(error)) = catch_unwind(AssertUnwindSafe(|| session.end(last))) {
-        note_break(peer, &error);
-    }
-    drop(entry);
-}
-
-#[cold]
-fn note_break(peer: SocketAddr, error: &io::Error) {
-    log::debug!(peer:%, user = ""; "control connection: {error}");
-}
-
-#[cold]
-fn apology(peer: SocketAddr) -> Reply {
-    log::error!(peer:%, user = ""; "the session failed inside; it is closed, all others go on");
-    Reply::new(421, "Something went wrong inside; closing the connection.")
-}
-
-/// Says why and hangs up, without ever waiting for the client. A client that expects TLS can be told nothing.
-fn refuse(stream: &TcpStream, entrance: Entrance, reply: &Reply) {
-    if entrance == Entrance::Greeting {
-        let mut bytes = Vec::new();
-        reply.write_to(&mut bytes);
-        let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
-        let _ = rustix::net::send(stream, &bytes, flags);
-    }
-    let _ = stream.shutdown(std::net::Shutdown::Write);
-}
-
-fn full(full: Full) -> Reply {
-    Reply::new(
-        421,
-        match full.key {
-            Key::Address(_) => format!("Your address has its {} sessions; close one first.", full.max),
-            Key::Server | Key::Account(_) => {
-                format!("All {} sessions of this server are taken; try again later.", full.max)
-            }
-        },
-    )
 }
 
 fn hint(error: &io::Error) -> &'static str {

@@ -1,14 +1,19 @@
 //! What the process sets for itself at start.
 
+use std::fs;
+use std::io;
+use std::path::Path;
+
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
-use crate::config::Config;
+use crate::config::{Config, Sandbox};
+use crate::fs::jail::{Jail, Kernel};
 
-/// Descriptors that a session may hold at once: its connection, a listener, a data connection, a file and its folder, or
-/// the two ends of a pipe in place of the listener and the folder.
+/// Descriptors that a session may hold at once: its connection, its home, a listener of its own or what wakes it at a shared
+/// one, a data connection, a file and its folder, or the two ends of a pipe in place of the listener and the folder.
 const FILES_PER_SESSION: u64 = 6;
-/// What the server itself holds: standard streams, logs, listeners, signal pipes.
+/// What the server itself holds besides the shared passive ports, which are bound at each local address: standard streams, logs, listeners, signal pipes.
 const OWN_FILES: u64 = 32;
 
 /// Sets the umask of the files and folders that clients make.
@@ -21,7 +26,8 @@ pub fn raise_file_limit(config: &Config) {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let Some(limit) = getrlimit(Resource::Nofile).current else { return };
-    let ports = config.passive.passive_ports.as_ref().map_or(0, |range| u64::try_from(range.len()).unwrap_or(0));
+    let ports = config.passive.passive_ports.as_ref().map_or(0, |range| range.len() * config.server.ip.len());
+    let ports = u64::try_from(ports).unwrap_or(u64::MAX);
     let sessions = u64::try_from(config.server.max_cons).unwrap_or(u64::MAX);
     let needed = sessions.saturating_mul(FILES_PER_SESSION) + ports + OWN_FILES;
     if needed > limit {
@@ -30,5 +36,55 @@ pub fn raise_file_limit(config: &Config) {
             "max_cons = {sessions} may need {needed} open files, but the limit is {limit}: \
              set max_cons = {fits}, or LimitNOFILE={needed} in the service (ulimit -n {needed} in a shell)"
         );
+    }
+}
+
+/// The jail of session threads, and a line about it in the log.
+///
+/// # Errors
+/// When one is required and this kernel has none.
+pub fn jail(config: &Config) -> io::Result<Option<Jail>> {
+    if config.server.sandbox == Sandbox::Off {
+        log::info!("sandbox: off");
+        return Ok(None);
+    }
+    let kernel = Kernel::probe();
+    if config.server.sandbox == Sandbox::Require && !kernel.is_complete() {
+        let reason = format!("sandbox = require, but there is {kernel}; sandbox = auto takes what there is");
+        return Err(io::Error::other(reason));
+    }
+    log::info!("sandbox: {kernel}");
+    Ok(kernel.jail(config.passive.passive_ports.clone()))
+}
+
+/// True where the machine whose files are below `root` looks like a container.
+pub fn is_container(root: &Path) -> bool {
+    let marked = [".dockerenv", "run/.containerenv"].iter().any(|mark| root.join(mark).exists());
+    let groups = fs::read(root.join("proc/1/cgroup")).unwrap_or_default();
+    let groups = String::from_utf8_lossy(&groups);
+    marked || ["docker", "kubepods", "containerd", "libpod", "lxc"].iter().any(|runtime| groups.contains(runtime))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_is_known_by_its_marks_or_its_control_group() {
+        let cases = [
+            (".dockerenv", "", true),
+            ("run/.containerenv", "", true),
+            ("proc/1/cgroup", "0::/docker/abc\n", true),
+            ("proc/1/cgroup", "0::/kubepods.slice/x\n", true),
+            ("proc/1/cgroup", "0::/init.scope\n", false),
+        ];
+        for (file, content, expected) in cases {
+            let root = tempfile::tempdir().expect("a folder");
+            assert!(!is_container(root.path()));
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            fs::write(path, content).expect("written");
+            assert_eq!(is_container(root.path()), expected, "{file}: {content}");
+        }
     }
 }

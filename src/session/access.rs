@@ -10,8 +10,9 @@ use crate::auth::bans::BanRule;
 use crate::auth::limits::Key;
 use crate::auth::users::{Refusal, User};
 use crate::config::{Config, Symlinks};
+use crate::fs::jail::Dialling;
 use crate::fs::listing::Facts;
-use crate::fs::root::Links;
+use crate::fs::root::{Links, Root};
 use crate::protocol::command::{Algorithm, Password};
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
@@ -67,6 +68,7 @@ impl Session {
             Symlinks::Never => Links::Never,
         };
         let root = self.shared.homes.open(&user.home, links).map_err(|error| self.without_home(&user, &error))?;
+        self.lock_in(&user, &root).map_err(|error| self.unlocked(&user, &error))?;
         let (config, shared) = (Arc::clone(&self.config), Arc::clone(&self.shared));
         let settings = (self.facts, self.algorithm, self.security.protection());
         let login = Login::new((Arc::clone(&user), root, place), config, shared, settings);
@@ -74,6 +76,30 @@ impl Session {
         self.control.who.user.clone_from(&user.name);
         self.control.who.log(Level::Info, format_args!("USER '{}' logged in.", user.name));
         Ok(Reply::new(230, user.msg_login.clone().unwrap_or_else(|| "Logged in.".to_owned())))
+    }
+
+    /// From here on this thread is the account's system user, and reaches its home and nothing else, as far as the
+    /// account has the one and the kernel a jail for the other.
+    fn lock_in(&mut self, user: &User, root: &Root) -> io::Result<()> {
+        let (person, jail) = (&user.system_user, &self.shared.jail);
+        // If it fails half-way, nobody knows what the thread is still good for.
+        self.locked = person.is_some() || jail.is_some();
+        if let Some(person) = person {
+            person.become_on_this_thread()?;
+        }
+        let Some(jail) = jail else { return Ok(()) };
+        let dialling = if self.config.active.enable_active { Dialling::Anywhere } else { Dialling::Never };
+        let jailed = jail.lock_in(root, user.perms.letters(), dialling)?;
+        self.locked = person.is_some() || jailed;
+        Ok(())
+    }
+
+    #[cold]
+    fn unlocked(&mut self, user: &User, error: &io::Error) -> Reply {
+        self.control
+            .who
+            .log(Level::Error, format_args!("USER '{}': the thread can't be locked in: {error}", user.name));
+        self.close(Reply::new(421, "The server is short of resources; try again later."))
     }
 
     #[cold]

@@ -170,7 +170,7 @@ impl Entries {
     ) -> Result<Self, Reply> {
         let order = if format == ListFormat::Facts { Order::AsStored } else { Order::Sorted };
         let folder = Folder::read(login.root.open_folder(&path)?, order)?;
-        let writable = login.shared.identity.rights(&folder.own_meta()?).write;
+        let writable = login.identity().rights(&folder.own_meta()?).write;
         Ok(Self { folder, path, pattern, prefix, writable })
     }
 }
@@ -193,7 +193,7 @@ impl Login {
     pub(super) fn facts_of(&self, path: &VirtualPath) -> Result<Vec<u8>, Reply> {
         let meta = self.root.meta(path)?;
         let parent = path.parent().map(|parent| self.root.meta(&parent)).transpose()?;
-        let parent_writable = parent.is_some_and(|parent| self.shared.identity.rights(&parent).write);
+        let parent_writable = parent.is_some_and(|parent| self.identity().rights(&parent).write);
         let kind = type_fact(meta.kind);
         let mut line = Vec::new();
         self.write_facts(Entry { name: path.as_bytes(), meta: &meta, target: None }, kind, parent_writable, &mut line);
@@ -201,7 +201,7 @@ impl Login {
     }
 
     fn write_facts(&self, entry: Entry, kind: &str, parent_writable: bool, out: &mut Vec<u8>) {
-        let rights = self.shared.identity.rights(entry.meta);
+        let rights = self.identity().rights(entry.meta);
         let perm = perm_fact(self.user.perms, entry.meta.kind, rights, parent_writable);
         listing::facts(entry, kind, &perm, self.facts, out);
     }

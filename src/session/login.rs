@@ -11,6 +11,7 @@ use crate::auth::perm::Perm;
 use crate::auth::users::User;
 use crate::config::Config;
 use crate::copy::pace::Throttle;
+use crate::fs::entry::Identity;
 use crate::fs::listing::Facts;
 use crate::fs::partial::is_partial;
 use crate::fs::root::Root;
@@ -51,6 +52,8 @@ pub struct Login {
     pub(super) hang_up: bool,
     pub(super) upload: Throttle,
     pub(super) download: Throttle,
+    /// Who it is to the file system, where that is not the process.
+    identity: Option<Identity>,
     pub(super) config: Arc<Config>,
     pub(super) shared: Arc<Shared>,
     _place: Ticket,
@@ -67,6 +70,10 @@ impl Login {
     ) -> Box<Self> {
         let shared_upload = user.max_upload.map(|rate| shared.uploads.join(&user.name, rate));
         let shared_download = user.max_download.map(|rate| shared.downloads.join(&user.name, rate));
+        let identity = user.system_user.as_ref().map(|person| {
+            let groups = person.groups.iter().copied().chain([person.group]);
+            Identity::of(person.user, groups.collect())
+        });
         Box::new(Self {
             root,
             cwd: VirtualPath::root(),
@@ -85,6 +92,7 @@ impl Login {
             upload: Throttle::new(config.transfer.max_upload, shared_upload),
             download: Throttle::new(config.transfer.max_download, shared_download),
             user,
+            identity,
             config,
             shared,
             _place: place,
@@ -129,6 +137,11 @@ impl Login {
         }
     }
 
+    /// Who this session is to the file system.
+    pub(super) fn identity(&self) -> &Identity {
+        self.identity.as_ref().unwrap_or(&self.shared.identity)
+    }
+
     /// The text of the 221 reply, where the account has its own.
     pub fn goodbye(&self) -> Option<&str> {
         self.user.msg_quit.as_deref()
@@ -142,7 +155,7 @@ impl Login {
         };
         let data = match &self.data_port {
             None => "none",
-            Some(DataPort::Passive { .. }) => "passive",
+            Some(DataPort::Passive(..)) => "passive",
             Some(DataPort::Active { .. }) => "active",
             Some(DataPort::Early(_)) => "connected",
         };
@@ -154,12 +167,24 @@ impl Login {
         ]
     }
 
-    /// What to wait for between two commands because the client may connect and shake hands before its command.
-    pub(super) fn early(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
-        self.protection.as_ref().and(self.data_port.as_ref()).and_then(DataPort::readiness)
+    /// True where the client may connect and shake hands on its data connection before its command.
+    pub(super) fn may_begin_early(&self) -> bool {
+        self.protection.is_some() && self.data_port.as_ref().is_some_and(DataPort::may_begin_early)
     }
 
-    /// Goes on with what [`Self::early`] told of.
+    /// What to wait for before [`Self::advance`] is of use again.
+    pub(super) fn early(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        self.data_port.as_ref().and_then(DataPort::readiness)
+    }
+
+    /// To be called when something else is done than [`Self::advance`].
+    pub(super) fn turn_away(&mut self) {
+        if let Some(port) = &mut self.data_port {
+            port.rest();
+        }
+    }
+
+    /// Takes a data connection that begins before its command, and goes on with its handshake.
     #[inline(never)]
     pub(super) fn advance(&mut self, who: &Who) {
         let (Some(port), Some(protection)) = (&mut self.data_port, &self.protection) else { return };

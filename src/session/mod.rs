@@ -29,6 +29,8 @@ mod list;
 mod login;
 mod modify;
 mod parameters;
+#[cfg(feature = "planted-bug")]
+mod planted;
 mod security;
 pub mod shared;
 mod transfer;
@@ -59,6 +61,8 @@ pub struct Session {
     unknown_verbs: u8,
     security: Security,
     then: Then,
+    /// This thread is locked in for the login it has, or had, and fit for no other one.
+    locked: bool,
 }
 
 /// What follows a reply.
@@ -81,6 +85,22 @@ pub enum Entrance {
     Greeting,
     /// With a TLS handshake (implicit FTPS).
     Tls,
+}
+
+/// What a session's thread begins with.
+pub enum Start {
+    /// A connection that was just accepted.
+    Anew(Entrance),
+    /// The reply that was due when the thread before was done.
+    GoesOn(Reply),
+}
+
+/// Where a session stands when its thread is done with it.
+pub enum Turn {
+    /// It is over, but for the last reply if there is one.
+    Over(Option<Reply>),
+    /// It goes on with this reply, on a thread that is not locked in.
+    Elsewhere(Reply),
 }
 
 /// So many unknown verbs before login, and the client is no FTP client.
@@ -110,25 +130,33 @@ impl Session {
             unknown_verbs: 0,
             security: Security::new(tls),
             then: Then::GoOn,
+            locked: false,
             config,
             shared,
         }))
     }
 
-    /// Serves the client until it or the server ends the session; the last reply is left to [`Self::end`].
+    /// Serves the client until it or the server ends the session, the last reply left to [`Self::end`], or until it
+    /// needs another thread; there it is to be called again with the reply that was `begun`.
     ///
     /// # Errors
     /// When the control connection broke.
-    pub fn run(&mut self, entrance: Entrance) -> io::Result<Option<Reply>> {
-        self.control.who.log(Level::Info, format_args!("FTP session opened (connect)"));
-        let served = match entrance {
-            Entrance::Tls if !self.begin_with_tls() => Ok(None),
-            Entrance::Tls | Entrance::Greeting => self.serve(),
-        };
-        self.control.who.log(Level::Info, format_args!("FTP session closed (disconnect)."));
-        // A client that reads the goodbye may come back at once: by then nothing of this session is held.
-        self.login = None;
+    pub fn run(&mut self, start: Start) -> io::Result<Turn> {
+        if matches!(start, Start::Anew(_)) {
+            self.control.who.log(Level::Info, format_args!("FTP session opened (connect)"));
+        }
+        let served = self.serve(start);
+        if !matches!(served, Ok(Turn::Elsewhere(_))) {
+            self.control.who.log(Level::Info, format_args!("FTP session closed (disconnect)."));
+            // A client that reads the goodbye may come back at once: by then nothing of this session is held.
+            self.login = None;
+        }
         served
+    }
+
+    /// True once this thread can serve nobody else.
+    pub fn is_locked(&self) -> bool {
+        self.locked
     }
 
     /// Sends the last reply, if there is one, and closes the connection.
@@ -142,33 +170,46 @@ impl Session {
         Ok(())
     }
 
-    fn serve(&mut self) -> io::Result<Option<Reply>> {
-        self.greet()?;
+    fn serve(&mut self, start: Start) -> io::Result<Turn> {
+        let mut reply = match start {
+            Start::Anew(Entrance::Tls) if !self.begin_with_tls() => return Ok(Turn::Over(None)),
+            Start::Anew(_) => self.greeting(),
+            Start::GoesOn(reply) => {
+                self.locked = false;
+                reply
+            }
+        };
         loop {
-            let reply = match self.next() {
+            self.control.send(&reply)?;
+            if !self.follow() {
+                return Ok(Turn::Over(None));
+            }
+            reply = match self.next() {
                 Event::Line(Line::Text(line)) => self.answer(&line),
                 Event::Line(Line::TooLong) => Reply::new(500, "Line too long."),
                 Event::Line(Line::Flood) => self.close(Reply::new(500, "That is no FTP.")),
                 Event::TimedOut => self.close(Reply::new(421, "Timeout, closing the connection.")),
                 Event::Stopping => self.close(Reply::new(421, "The server is stopping.")),
-                Event::Closed => return Ok(None),
+                Event::Closed => return Ok(Turn::Over(None)),
             };
             if self.login.as_ref().is_some_and(|login| login.hang_up) {
-                return Ok(None);
+                return Ok(Turn::Over(None));
             }
-            let then = mem::replace(&mut self.then, Then::GoOn);
-            if then == Then::Close {
-                return Ok(Some(reply));
+            if self.then == Then::Close {
+                return Ok(Turn::Over(Some(reply)));
             }
-            self.control.send(&reply)?;
-            let goes_on = match then {
-                Then::GoOn | Then::Close => true,
-                Then::ShakeHands => self.shake_hands(),
-                Then::Clear => self.go_on_in_clear(),
-            };
-            if !goes_on {
-                return Ok(None);
+            if self.locked && self.login.is_none() {
+                return Ok(Turn::Elsewhere(reply));
             }
+        }
+    }
+
+    /// What a reply announced; false where that ends the session.
+    fn follow(&mut self) -> bool {
+        match mem::replace(&mut self.then, Then::GoOn) {
+            Then::GoOn | Then::Close => true,
+            Then::ShakeHands => self.shake_hands(),
+            Then::Clear => self.go_on_in_clear(),
         }
     }
 
@@ -176,29 +217,31 @@ impl Session {
     fn next(&mut self) -> Event {
         let idle = self.config.server.timeout;
         let Some(login) = &mut self.login else { return self.control.next(idle, Some(self.login_by)) };
-        if login.early().is_none() {
+        if !login.may_begin_early() {
             return self.control.next(idle, None);
         }
         // One end for the whole wait, however often the data connection interrupts it.
         let deadline = idle.map(|idle| Instant::now() + idle);
-        while login.early().is_some_and(|early| self.control.wait_beside(early, deadline)) {
+        loop {
             login.advance(&self.control.who);
+            if !login.early().is_some_and(|early| self.control.wait_beside(early, deadline)) {
+                break;
+            }
         }
+        login.turn_away();
         self.control.next(None, deadline)
     }
 
     #[cold]
-    fn greet(&mut self) -> io::Result<()> {
-        let lines = &self.config.server.welcome_msg;
-        let reply = match lines.as_slice() {
+    fn greeting(&self) -> Reply {
+        match self.config.server.welcome_msg.as_slice() {
             [] => Reply::new(220, "ftpd ready."),
             [line] => Reply::new(220, line.clone()),
             [first, between @ .., last] => {
                 let between = between.iter().map(|line| line.clone().into_bytes()).collect();
                 Reply::lines(220, first.clone(), between, last.clone())
             }
-        };
-        self.control.send(&reply)
+        }
     }
 
     // Kept out of the loop, as are the other large handlers: an idle session holds the stack that its deepest call touched.
@@ -212,6 +255,10 @@ impl Session {
         }
         if self.security.tls.is_none() && verbs::needs_tls(line) {
             return Reply::new(502, "TLS is off on this server.");
+        }
+        #[cfg(feature = "planted-bug")]
+        if let Some(reply) = std::str::from_utf8(line).ok().filter(|_| self.login.is_some()).and_then(planted::answer) {
+            return reply;
         }
         let answer = match verbs::parse(line) {
             Ok(Command::File(FileCommand::Rnto(name))) if self.login.is_some() => {

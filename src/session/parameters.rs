@@ -5,10 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use log::Level;
 
+use crate::config::{Audience, Masquerade};
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
+use crate::net::passive::{Expected, NoPort};
+use crate::net::site::Invitation;
 use crate::net::who::canonical;
-use crate::protocol::address;
+use crate::protocol::address::{self, is_public};
 use crate::protocol::command::{Epsv, Representation};
 use crate::protocol::reply::Reply;
 use crate::session::Answer;
@@ -55,8 +58,24 @@ impl Login {
         let SocketAddr::V4(mut local) = control.local() else {
             return Err(Reply::new(425, "PASV is for IPv4: use EPSV."));
         };
-        local.set_port(self.listen(control)?);
+        local.set_port(self.listen(Invitation::Pasv, control)?);
+        if let Some(address) = self.masquerade(control.who.peer.ip()) {
+            local.set_ip(address);
+        }
         Ok(Reply::new(227, address::passive_text(local)))
+    }
+
+    /// What this client is told instead of the address that it dialled.
+    fn masquerade(&self, client: IpAddr) -> Option<Ipv4Addr> {
+        let passive = &self.config.passive;
+        let given = match passive.masquerade_address.as_ref()? {
+            Masquerade::Address(address) => *address,
+            Masquerade::Name(name) => self.shared.names.address(name)?,
+        };
+        match passive.masquerade_for {
+            Audience::All => Some(given),
+            Audience::Outside => (is_public(client) || !is_public(given.into())).then_some(given),
+        }
     }
 
     pub(super) fn epsv(&mut self, kind: Epsv, control: &Control) -> Answer {
@@ -70,7 +89,7 @@ impl Login {
             }
             Epsv::Same | Epsv::V4 | Epsv::V6 => {}
         }
-        Ok(Reply::new(229, address::extended_passive_text(self.listen(control)?)))
+        Ok(Reply::new(229, address::extended_passive_text(self.listen(Invitation::Epsv, control)?)))
     }
 
     /// PORT and EPRT: the address is checked now and dialled when the transfer starts.
@@ -88,7 +107,7 @@ impl Login {
         if to.ip() != control.who.peer.ip() {
             control.who.log(Level::Info, format_args!("data connection to the foreign address {to} asked for"));
         }
-        self.data_port = Some(DataPort::Active { to, from: control.local().ip() });
+        self.data_port = Some(DataPort::Active { to, from: control.local() });
         Ok(Reply::new(200, "Ok, active mode."))
     }
 
@@ -115,16 +134,15 @@ impl Login {
         Reply::new(225, "Nothing to abort.")
     }
 
-    fn listen(&mut self, control: &Control) -> Result<u16, Reply> {
+    fn listen(&mut self, invitation: Invitation, control: &Control) -> Result<u16, Reply> {
         // The old lease goes back first: a session never holds two.
         self.data_port = None;
-        let lease = self.shared.passive.lease(control.local().ip()).map_err(|error| {
-            control.who.log(Level::Error, format_args!("no passive port is free: {error}"));
-            Reply::new(425, "No passive port is free at the moment.")
-        })?;
+        let who = &control.who;
+        let foreign = self.config.active.permit_foreign_addresses;
+        let expected = if foreign { Expected::Anybody } else { Expected::From(who.peer.ip()) };
+        let lease = self.shared.passive.lease(control.local(), expected, who).map_err(|why| no_port(why, control))?;
         let port = lease.port();
-        let any_peer = self.config.active.permit_foreign_addresses;
-        self.data_port = Some(DataPort::Passive { lease, any_peer });
+        self.data_port = Some(DataPort::Passive(lease, invitation));
         Ok(port)
     }
 
@@ -132,4 +150,21 @@ impl Login {
     fn refuse_after_epsv_all(&self) -> Result<(), Reply> {
         if self.epsv_only { Err(Reply::new(503, "After EPSV ALL only EPSV.")) } else { Ok(()) }
     }
+}
+
+#[cold]
+fn no_port(why: NoPort, control: &Control) -> Reply {
+    let (client, text) = (control.who.peer.ip(), "No passive port is free at the moment.");
+    let reply = match &why {
+        NoPort::AllWaiting(ports) => format!(
+            "All {ports} passive ports wait for connections from {client} already: end a transfer, or widen passive_ports."
+        ),
+        NoPort::AllTaken | NoPort::System(_) => text.to_owned(),
+    };
+    match why {
+        NoPort::System(error) => control.who.log(Level::Error, format_args!("no passive port: {error}")),
+        NoPort::AllTaken => control.who.log(Level::Error, format_args!("no passive port is free: widen passive_ports")),
+        NoPort::AllWaiting(_) => control.who.log(Level::Warn, format_args!("{reply}")),
+    }
+    Reply::new(425, reply)
 }

@@ -7,7 +7,7 @@ use log::Level;
 use crate::fs::listing::Facts;
 use crate::net::certificate;
 use crate::net::data_port::DataPort;
-use crate::net::tls::{self, Protection, SessionId, Tls};
+use crate::net::tls::{self, Protection, Tls};
 use crate::protocol::command::{Algorithm, ProtectionLevel};
 use crate::protocol::reply::Reply;
 use crate::session::{Answer, Session, Then};
@@ -16,8 +16,8 @@ use crate::session::{Answer, Session, Then};
 pub struct Security {
     /// `None` where TLS is off.
     pub tls: Option<Arc<Tls>>,
-    /// Of the control connection, from AUTH on, also after CCC.
-    session: Option<SessionId>,
+    /// What data connections need for PROT P; there from AUTH on, also after CCC.
+    offered: Option<Protection>,
     /// PBSZ has come: PROT may.
     has_buffer_size: bool,
     level: ProtectionLevel,
@@ -26,14 +26,14 @@ pub struct Security {
 impl Security {
     /// In clear.
     pub fn new(tls: Option<Arc<Tls>>) -> Self {
-        Self { tls, session: None, has_buffer_size: false, level: ProtectionLevel::Clear }
+        Self { tls, offered: None, has_buffer_size: false, level: ProtectionLevel::Clear }
     }
 
     /// What the next data connection needs; `None` for one in clear.
     pub fn protection(&self) -> Option<Protection> {
         match self.level {
             ProtectionLevel::Clear => None,
-            ProtectionLevel::Private => Some(Protection::new(Arc::clone(self.tls.as_ref()?), self.session?)),
+            ProtectionLevel::Private => self.offered.clone(),
         }
     }
 }
@@ -111,7 +111,7 @@ impl Session {
     pub(super) fn shake_hands(&mut self) -> bool {
         let Some(tls) = self.security.tls.clone() else { return false };
         match self.control.secure(&tls, self.login_by) {
-            Ok(session) => self.security.session = Some(session),
+            Ok(protection) => self.security.offered = Some(protection),
             Err(error) => {
                 let reason = tls::explain(&error);
                 self.control.who.log(Level::Warn, format_args!("TLS handshake failed: {reason}."));

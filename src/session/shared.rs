@@ -10,8 +10,10 @@ use crate::auth::users::Users;
 use crate::copy::pace::SharedPaces;
 use crate::fs::entry::Identity;
 use crate::fs::homes::Homes;
+use crate::fs::jail::Jail;
 use crate::fs::owners::Owners;
 use crate::fs::writers::Writers;
+use crate::net::names::Names;
 use crate::net::passive::PassivePorts;
 use crate::net::stop::Stop;
 use crate::session::transfer_log::TransferLog;
@@ -26,8 +28,12 @@ pub struct Shared {
     pub bans: Bans,
     /// The passive ports.
     pub passive: Arc<PassivePorts>,
+    /// The addresses of masquerade names.
+    pub names: Arc<Names>,
     /// Home folders that are open.
     pub homes: Homes,
+    /// What session threads lock themselves in with.
+    pub jail: Option<Jail>,
     /// Files that are being written.
     pub writers: Arc<Writers>,
     /// Rates of accounts, upload.

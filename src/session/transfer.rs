@@ -177,7 +177,7 @@ impl Login {
             let mut sink = Sink::new(upload.begin().map_err(Error::File)?, policy.durable, mode.appends());
             let received = copy::receive(&mut sink, representation, data, (watch, throttle));
             begun = Some(sink.written());
-            received.and_then(|()| if replaces { watch.last_look() } else { Ok(()) })
+            received.and_then(|()| if replaces { watch.last_look(data.is_cut()) } else { Ok(()) })
         });
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
         if outcome.result.is_ok() {
@@ -314,7 +314,8 @@ fn transfer(
     Outcome { result, bytes: watch.bytes(), took: watch.elapsed(), kept: Kept::Nothing }
 }
 
-/// Runs work that may take long on a thread of its own, so that this one can keep the client patient.
+/// Runs work that may take long on a thread of its own, so that this one can keep the client patient. It inherits this
+/// one's jail, which is as it should be: it works on the session's own files and ends with its work.
 fn patiently<T: Send>(control: &mut Control, heartbeat: &mut Heartbeat, mut work: impl FnMut() -> T + Send) -> T {
     let (done, wait) = bounded(1);
     thread::scope(|scope| {

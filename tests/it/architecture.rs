@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli",      &["config", "auth", "ini"]),
     ("logging",  &["config", "ini"]),
     ("session",  &["config", "copy", "fs", "auth", "net", "protocol"]),
-    ("config",   &["auth", "ini"]),
+    ("config",   &["auth", "ini", "protocol"]),
     ("copy",     &["net", "protocol"]),
     ("fs",       &["protocol"]),
     ("auth",     &["ini", "protocol", "stamp"]),
@@ -37,8 +37,10 @@ const MAY_NAME_A_PATH: &[&str] = &[
     "fs/place.rs",             // one component in an opened folder, never followed
     "fs/folder.rs",            // names that were read from the folder itself
     "fs/homes.rs",             // a home's own path, named by user.ini
+    "fs/jail.rs",              // `/`, to see at start that a locked thread can't open it
     "fs/owners.rs",            // /etc/passwd and /etc/group, at start
     "net/certificate.rs",      // certificate and key, named by ftpd.conf
+    "session/planted.rs",      // any path, on purpose; only with the feature planted-bug
     "session/transfer_log.rs", // the transfer log, named by ftpd.conf
 ];
 const SERVES_CLIENTS: &[&str] = &["fs", "session", "copy", "net", "protocol"];

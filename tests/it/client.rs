@@ -329,7 +329,9 @@ impl Client {
     #[track_caller]
     pub fn epsv(&mut self) -> SocketAddr {
         let port = port_of_229(&self.expect("EPSV", 229));
-        SocketAddr::new(self.channel.socket().peer_addr().unwrap().ip(), port)
+        let mut address = self.channel.socket().peer_addr().unwrap();
+        address.set_port(port);
+        address
     }
 
     /// A passive data connection.
@@ -363,7 +365,7 @@ impl Client {
     /// PORT (or EPRT over IPv6): a listener the server was told of.
     #[track_caller]
     pub fn active(&mut self) -> Listener {
-        let listener = self.listen(self.local().ip());
+        let listener = self.listen();
         let address = listener.address();
         let command = if address.is_ipv4() { port_command(address) } else { eprt_command(address) };
         self.expect(command, 200);
@@ -371,8 +373,13 @@ impl Client {
     }
 
     /// A listener the server was not told of yet.
-    pub fn listen(&self, ip: IpAddr) -> Listener {
-        Listener::bind(ip, self.protection())
+    pub fn listen(&self) -> Listener {
+        Listener::bind(self.local(), self.protection())
+    }
+
+    /// The same at another address.
+    pub fn listen_at(&self, ip: IpAddr) -> Listener {
+        Listener::bind(SocketAddr::new(ip, 0), self.protection())
     }
 
     /// Sends a download command over a fresh passive connection and returns the data.

@@ -229,7 +229,7 @@ fn curl_sends_quoted_commands_times_and_names_of_every_kind() {
 
 fn lftp(stage: &Stage, host: &str, settings: &str, script: &str) -> Option<Command> {
     let mut command = program("lftp")?;
-    let basics = "set net:max-retries 1; set net:timeout 20; set cmd:fail-exit yes;";
+    let basics = "set net:max-retries 1; set net:reconnect-interval-base 1; set net:timeout 20; set cmd:fail-exit yes;";
     let security = match Mode::of_this_run() {
         Mode::Plain => "set ftp:ssl-allow no;",
         _ => "set ftp:ssl-force yes; set ftp:ssl-protect-data yes; set ssl:verify-certificate no;",
@@ -648,4 +648,53 @@ fn netcat_by_hand_works() {
         client.read_reply().expect(code);
     }
     client.expect_closed();
+}
+
+// Server to server
+
+/// lftp has one server send a file to another; true where it arrived.
+fn copies_between_servers(foreign: &str) -> Option<(bool, Server, Server)> {
+    let mut lftp = program("lftp")?;
+    let conf = |ip: &str| {
+        format!(
+            "[server]\nip = {ip}\n[active]\npermit_foreign_addresses = {foreign}\n[transfer]\nconnect_timeout = 1\n"
+        )
+    };
+    let from = Server::start(&conf("127.0.0.1"), BOB);
+    let to = Server::start(&conf("127.0.0.2"), BOB);
+    from.write("file.bin", content());
+    let url = |server: &Server, name: &str| format!("ftp://bob:secret@{}/{name}", server.address());
+    let script = format!(
+        "set ftp:use-fxp yes; set ftp:fxp-force yes; set ftp:ssl-allow no; set net:max-retries 1; set net:reconnect-interval-base 1; set cmd:fail-exit yes; \
+         get {} -o {}",
+        url(&from, "file.bin"),
+        url(&to, "copy.bin")
+    );
+    let home = from.tree().path("lftp");
+    fs::create_dir(&home).unwrap();
+    lftp.arg("-c").arg(script).env("HOME", &home).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+    let output = finish(lftp.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("lftp runs"));
+    let arrived = to.home().join("copy.bin").exists() && to.read("copy.bin") == content();
+    eprintln!("{}", String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+    Some((arrived && output.status.success(), from, to))
+}
+
+#[test]
+fn lftp_copies_from_server_to_server_where_foreign_addresses_are_permitted() {
+    let Some((copied, from, to)) = copies_between_servers("on") else { return };
+    assert!(copied);
+    // Whichever of the two connected, one of them met an address that is not its client's.
+    let foreign = |server: &Server| {
+        !server.log_lines("data connection to port * from 127.0.0.").is_empty()
+            || !server.log_lines("data connection to the foreign address 127.0.0.").is_empty()
+    };
+    assert!(foreign(&from) || foreign(&to));
+}
+
+#[test]
+fn lftp_copies_nothing_from_server_to_server_where_they_are_not() {
+    let Some((copied, from, to)) = copies_between_servers("off") else { return };
+    assert!(!copied);
+    let refused = |server: &Server| !server.log_lines("refused: ").is_empty();
+    assert!(refused(&from) || refused(&to));
 }

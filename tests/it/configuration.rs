@@ -121,19 +121,6 @@ fn each_wrong_value_of_ftpd_conf_is_refused() {
 }
 
 #[test]
-fn keys_of_later_work_are_unknown_until_they_exist() {
-    for (section, key) in [
-        ("server", "user = nobody"),
-        ("server", "group = nogroup"),
-        ("server", "sandbox = auto"),
-        ("server", "proxy_protocol_from = 10.0.0.0/8"),
-    ] {
-        expect_said(&refusal(&format!("[{section}]\n{key}\n"), BOB), &["ftpd.conf:"]);
-    }
-    expect_said(&refusal("", &format!("{BOB}system_user = nobody\n")), &["user.ini:5:", "system_user"]);
-}
-
-#[test]
 fn bom_and_crlf_and_odd_blanks_are_accepted() {
     leave_out!(Explicit | Implicit: "this ftpd.conf is the test's own, to the last byte");
     let conf = "\u{feff}[server]\r\n  Max_Cons : 5  \r\n; a comment\r\n# another\r\n\r\n\tTIMEOUT=5m\r\n";

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::Arc,
     time::Duration,
 };
@@ -133,8 +133,10 @@ pub struct Listener {
 }
 
 impl Listener {
-    pub fn bind(ip: IpAddr, protection: Option<&Arc<ClientConfig>>) -> Listener {
-        let listener = TcpListener::bind((ip, 0)).unwrap();
+    /// Listens at any port of an address, with its scope.
+    pub fn bind(mut address: SocketAddr, protection: Option<&Arc<ClientConfig>>) -> Listener {
+        address.set_port(0);
+        let listener = TcpListener::bind(address).unwrap();
         SockRef::from(&listener).set_read_timeout(Some(PATIENCE)).unwrap();
         Listener { listener, protection: protection.cloned() }
     }

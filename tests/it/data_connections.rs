@@ -10,20 +10,20 @@ use std::{
 use crate::{
     client::{Client, connect_from, port_command},
     data::{read_all, read_until_broken},
-    server::{BOB, Server},
+    server::{BOB, Server, eventually},
 };
 
 const OTHER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 const SHORT_CONNECT: &str = "[transfer]\nconnect_timeout = 1\n";
 const BOTH_FAMILIES: &str = "[server]\nip = 127.0.0.1, ::1\n";
 
-/// Up to eight ports in a row that nobody uses, below the range the system gives out by itself; each call, in whatever
+/// Up to ten ports in a row that nobody uses, below the range the system gives out by itself; each call, in whatever
 /// process, begins to look at a place of its own.
 fn free_ports(count: u16) -> Range<u16> {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let slot = std::process::id().wrapping_mul(4) + CALLS.fetch_add(1, Ordering::Relaxed);
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let mut places = (slot..slot + 1500).map(|slot| 20_000 + u16::try_from(slot % 1500).unwrap() * 8);
+    let mut places = (slot..slot + 1500).map(|slot| 17_000 + u16::try_from(slot % 1500).unwrap() * 10);
     let first = places.find(|&first| (first..first + count).all(is_free)).expect("free ports");
     first..first + count
 }
@@ -62,18 +62,163 @@ fn passive_ports_come_from_the_range_only() {
 }
 
 #[test]
-fn a_range_that_is_used_up_is_425_at_once_and_recovers() {
+fn an_address_that_waits_at_every_port_gets_425_with_the_reason_and_recovers() {
     let ports = free_ports(2);
     let server = Server::start(&with_ports(&ports), BOB);
     let mut first = server.login();
     let mut second = server.login();
     let mut third = server.login();
     assert_ne!(first.pasv().port(), second.pasv().port());
-    third.expect("PASV", 425);
+    let reply = third.expect("PASV", 425);
+    assert!(reply.text().contains("All 2 passive ports wait for connections from 127.0.0.1"), "{reply:?}");
     third.expect("EPSV", 425);
+    server.wait_log("127.0.0.1:*-[bob] All 2 passive ports wait");
     first.expect("QUIT", 221);
     first.expect_closed();
     assert!(ports.contains(&third.pasv().port()));
+}
+
+/// A client at 127.0.`high`.`low`, logged in.
+fn client_at(server: &Server, number: u16) -> Client {
+    let [high, low] = number.to_be_bytes();
+    let source = IpAddr::V4(Ipv4Addr::new(127, 0, high, low));
+    let mut client = Client::connect_from(source, server.address());
+    client.read_reply().expect(220);
+    client.login("bob", "secret");
+    client.expect("TYPE I", 200);
+    client
+}
+
+/// Clients at as many addresses wait at the ports of the range at the same time; each gets its own file.
+#[track_caller]
+fn clients_share_ports(ports: &Range<u16>, clients: u16, conf: &str) -> Server {
+    let server = Server::start(&format!("{}{conf}", with_ports(ports)).replace("= 1\n", "= 30\n"), BOB);
+    let barrier = std::sync::Barrier::new(usize::from(clients));
+    std::thread::scope(|scope| {
+        for number in 1..=clients {
+            let (server, barrier) = (&server, &barrier);
+            scope.spawn(move || {
+                let content = format!("of {number}").repeat(50_000);
+                server.write(format!("file{number}"), &content);
+                let mut client = client_at(server, number);
+                let address = client.pasv();
+                assert!(ports.contains(&address.port()), "{address}");
+                barrier.wait();
+                // Every way at once: some connect first, some ask first, some upload.
+                let command = if number % 4 < 2 { format!("RETR file{number}") } else { format!("STOR new{number}") };
+                let early = (number % 2 == 0).then(|| connect_from(client.local().ip(), address));
+                client.send(&command);
+                let mut data = early.unwrap_or_else(|| connect_from(client.local().ip(), address));
+                client.read_reply().expect(150);
+                if command.starts_with("RETR") {
+                    assert!(read_all(data) == content.as_bytes());
+                } else {
+                    data.write_all(content.as_bytes()).unwrap();
+                    drop(data);
+                }
+                client.read_reply().expect(226);
+                assert!(command.starts_with("RETR") || server.read(format!("new{number}")) == content.as_bytes());
+            });
+        }
+    });
+    server
+}
+
+const CROWD: &str = "[server]\nmax_cons = 600\n";
+
+#[test]
+fn two_hundred_clients_at_as_many_addresses_share_two_ports() {
+    clients_share_ports(&free_ports(2), 200, CROWD);
+}
+
+#[test]
+fn a_single_port_serves_clients_at_different_addresses_and_descriptors_stay_few() {
+    let server = clients_share_ports(&free_ports(1), 40, CROWD);
+    // Standard streams, logs, listeners, the home, one passive port: nothing of the sessions is left.
+    eventually("all descriptors are closed", || server.descriptors() < 20);
+}
+
+/// What the kernel says about the server's end of a control connection, word by word: addresses, state, queues, timer.
+fn control_socket(server: &Server, client: &Client) -> Vec<String> {
+    let (own, other) = (format!(":{:04X}", server.address().port()), format!(":{:04X}", client.local().port()));
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let mut rows = table.lines().map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    rows.find(|row| row[1].ends_with(&own) && row[2].ends_with(&other)).expect("the server's end")
+}
+
+#[test]
+fn a_client_that_does_not_read_its_replies_keeps_no_other_from_a_shared_port() {
+    let ports = free_ports(1);
+    let server = Server::start(&with_ports(&ports).replace("= 1\n", "= 30\n"), BOB);
+    server.write("file", "content");
+    let mut deaf = client_at(&server, 1);
+    let mut sender = deaf.sender();
+    deaf.pasv();
+    // It leads at the port, and its session stands still with an answer that nobody takes.
+    deaf.send("RETR file");
+    let flood = std::thread::spawn(move || sender("STAT\r\n".repeat(400_000).as_bytes()));
+    let mut last = String::new();
+    eventually("its session stands still", || {
+        let unsent = control_socket(&server, &deaf)[4].split(':').next().unwrap().to_owned();
+        std::mem::replace(&mut last, unsent.clone()) == unsent && unsent != "00000000"
+    });
+    let mut other = client_at(&server, 2);
+    for _ in 0..5 {
+        let address = other.pasv();
+        other.send("RETR file");
+        let data = connect_from(other.local().ip(), address);
+        other.read_reply().expect(150);
+        assert_eq!(read_all(data), b"content");
+        other.read_reply().expect(226);
+    }
+    deaf.shut_down();
+    flood.join().unwrap();
+}
+
+#[test]
+fn a_connection_that_came_for_a_session_that_left_is_closed() {
+    let ports = free_ports(1);
+    let server = Server::start(&with_ports(&ports).replace("= 1\n", "= 30\n"), BOB);
+    server.write("file", "content");
+    let mut waiting = client_at(&server, 1);
+    let mut leaving = client_at(&server, 2);
+    let address = waiting.pasv();
+    assert_eq!(leaving.pasv(), address);
+    waiting.send("RETR file");
+    let mut stranger = connect_from(OTHER_ADDRESS, address);
+    // Handed over to the session that has only said PASV, and never fetched.
+    stranger.set_nonblocking(true).unwrap();
+    assert!(stranger.read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
+    stranger.set_nonblocking(false).unwrap();
+    leaving.expect("ABOR", [225, 226]);
+    assert_eq!(read_until_broken(stranger), b"");
+    let data = connect_from(waiting.local().ip(), address);
+    waiting.read_reply().expect(150);
+    assert_eq!(read_all(data), b"content");
+    waiting.read_reply().expect(226);
+}
+
+/// One client, one transfer after the other.
+#[track_caller]
+fn transfers_in_a_row(ports: &Range<u16>, count: usize) {
+    let server = Server::start(&with_ports(ports), BOB);
+    server.write("file", "content");
+    let mut client = server.login();
+    for _ in 0..count {
+        assert_eq!(client.retr("file"), b"content");
+    }
+    assert!(server.log_lines("refused").is_empty());
+}
+
+#[test]
+fn a_thousand_transfers_in_a_row_on_a_few_ports_never_see_425() {
+    transfers_in_a_row(&free_ports(8), 1000);
+}
+
+#[test]
+#[ignore = "make soak"]
+fn twenty_thousand_transfers_in_a_row_on_ten_ports_never_see_425() {
+    transfers_in_a_row(&free_ports(10), 20_000);
 }
 
 #[test]
@@ -139,7 +284,7 @@ fn another_address_may_come_where_foreign_addresses_are_permitted() {
     client.expect("RETR file", 150);
     assert_eq!(read_all(data), b"content");
     client.read_reply().expect(226);
-    let listener = client.listen(OTHER_ADDRESS);
+    let listener = client.listen_at(OTHER_ADDRESS);
     client.expect(port_command(listener.address()), 200);
     client.expect("RETR file", 150);
     assert_eq!(read_all(listener.accept()), b"content");
@@ -168,6 +313,68 @@ fn a_passive_port_nobody_uses_brings_no_reply_of_its_own() {
     // The next thing to be heard is the idle timeout, a second after the port's.
     client.read_reply().expect(421);
     client.expect_closed();
+}
+
+#[test]
+fn a_connection_that_did_not_come_has_its_sentence_in_reply_and_log() {
+    let ports = free_ports(2);
+    let range = format!("open or publish ports {}-{} for TCP", ports.start, ports.end - 1);
+    let server = Server::start(&with_ports(&ports), BOB);
+    server.write("file", "content");
+    let mut client = server.login();
+    for (invitation, commands, other_way) in
+        [("PASV", ["LIST", "RETR file", "STOR new"], ", or use EPSV"), ("EPSV", ["MLSD", "APPE new", "STOU"], "")]
+    {
+        for command in commands {
+            let port = match invitation {
+                "PASV" => client.pasv().port(),
+                _ => client.epsv().port(),
+            };
+            let reply = client.expect(command, 425).text();
+            assert_eq!(reply, format!("425 No connection reached port {port} within 1 s: {range}{other_way}."));
+        }
+    }
+    let lines = server.wait_log_times("[W *127.0.0.1:*-[bob] no connection reached port", 6);
+    assert!(lines.iter().all(|line| line.contains(&range)), "{lines:?}");
+    assert!(!server.home().join("new").exists());
+}
+
+#[test]
+fn a_client_that_refuses_the_connection_it_asked_for_reads_so() {
+    let server = Server::plain();
+    let mut client = server.login();
+    let listener = client.active();
+    let address = listener.address();
+    drop(listener);
+    let reply = client.expect("LIST", 425).text();
+    assert_eq!(reply, format!("425 {address} refuses connections: use PASV or EPSV."));
+    server.wait_log(&format!("[W *-[bob] {address} refuses connections: use PASV or EPSV (*"));
+}
+
+#[test]
+fn the_control_connection_is_kept_alive_in_a_transfer() {
+    let server = Server::plain();
+    server.write_sparse("big", 64 << 20);
+    let mut client = server.login();
+    let _data = client.stalled_download("big");
+    // A running timer of the kind 02 is that of the keepalive; as long as replies are not acknowledged, another one runs.
+    eventually("the keepalive timer runs", || control_socket(&server, &client)[5].starts_with("02:"));
+}
+
+#[test]
+fn the_idle_timer_stands_still_in_a_transfer() {
+    let server = Server::start("[server]\ntimeout = 1\n", BOB);
+    server.write_sparse("big", 64 << 20);
+    let mut client = server.login();
+    let data = client.stalled_download("big");
+    // Another session that began later is thrown out meanwhile.
+    let mut idle = server.login();
+    idle.read_reply().expect(421);
+    assert!(client.is_silent());
+    assert_eq!(read_all(data).len(), 64 << 20);
+    client.read_reply().expect(226);
+    client.expect("NOOP", 200);
+    client.read_reply().expect(421);
 }
 
 #[test]

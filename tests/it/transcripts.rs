@@ -252,7 +252,7 @@ impl Scene<'_> {
             }
             "passive" => self.data = Stage::Open(self.client.passive()),
             "connect" => self.connect(step),
-            "listen" => self.data = Stage::Listening(self.client.listen(self.client.local().ip())),
+            "listen" => self.data = Stage::Listening(self.client.listen()),
             "send" => {
                 let bytes = step.quoted(rest);
                 self.open_data(step).write_all(&bytes).unwrap_or_else(|error| step.fail(&error.to_string()));

@@ -1,0 +1,152 @@
+//! The section `[passive]`: data connections that clients open.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use crate::config::word;
+use crate::ini::{Section, Value};
+use crate::protocol::address;
+
+/// The section `[passive]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passive {
+    /// Ports for passive data connections, never 0; `None` is any free port.
+    pub passive_ports: Option<RangeInclusive<u16>>,
+    /// What clients are told instead of the address that they dialled.
+    pub masquerade_address: Option<Masquerade>,
+    /// Which clients are told so.
+    pub masquerade_for: Audience,
+}
+
+/// The address that clients outside know the server by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Masquerade {
+    /// Always this one, which a client can dial.
+    Address(Ipv4Addr),
+    /// What DNS says at the time.
+    Name(String),
+}
+
+/// Which clients are told the masquerade address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Those with public addresses; all, where the masquerade address itself is none.
+    Outside,
+    /// Everybody.
+    All,
+}
+
+impl Passive {
+    /// Reads the section of a server that listens on these addresses.
+    pub(super) fn read(section: &mut Section, listening: &[IpAddr]) -> Passive {
+        let passive = Passive {
+            passive_ports: section.take("passive_ports", None),
+            masquerade_address: section.take("masquerade_address", None),
+            masquerade_for: section.take("masquerade_for", Audience::Outside),
+        };
+        if let Some(Masquerade::Address(given)) = passive.masquerade_address
+            && let Err(reason) = address::may_be_given(given, listening)
+        {
+            section.refuse("masquerade_address", format!("{given} {reason}"));
+        }
+        passive
+    }
+
+    /// The name to be looked up, where there is one.
+    pub fn name(&self) -> Option<&str> {
+        match &self.masquerade_address {
+            Some(Masquerade::Name(name)) => Some(name),
+            Some(Masquerade::Address(_)) | None => None,
+        }
+    }
+}
+
+impl Value for Masquerade {
+    fn parse(text: &str, _: &Path) -> Result<Masquerade, String> {
+        let is_label = |label: &str| {
+            let known = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+            known && (1..=63).contains(&label.len())
+        };
+        let name = text.strip_suffix('.').unwrap_or(text);
+        let is_number = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+        if let Ok(address) = text.parse() {
+            Ok(Masquerade::Address(address))
+        } else if text.parse::<Ipv6Addr>().is_ok() {
+            Err(format!("{text} is an IPv6 address: PASV carries none, and EPSV needs none"))
+        } else if name.split('.').all(is_label) && name.len() <= 253 && !is_number {
+            Ok(Masquerade::Name(text.to_owned()))
+        } else {
+            Err(format!("'{text}' is neither an IPv4 address nor a DNS name"))
+        }
+    }
+}
+
+impl Value for Audience {
+    fn parse(text: &str, _: &Path) -> Result<Audience, String> {
+        word(text, &[("outside", Audience::Outside), ("all", Audience::All)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ini::{File, Problem};
+
+    fn read(text: &str, listening: &str) -> (Passive, Vec<String>) {
+        let mut file = File::parse("ftpd.conf", Path::new("/"), &format!("[passive]\n{text}"));
+        let listening = [listening.parse().unwrap()];
+        let passive = file.read("passive", |section| Passive::read(section, &listening));
+        (passive, file.finish().iter().map(Problem::to_string).collect())
+    }
+
+    #[test]
+    fn an_address_or_a_name_is_taken() {
+        let name = |name: &str| Some(Masquerade::Name(name.to_owned()));
+        let address = |bytes: [u8; 4]| Some(Masquerade::Address(bytes.into()));
+        let cases = [
+            ("203.0.113.5", address([203, 0, 113, 5])),
+            ("192.168.0.2", address([192, 168, 0, 2])),
+            ("ftp.example.org", name("ftp.example.org")),
+            ("ftp.example.org.", name("ftp.example.org.")),
+            ("my_host-2", name("my_host-2")),
+            ("off", None),
+        ];
+        for (text, expected) in cases {
+            let (passive, problems) = read(&format!("masquerade_address = {text}"), "0.0.0.0");
+            assert_eq!((passive.masquerade_address, problems), (expected, vec![]), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_client_can_dial_is_refused_with_the_reason() {
+        let cases = [
+            ("0.0.0.0", "0.0.0.0 is no address that a client can dial"),
+            ("0.1.2.3", "0.1.2.3 is no address that a client can dial"),
+            ("239.1.2.3", "239.1.2.3 is a multicast address"),
+            ("255.255.255.255", "255.255.255.255 is the broadcast address"),
+            ("127.0.0.1", "127.0.0.1 is the client's own machine to every client, and ip lists no such address"),
+            ("2001:db8::1", "2001:db8::1 is an IPv6 address: PASV carries none, and EPSV needs none"),
+            ("1.2.3", "'1.2.3' is neither an IPv4 address nor a DNS name"),
+            ("1.2.3.4:21", "'1.2.3.4:21' is neither an IPv4 address nor a DNS name"),
+            ("two words", "'two words' is neither an IPv4 address nor a DNS name"),
+            ("a..b", "'a..b' is neither an IPv4 address nor a DNS name"),
+        ];
+        for (text, reason) in cases {
+            let (_, problems) = read(&format!("masquerade_address = {text}"), "0.0.0.0");
+            assert_eq!(problems, [format!("ftpd.conf:2: masquerade_address: {reason}")], "{text}");
+        }
+    }
+
+    #[test]
+    fn loopback_may_be_given_where_the_listener_is_there() {
+        assert!(read("masquerade_address = 127.0.0.1", "127.0.0.2").1.is_empty());
+    }
+
+    #[test]
+    fn the_audience_is_one_of_two() {
+        assert_eq!(read("masquerade_for = All", "::").0.masquerade_for, Audience::All);
+        let (_, problems) = read("masquerade_for = some", "::");
+        assert_eq!(problems, ["ftpd.conf:2: masquerade_for: 'some' is none of: outside, all"]);
+    }
+}

@@ -1,0 +1,346 @@
+//! The session thread's own kernel sandbox: Landlock, under the directory handle that confines every name already.
+//!
+//! After login a session's thread locks *itself* into its account's home. That can't be undone and is inherited by what
+//! the thread starts, so such a thread ends with its session, and only threads outside start new ones. Whatever the
+//! session needs besides (logs, accounts, time zone, names of owners) is open or loaded before.
+
+use std::fmt;
+use std::io;
+use std::ops::RangeInclusive;
+use std::thread;
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, PathBeneath, RestrictionStatus, Ruleset,
+    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+use crate::fs::root::Root;
+
+/// What this kernel can enforce, found out by trying it on a thread of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kernel {
+    landlock: Result<Landlock, &'static str>,
+    openat2: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Landlock {
+    /// What both the kernel and this program know.
+    abi: ABI,
+    /// The kernel's own number, where that is higher.
+    newer: Option<i32>,
+}
+
+/// How session threads lock themselves in.
+#[derive(Debug, Clone)]
+pub struct Jail {
+    abi: ABI,
+    /// The ports that passive listeners may be bound to after login; `None` is any free one.
+    passive: Option<RangeInclusive<u16>>,
+}
+
+/// Whether a session opens data connections to its client (active mode).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialling {
+    /// To the port that the client names, whichever that is.
+    Anywhere,
+    /// Clients connect here, and only that.
+    Never,
+}
+
+/// What is denied where no rule allows it. What came after ABI 7, UDP and Unix sockets by name, no session ever uses.
+const HANDLED: ABI = ABI::V10;
+/// Each port is a rule that every login pays for (some 0.8 µs); a longer range is left open.
+const MAX_PORT_RULES: usize = 32;
+
+impl Kernel {
+    /// Tries what there is.
+    pub fn probe() -> Self {
+        let how = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let openat2 = rustix::fs::openat2(CWD, ".", flags, Mode::empty(), how).is_ok();
+        let tried =
+            thread::Builder::new().name("probe".to_owned()).spawn(Landlock::probe).map(thread::JoinHandle::join);
+        let landlock = tried.ok().and_then(Result::ok).unwrap_or(Err("it could not be tried"));
+        Self { landlock, openat2 }
+    }
+
+    /// The jail of this server; `None` where the kernel has none.
+    pub fn jail(&self, passive: Option<RangeInclusive<u16>>) -> Option<Jail> {
+        self.landlock.ok().map(|Landlock { abi, .. }| Jail { abi, passive })
+    }
+
+    /// True where every account is locked in, whatever its letters.
+    pub fn is_complete(&self) -> bool {
+        self.landlock.is_ok_and(|landlock| landlock.abi >= ABI::V2)
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.landlock {
+            Ok(Landlock { newer: Some(version), .. }) => write!(f, "landlock ABI {version}")?,
+            Ok(Landlock { abi: ABI::V1, .. }) => {
+                f.write_str("landlock ABI 1 (accounts with the letter f are not locked in: that needs Linux 5.19)")?;
+            }
+            Ok(Landlock { abi, .. }) => write!(f, "landlock ABI {abi}")?,
+            Err(reason) => write!(f, "no landlock ({reason})")?,
+        }
+        f.write_str(if self.openat2 { ", openat2" } else { ", no openat2 (names are resolved step by step)" })
+    }
+}
+
+impl Landlock {
+    /// Locks the calling thread out of everything, and looks whether that holds.
+    fn probe() -> Result<Self, &'static str> {
+        let locked = handled().and_then(Ruleset::create).and_then(RulesetCreated::restrict_self);
+        let found = match locked.map(|status| status.landlock) {
+            Ok(LandlockStatus::Available { effective_abi, kernel_abi }) => {
+                Self { abi: effective_abi, newer: kernel_abi }
+            }
+            Ok(LandlockStatus::NotEnabled) => return Err("it is not enabled: boot with lsm=landlock,…"),
+            Ok(LandlockStatus::NotImplemented) => return Err("this kernel lacks it, or a container forbids it"),
+            Err(_) => return Err("a container forbids it"),
+        };
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::open("/", flags, Mode::empty()) {
+            Err(Errno::ACCESS) => Ok(found),
+            Ok(_) | Err(_) => Err("it does not hold"),
+        }
+    }
+}
+
+impl Jail {
+    /// Locks the calling thread into this home for the rest of its life, with the rights that these permission letters
+    /// need. False where it can't be: the letter `f` on ABI 1, where nothing is ever moved to another folder.
+    ///
+    /// # Errors
+    /// When the kernel refuses; the thread may be locked in nevertheless.
+    // Not part of the login: it needs stack that an idle session would hold.
+    #[inline(never)]
+    pub fn lock_in(&self, root: &Root, letters: impl Iterator<Item = char>, dialling: Dialling) -> io::Result<bool> {
+        let Some(rights) = rights(letters, self.abi) else { return Ok(false) };
+        match self.restrict(root, rights, dialling).map(|status| status.ruleset) {
+            Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced) => Ok(true),
+            Ok(RulesetStatus::NotEnforced) => Err(Errno::OPNOTSUPP.into()),
+            Err(error) => Err(io::Error::other(error)),
+        }
+    }
+
+    fn restrict(
+        &self,
+        root: &Root,
+        rights: BitFlags<AccessFs>,
+        dialling: Dialling,
+    ) -> Result<RestrictionStatus, RulesetError> {
+        let mut ruleset = handled()?;
+        if dialling == Dialling::Never {
+            ruleset = ruleset.handle_access(AccessNet::ConnectTcp)?;
+        }
+        let ports = self.ports_to_bind(dialling);
+        if ports.is_some() {
+            ruleset = ruleset.handle_access(AccessNet::BindTcp)?;
+        }
+        let mut locked = ruleset.create()?.add_rule(PathBeneath::new(root.handle(), rights))?;
+        for port in ports.into_iter().flatten() {
+            locked = locked.add_rule(NetPort::new(port, AccessNet::BindTcp))?;
+        }
+        locked.restrict_self()
+    }
+
+    /// The ports that a session may have to bind; `None` where they are too many to be told one by one. Port 0 stands
+    /// for any free one: passive listeners without a range, and the near end of active connections.
+    fn ports_to_bind(&self, dialling: Dialling) -> Option<Vec<u16>> {
+        let any = match (&self.passive, dialling) {
+            (None, _) | (_, Dialling::Anywhere) => Some(0),
+            (Some(_), Dialling::Never) => None,
+        };
+        let range = self.passive.clone().into_iter().flatten();
+        let few = self.passive.as_ref().is_none_or(|range| range.len() <= MAX_PORT_RULES);
+        few.then(|| any.into_iter().chain(range).collect())
+    }
+}
+
+/// Denies all that is known, as far as this kernel knows it, but the TCP ports of data connections: where a client wants
+/// to be dialled is not known at login. There is nobody inside whom a session could signal.
+fn handled() -> Result<Ruleset, RulesetError> {
+    Ruleset::default()
+        .handle_access(AccessFs::from_all(HANDLED))?
+        .handle_access(AccessNet::BindUdp | AccessNet::ConnectSendUdp)?
+        .scope(Scope::from_all(HANDLED))
+}
+
+/// What the handlers of these letters ask of the file system below the home; `None` where the kernel can't grant it.
+/// Finer differences are the handlers' own: this is what holds when one of them is wrong.
+fn rights(mut letters: impl Iterator<Item = char>, abi: ABI) -> Option<BitFlags<AccessFs>> {
+    letters.try_fold(AccessFs::ReadDir.into(), |rights, letter| match letter {
+        // Without REFER no thread in a jail may move anything to another folder.
+        'f' if abi < ABI::V2 => None,
+        letter => Some(rights | rights_of(letter)),
+    })
+}
+
+/// Neither executing nor devices are among them for any letter.
+fn rights_of(letter: char) -> BitFlags<AccessFs> {
+    match letter {
+        // What sets facts needs a handle, for which reading is enough.
+        'r' | 'M' | 'T' => AccessFs::ReadFile.into(),
+        'a' => AccessFs::WriteFile | AccessFs::Truncate,
+        // The temporary gets its file's name by a rename, or goes.
+        'w' => AccessFs::WriteFile | AccessFs::Truncate | AccessFs::MakeReg | AccessFs::RemoveFile,
+        'm' => AccessFs::MakeDir.into(),
+        'd' => AccessFs::RemoveFile | AccessFs::RemoveDir,
+        'f' => {
+            let make =
+                AccessFs::MakeReg | AccessFs::MakeDir | AccessFs::MakeSym | AccessFs::MakeFifo | AccessFs::MakeSock;
+            make | AccessFs::RemoveFile | AccessFs::RemoveDir | AccessFs::Refer
+        }
+        // `e`, `l`: a folder's handle and its entries.
+        _ => BitFlags::EMPTY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+    use std::path::Path;
+
+    use super::*;
+    use crate::fs::root::Links;
+
+    /// The jail of a kernel that knows at least this; else the test is skipped.
+    fn jail(least: ABI) -> Option<Jail> {
+        let kernel = Kernel::probe();
+        let jail = kernel.jail(None).filter(|jail| jail.abi >= least);
+        if jail.is_none() {
+            eprintln!("SKIPPED: {kernel}, and ABI {least} is needed");
+        }
+        jail
+    }
+
+    /// What the test gives back, run by a thread that is locked in.
+    fn inside<T: Send>(
+        home: &Path,
+        letters: &str,
+        (jail, dialling): (&Jail, Dialling),
+        test: impl FnOnce() -> T + Send,
+    ) -> T {
+        let root = Root::open(home, Links::Inside).expect("there");
+        let locked = || {
+            assert!(jail.lock_in(&root, letters.chars(), dialling).expect("locked in"));
+            test()
+        };
+        thread::scope(|scope| scope.spawn(locked).join()).expect("no panic")
+    }
+
+    #[test]
+    fn rights_follow_from_the_letters() {
+        use AccessFs::{
+            MakeDir, MakeFifo, MakeReg, MakeSock, MakeSym, ReadDir, ReadFile, Refer, RemoveDir, RemoveFile, Truncate,
+            WriteFile,
+        };
+        let make = MakeReg | MakeDir | MakeSym | MakeFifo | MakeSock;
+        let cases = [
+            ("", BitFlags::from(ReadDir)),
+            ("el", ReadDir.into()),
+            ("elr", ReadDir | ReadFile),
+            ("M", ReadDir | ReadFile),
+            ("T", ReadDir | ReadFile),
+            ("a", ReadDir | WriteFile | Truncate),
+            ("w", ReadDir | WriteFile | Truncate | MakeReg | RemoveFile),
+            ("m", ReadDir | MakeDir),
+            ("d", ReadDir | RemoveFile | RemoveDir),
+            ("f", make | ReadDir | RemoveFile | RemoveDir | Refer),
+            ("elradfmwMT", ReadDir | ReadFile | WriteFile | Truncate | make | RemoveFile | RemoveDir | Refer),
+        ];
+        for (letters, expected) in cases {
+            assert_eq!(rights(letters.chars(), ABI::V7), Some(expected), "{letters}");
+            let old = (!letters.contains('f')).then_some(expected);
+            assert_eq!(rights(letters.chars(), ABI::V1), old, "{letters}");
+        }
+    }
+
+    #[test]
+    fn the_ports_to_bind_are_told_one_by_one_where_they_are_few() {
+        let cases = [
+            (None, Dialling::Anywhere, Some(vec![0])),
+            (None, Dialling::Never, Some(vec![0])),
+            (Some(5..=6), Dialling::Anywhere, Some(vec![0, 5, 6])),
+            (Some(5..=6), Dialling::Never, Some(vec![5, 6])),
+            (Some(8300..=8500), Dialling::Never, None),
+        ];
+        for (passive, dialling, expected) in cases {
+            let jail = Jail { abi: ABI::V7, passive: passive.clone() };
+            assert_eq!(jail.ports_to_bind(dialling), expected, "{passive:?} {dialling:?}");
+        }
+    }
+
+    #[test]
+    fn a_thread_in_a_jail_reaches_its_home_and_nothing_else() {
+        let Some(jail) = jail(ABI::V2) else { return };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let home = folder.path().join("home");
+        fs::create_dir(&home).expect("made");
+        fs::write(home.join("file"), "inside").expect("made");
+        fs::write(folder.path().join("secret"), "outside").expect("made");
+        let denied =
+            |result: io::Result<()>| result.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+        inside(&home, "elr", (&jail, Dialling::Anywhere), || {
+            assert_eq!(fs::read(home.join("file")).expect("readable"), b"inside");
+            assert!(denied(fs::read(folder.path().join("secret")).map(drop)));
+            assert!(denied(fs::write(home.join("file"), "x")) && denied(fs::write(home.join("new"), "x")));
+            assert!(denied(std::process::Command::new("/bin/true").status().map(drop)));
+        });
+        inside(&home, "elradfmwMT", (&jail, Dialling::Anywhere), || {
+            fs::write(home.join("new"), "x").expect("written");
+            fs::create_dir(home.join("folder")).expect("made");
+            fs::rename(home.join("new"), home.join("folder/moved")).expect("moved");
+            fs::remove_dir_all(home.join("folder")).expect("removed");
+            assert!(denied(fs::write(folder.path().join("secret"), "x")));
+            assert!(fs::rename(home.join("file"), folder.path().join("out")).is_err());
+        });
+        assert_eq!(fs::read(folder.path().join("secret")).expect("readable"), b"outside");
+    }
+
+    #[test]
+    fn a_thread_in_a_jail_binds_and_dials_what_data_connections_need() {
+        let Some(jail) = jail(ABI::V4) else { return };
+        let jail = |passive| Jail { passive, ..jail.clone() };
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bound");
+        let client = listener.local_addr().expect("bound");
+        let free = {
+            let probe = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bound");
+            probe.local_addr().expect("bound").port()
+        };
+        let tried = || {
+            let binds = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+            [binds(0), binds(free), TcpStream::connect(client).is_ok()]
+        };
+        let cases = [
+            (None, Dialling::Anywhere, [true, false, true]),
+            (None, Dialling::Never, [true, false, false]),
+            (Some(free..=free), Dialling::Anywhere, [true, true, true]),
+            (Some(free..=free), Dialling::Never, [false, true, false]),
+        ];
+        for (passive, dialling, expected) in cases {
+            let jail = jail(passive.clone());
+            assert_eq!(inside(home.path(), "", (&jail, dialling), tried), expected, "{passive:?} {dialling:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_told() {
+        let kernel = |landlock, openat2| Kernel { landlock, openat2 }.to_string();
+        let abi = |abi, newer| Ok(Landlock { abi, newer });
+        assert_eq!(kernel(abi(ABI::V7, None), true), "landlock ABI 7, openat2");
+        assert_eq!(kernel(abi(HANDLED, Some(12)), true), "landlock ABI 12, openat2");
+        assert!(kernel(abi(ABI::V1, None), true).contains("letter f"));
+        assert!(!Kernel { landlock: abi(ABI::V1, None), openat2: true }.is_complete());
+        let bare = kernel(Err("why"), false);
+        assert_eq!(bare, "no landlock (why), no openat2 (names are resolved step by step)");
+    }
+}

@@ -1,0 +1,279 @@
+//! A passive listener, at which sessions of different clients wait at the same time.
+//!
+//! At most one of them leads: it alone watches the socket, accepts for all and hands over what is another's. The others
+//! watch an event of their own, which tells them that their connection is here or that it is their turn to lead. Whoever
+//! turns to something else, or leaves, passes the lead on. A session that is alone needs no event: it leads.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use log::Level;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd};
+use rustix::io::Errno;
+use rustix::net::SocketFlags;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::net::who::{Who, canonical};
+
+/// A bound port, and who waits there.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    /// Kept so that nobody has to ask the system for it.
+    port: u16,
+    room: Mutex<Room>,
+}
+
+/// Whose connections a session takes; nobody else waits where it is anybody's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Those of this address.
+    From(IpAddr),
+    /// All that come.
+    Anybody,
+}
+
+/// The sessions that wait, each for another client.
+#[derive(Debug, Default)]
+struct Room {
+    waiting: Vec<Waiting>,
+    leader: Option<Expected>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    expected: Expected,
+    /// From now on what comes is meant for it: the queue holds nothing older.
+    ready: bool,
+    /// Accepted by somebody else; closed with this entry if nobody fetches it.
+    arrived: Option<OwnedFd>,
+    /// There while the session waits without leading.
+    wake: Option<Arc<OwnedFd>>,
+}
+
+/// Clients that connect before their transfer commands wait here, one for each session.
+pub const SHARED_BACKLOG: i32 = 512;
+/// The client connects once; more in the queue are strangers.
+pub const OWN_BACKLOG: i32 = 8;
+/// So often the leader gets a chance to take what came before a newcomer; it is awake by then.
+const MAX_YIELDS: usize = 100;
+
+impl Listener {
+    /// Listens at a local address; port 0 is any free one.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(backlog)?;
+        socket.set_nonblocking(true)?;
+        let socket = TcpListener::from(socket);
+        let port = socket.local_addr()?.port();
+        Ok(Self { socket, port, room: Mutex::default() })
+    }
+
+    /// The port that clients are told.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// True while nobody waits here.
+    pub fn is_free(&self) -> bool {
+        self.room().waiting.is_empty()
+    }
+
+    /// Takes a place for a session, unless one that waits here takes the same connections. [`Self::settle`] comes next.
+    pub fn reserve(&self, expected: Expected) -> bool {
+        let mut room = self.room();
+        let admits = match expected {
+            Expected::Anybody => room.waiting.is_empty(),
+            Expected::From(_) => {
+                !room.waiting.iter().any(|other| [Expected::Anybody, expected].contains(&other.expected))
+            }
+        };
+        if admits {
+            room.waiting.push(Waiting { expected, ready: false, arrived: None, wake: None });
+        }
+        admits
+    }
+
+    /// Waits until the queue holds nothing that is older than the place just taken.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn settle(&self, expected: Expected, who: &Who) -> io::Result<()> {
+        let mut room = self.room();
+        for _ in 0..MAX_YIELDS {
+            if room.leader.is_none() || !is_readable(&self.socket) {
+                break;
+            }
+            drop(room);
+            thread::yield_now();
+            room = self.room();
+        }
+        while room.leader.is_none() {
+            let Some((socket, peer)) = self.take_first()? else { break };
+            self.hand_over(&mut room, socket, peer, who);
+        }
+        if let Some(waiting) = room.find(expected) {
+            waiting.ready = true;
+        }
+        Ok(())
+    }
+
+    /// The connection that a session waits for, if it is here by now. If not, `wake` says what the session is to watch:
+    /// that event, or this listener where there is none.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn accept(
+        &self,
+        expected: Expected,
+        wake: &mut Option<Arc<OwnedFd>>,
+        who: &Who,
+    ) -> io::Result<Option<OwnedFd>> {
+        let mut room = self.room();
+        if let Some(socket) = room.find(expected).and_then(|waiting| waiting.arrived.take()) {
+            room.pass_lead_on(expected);
+            return Ok(Some(socket));
+        }
+        if room.leader.is_some_and(|leader| leader != expected) {
+            if wake.is_none() {
+                *wake = Some(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?));
+            }
+            room.set_wake(expected, wake.clone());
+            return Ok(None);
+        }
+        *wake = None;
+        room.set_wake(expected, None);
+        while let Some((socket, peer)) = self.take_first()? {
+            if expected.takes(peer) {
+                if peer != Some(who.peer.ip()) {
+                    who.log(Level::Info, format_args!("data connection to port {} from {}", self.port, shown(peer)));
+                }
+                room.pass_lead_on(expected);
+                return Ok(Some(socket));
+            }
+            self.hand_over(&mut room, socket, peer, who);
+        }
+        room.leader = Some(expected);
+        Ok(None)
+    }
+
+    /// For a session that keeps its place and turns to something else: another one leads, if one waits.
+    pub fn rest(&self, expected: Expected) {
+        let mut room = self.room();
+        room.set_wake(expected, None);
+        room.pass_lead_on(expected);
+    }
+
+    /// Gives a session's place back; a connection that was not fetched is closed.
+    pub fn leave(&self, expected: Expected) {
+        let mut room = self.room();
+        room.waiting.retain(|waiting| waiting.expected != expected);
+        room.pass_lead_on(expected);
+    }
+
+    /// Gives a connection to the session that waits for it; where there is none, the log says so and it is closed.
+    fn hand_over(&self, room: &mut Room, socket: OwnedFd, peer: Option<IpAddr>, who: &Who) {
+        let others = room.waiting.len().saturating_sub(1);
+        let reason = match room.waiting.iter_mut().find(|waiting| waiting.expected.takes(peer)) {
+            Some(waiting) if waiting.ready && waiting.arrived.is_none() => {
+                waiting.arrived = Some(socket);
+                waiting.wake();
+                return;
+            }
+            Some(waiting) if waiting.ready => "its session has one already".to_owned(),
+            Some(_) => "it came before it was asked for".to_owned(),
+            None if others == 0 => format!("not {}", who.peer.ip()),
+            None => format!("not {}, nor one of the {others} others that wait there", who.peer.ip()),
+        };
+        let (port, stranger) = (self.port, shown(peer));
+        who.log(Level::Warn, format_args!("data connection to port {port} from {stranger} refused: {reason}"));
+    }
+
+    /// The first connection in the queue, and where it is from.
+    fn take_first(&self) -> io::Result<Option<(OwnedFd, Option<IpAddr>)>> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        loop {
+            match rustix::net::acceptfrom_with(&self.socket, flags) {
+                Ok((socket, peer)) => {
+                    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+                    return Ok(Some((socket, peer.map(|peer| canonical(peer).ip()))));
+                }
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn room(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Expected {
+    fn takes(self, peer: Option<IpAddr>) -> bool {
+        match self {
+            Self::From(client) => peer == Some(client),
+            Self::Anybody => true,
+        }
+    }
+}
+
+impl Room {
+    fn find(&mut self, expected: Expected) -> Option<&mut Waiting> {
+        self.waiting.iter_mut().find(|waiting| waiting.expected == expected)
+    }
+
+    fn set_wake(&mut self, expected: Expected, wake: Option<Arc<OwnedFd>>) {
+        if let Some(waiting) = self.find(expected) {
+            waiting.wake = wake;
+        }
+    }
+
+    /// The session that has waited longest leads next, if this one led.
+    fn pass_lead_on(&mut self, from: Expected) {
+        if self.leader != Some(from) {
+            return;
+        }
+        let next = self.waiting.iter().find(|waiting| waiting.expected != from && waiting.wake.is_some());
+        self.leader = next.map(|waiting| waiting.expected);
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+}
+
+impl Waiting {
+    fn wake(&self) {
+        if let Some(wake) = &self.wake {
+            // It can't be full: each event is written twice at most.
+            let _ = rustix::io::write(wake, &1_u64.to_ne_bytes());
+        }
+    }
+}
+
+fn is_readable(socket: &TcpListener) -> bool {
+    let mut fds = [PollFd::new(socket, PollFlags::IN)];
+    matches!(rustix::event::poll(&mut fds, Some(&Timespec::default())), Ok(1..))
+}
+
+fn shown(peer: Option<IpAddr>) -> String {
+    peer.map_or_else(|| "an unknown address".to_owned(), |peer| peer.to_string())
+}

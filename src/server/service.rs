@@ -1,0 +1,65 @@
+//! A server under systemd: sockets that it hands over, and what it wants to be told (sd_notify(3)). Elsewhere nothing
+//! happens.
+
+use std::net::TcpListener;
+use std::time::Duration;
+use std::{io, net::SocketAddr};
+
+use listenfd::ListenFd;
+use sd_notify::NotifyState;
+
+use crate::server::listen;
+
+/// Takes over the listeners that systemd has bound (LISTEN_FDS), which then are all there are. To be called once.
+///
+/// # Errors
+/// Names the socket that is no TCP listener.
+pub fn listeners() -> io::Result<Vec<(TcpListener, SocketAddr)>> {
+    let mut handed = ListenFd::from_env();
+    (0..handed.len()).map(|number| take(&mut handed, number)).collect()
+}
+
+fn take(handed: &mut ListenFd, number: usize) -> io::Result<(TcpListener, SocketAddr)> {
+    let told = |reason: String| io::Error::other(format!("socket {number} of systemd: {reason}; see ListenStream="));
+    let listener = handed.take_tcp_listener(number).map_err(|error| told(error.to_string()))?;
+    let listener = listener.ok_or_else(|| told("it is taken already".to_owned()))?;
+    let address = listener.local_addr()?;
+    listen::adopt(&listener)?;
+    Ok((listener, address))
+}
+
+/// Serving.
+pub fn ready() {
+    notify(&[NotifyState::Ready]);
+}
+
+/// Reading the configuration again; [`ready`] ends it.
+pub fn reloading() {
+    // Type=notify-reload wants the time, too.
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(_) => notify(&[NotifyState::Reloading]),
+    }
+}
+
+/// On the way to the end.
+pub fn stopping() {
+    notify(&[NotifyState::Stopping]);
+}
+
+/// Still well.
+pub fn alive() {
+    notify(&[NotifyState::Watchdog]);
+}
+
+/// How often [`alive`] is to be called; `None` where nobody asks.
+pub fn watchdog() -> Option<Duration> {
+    // Twice in the time that systemd allows.
+    sd_notify::watchdog_enabled().map(|limit| limit / 2)
+}
+
+fn notify(states: &[NotifyState]) {
+    if let Err(error) = sd_notify::notify(states) {
+        log::debug!("systemd is not told: {error}");
+    }
+}

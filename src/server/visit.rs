@@ -1,0 +1,180 @@
+//! One visit of a client: its session, from the first to the last word, on one thread of the pool or more.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+use crate::net::proxy;
+use crate::net::tls::Tls;
+use crate::net::who::canonical;
+use crate::protocol::reply::Reply;
+use crate::server::door::{Door, Places};
+use crate::server::pool::After;
+use crate::server::roster::Entry;
+use crate::session::{Entrance, Session, Start, Turn};
+
+/// An admitted connection: how far it got, and the places it holds.
+pub struct Visit {
+    /// How far it got.
+    pub stage: Stage,
+    /// Its control connection.
+    pub stream: Arc<TcpStream>,
+    /// The client, or the load balancer that connects for it.
+    pub peer: SocketAddr,
+    /// Given back before the connection is closed.
+    pub places: Places,
+    /// Until the last word is said: the server waits for it when it stops.
+    pub entry: Entry,
+}
+
+/// How far a visit got.
+pub enum Stage {
+    /// Before its session.
+    Arrived(Arrival),
+    /// Its session goes on with this reply.
+    Moved(Box<Session>, Reply),
+}
+
+/// A connection before its session.
+pub struct Arrival {
+    /// How it begins.
+    pub entrance: Entrance,
+    /// What its session takes over.
+    pub settings: Settings,
+    /// What it passed.
+    pub door: Arc<Door>,
+    /// A load balancer has yet to say for whom it connects.
+    pub balanced: bool,
+}
+
+/// What new sessions take over.
+#[derive(Clone)]
+pub struct Settings {
+    /// All of ftpd.conf.
+    pub config: Arc<Config>,
+    /// Where TLS is on.
+    pub tls: Option<Arc<Tls>>,
+}
+
+/// A load balancer gets so long to say for whom it connects.
+const HEADER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A session on a thread of the pool, from its first to its last word or until it needs another thread. A panic costs this
+/// session alone.
+pub fn serve(visit: Box<Visit>) -> After<Box<Visit>> {
+    let Visit { stage, stream, mut peer, mut places, entry } = *visit;
+    let (mut session, start) = match stage {
+        Stage::Moved(session, reply) => (session, Start::GoesOn(reply)),
+        Stage::Arrived(arrival) => match arrival.begin(&stream, &mut peer, &mut places) {
+            Ok(begun) => begun,
+            Err(error) => {
+                note_break(peer, &error);
+                return After::Free;
+            }
+        },
+    };
+    let turn = catch_unwind(AssertUnwindSafe(|| session.run(start)));
+    // Of a session that panicked nobody knows whether it was locked in by then.
+    let after = if turn.is_err() || session.is_locked() { After::Spent } else { After::Free };
+    let last = match turn {
+        Ok(Ok(Turn::Elsewhere(reply))) => {
+            let stage = Stage::Moved(session, reply);
+            return After::Elsewhere(Box::new(Visit { stage, stream, peer, places, entry }));
+        }
+        Ok(Ok(Turn::Over(last))) => last,
+        Ok(Err(error)) => {
+            note_break(peer, &error);
+            None
+        }
+        Err(_) => Some(apology(peer)),
+    };
+    drop(places);
+    if let Ok(Err(error)) = catch_unwind(AssertUnwindSafe(|| session.end(last))) {
+        note_break(peer, &error);
+    }
+    drop(entry);
+    after
+}
+
+impl Arrival {
+    /// A session for the client, who may be behind a load balancer.
+    ///
+    /// # Errors
+    /// When the client is gone already, or refused.
+    fn begin(
+        self,
+        stream: &Arc<TcpStream>,
+        peer: &mut SocketAddr,
+        places: &mut Places,
+    ) -> io::Result<(Box<Session>, Start)> {
+        let Self { entrance, settings: Settings { config, tls }, door, balanced } = self;
+        if balanced {
+            *peer = client_behind(*peer, stream)?;
+            if let Err(reply) = door.admit_client(places, peer.ip(), &config) {
+                door.note_refusal(*peer, &reply);
+                refuse(stream, entrance, &reply);
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+        }
+        let session = Session::new(Arc::clone(stream), *peer, (config, tls), Arc::clone(&door.shared))?;
+        Ok((session, Start::Anew(entrance)))
+    }
+}
+
+#[cold]
+fn client_behind(balancer: SocketAddr, stream: &TcpStream) -> io::Result<SocketAddr> {
+    match proxy::client(stream, Instant::now() + HEADER_PATIENCE) {
+        // A health check is the balancer's own.
+        Ok(client) => Ok(client.map_or(balancer, canonical)),
+        Err(error) => {
+            let reason = match error.kind() {
+                io::ErrorKind::InvalidData => "what came is no PROXY header",
+                io::ErrorKind::TimedOut => "no PROXY header came in time",
+                _ => "it closed the connection before its PROXY header",
+            };
+            log::warn!(peer:% = balancer, user = ""; "load balancer (proxy_protocol_from): {reason}");
+            Err(error)
+        }
+    }
+}
+
+/// No thread can be started for it, and the one that it had can't go on.
+pub fn give_up(visit: Box<Visit>) {
+    let Visit { stage, stream, peer, places, entry: _entry } = *visit;
+    log::error!(peer:%, user = ""; "can't start a session's thread");
+    drop(places);
+    match stage {
+        Stage::Arrived(arrival) => refuse(&stream, arrival.entrance, &short_of_resources()),
+        // A client that is gone by now misses nothing.
+        Stage::Moved(session, _) => drop(session.end(Some(short_of_resources()))),
+    }
+}
+
+#[cold]
+fn note_break(peer: SocketAddr, error: &io::Error) {
+    log::debug!(peer:%, user = ""; "control connection: {error}");
+}
+
+#[cold]
+fn apology(peer: SocketAddr) -> Reply {
+    log::error!(peer:%, user = ""; "the session failed inside; it is closed, all others go on");
+    Reply::new(421, "Something went wrong inside; closing the connection.")
+}
+
+/// Says why and hangs up, without ever waiting for the client. A client that expects TLS can be told nothing.
+pub fn refuse(stream: &TcpStream, entrance: Entrance, reply: &Reply) {
+    if entrance == Entrance::Greeting {
+        let mut bytes = Vec::new();
+        reply.write_to(&mut bytes);
+        let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
+        let _ = rustix::net::send(stream, &bytes, flags);
+    }
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+}
+
+pub fn short_of_resources() -> Reply {
+    Reply::new(421, "The server is short of resources; try again later.")
+}
