@@ -82,11 +82,11 @@ impl Files {
     pub fn reload<T>(
         &self,
         users: &Users,
-        prepare: impl FnOnce(&Config) -> io::Result<T>,
+        prepare: impl FnOnce(&Config) -> Result<T, Problem>,
     ) -> Result<(Config, T), Problems> {
         let (config, mut problems) = self.examine();
         if problems.is_empty() {
-            let prepared = prepare(&config).map_err(|error| self.problem(&error))?;
+            let prepared = prepare(&config)?;
             users.reload(self.users_file().as_deref(), config.terms())?;
             return Ok((config, prepared));
         }
@@ -113,11 +113,6 @@ impl Files {
         let accounts = self.users_file().map(|file| format!("accounts from {}", file.display()));
         let accounts = accounts.unwrap_or_else(|| "no user.ini in this folder: anonymous only".to_owned());
         format!("{settings}, {accounts}")
-    }
-
-    fn problem(&self, error: &io::Error) -> Problem {
-        let file = self.config_file().map_or_else(|| "settings".to_owned(), |file| file.display().to_string());
-        Problem { file, line: None, key: String::new(), reason: error.to_string() }
     }
 
     fn examine(&self) -> (Config, Vec<Problem>) {
@@ -216,7 +211,8 @@ mod tests {
         assert!(files.reload(&running, |_| Ok(())).is_err());
         assert_eq!(running.count(), 1);
         fs::write(&config, "[server]\nport = 1\n").unwrap();
-        assert!(files.reload(&running, |_| Err::<(), _>(io::ErrorKind::NotFound.into())).is_err());
+        let problem = || Problem { file: "key.pem".to_owned(), line: None, key: String::new(), reason: String::new() };
+        assert!(files.reload(&running, |_| Err::<(), _>(problem())).is_err());
         assert_eq!(running.count(), 1);
         assert_eq!(files.reload(&running, |_| Ok(())).unwrap().0.server.port, 1);
         assert_eq!(running.count(), 2);

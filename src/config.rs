@@ -424,6 +424,7 @@ mod tests {
         expected.server.max_cons_per_ip = Some(10);
         expected.passive.passive_ports = Some(8300..=8500);
         expected.tls.folder = "/etc".into();
+        expected.tls.places = read(SAMPLE).0.tls.places;
         assert_eq!(read(SAMPLE), (expected, Vec::new()));
     }
 
@@ -447,6 +448,9 @@ mod tests {
             anonymous_path = pub\nanonymous_perm = elw\n\
             [tls]\ncertificate = c.pem\nprivate_key = k.pem\ntls_control_required = on\ntls_data_required = on\n\
             implicit_tls_port = 0\ntls_session_reuse = require\ntls_strict_eof = on\nclient_ca = /ca.pem\n[log]\nlog_file = a.log\nlog_level = debug\ntransfer_log = /x\nlog_format = JSON\n";
+        let place = |(key, line): (&'static str, u32)| {
+            (key, if line == 0 { "ftpd.conf".to_owned() } else { format!("ftpd.conf:{line}") })
+        };
         let expected = Config {
             server: Server {
                 ip: vec![Ipv6Addr::LOCALHOST.into()],
@@ -500,6 +504,7 @@ mod tests {
                 strict_eof: true,
                 client_ca: Some("/ca.pem".into()),
                 folder: "/etc".into(),
+                places: [("tls", 0), ("certificate", 42), ("private_key", 43), ("client_ca", 49)].map(place),
             },
             log: Log {
                 log_file: Some("/etc/a.log".into()),

@@ -120,7 +120,11 @@ fn encryption(config: &Config) -> Vec<Finding> {
             Err(error) => Finding::Wrong(format!("tls: a certificate has to be made, but: {error}")),
         }];
     }
-    match Tickets::new().and_then(|tickets| encryption::load(&config.tls, &tickets)) {
+    let tickets = match Tickets::new() {
+        Ok(tickets) => tickets,
+        Err(error) => return vec![Finding::Wrong(format!("tls: {error}"))],
+    };
+    match encryption::load(&config.tls, &tickets) {
         Ok(tls) => tls.as_deref().and_then(encryption::warning).map(Finding::Note).into_iter().collect(),
         Err(error) => vec![Finding::Wrong(error.to_string())],
     }

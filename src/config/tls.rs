@@ -28,6 +28,8 @@ pub struct Tls {
     pub client_ca: Option<PathBuf>,
     /// Where the server keeps what it makes itself: the folder of the configuration.
     pub folder: PathBuf,
+    /// Where the keys that name files are written, as `ftpd.conf:14`.
+    pub places: [(&'static str, String); 4],
 }
 
 /// What is asked of data connections.
@@ -53,6 +55,7 @@ impl Tls {
             strict_eof: section.take("tls_strict_eof", false),
             client_ca: section.take("client_ca", None),
             folder: section.folder().to_owned(),
+            places: ["tls", "certificate", "private_key", "client_ca"].map(|key| (key, section.place(key))),
         };
         if read.private_key.is_some() && read.certificate.is_none() {
             section.refuse("private_key", "needs a certificate");
@@ -68,6 +71,11 @@ impl Tls {
             section.refuse(key, "needs tls = on");
         }
         read
+    }
+
+    /// Where a key is written, as `ftpd.conf:14`; the file where it is not.
+    pub fn place(&self, key: &str) -> &str {
+        self.places.iter().find(|(known, _)| *known == key).map_or("", |(_, place)| place)
     }
 }
 

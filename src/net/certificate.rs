@@ -1,6 +1,7 @@
 //! The server's certificate and private key: read as a pair, made where there is none yet, read again when the files
 //! change.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, chown};
@@ -28,6 +29,15 @@ pub struct Pair {
     pub certificate: PathBuf,
     /// Its key, not encrypted.
     pub private_key: PathBuf,
+}
+
+/// Why a file that ftpd.conf names is of no use.
+#[derive(Debug)]
+pub struct Fault {
+    /// The key of ftpd.conf.
+    pub key: &'static str,
+    /// The file and the reason.
+    pub reason: String,
 }
 
 /// The pair that is in use.
@@ -87,14 +97,27 @@ impl Pair {
     }
 }
 
+impl Fault {
+    /// A key, the file it names, and what is wrong with that.
+    pub fn new(key: &'static str, file: &Path, reason: String) -> Self {
+        Self { key, reason: format!("{}: {reason}", file.display()) }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.reason)
+    }
+}
+
 impl Certificate {
     /// Reads both files.
     ///
     /// # Errors
     /// Names the key of the configuration, the file and the reason.
-    pub fn load(pair: Pair, provider: &Arc<CryptoProvider>) -> io::Result<Self> {
+    pub fn load(pair: Pair, provider: &Arc<CryptoProvider>) -> Result<Self, Fault> {
         let Content { seen, bytes } = Content::of(&pair);
-        let current = parse(&pair, bytes, provider).map_err(io::Error::other)?;
+        let current = parse(&pair, bytes, provider)?;
         let (current, seen) = (RwLock::new(Arc::new(current)), Mutex::new(seen));
         Ok(Self { pair, provider: Arc::clone(provider), current, seen })
     }
@@ -189,9 +212,9 @@ fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     }
 }
 
-fn parse(pair: &Pair, bytes: [io::Result<Vec<u8>>; 2], provider: &CryptoProvider) -> Result<CertifiedKey, String> {
-    let of_certificate = |reason: String| format!("certificate: {}: {reason}", pair.certificate.display());
-    let of_key = |reason: String| format!("private_key: {}: {reason}", pair.private_key.display());
+fn parse(pair: &Pair, bytes: [io::Result<Vec<u8>>; 2], provider: &CryptoProvider) -> Result<CertifiedKey, Fault> {
+    let of_certificate = |reason: String| Fault::new("certificate", &pair.certificate, reason);
+    let of_key = |reason: String| Fault::new("private_key", &pair.private_key, reason);
     let [certificate, private_key] = bytes;
     let certificate = certificate.map_err(|error| of_certificate(error.to_string()))?;
     let private_key = private_key.map_err(|error| of_key(error.to_string()))?;

@@ -11,12 +11,25 @@ pub struct Secured {
     /// Encrypted bytes that were received in one go and not looked at yet.
     encrypted: Vec<u8>,
     taken: usize,
+    records: Records,
 }
+
+/// Where the records begin in the bytes that came (RFC 8446 §5.1), to tell an end between two of them from one inside.
+#[derive(Debug, Default)]
+struct Records {
+    /// Bytes of the present record's header.
+    header: Vec<u8>,
+    /// Bytes of its content that are still to come.
+    left: usize,
+}
+
+/// Type, version, length.
+const RECORD_HEADER: usize = 5;
 
 impl Secured {
     /// Before the handshake.
     pub fn new(connection: ServerConnection) -> Self {
-        Self { connection, encrypted: Vec::new(), taken: 0 }
+        Self { connection, encrypted: Vec::new(), taken: 0, records: Records::default() }
     }
 
     /// What was negotiated.
@@ -35,7 +48,8 @@ impl Secured {
             if !self.connection.is_handshaking() {
                 return Ok(());
             }
-            if self.connection.read_tls(socket)? == 0 {
+            // The last read may bring the beginning of the first data.
+            if self.connection.read_tls(&mut Followed { socket, records: &mut self.records })? == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
             if let Err(error) = self.process() {
@@ -105,6 +119,7 @@ impl Secured {
                 self.taken = 0;
                 self.encrypted.reserve_exact(buffer.capacity());
                 fetch(&mut self.encrypted)?;
+                self.records.follow(&self.encrypted);
             }
             self.taken += self.connection.read_tls(&mut &self.encrypted[self.taken..])?;
             self.process()?;
@@ -117,7 +132,7 @@ impl Secured {
     /// As the socket says, and for what is no TLS.
     pub fn receive_record(&mut self, socket: &mut impl Read) -> io::Result<bool> {
         // RFC 8446 §5.1: type, version, length.
-        let mut header = [0; 5];
+        let mut header = [0; RECORD_HEADER];
         socket.read_exact(&mut header)?;
         let mut record = header.to_vec();
         record.resize(header.len() + usize::from(u16::from_be_bytes([header[3], header[4]])), 0);
@@ -183,7 +198,63 @@ impl Secured {
         self.flush(socket)
     }
 
+    /// True where what came last, by [`Self::receive_much`], is a part of a record.
+    pub fn is_inside_record(&self) -> bool {
+        self.records.left > 0 || !self.records.header.is_empty()
+    }
+
     fn process(&mut self) -> io::Result<IoState> {
         self.connection.process_new_packets().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+    }
+}
+
+/// A socket whose records are followed.
+struct Followed<'a, S> {
+    socket: &'a mut S,
+    records: &'a mut Records,
+}
+
+impl<S: Read> Read for Followed<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.socket.read(buffer)?;
+        self.records.follow(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+impl Records {
+    fn follow(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let content = self.left.min(bytes.len());
+            self.left -= content;
+            bytes = &bytes[content..];
+            let wanted = (RECORD_HEADER - self.header.len()).min(bytes.len());
+            self.header.extend_from_slice(&bytes[..wanted]);
+            bytes = &bytes[wanted..];
+            if let [_, _, _, high, low] = self.header[..] {
+                self.left = usize::from(u16::from_be_bytes([high, low]));
+                self.header.clear();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_followed_however_they_are_cut() {
+        let record = |length: u16| [&[23, 3, 3][..], &length.to_be_bytes(), &vec![0; length.into()]].concat();
+        let stream = [record(0), record(1), record(300)].concat();
+        let ends = [5, 11, 316];
+        for cut in 1..12 {
+            for end in 1..=stream.len() {
+                let mut records = Records::default();
+                stream[..end].chunks(cut).for_each(|chunk| records.follow(chunk));
+                let is_whole = records.left == 0 && records.header.is_empty();
+                assert_eq!(is_whole, ends.contains(&end), "{end} bytes in steps of {cut}");
+            }
+        }
     }
 }

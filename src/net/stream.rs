@@ -174,7 +174,12 @@ impl Protected {
     fn receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         let socket = &self.socket;
         match self.secured.receive_much(|encrypted| fetch(socket, encrypted), buffer) {
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof && !self.protection.is_strict() => {
+            // Nobody ends a stream in the middle of a record on purpose.
+            Err(error)
+                if error.kind() == ErrorKind::UnexpectedEof
+                    && !self.protection.is_strict()
+                    && !self.secured.is_inside_record() =>
+            {
                 self.cut = true;
                 Ok(0)
             }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, Ticketer};
@@ -16,7 +17,7 @@ use rustls::{
     ServerConnection,
 };
 
-use crate::net::certificate::{self, Certificate, Pair};
+use crate::net::certificate::{self, Certificate, Fault, Pair};
 
 /// The server's TLS, as its sessions use it.
 pub struct Tls {
@@ -61,16 +62,31 @@ pub struct Tickets {
 #[derive(Clone)]
 pub struct Protection {
     data: Arc<ServerConfig>,
-    reuse: Reuse,
+    /// The control connection whose session must be resumed, if one must.
+    owner: Option<Owner>,
     strict_eof: bool,
 }
 
-/// Tickets and remembered sessions of one control connection, worth nothing on any other.
+/// Tells one control connection from all others.
+type Owner = [u8; 16];
+
+/// The tickets and remembered sessions that one connection may use and make: those of one control connection.
 #[derive(Debug)]
 struct Bound {
-    owner: [u8; 16],
+    owner: Owner,
+    side: Side,
+    /// On the data side only for a client that has shown a session already: with TLS 1.2 a stranger would get one with the
+    /// very handshake that is refused afterwards.
+    issues: AtomicBool,
     ticketer: Arc<dyn ProducesTickets>,
     sessions: Arc<dyn StoresServerSessions>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    /// Where a client that comes back may resume the session of an earlier control connection.
+    Control,
+    Data,
 }
 
 /// Sent on control connections. Tickets may be used more than once, but some clients don't.
@@ -98,28 +114,27 @@ impl Tls {
     ///
     /// # Errors
     /// Names the key, the file and the reason.
-    pub fn new(settings: Settings, tickets: &Tickets) -> io::Result<Self> {
+    pub fn new(settings: Settings, tickets: &Tickets) -> Result<Self, Fault> {
         let certificate = Arc::new(Certificate::load(settings.pair, &tickets.provider)?);
         let verifier = match settings.client_ca {
             None => Arc::new(NoClientAuth),
-            Some(file) => verifier(file, tickets)
-                .map_err(|reason| io::Error::other(format!("client_ca: {}: {reason}", file.display())))?,
+            Some(file) => verifier(file, tickets).map_err(|reason| Fault::new("client_ca", file, reason))?,
         };
         let config = |protocols: &[&[u8]], tls13_tickets| {
             let builder = ServerConfig::builder_with_provider(Arc::clone(&tickets.provider));
-            let builder = builder.with_safe_default_protocol_versions().map_err(io::Error::other)?;
+            let builder = builder.with_safe_default_protocol_versions().expect("the provider knows both versions");
             let builder = builder.with_client_cert_verifier(Arc::clone(&verifier));
             let mut config = builder.with_cert_resolver(Arc::clone(&certificate) as _);
             config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
             config.ticketer = Arc::clone(&tickets.ticketer);
             config.session_storage = Arc::clone(&tickets.sessions);
             config.send_tls13_tickets = tls13_tickets;
-            Ok::<_, io::Error>(Arc::new(config))
+            Arc::new(config)
         };
         Ok(Self {
-            control: config(CONTROL_PROTOCOLS, TICKETS)?,
+            control: config(CONTROL_PROTOCOLS, TICKETS),
             // A client that uploads and closes without reading a ticket would reset the connection: its last bytes are lost.
-            data: config(DATA_PROTOCOLS, 0)?,
+            data: config(DATA_PROTOCOLS, 0),
             certificate,
             reuse: settings.reuse,
             strict_eof: settings.strict_eof,
@@ -137,14 +152,14 @@ impl Tls {
     /// Without the system's randomness.
     pub fn accept(&self) -> io::Result<(ServerConnection, Protection)> {
         self.certificate.refresh();
-        let [control, data] = match self.reuse {
-            Reuse::Accept => [&self.control, &self.data].map(Arc::clone),
-            Reuse::Require => {
-                let bound = Arc::new(Bound::to_somebody_new(&self.control)?);
-                [&self.control, &self.data].map(|config| bound.config(config))
-            }
-        };
-        Ok((begin(control)?, Protection { data, reuse: self.reuse, strict_eof: self.strict_eof }))
+        let (data, strict_eof) = (Arc::clone(&self.data), self.strict_eof);
+        if self.reuse == Reuse::Accept {
+            return Ok((begin(Arc::clone(&self.control))?, Protection { data, owner: None, strict_eof }));
+        }
+        let mut owner = Owner::default();
+        getrandom::fill(&mut owner).map_err(io::Error::other)?;
+        let control = begin(Bound::config(&self.control, owner, Side::Control))?;
+        Ok((control, Protection { data, owner: Some(owner), strict_eof }))
     }
 }
 
@@ -154,7 +169,8 @@ impl Protection {
     /// # Errors
     /// Without the system's randomness.
     pub fn accept(&self) -> io::Result<ServerConnection> {
-        begin(Arc::clone(&self.data))
+        let unbound = || Arc::clone(&self.data);
+        begin(self.owner.map_or_else(unbound, |owner| Bound::config(&self.data, owner, Side::Data)))
     }
 
     /// Looks at a data connection whose handshake is done.
@@ -163,7 +179,7 @@ impl Protection {
     /// `PermissionDenied` where it had to resume this control connection's session, and did not.
     pub fn admit(&self, connection: &ServerConnection) -> io::Result<()> {
         // RFC 4217 §10.2 leaves it to the server how the two connections are tied together.
-        if self.reuse == Reuse::Accept || connection.handshake_kind() == Some(HandshakeKind::Resumed) {
+        if self.owner.is_none() || connection.handshake_kind() == Some(HandshakeKind::Resumed) {
             return Ok(());
         }
         Err(io::Error::new(
@@ -179,21 +195,28 @@ impl Protection {
 }
 
 impl Bound {
-    fn to_somebody_new(config: &ServerConfig) -> io::Result<Self> {
-        let mut owner = [0; 16];
-        getrandom::fill(&mut owner).map_err(io::Error::other)?;
-        Ok(Self { owner, ticketer: Arc::clone(&config.ticketer), sessions: Arc::clone(&config.session_storage) })
-    }
-
-    fn config(self: &Arc<Self>, config: &ServerConfig) -> Arc<ServerConfig> {
+    /// The same settings for one connection, with tickets and sessions of this owner.
+    fn config(config: &ServerConfig, owner: Owner, side: Side) -> Arc<ServerConfig> {
+        let (ticketer, sessions) = (Arc::clone(&config.ticketer), Arc::clone(&config.session_storage));
+        let bound = Arc::new(Self { owner, side, issues: AtomicBool::new(side == Side::Control), ticketer, sessions });
         let mut own = config.clone();
-        own.ticketer = Arc::clone(self) as _;
-        own.session_storage = Arc::clone(self) as _;
+        own.ticketer = Arc::clone(&bound) as _;
+        own.session_storage = bound;
         Arc::new(own)
     }
 
     fn mark(&self, bytes: &[u8]) -> Vec<u8> {
         [&self.owner, bytes].concat()
+    }
+
+    fn may_issue(&self) -> bool {
+        self.issues.load(Ordering::Relaxed)
+    }
+
+    /// What was found is the client's own.
+    fn shown<T>(&self, session: T) -> T {
+        self.issues.store(true, Ordering::Relaxed);
+        session
     }
 }
 
@@ -207,29 +230,34 @@ impl ProducesTickets for Bound {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        self.ticketer.encrypt(&self.mark(plain))
+        self.may_issue().then(|| self.ticketer.encrypt(&self.mark(plain)))?
     }
 
     fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
-        self.ticketer.decrypt(cipher)?.strip_prefix(&self.owner).map(<[u8]>::to_vec)
+        let marked = self.ticketer.decrypt(cipher)?;
+        let plain = match self.side {
+            Side::Control => marked.get(self.owner.len()..),
+            Side::Data => marked.strip_prefix(&self.owner),
+        };
+        plain.map(|plain| self.shown(plain.to_vec()))
     }
 }
 
 impl StoresServerSessions for Bound {
     fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
-        self.sessions.put(self.mark(&key), value)
+        self.may_issue() && self.sessions.put(self.mark(&key), value)
     }
 
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.sessions.get(&self.mark(key))
+        self.sessions.get(&self.mark(key)).map(|session| self.shown(session))
     }
 
     fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.sessions.take(&self.mark(key))
+        self.sessions.take(&self.mark(key)).map(|session| self.shown(session))
     }
 
     fn can_cache(&self) -> bool {
-        self.sessions.can_cache()
+        self.may_issue() && self.sessions.can_cache()
     }
 }
 
@@ -241,7 +269,7 @@ impl fmt::Debug for Tls {
 
 impl fmt::Debug for Protection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Protection").field("reuse", &self.reuse).finish_non_exhaustive()
+        f.debug_struct("Protection").field("strict_eof", &self.strict_eof).finish_non_exhaustive()
     }
 }
 
@@ -283,7 +311,8 @@ pub fn explain(error: &io::Error) -> String {
             PeerIncompatible::SupportedVersionsExtensionRequired
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled
-            | PeerIncompatible::Tls13RequiredForQuic,
+            // What TLS 1.2 and later demand.
+            | PeerIncompatible::SignatureAlgorithmsExtensionRequired,
         ) => "no TLS version in common: the server speaks 1.2 and 1.3".to_owned(),
         Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon) => "no cipher suite in common".to_owned(),
         Error::NoApplicationProtocol => "the client speaks another protocol than FTP (ALPN)".to_owned(),
@@ -298,22 +327,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tickets_and_sessions_are_worth_nothing_on_another_control_connection() {
+    fn tickets_and_sessions_are_worth_nothing_on_data_connections_of_others() {
         let tickets = Tickets::new().expect("randomness");
-        let bound = |owner| Bound {
+        let bound = |owner, side| Bound {
             owner: [owner; 16],
+            side,
+            issues: AtomicBool::new(side == Side::Control),
             ticketer: Arc::clone(&tickets.ticketer),
             sessions: Arc::clone(&tickets.sessions),
         };
-        let (one, other) = (bound(1), bound(2));
-        let ticket = one.encrypt(b"session").expect("encrypted");
-        assert_eq!((one.decrypt(&ticket).as_deref(), other.decrypt(&ticket)), (Some(&b"session"[..]), None));
-        assert_eq!(one.decrypt(&tickets.ticketer.encrypt(b"session").expect("encrypted")), None);
-        assert!(one.put(b"id".to_vec(), b"session".to_vec()));
-        assert_eq!(
-            (one.get(b"id").as_deref(), other.get(b"id"), other.take(b"id")),
-            (Some(&b"session"[..]), None, None)
-        );
+        let (control, data) = (bound(1, Side::Control), bound(1, Side::Data));
+        let ticket = control.encrypt(b"session").expect("encrypted");
+        assert!(control.put(b"id".to_vec(), b"session".to_vec()));
+        let other = bound(2, Side::Data);
+        assert_eq!((other.decrypt(&ticket), other.get(b"id"), other.take(b"id")), (None, None, None));
+        assert_eq!((other.encrypt(b"session"), other.put(b"id".to_vec(), b"x".to_vec())), (None, false));
+        assert_eq!(bound(2, Side::Control).decrypt(&ticket).as_deref(), Some(&b"session"[..]));
+        assert_eq!(data.encrypt(b"session"), None);
+        assert_eq!(data.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
+        let renewed = data.encrypt(b"session").expect("its client is known by now");
+        assert!(bound(1, Side::Data).decrypt(&renewed).is_some());
+        assert_eq!(bound(1, Side::Data).get(b"id").as_deref(), Some(&b"session"[..]));
     }
 
     #[test]

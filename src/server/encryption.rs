@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::config::{self, Config, SessionReuse};
-use crate::net::certificate::Pair;
+use crate::ini::Problem;
+use crate::net::certificate::{Fault, Pair};
 use crate::net::tls::{Reuse, Settings, Tickets, Tls};
 use crate::server::privileges;
 
@@ -16,7 +17,7 @@ const NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 ///
 /// # Errors
 /// Names the key of the configuration, the file and the reason.
-pub fn load(config: &config::Tls, tickets: &Tickets) -> io::Result<Option<Arc<Tls>>> {
+pub fn load(config: &config::Tls, tickets: &Tickets) -> Result<Option<Arc<Tls>>, Problem> {
     let Some(pair) = pair(config) else { return Ok(None) };
     let settings = Settings {
         pair,
@@ -27,7 +28,10 @@ pub fn load(config: &config::Tls, tickets: &Tickets) -> io::Result<Option<Arc<Tl
         },
         strict_eof: config.strict_eof,
     };
-    Tls::new(settings, tickets).map(Arc::new).map(Some)
+    match Tls::new(settings, tickets) {
+        Ok(tls) => Ok(Some(Arc::new(tls))),
+        Err(Fault { key, reason }) => Err(problem(config, key, reason)),
+    }
 }
 
 /// As [`load`]; makes a certificate first where the server has to have its own and has none yet, for the user that it
@@ -35,16 +39,24 @@ pub fn load(config: &config::Tls, tickets: &Tickets) -> io::Result<Option<Arc<Tl
 ///
 /// # Errors
 /// As [`load`], and where it can't be kept.
-pub fn start(config: &Config, tickets: &Tickets) -> io::Result<Option<Arc<Tls>>> {
+pub fn start(config: &Config, tickets: &Tickets) -> Result<Option<Arc<Tls>>, Problem> {
     if let Some(pair) = missing(&config.tls) {
-        let person = privileges::wanted(&config.server)?;
-        let made = pair.make().and_then(|()| person.map_or(Ok(()), |person| pair.give_to(person.user, person.group)));
-        made.map_err(|error| {
-            io::Error::new(error.kind(), format!("tls: {error}; set certificate and private_key, or tls = off"))
+        make(&pair, config).map_err(|error| {
+            problem(&config.tls, "tls", format!("{error}; set certificate and private_key, or tls = off"))
         })?;
         log::info!("made a self-signed certificate: {}", pair.certificate.display());
     }
     load(&config.tls, tickets)
+}
+
+fn make(pair: &Pair, config: &Config) -> io::Result<()> {
+    let owner = privileges::wanted(&config.server)?;
+    pair.make()?;
+    owner.map_or(Ok(()), |owner| pair.give_to(owner.user, owner.group))
+}
+
+fn problem(config: &config::Tls, key: &'static str, reason: String) -> Problem {
+    Problem { file: config.place(key).to_owned(), line: None, key: key.to_owned(), reason }
 }
 
 /// The pair that the server has to make before it can start.

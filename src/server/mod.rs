@@ -15,6 +15,7 @@ use crate::auth::users::Users;
 use crate::config::Config;
 use crate::fs::entry::Identity;
 use crate::fs::owners::Owners;
+use crate::ini::Problem;
 use crate::net::passive::PassivePorts;
 use crate::net::site::Site;
 use crate::net::stop::Stop;
@@ -73,7 +74,7 @@ impl Server {
         system::set_umask(config.transfer.umask);
         system::raise_file_limit(&config);
         let tickets = Tickets::new()?;
-        let tls = encryption::start(&config, &tickets)?;
+        let tls = encryption::start(&config, &tickets).map_err(io::Error::other)?;
         let listeners = bind(&config)?;
         let control_port = listeners.first().and_then(|(listener, _)| listener.local_addr().ok());
         let site = Site::new(control_port.map_or(0, |at| at.port()), system::is_container(Path::new("/")));
@@ -132,7 +133,7 @@ impl Server {
     ///
     /// # Errors
     /// Names the key, the file and the reason; nothing has changed then.
-    pub fn prepare(&self, config: &Config) -> io::Result<Option<Arc<Tls>>> {
+    pub fn prepare(&self, config: &Config) -> Result<Option<Arc<Tls>>, Problem> {
         encryption::start(config, &self.gate.tickets)
     }
 
