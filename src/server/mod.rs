@@ -76,8 +76,9 @@ impl Server {
         let tickets = Tickets::new()?;
         let tls = encryption::start(&config, &tickets).map_err(io::Error::other)?;
         let listeners = bind(&config)?;
-        let control_port = listeners.first().and_then(|(listener, _)| listener.local_addr().ok());
-        let site = Site::new(control_port.map_or(0, |at| at.port()), system::is_container(Path::new("/")));
+        let addresses = listeners.iter().filter_map(|(listener, _)| listener.local_addr().ok());
+        let control_ports: Vec<u16> = addresses.map(|address| address.port()).collect();
+        let site = Site::new(control_ports.first().copied().unwrap_or(0), system::is_container(Path::new("/")));
         let jail = system::jail(&config)?;
         let transfers = TransferLog::default();
         transfers.open(config.log.transfer_log.as_deref())?;
@@ -86,6 +87,7 @@ impl Server {
             users,
             limits: Arc::new(Limits::default()),
             bans: Default::default(),
+            control_ports,
             passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone(), site)),
             names: Arc::default(),
             homes: Default::default(),

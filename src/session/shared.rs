@@ -26,6 +26,8 @@ pub struct Shared {
     pub limits: Arc<Limits>,
     /// Addresses with too many wrong passwords.
     pub bans: Bans,
+    /// The ports of the control listeners.
+    pub control_ports: Vec<u16>,
     /// The passive ports.
     pub passive: Arc<PassivePorts>,
     /// The addresses of masquerade names.

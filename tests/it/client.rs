@@ -341,10 +341,15 @@ impl Client {
         self.connect_data(address)
     }
 
-    /// A data connection to where the server listens.
+    /// A data connection to where the server listens, from the address of the control connection.
     #[track_caller]
     pub fn connect_data(&self, address: SocketAddr) -> Data {
-        self.data_over(TcpStream::connect(address).expect("the data port accepts"))
+        let mut own = self.local();
+        own.set_port(0);
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+        socket.bind(&own.into()).unwrap();
+        socket.connect(&address.into()).expect("the data port accepts");
+        self.data_over(TcpStream::from(socket))
     }
 
     /// The same for a connection that was made in some other way.

@@ -82,7 +82,7 @@ fn an_address_that_waits_at_every_port_gets_425_with_the_reason_and_recovers() {
 fn client_at(server: &Server, number: u16) -> Client {
     let [high, low] = number.to_be_bytes();
     let source = IpAddr::V4(Ipv4Addr::new(127, 0, high, low));
-    let mut client = Client::connect_from(source, server.address());
+    let mut client = Client::connect_from(source, server.door());
     client.read_reply().expect(220);
     client.login("bob", "secret");
     client.expect("TYPE I", 200);
@@ -106,9 +106,9 @@ fn clients_share_ports(ports: &Range<u16>, clients: u16, conf: &str) -> Server {
                 barrier.wait();
                 // Every way at once: some connect first, some ask first, some upload.
                 let command = if number % 4 < 2 { format!("RETR file{number}") } else { format!("STOR new{number}") };
-                let early = (number % 2 == 0).then(|| connect_from(client.local().ip(), address));
+                let early = (number % 2 == 0).then(|| client.connect_data(address));
                 client.send(&command);
-                let mut data = early.unwrap_or_else(|| connect_from(client.local().ip(), address));
+                let mut data = early.unwrap_or_else(|| client.connect_data(address));
                 client.read_reply().expect(150);
                 if command.starts_with("RETR") {
                     assert!(read_all(data) == content.as_bytes());
@@ -140,7 +140,7 @@ fn a_single_port_serves_clients_at_different_addresses_and_descriptors_stay_few(
 
 /// What the kernel says about the server's end of a control connection, word by word: addresses, state, queues, timer.
 fn control_socket(server: &Server, client: &Client) -> Vec<String> {
-    let (own, other) = (format!(":{:04X}", server.address().port()), format!(":{:04X}", client.local().port()));
+    let (own, other) = (format!(":{:04X}", server.door().port()), format!(":{:04X}", client.local().port()));
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let mut rows = table.lines().map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
     rows.find(|row| row[1].ends_with(&own) && row[2].ends_with(&other)).expect("the server's end")
@@ -166,7 +166,7 @@ fn a_client_that_does_not_read_its_replies_keeps_no_other_from_a_shared_port() {
     for _ in 0..5 {
         let address = other.pasv();
         other.send("RETR file");
-        let data = connect_from(other.local().ip(), address);
+        let data = other.connect_data(address);
         other.read_reply().expect(150);
         assert_eq!(read_all(data), b"content");
         other.read_reply().expect(226);
@@ -192,7 +192,7 @@ fn a_connection_that_came_for_a_session_that_left_is_closed() {
     stranger.set_nonblocking(false).unwrap();
     leaving.expect("ABOR", [225, 226]);
     assert_eq!(read_until_broken(stranger), b"");
-    let data = connect_from(waiting.local().ip(), address);
+    let data = waiting.connect_data(address);
     waiting.read_reply().expect(150);
     assert_eq!(read_all(data), b"content");
     waiting.read_reply().expect(226);

@@ -14,9 +14,9 @@ use crate::{
 
 const OTHER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
-/// Connects, and expects to be turned away.
+/// Connects, and expects to be turned away; what was said, which is nothing where a connection starts with TLS.
 #[track_caller]
-fn expect_full(server: &Server) -> String {
+pub fn expect_full(server: &Server) -> String {
     let mut refused = Client::connect(server.door());
     if Mode::of_this_run() == Mode::Implicit {
         // A handshake only to say no would cost a thread.

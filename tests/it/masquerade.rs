@@ -37,7 +37,7 @@ fn a_name_is_looked_up_at_start() {
 fn a_name_whose_address_no_client_could_dial_is_an_error_in_the_log_and_changes_nothing() {
     let server = Server::start(&conf("0.0.0.0", "masquerade_address = localhost\nmasquerade_for = all"), BOB);
     server.wait_log("[E *masquerade_address: localhost: 127.0.0.1 is the client's own machine");
-    let mut client = crate::client::Client::greeted(([127, 0, 0, 3], server.address().port()).into());
+    let mut client = crate::client::Client::greeted(([127, 0, 0, 3], server.door().port()).into());
     client.login("bob", "secret");
     assert_eq!(client.pasv().ip().to_string(), "127.0.0.3");
 }

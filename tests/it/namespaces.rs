@@ -12,6 +12,7 @@ use std::{
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::{
+    channel::leave_out,
     client::Client,
     data::read_all,
     server::{BOB, Server, Tree},
@@ -164,6 +165,7 @@ const BEHIND_A_ROUTER: &str = "[server]\nip = 0.0.0.0\nport = 2121\n[passive]\np
 
 #[test]
 fn passive_and_active_clients_reach_a_server_behind_a_router() {
+    leave_out!(Implicit: "these networks lead to the port of plain FTP");
     let Some(networks) = server_behind_a_router() else { return };
     networks.teach("server", "203.0.113.1 ftp.example.org\n");
     for masquerade in ["203.0.113.1", "ftp.example.org"] {
@@ -194,6 +196,7 @@ fn passive_and_active_clients_reach_a_server_behind_a_router() {
 
 #[test]
 fn without_masquerade_the_log_says_what_to_do_once() {
+    leave_out!(Implicit: "these networks lead to the port of plain FTP");
     let Some(networks) = server_behind_a_router() else { return };
     let server = networks.serve("server", &format!("{BEHIND_A_ROUTER}[transfer]\nconnect_timeout = 1\n"));
     networks.visit("client", || {
@@ -212,6 +215,7 @@ fn without_masquerade_the_log_says_what_to_do_once() {
 
 #[test]
 fn a_client_behind_its_own_router_is_served_passively_and_its_inner_address_is_501() {
+    leave_out!(Implicit: "these networks lead to the port of plain FTP");
     let Some(networks) = Networks::new(&["client", "router", "server"]) else { return };
     networks.connect(("client", "192.168.9.2/24"), ("router", "192.168.9.1/24"));
     networks.connect(("router", "203.0.113.1/24"), ("server", "203.0.113.9/24"));
@@ -235,6 +239,7 @@ fn a_client_behind_its_own_router_is_served_passively_and_its_inner_address_is_5
 
 #[test]
 fn link_local_addresses_keep_their_scope() {
+    leave_out!(Implicit: "these networks lead to the port of plain FTP");
     let Some(networks) = Networks::new(&["one", "other", "server"]) else { return };
     // The same addresses on two links: only the scope tells them apart.
     networks.connect(("server", "fe80::1/64"), ("one", "fe80::2/64"));

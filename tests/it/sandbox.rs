@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, fs, os::unix::fs::symlink, thread};
 use landlock::{AccessFs, Ruleset, RulesetAttr, RulesetCreatedAttr};
 
 use crate::{
-    client::Client,
     server::{BOB, Ended, Server, Tree, eventually},
 };
 
@@ -94,7 +93,7 @@ fn user_and_rein_go_on_on_a_fresh_thread_with_the_same_place() {
         assert!(now.is_disjoint(&seen), "{command}");
         seen.extend(now);
         // The place is the same all the time: nobody else gets in between.
-        Client::connect(server.address()).read_reply().expect(421);
+        crate::limits::expect_full(&server);
     }
     client.expect("QUIT", 221);
     assert_eq!((server.log_lines("session opened").len(), server.wait_log_times("session closed", 1).len()), (1, 1));
