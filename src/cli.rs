@@ -35,9 +35,17 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Read both files, test homes and ports, and say all that is wrong
-    Check,
+    Check(Check),
     /// Ask for a password twice (or read one line from a pipe) and print its hash
     HashPassword,
+}
+
+/// What else is to be checked.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Check {
+    /// Dial the running server: its control port, every passive port, and the firewall before them
+    #[arg(long)]
+    pub network: bool,
 }
 
 /// Where settings and accounts come from.
@@ -149,11 +157,18 @@ mod tests {
     fn files_and_overrides_may_stand_before_or_behind_the_command() {
         for words in ["-c a -u b --set server.port=1 check", "check --config a --users b --set server.port=1"] {
             let cli = parse(words).unwrap();
-            assert!(matches!(cli.command, Some(Command::Check)));
+            assert!(matches!(cli.command, Some(Command::Check(Check { network: false }))));
             assert_eq!(cli.files.config_file(), Some("a".into()));
             assert_eq!(cli.files.users_file(), Some("b".into()));
             assert_eq!(cli.files.overrides, ["server.port=1".parse().unwrap()]);
         }
+    }
+
+    #[test]
+    fn the_network_is_checked_when_asked_for() {
+        let cli = parse("check --network").unwrap();
+        assert!(matches!(cli.command, Some(Command::Check(Check { network: true }))));
+        assert_eq!(parse("--network").err(), Some(ErrorKind::UnknownArgument));
     }
 
     #[test]

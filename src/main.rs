@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match &cli.command {
         None => serve::run(&cli),
-        Some(Command::Check) => check::run(&cli.files, &mut std::io::stdout()),
+        Some(Command::Check(wish)) => check::run(&cli.files, *wish, &mut std::io::stdout()),
         Some(Command::HashPassword) => hash_password::run(),
     }
 }

@@ -94,13 +94,18 @@ impl StoredPassword {
 
     /// Whether the password stands in the file as it is.
     pub fn is_plain(&self) -> bool {
-        self.plain_len().is_some()
+        self.plain().is_some()
     }
 
     /// The number of characters of a plain password, `None` for a hash.
     pub fn plain_len(&self) -> Option<usize> {
+        self.plain().map(|secret| secret.chars().count())
+    }
+
+    /// The password itself, `None` for a hash.
+    pub fn plain(&self) -> Option<&str> {
         match &self.scheme {
-            Scheme::Plain(secret) => Some(secret.chars().count()),
+            Scheme::Plain(secret) => Some(secret),
             Scheme::Argon2(_) | Scheme::Bcrypt(_) | Scheme::ShaCrypt(_) => None,
         }
     }

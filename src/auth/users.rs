@@ -207,6 +207,17 @@ impl Users {
         warnings
     }
 
+    /// A name and a password that may log in from an address, where one is known: anonymous, or an account whose
+    /// password stands in the file as it is.
+    pub fn plain_login(&self, from: IpAddr) -> Option<(String, String)> {
+        let accounts = Arc::clone(&self.state().accounts);
+        let mut usable = accounts.anonymous.iter().chain(&accounts.named).filter(|user| user.home.is_dir());
+        usable.find_map(|user| {
+            let password = user.password.as_ref().map_or(Some("anonymous@"), StoredPassword::plain)?;
+            user.admits(from).then(|| (user.name.clone(), password.to_owned()))
+        })
+    }
+
     /// The accounts, read again before if the file has changed.
     fn fresh_accounts(&self) -> Arc<Accounts> {
         // Looked at under the lock, or a slow thread could bring back an older state.

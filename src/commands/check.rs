@@ -7,48 +7,40 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::auth::users::Users;
-use crate::cli::Files;
+use crate::cli::{Check, Files};
+use crate::commands::finding::Finding;
+use crate::commands::network;
 use crate::commands::reach::{out_of_reach, out_of_reach_of};
 use crate::config::Config;
 use crate::net::tls::Tickets;
 use crate::server::{encryption, listen, privileges};
 
-/// Prints to `out` all that is wrong with both files and what they name; exit code 0 if nothing
-/// would keep the server or an account from working, else 1.
-pub fn run(files: &Files, out: &mut impl Write) -> ExitCode {
+/// Prints to `out` all that is wrong with both files and what they name, and on wish with the way to the running
+/// server; exit code 0 if nothing keeps the server, an account or a client from working, else 1.
+pub fn run(files: &Files, wish: Check, out: &mut impl Write) -> ExitCode {
     let findings = match files.load() {
-        Ok((config, users)) => examine(files, &config, &users),
+        Ok((config, users)) => examine(files, wish, &config, &users),
         Err(problems) => problems.0.iter().map(|problem| Finding::Wrong(problem.to_string())).collect(),
     };
-    let sound = !findings.iter().any(|finding| matches!(finding, Finding::Wrong(_)));
-    let lines = findings.iter().map(|finding| match finding {
-        Finding::Wrong(text) | Finding::Sound(text) => text.clone(),
-        Finding::Note(text) => format!("note: {text}"),
-    });
     // Whoever closed the pipe does not want to read on; the exit code says it all.
-    for line in lines {
-        let _ = writeln!(out, "{line}");
+    for finding in &findings {
+        let _ = writeln!(out, "{finding}");
     }
-    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if findings.iter().any(Finding::is_wrong) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-enum Finding {
-    /// Keeps the server from starting or an account from working.
-    Wrong(String),
-    /// Deserves a second look.
-    Note(String),
-    /// The last line, when nothing is wrong.
-    Sound(String),
-}
-
-fn examine(files: &Files, config: &Config, users: &Users) -> Vec<Finding> {
+fn examine(files: &Files, wish: Check, config: &Config, users: &Users) -> Vec<Finding> {
     let homes = users.missing_homes();
     let warnings = users.warnings(config.reachable_from_other_machines());
     let warnings = config.warnings().into_iter().chain(warnings.into_iter().filter(|line| !homes.contains(line)));
     let mut findings: Vec<Finding> = warnings.map(Finding::Note).collect();
     findings.extend(homes.into_iter().map(Finding::Wrong));
-    findings.extend(control_ports(config));
-    findings.extend(passive_ports(config));
+    if wish.network {
+        findings.extend(network::examine(config, users));
+    } else {
+        findings.extend(control_ports(config));
+        findings.extend(passive_ports(config));
+    }
     findings.extend(encryption(config));
     for (key, path) in [("log_file", &config.log.log_file), ("transfer_log", &config.log.transfer_log)] {
         if let Some(Err(error)) = path.as_deref().map(can_append) {
@@ -56,7 +48,7 @@ fn examine(files: &Files, config: &Config, users: &Users) -> Vec<Finding> {
         }
     }
     findings.extend(server_user(files, config, users));
-    if !findings.iter().any(|finding| matches!(finding, Finding::Wrong(_))) {
+    if !findings.iter().any(Finding::is_wrong) {
         let name = |file: Option<std::path::PathBuf>| file.map(|file| file.display().to_string());
         let names: Vec<String> = [name(files.config_file()), name(files.users_file())].into_iter().flatten().collect();
         let verb = match names.len() {
@@ -65,7 +57,8 @@ fn examine(files: &Files, config: &Config, users: &Users) -> Vec<Finding> {
             _ => format!("{} are sound", names.join(" and ")),
         };
         let (count, plural) = (users.count(), if users.count() == 1 { "" } else { "s" });
-        findings.push(Finding::Sound(format!("ok: {count} account{plural}, {verb}")));
+        let reached = if wish.network { ", and all that was dialled answers" } else { "" };
+        findings.push(Finding::Sound(format!("ok: {count} account{plural}, {verb}{reached}")));
     }
     findings
 }
@@ -175,7 +168,7 @@ mod tests {
         fs::write(&ini, users).unwrap();
         let mut out = Vec::new();
         let files = Files { config: Some(conf), users: Some(ini), overrides: Vec::new() };
-        let code = run(&files, &mut out);
+        let code = run(&files, Check::default(), &mut out);
         let text = String::from_utf8(out).unwrap().replace(&format!("{}/", folder.path().display()), "");
         (
             code == ExitCode::SUCCESS,

@@ -10,7 +10,7 @@ use std::{
 #[rustfmt::skip]
 const ARROWS: &[(&str, &[&str])] = &[
     ("main",     &["cli", "commands", "logging", "config", "ini", "server", "auth"]),
-    ("commands", &["cli", "config", "auth", "ini", "logging", "server", "net"]),
+    ("commands", &["cli", "config", "auth", "ini", "logging", "server", "net", "protocol"]),
     ("server",   &["session", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini"]),
     ("cli",      &["config", "auth", "ini"]),
     ("logging",  &["config", "ini"]),

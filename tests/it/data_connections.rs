@@ -19,7 +19,7 @@ const BOTH_FAMILIES: &str = "[server]\nip = 127.0.0.1, ::1\n";
 
 /// Up to ten ports in a row that nobody uses, below the range the system gives out by itself; each call, in whatever
 /// process, begins to look at a place of its own.
-fn free_ports(count: u16) -> Range<u16> {
+pub fn free_ports(count: u16) -> Range<u16> {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let slot = std::process::id().wrapping_mul(4) + CALLS.fetch_add(1, Ordering::Relaxed);
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();

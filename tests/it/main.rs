@@ -29,6 +29,7 @@ mod listings;
 mod logs;
 mod masquerade;
 mod namespaces;
+mod network_check;
 mod partials;
 mod permissions;
 mod privileges;

@@ -19,14 +19,14 @@ use crate::{
 };
 
 /// Network namespaces that are gone when the test is over.
-struct Networks {
+pub struct Networks {
     prefix: String,
     names: Vec<&'static str>,
 }
 
 impl Networks {
     /// Namespaces of these names, or nothing (and a loud word).
-    fn new(names: &[&'static str]) -> Option<Networks> {
+    pub fn new(names: &[&'static str]) -> Option<Networks> {
         static CALLS: AtomicU32 = AtomicU32::new(0);
         let prefix = format!("ftpd-{}-{}-", std::process::id(), CALLS.fetch_add(1, Ordering::Relaxed));
         let mut networks = Networks { prefix, names: Vec::new() };
@@ -67,19 +67,19 @@ impl Networks {
     }
 
     #[track_caller]
-    fn run(&self, name: &str, command: &str) {
+    pub fn run(&self, name: &str, command: &str) {
         run(self.inside(name).args(command.split(' ')));
     }
 
     /// The beginning of a command in one of them.
-    fn inside(&self, name: &str) -> Command {
+    pub fn inside(&self, name: &str) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name(name)]);
         command
     }
 
     /// Rules of nft in one of them; false (and a loud word) where it can't be used.
-    fn rules(&self, name: &str, rules: &str) -> bool {
+    pub fn rules(&self, name: &str, rules: &str) -> bool {
         let usable = self.inside(name).args(["nft", "list", "ruleset"]).stderr(Stdio::null()).status();
         if !usable.is_ok_and(|status| status.success()) {
             assert!(env::var("FTPD_REQUIRE_CLIENTS").as_deref() != Ok("1"), "nft does not work");
@@ -100,7 +100,7 @@ impl Networks {
         fs::write(folder.join("hosts"), hosts).unwrap();
     }
 
-    fn serve(&self, name: &str, conf: &str) -> Server {
+    pub fn serve(&self, name: &str, conf: &str) -> Server {
         let tree = Tree::new(conf, BOB);
         let server = tree.command();
         let mut command = self.inside(name);
