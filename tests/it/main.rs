@@ -1,13 +1,15 @@
 //! Black-box tests: the real binary, started on a free port in a temporary tree, talked to over sockets.
 //!
-//! `server`, `client`, `disk` and `glob` are the harness; every other file is one topic.
+//! `server`, `client`, `dice`, `disk`, `glob` and `trace` are the harness; every other file is one topic.
 
 #![cfg(unix)]
 
 mod client;
+mod dice;
 mod disk;
 mod glob;
 mod server;
+mod trace;
 
 mod accounts;
 mod architecture;
@@ -19,6 +21,8 @@ mod confinement;
 mod data_connections;
 mod durability;
 mod endurance;
+mod exhaustion;
+mod hostile;
 mod kills;
 mod large;
 mod limits;
@@ -28,6 +32,7 @@ mod partials;
 mod permissions;
 mod renames;
 mod signals;
+mod soak;
 mod stacks;
 mod throttle;
 mod transcripts;
