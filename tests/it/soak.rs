@@ -17,7 +17,7 @@ use std::{
 };
 
 use crate::{
-    client::{Client, accept, address_of_227, connect_data, port_command, reset},
+    client::{Client, Reply, accept, address_of_227, connect_data, port_command, reset},
     data_connections::free_ports,
     dice::Dice,
     server::{BOB, Server, eventually},
@@ -213,15 +213,12 @@ impl Member<'_> {
         Some(())
     }
 
-    /// A whole upload; the code of its end. Without a data connection it ends with 425.
+    /// A whole upload; the code of its end.
     fn send(&mut self, client: &mut Client, command: &str, content: &[u8]) -> Option<u16> {
-        let Some(port) = self.data_port(client)? else { return Some(425) };
-        let reply = client_says(client, command, &port)?;
-        if reply != 150 {
-            assert!([425, 450, 554].contains(&reply), "{command}: {reply}");
-            return Some(reply);
-        }
-        let mut data = port.stream()?;
+        let mut data = match self.begin(client, command)? {
+            Ok(data) => data,
+            Err(refusal) => return Some(refusal.expect([425, 450, 554]).code),
+        };
         let sent = data.write_all(content);
         drop(data);
         let code = client.try_read_reply()?.expect([226, 426]).code;
@@ -232,17 +229,15 @@ impl Member<'_> {
 
     fn download(&mut self, client: &mut Client) -> Option<()> {
         let Some(name) = self.some_name() else { return Some(()) };
-        let Some(port) = self.data_port(client)? else { return Some(()) };
         let content = self.files[&name].clone();
         let offset = self.dice.below(2) * self.dice.below(content.len() + 1);
         client.ask(format!("REST {offset}"))?.expect(350);
-        let code = client_says(client, &format!("RETR {name}"), &port)?;
-        if code == 425 {
-            return Some(());
-        }
-        assert_eq!(code, 150, "RETR {name} of member{}", self.number);
+        let mut data = match self.begin(client, &format!("RETR {name}"))? {
+            Ok(data) => data,
+            Err(refusal) => return Some(drop(refusal.expect(425))),
+        };
         let mut bytes = Vec::new();
-        let read = port.stream()?.read_to_end(&mut bytes);
+        let read = data.read_to_end(&mut bytes);
         if client.try_read_reply()?.expect([226, 426]).code == 226 {
             assert!(read.is_ok() && bytes == content[offset..], "RETR {name} of member{} differs", self.number);
             self.crowd.downloads.fetch_add(1, Ordering::Relaxed);
@@ -254,16 +249,12 @@ impl Member<'_> {
     fn break_an_upload(&mut self, client: &mut Client) -> Option<()> {
         let old = self.some_name().filter(|_| self.dice.below(2) == 0);
         let name = old.unwrap_or_else(|| self.fresh_name());
-        let Some(port) = self.data_port(client)? else { return Some(()) };
-        if client_says(client, &format!("STOR {name}"), &port)? != 150 {
-            return Some(());
-        }
-        let mut data = port.stream()?;
+        let Ok(mut data) = self.begin(client, &format!("STOR {name}"))? else { return Some(()) };
         let _ = data.write_all(&self.content());
         match self.dice.below(4) {
             0 => self.abort(client),
             // Nothing more is sent, and the server gives up.
-            1 if self.dice.below(4) == 0 => client.try_read_reply().map(|reply| drop(reply.expect(426))),
+            1 if self.dice.below(8) == 0 => client.try_read_reply().map(|reply| drop(reply.expect(426))),
             2 => {
                 reset(data);
                 None
@@ -276,11 +267,7 @@ impl Member<'_> {
     }
 
     fn break_a_download(&mut self, client: &mut Client) -> Option<()> {
-        let Some(port) = self.data_port(client)? else { return Some(()) };
-        if client_says(client, "RETR /big", &port)? != 150 {
-            return Some(());
-        }
-        let mut data = port.stream()?;
+        let Ok(mut data) = self.begin(client, "RETR /big")? else { return Some(()) };
         let _ = data.read(&mut [0; 1000]);
         match self.dice.below(3) {
             0 => self.abort(client),
@@ -316,12 +303,8 @@ impl Member<'_> {
     }
 
     fn list(&mut self, client: &mut Client) -> Option<()> {
-        let Some(port) = self.data_port(client)? else { return Some(()) };
         let command = *self.dice.one_of(&["LIST", "NLST", "MLSD", "LIST *1*", "NLST /", "MLSD /", "LIST -la /shared"]);
-        if client_says(client, command, &port)? != 150 {
-            return Some(());
-        }
-        let mut data = port.stream()?;
+        let Ok(mut data) = self.begin(client, command)? else { return Some(()) };
         if self.dice.below(3) == 0 {
             drop(data);
         } else {
@@ -366,7 +349,7 @@ impl Member<'_> {
                 client.try_send_raw("NO");
                 client.ask("OP")?.expect(200);
             }
-            2 => drop(self.data_port(client)?),
+            2 => drop(client.ask("PASV")?.expect([227, 425])),
             _ => {
                 client.try_send_raw(line);
                 return None;
@@ -377,41 +360,25 @@ impl Member<'_> {
 
     /// All write the same file, each something of its own.
     fn share(&mut self, client: &mut Client) -> Option<()> {
-        let command = *self.dice.one_of(&["STOR /shared/file", "STOR /shared/file", "STOU /shared/unique"]);
+        let command = if self.dice.below(5) == 0 { "STOU /shared/unique" } else { "STOR /shared/file" };
         self.send(client, command, &shared_content(self.number)).map(drop)
     }
 
-    /// A passive port where there is one, or an active one.
-    fn data_port(&mut self, client: &mut Client) -> Option<Option<Port>> {
+    /// A data connection for this command, of either kind; or why not.
+    fn begin(&mut self, client: &mut Client, command: &str) -> Option<Result<TcpStream, Reply>> {
         if self.dice.below(3) > 0 {
             let reply = client.ask("PASV")?.expect([227, 425]);
             if reply.code == 227 {
-                return Some(Some(Port::Passive(connect_data(address_of_227(&reply)))));
+                let data = connect_data(address_of_227(&reply));
+                let reply = client.ask(command)?;
+                return Some(if reply.code == 150 { Ok(data) } else { Err(reply) });
             }
         }
         let listener = TcpListener::bind((client.local().ip(), 0)).unwrap();
-        let code = client.ask(port_command(listener.local_addr().unwrap()))?.expect(200).code;
-        Some((code == 200).then_some(Port::Active(listener)))
+        client.ask(port_command(listener.local_addr().unwrap()))?.expect(200);
+        let reply = client.ask(command)?;
+        Some(if reply.code == 150 { Ok(accept(&listener)) } else { Err(reply) })
     }
-}
-
-/// Where the data connection comes from.
-enum Port {
-    Passive(TcpStream),
-    Active(TcpListener),
-}
-
-impl Port {
-    fn stream(self) -> Option<TcpStream> {
-        Some(match self {
-            Port::Passive(stream) => stream,
-            Port::Active(listener) => accept(&listener),
-        })
-    }
-}
-
-fn client_says(client: &mut Client, command: &str, _kept_open: &Port) -> Option<u16> {
-    client.ask(command).map(|reply| reply.code)
 }
 
 /// What one client writes to the common file: tells who wrote it, and whether that is all.
@@ -421,9 +388,9 @@ fn shared_content(number: usize) -> Vec<u8> {
 }
 
 #[track_caller]
-fn expect_whole(content: &[u8], what: &str) {
+fn expect_whole(content: &[u8]) {
     let number = usize::try_from(u32::from_be_bytes(content[..4].try_into().unwrap())).unwrap();
-    assert!(content == shared_content(number), "{what} is no one's");
+    assert!(content == shared_content(number), "the common file is a mixture");
 }
 
 /// What the server holds at rest.
@@ -501,12 +468,7 @@ fn soak(members: usize, sessions: usize) {
     drop(clients);
     new_crowd().gather(&mut dice, members, 1);
     let before = Rest::of(&server, threads);
-    for member in fs::read_dir(server.home()).unwrap() {
-        let member = member.unwrap();
-        if member.file_name().as_encoded_bytes().starts_with(b"member") {
-            fs::remove_dir_all(member.path()).unwrap();
-        }
-    }
+    (0..members).for_each(|number| fs::remove_dir_all(server.home().join(format!("member{number}"))).unwrap());
 
     let crowd = new_crowd();
     let files = crowd.gather(&mut dice, members, sessions);
@@ -519,12 +481,7 @@ fn soak(members: usize, sessions: usize) {
             assert!(server.read(format!("member{number}/{name}")) == *content, "{name} of member{number} differs");
         }
     }
-    for entry in fs::read_dir(server.home().join("shared")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if name == "file" {
-            expect_whole(&server.read("shared/file"), &name);
-        }
-    }
+    expect_whole(&server.read("shared/file"));
     before.expect_again(&server);
     let mut clients = expect_all_places(&server);
     expect_all_ports(&mut clients);
