@@ -309,6 +309,15 @@ mod tests {
         assert!(!stored.verify(&long.as_bytes()[..71]));
     }
 
+    /// bcrypt puts a NUL behind the password and begins anew: to it, these two are one.
+    #[test]
+    fn nothing_may_stand_behind_a_nul() {
+        let stored = stored("$2b$04$abcdefghijklmnopqrstuusO8G9lOj7vCr.2PyrcIYgmp6wf.YI2W");
+        assert!(stored.verify(b"correct horse; #battery"));
+        assert!(!stored.verify(b"correct horse; #battery\0correct horse; #battery"));
+        assert!(!stored.verify(b"correct horse; #battery\0"));
+    }
+
     #[test]
     fn what_is_not_a_sound_hash_of_a_known_scheme_is_refused() {
         let cases = [

@@ -268,9 +268,9 @@ pub(super) fn site_time(text: &[u8]) -> Option<i64> {
 /// Permission bits: three octal digits, a fourth before them only if it is 0 (no setuid, setgid, sticky).
 pub(super) fn mode(digits: &[u8]) -> Result<u16, Reply> {
     let octal = (3..=4).contains(&digits.len()) && digits.iter().all(|digit| (b'0'..=b'7').contains(digit));
-    let value = digits.iter().fold(0, |value, digit| value * 8 + u16::from(digit.wrapping_sub(b'0')));
-    if octal && value <= 0o777 {
-        Ok(value)
+    let value = || digits.iter().fold(0, |value, digit| value * 8 + u16::from(digit - b'0'));
+    if let Some(mode) = octal.then(value).filter(|&mode| mode <= 0o777) {
+        Ok(mode)
     } else {
         Err(syntax("A mode is three octal digits, without setuid, setgid or sticky."))
     }

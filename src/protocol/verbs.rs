@@ -293,6 +293,8 @@ mod tests {
             ("SITE CHMOD 4755 x", 501),
             ("SITE CHMOD 88 x", 501),
             ("SITE CHMOD 755", 501),
+            ("SITE CHMOD 77777777777 x", 501),
+            ("SITE CHMOD 600(x", 501),
             ("SITE UTIME x", 501),
             ("USER", 501),
             ("PASS a\0", 501),

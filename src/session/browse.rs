@@ -57,6 +57,7 @@ impl Login {
 
     pub(super) fn stat_path(&self, name: &Name) -> Answer {
         let mut listing = Listing::open(self, ListFormat::Long, Some(name))?;
+        let code = if listing.is_folder() { 212 } else { 213 };
         let (mut lines, mut text) = (Vec::new(), Vec::new());
         while listing.next_entry(&mut text).map_err(Reply::from)? {
             if lines.len() == MAX_STAT_LINES {
@@ -68,7 +69,6 @@ impl Login {
                 text.clear();
             }
         }
-        let code = if listing.is_folder() { 212 } else { 213 };
         Ok(Reply::lines(code, "Status:", lines, "End of status."))
     }
 }

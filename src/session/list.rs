@@ -68,7 +68,7 @@ impl<'a> Listing<'a> {
         Ok(Self { login, format, now: i64::try_from(now).unwrap_or(0), shown })
     }
 
-    /// True where the entries of a folder are shown.
+    /// True where the entries of a folder are shown; to be asked before the first of them.
     pub fn is_folder(&self) -> bool {
         !matches!(self.shown, Shown::One(..))
     }

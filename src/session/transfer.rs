@@ -111,8 +111,8 @@ impl Login {
             let preliminary = Reply::raw(150, [b"FILE: ", path.file_name().unwrap_or_default()].concat());
             let subject = Subject { verb: "STOU", path: &path, incoming: true };
             match self.store(&subject, Mode::New, preliminary, control) {
-                // Somebody else was faster with that name.
-                Err(_) if self.data_port.is_some() && self.root.link_meta(&path).is_ok() => {}
+                // Somebody else was faster with that name, or is uploading to it just now.
+                Err(no) if self.data_port.is_some() && (no.code() == 450 || self.root.link_meta(&path).is_ok()) => {}
                 answer => return answer,
             }
         }

@@ -312,6 +312,18 @@ impl Client {
         move |bytes| drop(channel.write_all(bytes))
     }
 
+    /// Sends a command and reads its reply; nothing when the connection is gone.
+    #[track_caller]
+    pub fn ask(&mut self, line: impl AsRef<[u8]>) -> Option<Reply> {
+        self.try_send_raw([line.as_ref(), b"\r\n"].concat());
+        self.try_read_reply()
+    }
+
+    /// The connection for somebody who is to cut it.
+    pub fn handle(&self) -> TcpStream {
+        self.channel.socket().try_clone().unwrap()
+    }
+
     /// Ends both directions, for every holder of the connection.
     pub fn shut_down(&self) {
         let _ = self.channel.socket().shutdown(Shutdown::Both);

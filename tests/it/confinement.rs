@@ -15,6 +15,7 @@ use crate::{
     data::read_until_broken,
     disk::snapshot,
     server::{BOB, Server, Tree},
+    trace::Trace,
 };
 
 /// `outside/secret` beside the home, links of every kind to it, and a folder `sub` inside.
@@ -69,7 +70,11 @@ const NAMES: &[&str] = &[
 
 #[test]
 fn no_name_reads_outside() {
-    let server = server_with_a_secret_outside();
+    reads_nothing_outside(&server_with_a_secret_outside());
+}
+
+#[track_caller]
+fn reads_nothing_outside(server: &Server) {
     let mut client = server.login();
     for name in NAMES {
         for verb in ["SIZE", "MDTM", "MLST", "STAT", "CWD", "RETR", "MLSD"] {
@@ -81,7 +86,11 @@ fn no_name_reads_outside() {
 
 #[test]
 fn no_name_changes_anything_outside() {
-    let server = server_with_a_secret_outside();
+    changes_nothing_outside(&server_with_a_secret_outside());
+}
+
+#[track_caller]
+fn changes_nothing_outside(server: &Server) {
     let outside = server.tree().path("outside");
     let before = snapshot(&outside);
     let names = ["../outside", "climbing", "absolute", "chain", "sub/deep", "winding"];
@@ -156,9 +165,39 @@ fn listings_of_links_that_lead_out_tell_nothing() {
     }
 }
 
+/// Kernels before 5.6, and containers that forbid what they don't know.
+#[test]
+fn without_openat2_links_lead_no_further() {
+    for error in ["ENOSYS", "EPERM"] {
+        let server = server_with_a_secret_outside();
+        let Some(_trace) = Trace::failing(&server, &[&format!("openat2:error={error}")]) else { return };
+        reads_nothing_outside(&server);
+        changes_nothing_outside(&server);
+        let server = Server::plain();
+        let Some(_trace) = Trace::failing(&server, &[&format!("openat2:error={error}")]) else { return };
+        follows_links_inside(&server);
+    }
+}
+
+/// The kernel says so while folders are renamed on the way.
+#[test]
+fn a_lookup_that_has_to_be_tried_again_is() {
+    let server = Server::plain();
+    server.write("sub/deep/file", "inside");
+    let Some(_trace) = Trace::failing(&server, &["openat2:error=EAGAIN:when=1+2"]) else { return };
+    let mut client = server.login();
+    client.expect("CWD sub/deep", 250);
+    assert_eq!(client.retr("file"), b"inside");
+    client.expect("MKD new", 257);
+}
+
 #[test]
 fn links_that_stay_inside_work_even_absolute_ones() {
-    let server = Server::plain();
+    follows_links_inside(&Server::plain());
+}
+
+#[track_caller]
+fn follows_links_inside(server: &Server) {
     server.write("sub/file", "inside");
     let home = server.home();
     fs::create_dir(home.join("a")).unwrap();
@@ -234,7 +273,7 @@ fn what_is_no_regular_file_is_refused_without_blocking() {
     }
     let mut client = server.login();
     for name in names {
-        for verb in ["RETR", "STOR", "APPE"] {
+        for verb in ["RETR", "STOR", "APPE", "HASH", "XCRC", "SITE CHMOD 600", "MFMT 20010203040506"] {
             let _data = client.passive();
             client.expect(format!("{verb} {name}"), [550, 553]);
         }

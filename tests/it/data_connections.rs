@@ -2,10 +2,13 @@
 
 use std::{
     io::{Read, Write},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     ops::Range,
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
+
+use socket2::{Domain, Socket, Type};
 
 use crate::{
     client::{Client, connect_from, port_command},
@@ -386,6 +389,37 @@ fn an_active_port_that_never_answers_is_425() {
     client.expect("PORT 127,0,0,1,255,253", 200);
     client.expect("RETR file", 425);
     client.expect("NOOP", 200);
+}
+
+#[test]
+fn an_active_port_that_swallows_the_connection_is_425_and_the_session_is_awake_meanwhile() {
+    let server = Server::start(SHORT_CONNECT, BOB);
+    server.write("file", "content");
+    let mut client = server.login();
+    let (full, _queue) = full_listener(client.local().ip());
+    client.expect(port_command(full), 200);
+    client.send("RETR file");
+    client.send("NOOP");
+    client.read_reply().expect(200);
+    client.read_reply().expect(425);
+    assert_eq!(client.retr("file"), b"content");
+}
+
+/// A port whose queue is full, so that the system drops whoever comes; and what fills it.
+fn full_listener(address: IpAddr) -> (SocketAddr, (Socket, Vec<Socket>)) {
+    let listener = Socket::new(Domain::for_address((address, 0).into()), Type::STREAM, None).unwrap();
+    listener.bind(&SocketAddr::new(address, 0).into()).unwrap();
+    listener.listen(0).unwrap();
+    let full = listener.local_addr().unwrap().as_socket().unwrap();
+    let mut queue = Vec::new();
+    loop {
+        let socket = Socket::new(Domain::for_address(full), Type::STREAM, None).unwrap();
+        let connected = socket.connect_timeout(&full.into(), Duration::from_millis(300)).is_ok();
+        queue.push(socket);
+        if !connected {
+            return (full, (listener, queue));
+        }
+    }
 }
 
 #[test]

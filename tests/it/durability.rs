@@ -2,12 +2,11 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::Write,
     path::PathBuf,
-    process::{Child, ChildStderr, Command, Stdio},
+    process::{Command, Stdio},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::{
@@ -15,23 +14,34 @@ use crate::{
     client::{Client, Reply},
     data::reset,
     server::{BOB, Server, eventually},
+    trace::Trace,
 };
 
 const KIB: usize = 1 << 10;
+/// What an upload's way to the disk is made of.
+const CALLS: &str = "fdatasync,fsync,rename,renameat,renameat2,write,sendto,sendmsg";
 
 /// A file system of 1 MiB; unmounted when it is dropped.
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
     fn mount() -> Option<SmallDisk> {
+        SmallDisk::mount_with("size=1m,mode=777")
+    }
+
+    fn mount_with(options: &str) -> Option<SmallDisk> {
         let disk = SmallDisk(TempDir::new().unwrap());
-        let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", "size=1m,mode=777", "none"]).arg(disk.0.path());
-        let mounted = command.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+        let mounted = disk.run_mount(&["-t", "tmpfs", "-o", options, "none"]);
         if !mounted {
             eprintln!("SKIPPED: mount is not allowed here, so no disk can be filled");
         }
         mounted.then_some(disk)
+    }
+
+    fn run_mount(&self, arguments: &[&str]) -> bool {
+        let mut command = Command::new("mount");
+        command.args(arguments).arg(self.0.path()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -139,6 +149,74 @@ fn what_was_kept_of_a_broken_overwrite_outlives_a_full_disk() {
     assert!(disk.read("file") == new && partial().is_none());
 }
 
+#[test]
+fn a_disk_without_room_for_another_name_is_452() {
+    let Some(disk) = SmallDisk::mount_with("size=1m,nr_inodes=4,mode=777") else { return };
+    let server = disk.serve("");
+    let mut client = server.login();
+    client.stor("one", "1");
+    client.stor("two", "2");
+    client.stor("three", "3");
+    for command in ["STOR four", "STOU four", "APPE four"] {
+        client.passive();
+        client.expect(command, 452);
+    }
+    client.expect("MKD folder", 452);
+    client.expect("DELE three", 250);
+    client.stor("four", "4");
+    assert_eq!(disk.read("four"), b"4");
+}
+
+#[test]
+fn a_disk_that_is_read_only_is_550_before_anything_is_sent() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let server = disk.serve("");
+    fs::write(disk.path("file"), "old").unwrap();
+    assert!(disk.run_mount(&["-o", "remount,ro"]));
+    let mut client = server.login();
+    for command in ["STOR file", "STOR new", "APPE file", "STOU"] {
+        client.passive();
+        client.expect(command, 550);
+    }
+    for command in ["MKD folder", "DELE file", "SITE CHMOD 600 file", "MFMT 20010203040506 file"] {
+        client.expect(command, 550);
+    }
+    client.expect("RNFR file", 350);
+    client.expect("RNTO new", 550);
+    assert_eq!(client.retr("file"), b"old");
+}
+
+#[test]
+fn a_disk_that_fails_in_mid_transfer_is_no_226() {
+    for (conf, fault) in [
+        ("", "write:error=EIO"),
+        ("[transfer]\nfsync = close\n", "fdatasync:error=EIO"),
+        ("", "renameat:error=EIO"),
+        ("", "rename:error=EIO"),
+    ] {
+        let server = Server::start(conf, BOB);
+        server.write("file", "old");
+        let mut client = server.login();
+        let Some(trace) = Trace::failing(&server, &[fault]) else { return };
+        let reply = client.upload("STOR file", "new");
+        if trace.lines(&mut client).iter().any(|line| line.contains("(INJECTED)")) {
+            reply.expect(451);
+            assert_eq!(server.read("file"), b"old", "{fault}");
+        } else {
+            // Another call does the same on this processor.
+            reply.expect(226);
+        }
+    }
+    let server = Server::plain();
+    server.write("file", "content");
+    let mut client = server.login();
+    let Some(_trace) = Trace::failing(&server, &["sendfile:error=EIO"]) else { return };
+    let data = client.passive();
+    client.expect("RETR file", 150);
+    client.read_reply().expect(451);
+    drop(data);
+}
+
 // fsync
 
 #[test]
@@ -157,47 +235,6 @@ fn with_fsync_close_uploads_of_every_kind_end_in_the_right_bytes() {
         client.stor("cut", &whole[1000 * KIB..2000 * KIB]);
         client.upload("APPE cut", &whole[2000 * KIB..]).expect(226);
         assert!(server.read("cut") == whole);
-    }
-}
-
-/// strace, attached to a server.
-struct Trace {
-    child: Child,
-    /// It says more when threads come: nobody may close that.
-    _said: BufReader<ChildStderr>,
-    output: PathBuf,
-}
-
-impl Trace {
-    fn of(server: &Server) -> Option<Trace> {
-        let output = server.tree().path("trace");
-        let mut command = Command::new("strace");
-        command
-            .args(["-f", "-s", "8", "-e", "trace=fdatasync,fsync,rename,renameat,renameat2,write,sendto,sendmsg", "-o"])
-            .arg(&output)
-            .args(["-p", &server.id().to_string()]);
-        let spawned = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-        let Ok(mut child) = spawned else {
-            eprintln!("SKIPPED: strace is not installed");
-            return None;
-        };
-        let mut said = String::new();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        let _ = stderr.read_line(&mut said);
-        if !said.contains("attached") {
-            eprintln!("SKIPPED: strace can't attach: {said}");
-            let _ = child.wait();
-            return None;
-        }
-        Some(Trace { child, _said: stderr, output })
-    }
-
-    /// The calls so far; strace has let go then. The NOOP's answer shows that it has seen the end of all before.
-    fn lines(mut self, client: &mut Client) -> Vec<String> {
-        client.expect("NOOP", 200);
-        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
-        self.child.wait().unwrap();
-        fs::read_to_string(&self.output).unwrap().lines().map(str::to_owned).collect()
     }
 }
 
@@ -222,7 +259,7 @@ fn with_fsync_close_the_file_is_on_the_disk_before_its_name_and_the_name_before_
             server.write(name, "old");
         }
         let mut client = server.login();
-        let Some(trace) = Trace::of(&server) else { return };
+        let Some(trace) = Trace::of(&server, CALLS) else { return };
         client.stor(name, content(100 * KIB));
         let lines = trace.lines(&mut client);
         let data = span(&lines, "fdatasync", |line| line.contains("fdatasync"));
@@ -242,7 +279,7 @@ fn with_fsync_close_what_is_written_in_place_is_on_the_disk_before_the_226() {
     let server = Server::start("[transfer]\nfsync = close\n", BOB);
     server.write("file", "old");
     let mut client = server.login();
-    let Some(trace) = Trace::of(&server) else { return };
+    let Some(trace) = Trace::of(&server, CALLS) else { return };
     client.upload("APPE file", content(100 * KIB)).expect(226);
     let lines = trace.lines(&mut client);
     let data = span(&lines, "fdatasync or fsync", |line| line.contains("fdatasync") || line.contains("fsync"));
@@ -254,7 +291,7 @@ fn with_fsync_close_what_is_written_in_place_is_on_the_disk_before_the_226() {
 fn with_fsync_close_a_large_upload_is_written_back_as_it_comes() {
     let server = Server::start("[transfer]\nfsync = close\n", BOB);
     let mut client = server.login();
-    let Some(trace) = Trace::of(&server) else { return };
+    let Some(trace) = Trace::of(&server, CALLS) else { return };
     client.stor("file", vec![7; 70 << 20]);
     let lines = trace.lines(&mut client);
     let syncs = lines.iter().filter(|line| line.contains("fdatasync(")).count();
@@ -266,7 +303,7 @@ fn without_fsync_nothing_waits_for_the_disk() {
     let server = Server::plain();
     server.write("file", "old");
     let mut client = server.login();
-    let Some(trace) = Trace::of(&server) else { return };
+    let Some(trace) = Trace::of(&server, CALLS) else { return };
     client.stor("file", content(100 * KIB));
     let lines = trace.lines(&mut client);
     span(&lines, "rename", |line| line.contains("rename"));

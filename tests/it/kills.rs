@@ -1,45 +1,14 @@
 //! Either side killed at random moments of an upload: the name holds the old file, the whole new one, or (if it was new)
 //! a clean prefix, and what goes on from there ends with the right bytes or is clearly refused.
-//!
-//! `FTPD_SEED=n` repeats a run.
 
-use std::{env, fs, io::Write, time::SystemTime};
+use std::{fs, io::Write};
 
 use crate::{
     client::Client,
     data::reset,
+    dice::Dice,
     server::{BOB, Server, Tree, eventually},
 };
-
-/// A small generator of numbers that nobody needs to trust (xorshift64*).
-struct Dice(u64);
-
-impl Dice {
-    fn of_this_run() -> Dice {
-        let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
-        let seed = env::var("FTPD_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or_else(now);
-        eprintln!("FTPD_SEED={seed}");
-        Dice(seed | 1)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % bound
-    }
-
-    /// Small and large numbers are about as likely: what matters happens at both ends.
-    fn length(&mut self, max: usize) -> usize {
-        let bound = 1 << self.below(max.ilog2() as usize + 1);
-        self.below(bound + 1).min(max)
-    }
-
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
-        let start = self.below(1 << 30);
-        (0..length).map(|at| ((at + start).wrapping_mul(2_654_435_761) >> 11) as u8).collect()
-    }
-}
 
 /// How an upload ends.
 #[derive(Debug, Clone, Copy, PartialEq)]

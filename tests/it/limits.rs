@@ -169,6 +169,19 @@ fn an_address_that_guesses_is_banned_and_others_are_not() {
 }
 
 #[test]
+fn a_banned_address_is_refused_on_connections_that_stood_before() {
+    let server = Server::start("[server]\nban_after = 2\nban_time = 1h\nauth_failed_delay = 0\n", BOB);
+    let mut standing: Vec<Client> = (0..3).map(|_| server.client()).collect();
+    for guesser in &mut standing[..2] {
+        guesser.expect("USER bob", 331);
+        guesser.expect("PASS wrong", [530, 421]);
+    }
+    standing[2].expect("USER bob", 331);
+    standing[2].expect("PASS secret", 421);
+    standing[2].expect_closed();
+}
+
+#[test]
 fn a_ban_ends() {
     let server = Server::start("[server]\nban_after = 1\nban_time = 1s\nauth_failed_delay = 0\n", BOB);
     let mut guesser = server.client();
@@ -198,6 +211,38 @@ fn unknown_users_and_wrong_passwords_look_the_same() {
     let known = (client.cmd("USER bob").text(), client.cmd("PASS wrong").text());
     let unknown = (client.cmd("USER nobody").text(), client.cmd("PASS wrong").text());
     assert_eq!(known, unknown);
+}
+
+#[test]
+fn every_refusal_has_the_same_text_and_waits_for_the_same_delay() {
+    let users = format!("{BOB}[carol]\npassword = secret\nperm = elr\nhome = home\nallow_from = 10.0.0.0/8\n");
+    let server = Server::start("[server]\nauth_failed_delay = 2\n", &users);
+    let mut other = server.login();
+    let login = |(name, password): (&str, &str)| {
+        let mut client = server.client();
+        client.expect(format!("USER {name}"), 331);
+        client.send(format!("PASS {password}"));
+        client
+    };
+    let mut refused = [("bob", "wrong"), ("nobody", "wrong"), ("carol", "secret"), ("anonymous", "")].map(login);
+    // A delay that was none would be over by now.
+    for _ in 0..50 {
+        other.expect("NOOP", 200);
+    }
+    assert!(refused.iter_mut().all(Client::is_silent), "nobody has heard anything yet");
+    let mut texts = refused.map(|mut client| client.read_reply().expect(530).text()).to_vec();
+    texts.dedup();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+}
+
+#[test]
+fn who_waits_for_a_refusal_holds_its_place() {
+    let server = Server::start("[server]\nauth_failed_delay = 5\nmax_cons_per_ip = 1\n", BOB);
+    let mut guesser = server.client();
+    guesser.expect("USER bob", 331);
+    guesser.send("PASS wrong");
+    expect_full(&server);
+    assert!(guesser.is_silent(), "the refusal is still to come");
 }
 
 #[test]

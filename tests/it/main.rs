@@ -1,6 +1,6 @@
 //! Black-box tests: the real binary, started on a free port in a temporary tree, talked to over sockets.
 //!
-//! `server`, `client`, `data`, `channel`, `disk` and `glob` are the harness; every other file is one topic.
+//! `server`, `client`, `data`, `channel`, `dice`, `disk`, `glob` and `trace` are the harness; every other file is one topic.
 //! `FTPD_TEST_TLS=explicit` and `FTPD_TEST_TLS=implicit` run them over TLS.
 
 #![cfg(unix)]
@@ -8,9 +8,11 @@
 mod channel;
 mod client;
 mod data;
+mod dice;
 mod disk;
 mod glob;
 mod server;
+mod trace;
 
 mod accounts;
 mod architecture;
@@ -22,6 +24,8 @@ mod confinement;
 mod data_connections;
 mod durability;
 mod endurance;
+mod exhaustion;
+mod hostile;
 mod kills;
 mod large;
 mod limits;
@@ -36,6 +40,7 @@ mod privileges;
 mod renames;
 mod sandbox;
 mod signals;
+mod soak;
 mod stacks;
 mod throttle;
 mod tls;

@@ -25,7 +25,15 @@ const NEEDS: &[(char, &str)] = &[
     ('l', "STAT folder"),
     ('l', "SIZE file"),
     ('l', "MDTM file"),
+    ('l', "AVBL"),
+    ('l', "AVBL folder"),
     ('r', "RETR file"),
+    ('r', "HASH file"),
+    ('r', "XCRC file"),
+    ('r', "XMD5 file"),
+    ('r', "XSHA1 file"),
+    ('r', "XSHA256 file"),
+    ('r', "XSHA512 file"),
     ('a', "APPE file"),
     ('d', "DELE file"),
     ('d', "RMD folder"),
@@ -44,6 +52,13 @@ const NEEDS: &[(char, &str)] = &[
     ('T', "MDTM 20010203040506 file"),
     ('T', "MFF modify=20010203040506; file"),
     ('T', "SITE UTIME 20010203040506 file"),
+];
+
+/// Verbs that name no file, or none yet.
+const NEED_NONE: &[&str] = &[
+    "ABOR", "ACCT", "ALLO", "AUTH", "CCC", "CLNT", "EPRT", "EPSV", "FEAT", "HELP", "HOST", "LANG", "MODE", "NOOP",
+    "OPTS", "PASS", "PASV", "PBSZ", "PORT", "PROT", "PWD", "QUIT", "RANG", "REIN", "REST", "RNTO", "STRU", "SYST",
+    "TYPE", "USER", "XPWD",
 ];
 
 /// An account `no_x` for each letter, with all letters but that.
@@ -88,6 +103,16 @@ fn every_letter_has_a_command_in_the_table() {
 }
 
 #[test]
+fn every_verb_that_exists_has_its_letter_in_the_table() {
+    let help = Server::plain().login().expect("HELP", 214);
+    let verbs = help.lines[1..help.lines.len() - 1].join(&b' ');
+    for verb in String::from_utf8(verbs).unwrap().split_whitespace() {
+        let is_known = NEEDS.iter().any(|(_, command)| command.split(' ').next() == Some(verb));
+        assert!(is_known != NEED_NONE.contains(&verb), "{verb}: which letter does it need?");
+    }
+}
+
+#[test]
 fn one_letter_alone_is_enough() {
     let alone: Vec<&(char, &str)> =
         NEEDS.iter().filter(|(letter, command)| *letter != 'a' && *command != "APPE new").collect();
@@ -111,7 +136,12 @@ fn a_refusal_does_not_tell_whether_the_file_exists() {
         ('l', "MLST file"),
         ('l', "STAT file"),
         ('l', "LIST file"),
+        ('l', "AVBL file"),
         ('r', "RETR file"),
+        ('r', "HASH file"),
+        ('r', "XCRC file"),
+        ('a', "APPE file"),
+        ('w', "STOR file"),
         ('d', "DELE file"),
         ('f', "RNFR file"),
         ('M', "SITE CHMOD 600 file"),

@@ -2,27 +2,50 @@
 
 use std::fs;
 
-use crate::server::{BOB, Server};
+use crate::{
+    server::{BOB, Server},
+    trace::Trace,
+};
 
 fn server_for(perm: &str) -> Server {
     let server = Server::start("", &BOB.replace("elradfmwMT", perm));
     server.write("from", "from");
     server.write("to", "to");
     server.write("folder/file", "x");
+    server.write("other/file", "y");
     server
 }
 
 #[test]
 fn a_rename_does_not_overwrite_without_w_and_d() {
     for perm in ["elf", "elfw", "elfd", "elrafmMT"] {
-        let server = server_for(perm);
-        let mut client = server.login();
-        client.expect("RNFR from", 350);
-        client.expect("RNTO to", 553);
-        assert_eq!((server.read("from"), server.read("to")), (b"from".to_vec(), b"to".to_vec()), "{perm}");
-        client.expect("RNFR from", 350);
-        client.expect("RNTO new", 250);
-        assert_eq!(server.read("new"), b"from");
+        overwrites_nothing(&server_for(perm));
+    }
+}
+
+#[track_caller]
+fn overwrites_nothing(server: &Server) {
+    let mut client = server.login();
+    for (from, to) in [("from", "to"), ("from", "folder"), ("folder", "to"), ("folder", "other")] {
+        client.expect(format!("RNFR {from}"), 350);
+        client.expect(format!("RNTO {to}"), 553);
+    }
+    assert_eq!((server.read("from"), server.read("to")), (b"from".to_vec(), b"to".to_vec()));
+    for (from, to, file, content) in [("from", "new", "new", "from"), ("folder", "moved", "moved/file", "x")] {
+        client.expect(format!("RNFR {from}"), 350);
+        client.expect(format!("RNTO {to}"), 250);
+        assert_eq!(server.read(file), content.as_bytes());
+        assert!(!server.home().join(from).exists());
+    }
+}
+
+/// FUSE, NFS, exFAT; the last two without hard links, too.
+#[test]
+fn a_disk_that_can_not_refuse_to_overwrite_is_asked_before() {
+    for faults in [&["renameat2:error=EINVAL"][..], &["renameat2:error=EINVAL", "linkat:error=EPERM"]] {
+        let server = server_for("elrafmMT");
+        let Some(_trace) = Trace::failing(&server, faults) else { return };
+        overwrites_nothing(&server);
     }
 }
 
@@ -39,9 +62,9 @@ fn a_rename_overwrites_a_file_with_w_and_d() {
 #[test]
 fn a_folder_that_is_not_empty_is_never_overwritten() {
     let server = server_for("elradfmwMT");
-    fs::create_dir(server.home().join("other")).unwrap();
     let mut client = server.login();
-    for from in ["from", "other"] {
+    fs::create_dir(server.home().join("empty")).unwrap();
+    for from in ["from", "empty"] {
         client.expect(format!("RNFR {from}"), 350);
         client.expect("RNTO folder", [550, 553]);
     }

@@ -4,9 +4,7 @@ use std::{collections::BTreeSet, fs, os::unix::fs::symlink, thread};
 
 use landlock::{AccessFs, Ruleset, RulesetAttr, RulesetCreatedAttr};
 
-use crate::{
-    server::{BOB, Ended, Server, Tree, eventually},
-};
+use crate::server::{BOB, Ended, Server, Tree, eventually};
 
 /// Bob, and an account that may only look.
 const BOTH: &str = "[bob]\npassword = secret\nperm = elradfmwMT\nhome = home\n\

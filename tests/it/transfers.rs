@@ -87,6 +87,33 @@ fn abor_is_seen_behind_waiting_commands() {
 }
 
 #[test]
+fn a_flood_of_abors_gets_one_reply_each() {
+    let server = server_with_a_big_file();
+    let mut client = server.login();
+    let _data = client.stalled_download("big");
+    client.send_raw("ABOR\r\nNOOP\r\n".repeat(150));
+    client.read_reply().expect(426);
+    client.read_reply().expect(226);
+    client.read_reply().expect(200);
+    for _ in 1..150 {
+        client.read_reply().expect(225);
+        client.read_reply().expect(200);
+    }
+    client.expect("SYST", 215);
+}
+
+#[test]
+fn a_line_without_end_ends_a_transfer_and_the_session() {
+    let server = server_with_a_big_file();
+    let mut client = server.login();
+    let _data = client.stalled_download("big");
+    client.try_send_raw("x".repeat(70_000));
+    client.read_reply().expect(426);
+    client.read_reply().expect(500);
+    client.expect_closed();
+}
+
+#[test]
 fn stat_and_noop_are_answered_while_the_data_peer_stands_still() {
     let server = server_with_a_big_file();
     let mut client = server.login();
@@ -324,6 +351,61 @@ fn appends_add_up() {
 }
 
 #[test]
+fn what_somebody_else_appends_meanwhile_stays() {
+    let server = Server::plain();
+    server.write("file", "old,");
+    let mut client = server.login();
+    let mut data = client.stalled_upload("APPE file", b"first,");
+    eventually("the first part is there", || server.read("file") == b"old,first,");
+    let mut file = std::fs::File::options().append(true).open(server.home().join("file")).unwrap();
+    file.write_all(b"theirs,").unwrap();
+    data.write_all(b"second").unwrap();
+    drop(data);
+    client.read_reply().expect(226);
+    assert_eq!(server.read("file"), b"old,first,theirs,second");
+}
+
+#[test]
+fn a_shorter_file_leaves_no_old_tail() {
+    for conf in BOTH_WAYS {
+        let server = Server::start(conf, BOB);
+        server.write("file", "a long old file");
+        let mut client = server.login();
+        client.expect("REST 0", 350);
+        client.stor("file", "short");
+        assert_eq!(server.read("file"), b"short", "{conf}");
+    }
+}
+
+#[test]
+fn stou_finds_another_name_while_somebody_uploads_to_that_one() {
+    let server = Server::plain();
+    let mut other = server.login();
+    let data = other.stalled_upload("STOR new", b"theirs");
+    let mut client = server.login();
+    client.upload("STOU new", "ours").expect(226);
+    drop(data);
+    other.read_reply().expect(226);
+    assert_eq!((server.read("new"), server.read("new.1")), (b"theirs".to_vec(), b"ours".to_vec()));
+}
+
+#[test]
+fn sessions_that_want_a_unique_name_get_one_each() {
+    let server = Server::plain();
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let mut client = server.login();
+            scope.spawn(move || (0..10).for_each(|_| drop(client.upload("STOU name", [number]).expect(226))));
+        }
+    });
+    let mut stored: Vec<Vec<u8>> =
+        std::fs::read_dir(server.home()).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
+    stored.sort();
+    let expected: Vec<Vec<u8>> = (0..8).flat_map(|number| std::iter::repeat_n(vec![number], 10)).collect();
+    assert_eq!(stored, expected);
+}
+
+#[test]
 fn stou_says_the_name_it_stored_under() {
     let server = Server::plain();
     let mut client = server.login();
@@ -359,12 +441,16 @@ fn a_resumed_download_gives_the_rest() {
 fn a_file_that_shrinks_while_it_is_sent_does_not_end_in_226() {
     let server = server_with_a_big_file();
     let mut client = server.login();
-    let data = client.stalled_download("big");
-    std::fs::File::options().write(true).open(server.home().join("big")).unwrap().set_len(1000).unwrap();
-    let got = read_until_broken(data).len() as u64;
-    let reply = client.read_reply();
-    assert!(got < BIG && [426, 451].contains(&reply.code), "{got} bytes and {reply:?}");
-    client.expect("NOOP", 200);
+    for kind in ["TYPE I", "TYPE A"] {
+        server.write_sparse("big", BIG);
+        client.expect(kind, 200);
+        let data = client.stalled_download("big");
+        std::fs::File::options().write(true).open(server.home().join("big")).unwrap().set_len(1000).unwrap();
+        let got = read_until_broken(data).len() as u64;
+        let reply = client.read_reply();
+        assert!(got < BIG && [426, 451].contains(&reply.code), "{kind}: {got} bytes and {reply:?}");
+        client.expect("NOOP", 200);
+    }
 }
 
 #[test]

@@ -52,7 +52,7 @@ struct Options {
     #[arg(long)]
     quick: bool,
     /// No new cell is begun after so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1200)]
     limit: u64,
     /// A folder in tmpfs for the files that are served, some 5 GB at most
     #[arg(long, value_name = "DIR", default_value = "/dev/shm")]

@@ -1,0 +1,158 @@
+//! What the system has no more of: threads, room for the log.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use crate::{
+    client::Client,
+    data_connections::free_ports,
+    server::{BOB, Server, Tree, eventually},
+};
+
+/// A server of a user that nobody else is, and how that user runs a program: the limit of threads counts all of a user's,
+/// and does not hold for root.
+struct Lonely {
+    server: Server,
+    as_user: Vec<String>,
+}
+
+impl Lonely {
+    fn start() -> Lonely {
+        if !rustix::process::geteuid().is_root() {
+            return Lonely { server: Server::plain(), as_user: Vec::new() };
+        }
+        let user = 1_000_000 + std::process::id();
+        let as_user = format!("setpriv --reuid={user} --regid={user} --clear-groups");
+        let as_user: Vec<String> = as_user.split(' ').map(str::to_owned).collect();
+        let tree = Tree::new("", BOB);
+        std::fs::set_permissions(tree.path(""), PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(tree.home(), PermissionsExt::from_mode(0o777)).unwrap();
+        // Where the build lies, a stranger may have no way to it.
+        let binary = tree.path("ftpd");
+        std::fs::copy(env!("CARGO_BIN_EXE_ftpd"), &binary).unwrap();
+        let mut command = Command::new(&as_user[0]);
+        command.args(&as_user[1..]).arg(&binary).args(tree.command().get_args()).env_remove("RUST_LOG");
+        Lonely { server: tree.start_as(command), as_user }
+    }
+
+    /// Sets how many threads the user may have from now on.
+    fn limit_threads(&self, limit: &str) {
+        let mut words = self.as_user.iter().map(String::as_str).chain(["prlimit"]);
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).args(["--pid", &self.server.id().to_string(), &format!("--nproc={limit}:")]);
+        assert!(command.status().expect("prlimit is there").success());
+    }
+}
+
+#[test]
+fn without_a_thread_a_client_is_told_so_and_the_others_go_on() {
+    if Command::new("prlimit").arg("--version").stdout(Stdio::null()).status().is_err() {
+        eprintln!("SKIPPED: prlimit and setpriv (util-linux) are not installed");
+        return;
+    }
+    let mut lonely = Lonely::start();
+    let mut first = lonely.server.login();
+    lonely.limit_threads("1");
+    for _ in 0..3 {
+        let mut refused = Client::connect(lonely.server.address());
+        refused.read_reply().expect(421);
+        refused.expect_closed();
+    }
+    first.expect("NOOP", 200);
+    first.expect("MKD folder", 257);
+    assert_eq!(lonely.server.log_lines("can't start a session's thread").len(), 1, "said once");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", lonely.server.id())).unwrap();
+    let hard =
+        limits.lines().find(|line| line.starts_with("Max processes")).unwrap().split_whitespace().nth(3).unwrap();
+    lonely.limit_threads(hard);
+    eventually("there are threads again", || {
+        Client::connect(lonely.server.address()).try_read_reply().is_some_and(|reply| reply.code == 220)
+    });
+    lonely.server.login().expect("RMD folder", 250);
+    assert!(lonely.server.is_running());
+}
+
+/// Killed when it is dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_log_that_takes_no_more_stops_nobody() {
+    if !Path::new("/dev/full").exists() {
+        eprintln!("SKIPPED: this system has no /dev/full");
+        return;
+    }
+    let port = free_ports(1).start;
+    let conf =
+        format!("[server]\nport = {port}\n[log]\nlog_level = debug\nlog_file = /dev/full\ntransfer_log = /dev/full\n");
+    let tree = Tree::new(&conf, BOB);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = tree.command();
+    command.stdin(Stdio::null()).stdout(full.try_clone().unwrap()).stderr(full);
+    let mut process = Process(command.spawn().unwrap());
+    eventually("it listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    for _ in 0..3 {
+        let mut client = Client::greeted(([127, 0, 0, 1], port).into());
+        client.login("bob", "secret");
+        client.stor("file", "content");
+        assert_eq!(client.retr("file"), b"content");
+        client.expect("QUIT", 221);
+    }
+    assert!(matches!(process.0.try_wait(), Ok(None)));
+}
+
+/// The reader of its log is gone (`ftpd | head`): no SIGPIPE, no panic.
+#[test]
+fn a_log_that_nobody_reads_any_more_stops_nobody() {
+    let tree = Tree::new("[log]\nlog_level = debug\n", BOB);
+    let mut command = tree.command();
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut process = Process(command.spawn().unwrap());
+    let mut log = BufReader::new(process.0.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("starting FTP server on ") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0, "it starts");
+    }
+    drop(log);
+    let address = line.split("server on ").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
+    for _ in 0..3 {
+        let mut client = Client::greeted(address.parse().unwrap());
+        client.login("bob", "secret");
+        client.stor("file", "content");
+        client.expect("QUIT", 221);
+    }
+    assert!(matches!(process.0.try_wait(), Ok(None)));
+}
+
+/// All replies lie unread, and the socket takes no more: its session waits, and only that.
+#[test]
+fn a_server_that_is_stopped_does_not_wait_for_clients_that_never_read() {
+    let mut server = Server::start("[server]\nshutdown_grace = 0\n", BOB);
+    let clients: Vec<Client> = (0..5).map(|_| server.login()).collect();
+    let writers: Vec<_> = clients
+        .iter()
+        .map(|client| {
+            let mut stream = client.handle();
+            stream.set_nonblocking(true).unwrap();
+            std::thread::spawn(move || {
+                let commands = "HELP\r\n".repeat(10_000);
+                eventually("the server takes no more", || stream.write_all(commands.as_bytes()).is_err());
+            })
+        })
+        .collect();
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    server.signal(rustix::process::Signal::TERM);
+    assert_eq!(crate::server::exit_code(server.wait_exit()), 0);
+}
