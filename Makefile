@@ -29,12 +29,16 @@ build: ## Build the release binary ./ftpd and the sample homes below share/
 run: build ## Build, then serve the sample ftpd.conf and user.ini
 	./ftpd -c ftpd.conf -u user.ini
 
-test: ## Run all tests (missing FTP clients are skipped)
+test: ## Run all tests, most of them over TLS, too (missing FTP clients are skipped)
 ifeq ($(NEXTEST),)
 	cargo test --locked --no-fail-fast
+	for mode in explicit implicit; do FTPD_TEST_TLS=$$mode cargo test --locked --no-fail-fast --test it -- \
+		--skip architecture --skip tls || exit 1; done
 	cargo test --locked --features planted-bug --test it planted
 else
 	cargo nextest run --locked --no-fail-fast
+	for mode in explicit implicit; do FTPD_TEST_TLS=$$mode cargo nextest run --locked --no-fail-fast \
+		-E 'binary(it) and not test(/^(architecture|tls)/)' || exit 1; done
 	cargo nextest run --locked --features planted-bug --test it planted
 	cargo test --locked --doc
 endif
