@@ -34,6 +34,8 @@ enum Handshake {
     UnderWay,
     /// It is done, and the client is the right one.
     Done,
+    /// The client had begun it, had nothing to say, and said so with the end of the connection.
+    CutShort,
     /// What is still to be told.
     Failed(Option<io::Error>),
 }
@@ -120,7 +122,10 @@ impl Stream {
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => Ok(rustix::net::send(socket, bytes, SendFlags::NOSIGNAL)?),
-            Self::Tls(protected) => protected.secured.send(&mut Socket(&protected.socket), bytes),
+            Self::Tls(protected) => {
+                protected.refuse_cut_short()?;
+                protected.secured.send(&mut Socket(&protected.socket), bytes)
+            }
         }
     }
 
@@ -130,6 +135,7 @@ impl Stream {
     /// `WouldBlock` as long as the client has to take more first.
     pub fn finish(&mut self) -> io::Result<()> {
         let Self::Tls(protected) = self else { return Ok(()) };
+        protected.refuse_cut_short()?;
         protected.secured.close(&mut Socket(&protected.socket))?;
         Ok(rustix::net::shutdown(&protected.socket, Shutdown::Write)?)
     }
@@ -158,20 +164,41 @@ impl Protected {
                 self.handshake = Handshake::Done;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof && self.may_be_cut_short() => {
+                (self.handshake, self.cut) = (Handshake::CutShort, true);
+            }
             Err(error) => self.handshake = Handshake::Failed(Some(error)),
+        }
+    }
+
+    /// Some clients (Node) close their side of an empty upload while they shake hands. Nothing proves who they are by then:
+    /// it counts only where nothing has to be proven, and where a version was agreed on.
+    fn may_be_cut_short(&self) -> bool {
+        !self.protection.is_strict()
+            && !self.protection.asks_for_proof()
+            && self.secured.connection().protocol_version().is_some()
+    }
+
+    fn refuse_cut_short(&self) -> io::Result<()> {
+        match self.handshake {
+            Handshake::CutShort => Err(ErrorKind::UnexpectedEof.into()),
+            Handshake::UnderWay | Handshake::Done | Handshake::Failed(_) => Ok(()),
         }
     }
 
     fn shake_hands(&mut self) -> io::Result<()> {
         self.advance();
         match &mut self.handshake {
-            Handshake::Done => Ok(()),
+            Handshake::Done | Handshake::CutShort => Ok(()),
             Handshake::UnderWay => Err(ErrorKind::WouldBlock.into()),
             Handshake::Failed(error) => Err(error.take().unwrap_or_else(|| ErrorKind::NotConnected.into())),
         }
     }
 
     fn receive(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        if matches!(self.handshake, Handshake::CutShort) {
+            return Ok(0);
+        }
         let socket = &self.socket;
         match self.secured.receive_much(|encrypted| fetch(socket, encrypted), buffer) {
             // Nobody ends a stream in the middle of a record on purpose.

@@ -25,6 +25,7 @@ pub struct Tls {
     data: Arc<ServerConfig>,
     certificate: Arc<Certificate>,
     reuse: Reuse,
+    has_client_ca: bool,
     strict_eof: bool,
 }
 
@@ -64,6 +65,7 @@ pub struct Protection {
     data: Arc<ServerConfig>,
     /// The control connection whose session must be resumed, if one must.
     owner: Option<Owner>,
+    has_client_ca: bool,
     strict_eof: bool,
 }
 
@@ -137,6 +139,7 @@ impl Tls {
             data: config(DATA_PROTOCOLS, 0),
             certificate,
             reuse: settings.reuse,
+            has_client_ca: settings.client_ca.is_some(),
             strict_eof: settings.strict_eof,
         })
     }
@@ -152,14 +155,15 @@ impl Tls {
     /// Without the system's randomness.
     pub fn accept(&self) -> io::Result<(ServerConnection, Protection)> {
         self.certificate.refresh();
-        let (data, strict_eof) = (Arc::clone(&self.data), self.strict_eof);
+        let (has_client_ca, strict_eof) = (self.has_client_ca, self.strict_eof);
+        let protection = Protection { data: Arc::clone(&self.data), owner: None, has_client_ca, strict_eof };
         if self.reuse == Reuse::Accept {
-            return Ok((begin(Arc::clone(&self.control))?, Protection { data, owner: None, strict_eof }));
+            return Ok((begin(Arc::clone(&self.control))?, protection));
         }
         let mut owner = Owner::default();
         getrandom::fill(&mut owner).map_err(io::Error::other)?;
         let control = begin(Bound::config(&self.control, owner, Side::Control))?;
-        Ok((control, Protection { data, owner: Some(owner), strict_eof }))
+        Ok((control, Protection { owner: Some(owner), ..protection }))
     }
 }
 
@@ -186,6 +190,11 @@ impl Protection {
             io::ErrorKind::PermissionDenied,
             "the TLS session of the control connection was not resumed",
         ))
+    }
+
+    /// Whether clients have to show something with each handshake: a session, or a certificate.
+    pub fn asks_for_proof(&self) -> bool {
+        self.owner.is_some() || self.has_client_ca
     }
 
     /// Whether a stream that ends without close_notify was cut.

@@ -104,6 +104,7 @@ fn a_broken_renewal_is_told_once_and_the_old_certificate_stays() {
     for _ in 0..3 {
         assert!(shown(&server) == old.der());
     }
+    server.wait_log("the old certificate stays in use");
     assert_eq!(errors(), before + 1, "told once: {:?}", server.log_lines(".pem"));
     open.expect("NOOP", 200);
     assert_eq!(open.retr("file"), b"content");
