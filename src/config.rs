@@ -12,13 +12,15 @@ use log::LevelFilter;
 
 use crate::auth::perm::Perms;
 use crate::auth::users;
-use crate::ini::{File, Override, Problem, Problems, Section, Value};
+use crate::ini::{File, Override, Problem, Problems, Section};
 
 mod passive;
 mod tls;
+mod words;
 
 pub use passive::{Audience, Masquerade, Passive};
 pub use tls::{SessionReuse, Tls};
+use words::{Lines, Umask};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -324,64 +326,6 @@ impl Anonymous {
         let home = self.anonymous_path.clone().filter(|_| self.enable_anonymous)?;
         Some(users::Anonymous { home, perms: self.anonymous_perm })
     }
-}
-
-/// Text in which `\n` begins a new line.
-struct Lines(Vec<String>);
-
-impl Value for Lines {
-    fn parse(text: &str, _: &Path) -> Result<Lines, String> {
-        Ok(Lines(text.split("\\n").map(str::to_owned).collect()))
-    }
-}
-
-/// Permission bits in octal.
-struct Umask(u32);
-
-impl Value for Umask {
-    fn parse(text: &str, _: &Path) -> Result<Umask, String> {
-        let bits = u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o777);
-        bits.map(Umask).ok_or_else(|| format!("'{text}' is not an octal number from 000 to 777"))
-    }
-}
-
-impl Value for Sandbox {
-    fn parse(text: &str, _: &Path) -> Result<Sandbox, String> {
-        word(text, &[("auto", Sandbox::Auto), ("require", Sandbox::Require), ("off", Sandbox::Off)])
-    }
-}
-
-impl Value for Symlinks {
-    fn parse(text: &str, _: &Path) -> Result<Symlinks, String> {
-        word(text, &[("inside", Symlinks::Inside), ("never", Symlinks::Never)])
-    }
-}
-
-impl Value for Fsync {
-    fn parse(text: &str, _: &Path) -> Result<Fsync, String> {
-        word(text, &[("off", Fsync::Off), ("close", Fsync::Close)])
-    }
-}
-
-impl Value for LogFormat {
-    fn parse(text: &str, _: &Path) -> Result<LogFormat, String> {
-        word(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
-    }
-}
-
-impl Value for LevelFilter {
-    fn parse(text: &str, _: &Path) -> Result<LevelFilter, String> {
-        use LevelFilter::{Debug, Error, Info, Warn};
-        word(text, &[("error", Error), ("warn", Warn), ("info", Info), ("debug", Debug)])
-    }
-}
-
-fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
-    let found = words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word));
-    found.map(|(_, value)| *value).ok_or_else(|| {
-        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        format!("'{text}' is none of: {}", known.join(", "))
-    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::config::word;
+use crate::config::words::word;
 use crate::ini::{Section, Value};
 use crate::protocol::address;
 

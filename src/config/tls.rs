@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::word;
+use crate::config::words::word;
 use crate::ini::{Section, Value};
 
 /// The section `[tls]`: whether, and how, connections are encrypted.

@@ -13,6 +13,7 @@ use rustix::net::RecvFlags;
 use crate::net::secured::Secured;
 use crate::net::stop::Stop;
 use crate::net::tls::{Protection, Tls};
+use crate::net::until::Until;
 use crate::net::who::{Who, canonical};
 use crate::protocol::line::{Line, LineBuffer};
 use crate::protocol::reply::Reply;
@@ -176,7 +177,7 @@ impl Control {
         self.input = LineBuffer::default();
         let (connection, protection) = tls.accept()?;
         let mut secured = Box::new(Secured::new(connection));
-        secured.shake_hands(&mut Until { control: self, deadline })?;
+        secured.shake_hands(&mut self.until(deadline))?;
         self.secured = Some(secured);
         Ok(protection)
     }
@@ -189,10 +190,13 @@ impl Control {
     pub fn unsecure(&mut self, deadline: Instant) -> io::Result<()> {
         let Some(mut secured) = self.secured.take() else { return Ok(()) };
         // To some clients (lftp) an end that comes before theirs is the end of the connection; others (curl) wait for it.
-        let _ = Until { control: self, deadline: Instant::now() + COURTESY }.is_tls_next();
+        let _ = self.until(Instant::now() + COURTESY).peek();
         secured.close(&mut &*self.stream)?;
-        let mut until = Until { control: self, deadline };
-        while until.is_tls_next()? && !secured.receive_record(&mut until)? {}
+        let mut until = self.until(deadline);
+        // RFC 8446 §5.1: a record begins with a content type from 20 to 24.
+        while (20..=24).contains(&until.peek()?.ok_or(ErrorKind::UnexpectedEof)?)
+            && !secured.receive_record(&mut until)?
+        {}
         Ok(())
     }
 
@@ -209,9 +213,15 @@ impl Control {
         if secured.close(&mut &*self.stream).is_err() || self.stream.shutdown(Shutdown::Write).is_err() {
             return;
         }
-        let mut until = Until { control: self, deadline: Instant::now() + LAST_WORDS };
+        let mut until = self.until(Instant::now() + LAST_WORDS);
         let mut rest = [0; 512];
         while until.read(&mut rest).is_ok_and(|read| read > 0) {}
+    }
+
+    fn until(&mut self, deadline: Instant) -> Until<'_> {
+        // It sets the timeout as it needs it: whatever is wanted next is to be set anew.
+        self.armed = Some(Duration::ZERO);
+        Until::new(&self.stream, deadline)
     }
 
     /// True where bytes have been decrypted that nobody has taken yet.
@@ -307,44 +317,6 @@ impl Control {
             }
             Line::TooLong | Line::Flood => self.who.log(Level::Debug, format_args!("<- (a line that is too long)")),
         }
-    }
-}
-
-/// The control connection with an end to each wait.
-struct Until<'a> {
-    control: &'a mut Control,
-    deadline: Instant,
-}
-
-impl Until<'_> {
-    /// True where the next byte begins a TLS record (RFC 8446 §5.1: content types 20 to 24).
-    fn is_tls_next(&mut self) -> io::Result<bool> {
-        self.arm()?;
-        let mut first = [0];
-        let (received, _) = rustix::net::recv(&*self.control.stream, &mut first[..], RecvFlags::PEEK)?;
-        if received == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok((20..=24).contains(&first[0])) }
-    }
-
-    fn arm(&mut self) -> io::Result<()> {
-        self.control.arm(Some(self.deadline.saturating_duration_since(Instant::now())))
-    }
-}
-
-impl Read for Until<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.arm()?;
-        (&*self.control.stream).read(buffer)
-    }
-}
-
-/// The socket has a timeout of its own for what the client does not take.
-impl Write for Until<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self.control.stream).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

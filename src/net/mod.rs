@@ -16,4 +16,5 @@ pub mod stop;
 pub mod stream;
 pub mod tls;
 mod turns;
+mod until;
 pub mod who;

@@ -7,11 +7,7 @@ use std::time::Instant;
 use ppp::v2::PROTOCOL_PREFIX;
 use ppp::{HeaderResult, v1, v2};
 
-/// A socket whose reads end by the deadline.
-struct Until<'a> {
-    stream: &'a TcpStream,
-    deadline: Instant,
-}
+use crate::net::until::Until;
 
 /// What both versions have at least; version 2 begins with a signature of that length.
 const BEGINNING: usize = PROTOCOL_PREFIX.len();
@@ -25,7 +21,7 @@ const MAX_LENGTH: u16 = 2048;
 /// # Errors
 /// `InvalidData` for what is no header, `TimedOut` when it does not come in time; else the connection broke.
 pub fn client(stream: &TcpStream, deadline: Instant) -> io::Result<Option<SocketAddr>> {
-    let header = read(&mut Until { stream, deadline })?;
+    let header = read(&mut Until::new(stream, deadline))?;
     stream.set_read_timeout(None)?;
     parse(&header)
 }
@@ -75,20 +71,6 @@ fn parse(header: &[u8]) -> io::Result<Option<SocketAddr>> {
         HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => return Err(ErrorKind::InvalidData.into()),
     };
     Ok(client.map(SocketAddr::from))
-}
-
-impl Read for Until<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        self.stream.set_read_timeout(Some(left))?;
-        self.stream.read(buffer).map_err(|error| match error.kind() {
-            ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
-            _ => error,
-        })
-    }
 }
 
 #[cfg(test)]

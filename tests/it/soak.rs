@@ -447,8 +447,7 @@ impl Rest {
 #[track_caller]
 fn expect_all_places(server: &Server) -> Vec<Client> {
     let clients: Vec<Client> = (0..PLACES).map(|_| server.client()).collect();
-    let mut refused = Client::connect(server.address());
-    refused.read_reply().expect(421);
+    crate::limits::expect_full(server);
     clients
 }
 
