@@ -85,11 +85,15 @@ bench: ## Measure against other FTP servers and a floor (BENCH="--quick --peers 
 	cargo build --release --locked
 	cargo run --release --locked --manifest-path tests/bench/Cargo.toml --target-dir "$(TARGET)/bench" -- --ftpd "$(TARGET)/release/ftpd" $(BENCH)
 
-install: build ## Install the binary below PREFIX (and DESTDIR)
+install: build ## Install the binary and the units of systemd below PREFIX (and DESTDIR)
 	install -D -m 755 ftpd "$(DESTDIR)$(PREFIX)/bin/ftpd"
+	install -D -m 644 packaging/systemd/ftpd.socket "$(DESTDIR)$(PREFIX)/lib/systemd/system/ftpd.socket"
+	install -D -m 644 packaging/systemd/ftpd.service "$(DESTDIR)$(PREFIX)/lib/systemd/system/ftpd.service"
+	sed -i 's|/usr/local/bin/|$(PREFIX)/bin/|' "$(DESTDIR)$(PREFIX)/lib/systemd/system/ftpd.service"
 
 uninstall: ## Remove what install put there
 	rm -f "$(DESTDIR)$(PREFIX)/bin/ftpd"
+	rm -f "$(DESTDIR)$(PREFIX)/lib/systemd/system/ftpd.service" "$(DESTDIR)$(PREFIX)/lib/systemd/system/ftpd.socket"
 
 clean: ## Remove what the build made
 	cargo clean

@@ -476,6 +476,27 @@ mod tests {
     }
 
     #[test]
+    fn a_login_is_known_where_the_password_stands_in_the_file() {
+        let missing = account("carl", "secret", "").replace("home = .", "home = none");
+        let text = [
+            account("ann", BCRYPT, ""),
+            account("bob", "far", "allow_from = 10.0.0.0/8"),
+            missing,
+            account("dan", "near", "allow_from = 192.0.2.1"),
+        ]
+        .concat();
+        let anonymous = Anonymous { home: "/".into(), perms: "elr".parse().unwrap() };
+        let login = |anonymous: Option<Anonymous>, from: &str| {
+            Fixture::new(&text, anonymous).users.plain_login(from.parse().unwrap())
+        };
+        let pair = |name: &str, password: &str| Some((name.to_owned(), password.to_owned()));
+        assert_eq!(login(None, "10.1.2.3"), pair("bob", "far"));
+        assert_eq!(login(None, "192.0.2.1"), pair("dan", "near"));
+        assert_eq!(login(None, "192.0.2.2"), None);
+        assert_eq!(login(Some(anonymous), "192.0.2.2"), pair("anonymous", "anonymous@"));
+    }
+
+    #[test]
     fn the_sample_has_the_two_accounts_of_the_tutorial() {
         let sample = include_bytes!("../../user.ini").to_vec();
         let accounts = accounts(Path::new("/srv/user.ini"), Ok(sample), &terms(None)).unwrap();
