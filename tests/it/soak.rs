@@ -250,7 +250,10 @@ impl Member<'_> {
         client.ask(format!("REST {offset}"))?.expect(350);
         let mut data = match self.begin(client, &format!("RETR {name}"))? {
             Ok(data) => data,
-            Err(refusal) => return Some(drop(refusal.expect(425))),
+            Err(refusal) => {
+                refusal.expect(425);
+                return Some(());
+            }
         };
         let mut bytes = Vec::new();
         let read = data.read_to_end(&mut bytes);
