@@ -437,6 +437,20 @@ mod tests {
     }
 
     #[test]
+    fn a_new_file_is_never_one_that_was_there() {
+        let (_outside, home) = tree();
+        symlink("../new", home.join("dead")).expect("made");
+        let root = Root::open(&home, Links::Inside).expect("a home");
+        for name in ["deep/file", "deep", "dead"] {
+            let path = path(name);
+            let place = root.place(&path).expect("there").expect("not the root");
+            let made = place.create_file(0o600).map(drop).map_err(|error| error.kind());
+            assert_eq!(made, Err(io::ErrorKind::AlreadyExists), "{name}");
+        }
+        assert_eq!(content(&root, "deep/file"), Ok("inside".to_owned()));
+    }
+
+    #[test]
     fn a_rename_replaces_nothing_unless_it_may() {
         let (_outside, home) = tree();
         fs::write(home.join("old"), "old").expect("made");

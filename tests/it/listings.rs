@@ -284,7 +284,7 @@ fn a_folder_of_a_hundred_thousand_entries_is_listed_whole_in_bounded_memory_and_
     let pattern = client.lines("LIST many/entry-0123[0-4]?-*");
     assert_eq!(pattern.len(), 50);
     let grown = server.peak_memory() - before;
-    assert!(grown < 30 * 1024, "{before} KiB grew by {grown} KiB");
+    assert!(grown < 6 * 1024, "{before} KiB grew by {grown} KiB");
     for command in ["LIST many", "MLSD many"] {
         let mut data = client.narrow_passive();
         client.expect(command, 150);
