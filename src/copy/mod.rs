@@ -58,8 +58,8 @@ const MIN_CORKED: u64 = 1 << 20;
 /// The first buffer of an upload or listing, from the heap's own stock; a transfer that fills it gets the large one.
 const SMALL_BUFFER: usize = 16 << 10;
 const LARGE_BUFFER: usize = 256 << 10;
-/// After a download, the client gets so long to answer the end of TLS.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// After a download, the client gets so long to answer the end of TLS; one that waits for the 226 first pays for it.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 impl Error {
     /// True where the disk takes no more.

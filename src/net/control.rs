@@ -126,6 +126,7 @@ impl Control {
     }
 
     /// Waits for the next line until the deadline; true where something else is ready before.
+    #[inline(never)]
     pub fn wait_beside(&mut self, (fd, events): (BorrowedFd, PollFlags), deadline: Option<Instant>) -> bool {
         if self.input.lines().next().is_some() || self.holds_bytes() {
             return false;
@@ -187,6 +188,7 @@ impl Control {
     ///
     /// # Errors
     /// When the client is gone or sends what is neither.
+    #[inline(never)]
     pub fn unsecure(&mut self, deadline: Instant) -> io::Result<()> {
         let Some(mut secured) = self.secured.take() else { return Ok(()) };
         // To some clients (lftp) an end that comes before theirs is the end of the connection; others (curl) wait for it.

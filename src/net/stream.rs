@@ -104,6 +104,12 @@ impl Stream {
         matches!(self, Self::Tls(protected) if protected.cut)
     }
 
+    /// True for such an end, and for one in the handshake: the client may have been killed.
+    pub fn is_doubtful(&self) -> bool {
+        let in_handshake = |protected: &Protected| matches!(protected.handshake, Handshake::CutShort);
+        self.is_cut() || matches!(self, Self::Tls(protected) if in_handshake(protected))
+    }
+
     /// Receives into the spare room of `buffer`; 0 at the end of the stream.
     ///
     /// # Errors
@@ -159,16 +165,20 @@ impl Protected {
         let shaken = self.secured.shake_hands(&mut Socket(&self.socket));
         match shaken.and_then(|()| self.protection.admit(self.secured.connection())) {
             Ok(()) => {
-                // The client's last word needs no answer: without this its first bytes wait for a delayed acknowledgement.
-                let _ = rustix::net::sockopt::set_tcp_quickack(&self.socket, true);
+                self.acknowledge();
                 self.handshake = Handshake::Done;
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.acknowledge(),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof && self.may_be_cut_short() => {
-                (self.handshake, self.cut) = (Handshake::CutShort, true);
+                self.handshake = Handshake::CutShort;
             }
             Err(error) => self.handshake = Handshake::Failed(Some(error)),
         }
+    }
+
+    /// At once: a client that speaks twice in a row, in the handshake or behind it, waits for that.
+    fn acknowledge(&self) {
+        let _ = rustix::net::sockopt::set_tcp_quickack(&self.socket, true);
     }
 
     /// Some clients (Node) close their side of an empty upload while they shake hands. Nothing proves who they are by then:

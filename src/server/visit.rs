@@ -104,6 +104,7 @@ impl Arrival {
     ///
     /// # Errors
     /// When the client is gone already, or refused.
+    #[inline(never)]
     fn begin(
         self,
         stream: &Arc<TcpStream>,

@@ -57,6 +57,7 @@ impl Session {
         Ok(self.close(Reply::new(221, text)))
     }
 
+    #[inline(never)]
     fn log_in(&mut self, user: Arc<User>) -> Answer {
         let key = Key::Account(user.name.clone());
         let place = self.shared.limits.take(key, user.max_cons).map_err(|full| {
@@ -80,6 +81,7 @@ impl Session {
 
     /// From here on this thread is the account's system user, and reaches its home and nothing else, as far as the
     /// account has the one and the kernel a jail for the other.
+    #[inline(never)]
     fn lock_in(&mut self, user: &User, root: &Root) -> io::Result<()> {
         let (person, jail) = (&user.system_user, &self.shared.jail);
         // If it fails half-way, nobody knows what the thread is still good for.

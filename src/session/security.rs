@@ -40,6 +40,8 @@ impl Security {
 
 impl Session {
     /// All that came before was in clear, where somebody on the way may have had a hand in it: it is forgotten.
+    #[cold]
+    #[inline(never)]
     pub(super) fn auth(&mut self, level: ProtectionLevel) -> Answer {
         if self.control.security().is_some() {
             return Err(Reply::new(503, "TLS is on already."));
@@ -53,12 +55,16 @@ impl Session {
         Ok(Reply::new(234, "TLS begins."))
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn pbsz(&mut self) -> Answer {
         self.need_tls()?;
         self.security.has_buffer_size = true;
         Ok(Reply::new(200, "PBSZ=0"))
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn prot(&mut self, level: ProtectionLevel) -> Answer {
         self.need_tls()?;
         if !self.security.has_buffer_size {
@@ -82,6 +88,8 @@ impl Session {
         ))
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn ccc(&mut self) -> Answer {
         if self.control.security().is_none() {
             return Err(Reply::new(533, "The control connection is in clear already."));
@@ -101,6 +109,8 @@ impl Session {
     }
 
     /// The handshake of a connection that begins with TLS, where data connections are encrypted from the start, too.
+    #[cold]
+    #[inline(never)]
     pub(super) fn begin_with_tls(&mut self) -> bool {
         self.security.level = ProtectionLevel::Private;
         self.shake_hands()
@@ -122,6 +132,8 @@ impl Session {
         true
     }
 
+    #[cold]
+    #[inline(never)]
     fn log_handshake(&self) {
         let who = &self.control.who;
         who.log(Level::Debug, format_args!("{}", self.describe_security()));
@@ -133,6 +145,8 @@ impl Session {
     }
 
     /// The encryption of the control connection, for STAT and the log.
+    #[cold]
+    #[inline(never)]
     pub(super) fn describe_security(&self) -> String {
         let Some(secured) = self.control.security() else { return "Control connection: in clear".to_owned() };
         let (connection, resumed) = (secured.connection(), secured.connection().handshake_kind());
@@ -143,6 +157,8 @@ impl Session {
     }
 
     /// The end of TLS on the control connection after CCC.
+    #[cold]
+    #[inline(never)]
     pub(super) fn go_on_in_clear(&mut self) -> bool {
         let deadline = std::time::Instant::now() + self.config.transfer.connect_timeout;
         match self.control.unsecure(deadline) {

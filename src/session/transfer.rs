@@ -177,7 +177,7 @@ impl Login {
             let mut sink = Sink::new(upload.begin().map_err(Error::File)?, policy.durable, mode.appends());
             let received = copy::receive(&mut sink, representation, data, (watch, throttle));
             begun = Some(sink.written());
-            received.and_then(|()| if replaces { watch.last_look(data.is_cut()) } else { Ok(()) })
+            received.and_then(|()| if replaces { watch.last_look(data.is_doubtful()) } else { Ok(()) })
         });
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
         if outcome.result.is_ok() {
