@@ -1,7 +1,7 @@
 //! The server: listeners, one accept thread for each, places, the thread pool, and the way to the end.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -44,11 +44,15 @@ mod visit;
 pub struct Server {
     gate: Arc<Gate>,
     listeners: Vec<Listener>,
+    wake: Wake,
     accepting: Vec<JoinHandle<()>>,
 }
 
 /// A listener, and how its connections begin.
 type Listener = (Arc<TcpListener>, Entrance);
+
+/// Wakes the accept thread of a listener up, for the last time.
+type Wake = fn(&TcpListener);
 
 /// Where every connection comes through.
 struct Gate {
@@ -75,7 +79,7 @@ impl Server {
         system::raise_file_limit(&config);
         let tickets = Tickets::new()?;
         let tls = encryption::start(&config, &tickets).map_err(io::Error::other)?;
-        let listeners = bind(&config)?;
+        let (listeners, wake) = bind(&config)?;
         let addresses = listeners.iter().filter_map(|(listener, _)| listener.local_addr().ok());
         let control_ports: Vec<u16> = addresses.map(|address| address.port()).collect();
         let site = Site::new(control_ports.first().copied().unwrap_or(0), system::is_container(Path::new("/")));
@@ -112,7 +116,7 @@ impl Server {
             pool: Pool::new(max_cons, Work { run: visit::serve, refuse: visit::give_up })?,
         });
         let accepting = listeners.iter().map(|listener| spawn_accepting(listener, &gate)).collect::<io::Result<_>>()?;
-        let server = Self { gate, listeners, accepting };
+        let server = Self { gate, listeners, wake, accepting };
         log::info!(">>> starting FTP server on {}, pid={} <<<", server.addresses(), std::process::id());
         service::ready();
         Ok(server)
@@ -173,8 +177,7 @@ impl Server {
         let deadline = Instant::now() + grace;
         self.gate.door.shared.stop.ask(deadline);
         for (listener, _) in &self.listeners {
-            // Wakes the accept thread up.
-            let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
+            (self.wake)(listener);
         }
         for thread in self.accepting {
             let _ = thread.join();
@@ -198,12 +201,12 @@ impl Gate {
         let mut troubled = false;
         while self.door.shared.stop.asked().is_none() {
             match listener.accept() {
+                _ if self.door.shared.stop.asked().is_some() => return,
                 Ok((stream, peer)) => match self.admit(stream, canonical(peer), entrance) {
                     Ok(()) => troubled = false,
                     Err(error) => self.back_off(&mut troubled, "can't start a session's thread", &error),
                 },
                 Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
-                Err(_) if self.door.shared.stop.asked().is_some() => return,
                 Err(error) => self.back_off(&mut troubled, "can't accept connections at the moment", &error),
             }
         }
@@ -244,7 +247,7 @@ impl Gate {
 }
 
 /// Binds the control port, and the one of implicit TLS, unless systemd has done so.
-fn bind(config: &Config) -> io::Result<Vec<Listener>> {
+fn bind(config: &Config) -> io::Result<(Vec<Listener>, Wake)> {
     let implicit = config.tls.implicit_port;
     let handed_over = service::listeners()?.into_iter().map(|(listener, address)| {
         let entrance = if implicit == Some(address.port()) { Entrance::Tls } else { Entrance::Greeting };
@@ -252,7 +255,7 @@ fn bind(config: &Config) -> io::Result<Vec<Listener>> {
     });
     let handed_over: Vec<Listener> = handed_over.collect();
     if !handed_over.is_empty() {
-        return Ok(handed_over);
+        return Ok((handed_over, knock));
     }
     let ports = [(Some(config.server.port), Entrance::Greeting), (implicit, Entrance::Tls)];
     let mut all = Vec::new();
@@ -260,7 +263,22 @@ fn bind(config: &Config) -> io::Result<Vec<Listener>> {
         let listeners = port.map_or(Ok(Vec::new()), |port| listen::bind_all(&config.server.ip, port))?;
         all.extend(listeners.into_iter().map(|listener| (Arc::new(listener), entrance)));
     }
-    Ok(all)
+    Ok((all, shut))
+}
+
+fn shut(listener: &TcpListener) {
+    let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
+}
+
+/// For a listener that systemd goes on listening with.
+fn knock(listener: &TcpListener) {
+    let Ok(mut address) = listener.local_addr() else { return };
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    let _ = TcpStream::connect_timeout(&address, BACK_OFF);
 }
 
 fn spawn_accepting((listener, entrance): &Listener, gate: &Arc<Gate>) -> io::Result<JoinHandle<()>> {

@@ -1,8 +1,11 @@
 //! Under systemd: sockets that it hands over, and what it is told.
 
 use std::{
-    net::TcpListener,
-    os::unix::{net::UnixDatagram, process::CommandExt as _},
+    net::{TcpListener, TcpStream},
+    os::{
+        fd::AsRawFd as _,
+        unix::{net::UnixDatagram, process::CommandExt as _},
+    },
     process::Command,
 };
 
@@ -53,6 +56,25 @@ fn a_socket_at_the_implicit_port_begins_with_tls() {
     let server = tree.start_as(command);
     assert_eq!(server.implicit_address().port(), port);
     Client::implicit(server.implicit_address(), &crate::channel::trusting()).read_reply().expect(220);
+}
+
+#[test]
+fn a_socket_that_was_handed_over_outlives_the_server() {
+    let systemds = TcpListener::bind("127.0.0.1:0").unwrap();
+    let inherited = systemds.try_clone().unwrap();
+    rustix::io::fcntl_setfd(&inherited, rustix::io::FdFlags::empty()).unwrap();
+    let tree = Tree::new("[server]\nport = 1\n", BOB);
+    let plain = tree.command();
+    let mut command = Command::new("sh");
+    let script = format!("exec 3<&{}; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$@\"", inherited.as_raw_fd());
+    command.args(["-c", &script, "sh"]).arg(plain.get_program()).args(plain.get_args());
+    leave_out!(Implicit: "its port tells which socket begins with TLS, and it has but one");
+    let mut server = tree.start_as(command);
+    server.login().expect("PWD", 257);
+    server.signal(Signal::TERM);
+    assert!(server.wait_exit().success());
+    TcpStream::connect(systemds.local_addr().unwrap()).expect("systemd still listens");
+    systemds.accept().expect("and hands on");
 }
 
 #[test]
