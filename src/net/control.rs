@@ -263,8 +263,8 @@ impl Control {
             match read {
                 Ok(0) => return Ok(Received::End),
                 Ok(read) => self.input.push(&bytes[..read]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                // Whatever is left wakes the next wait.
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => break,
                 Err(error) => return Err(error),
             }
             if self.input.is_flooded() {

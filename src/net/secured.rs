@@ -65,34 +65,38 @@ impl Secured {
         self.connection.wants_write()
     }
 
-    /// Decrypts what has come in one read, at least a byte; 0 at the end. Commands end with their line, so a stream of them
-    /// need not end with close_notify.
+    /// Decrypts what has come, with one read at most; 0 at the end. Commands end with their line, so a stream of them need
+    /// not end with close_notify.
     ///
     /// # Errors
-    /// As the socket says, and for what is no TLS.
+    /// `Interrupted` when what was read holds no byte of the client's yet, so that whoever waits looks at the clock; as the
+    /// socket says, and for what is no TLS.
     pub fn receive(&mut self, socket: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.connection.reader().read(buffer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(0),
-                other => return other,
-            }
+        if self.holds_nothing() {
             self.connection.read_tls(socket)?;
             self.process()?;
+            if self.holds_nothing() {
+                return Err(ErrorKind::Interrupted.into());
+            }
+        }
+        match self.connection.reader().read(buffer) {
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(0),
+            other => other,
         }
     }
 
-    /// Decrypts into the spare room of `buffer` as much as there is; 0 after close_notify. `fetch` receives encrypted
-    /// bytes into the spare room of its buffer, which is as large.
+    /// Decrypts into the spare room of `buffer` as much as there is; 0 after close_notify. `fetch`, which is called once at
+    /// most, receives encrypted bytes into the spare room of its buffer, which is as large.
     ///
     /// # Errors
-    /// `UnexpectedEof` where the stream ended without close_notify; as `fetch`, and for what is no TLS.
+    /// `WouldBlock` when what was fetched holds no byte of the client's yet; `UnexpectedEof` where the stream ended without close_notify; as `fetch`, and for what is no TLS.
     pub fn receive_much(
         &mut self,
         mut fetch: impl FnMut(&mut Vec<u8>) -> io::Result<usize>,
         buffer: &mut Vec<u8>,
     ) -> io::Result<usize> {
         let begin = buffer.len();
+        let mut fetched = false;
         loop {
             let room = buffer.capacity() - buffer.len();
             let mut reader = self.connection.reader();
@@ -114,6 +118,9 @@ impl Secured {
             if self.taken == self.encrypted.len() {
                 if buffer.len() > begin {
                     return Ok(buffer.len() - begin);
+                }
+                if std::mem::replace(&mut fetched, true) {
+                    return Err(ErrorKind::WouldBlock.into());
                 }
                 self.encrypted.clear();
                 self.taken = 0;
@@ -148,6 +155,11 @@ impl Secured {
     /// True where bytes are decrypted and not taken yet.
     pub fn holds_bytes(&mut self) -> bool {
         self.connection.reader().fill_buf().is_ok_and(|plain| !plain.is_empty())
+    }
+
+    /// True where there is neither a byte nor an end.
+    fn holds_nothing(&mut self) -> bool {
+        self.connection.reader().fill_buf().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
     /// Encrypts and sends all bytes.

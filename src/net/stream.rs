@@ -146,14 +146,12 @@ impl Stream {
         Ok(rustix::net::shutdown(&protected.socket, Shutdown::Write)?)
     }
 
-    /// Throws away what still comes, to the end.
+    /// Throws away some of what still comes; 0 at the end.
     ///
     /// # Errors
     /// As [`Self::receive`].
-    pub fn drain(&mut self) -> io::Result<()> {
-        let mut rest = [0; 512];
-        while Socket(self).read(&mut rest)? > 0 {}
-        Ok(())
+    pub fn discard(&mut self) -> io::Result<usize> {
+        Socket(self).read(&mut [0; 512])
     }
 }
 

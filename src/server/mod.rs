@@ -21,6 +21,7 @@ use crate::net::site::Site;
 use crate::net::stop::Stop;
 use crate::net::tls::{Tickets, Tls};
 use crate::net::who::canonical;
+use crate::protocol::reply::Reply;
 use crate::server::door::Door;
 use crate::server::pool::{Pool, Work};
 use crate::server::roster::Roster;
@@ -201,7 +202,10 @@ impl Gate {
         let mut troubled = false;
         while self.door.shared.stop.asked().is_none() {
             match listener.accept() {
-                _ if self.door.shared.stop.asked().is_some() => return,
+                Ok((stream, _)) if self.door.shared.stop.asked().is_some() => {
+                    return visit::refuse(&stream, entrance, &Reply::new(421, "The server is stopping."));
+                }
+                Err(_) if self.door.shared.stop.asked().is_some() => return,
                 Ok((stream, peer)) => match self.admit(stream, canonical(peer), entrance) {
                     Ok(()) => troubled = false,
                     Err(error) => self.back_off(&mut troubled, "can't start a session's thread", &error),

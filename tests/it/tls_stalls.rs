@@ -1,10 +1,14 @@
 //! Handshakes on data connections that don't come to their end.
 
-use std::{io::Write, thread};
+use std::{
+    io::{Read, Write},
+    thread,
+    time::Duration,
+};
 
 use crate::{
     channel::trusting,
-    tls::{protected, server, server_of},
+    tls::{logged_in, protected, secured, server, server_of},
     tls_data::{DOWNLOADS, OLD, UPLOADS, bare, expect_untouched, fails_with_522},
 };
 
@@ -130,4 +134,43 @@ fn a_waiting_data_port_uses_no_processor() {
     thread::sleep(std::time::Duration::from_secs(1));
     let used = server.processor_ticks() - before;
     assert!(used < 20, "{used} ticks in a second in which nothing happened");
+}
+
+/// The first bytes of a record that never comes to its end.
+const ENDLESS_RECORD: [u8; 5] = [23, 3, 3, 0x40, 0];
+/// So many drips, a tenth of a second apart, and the limit of a second does not hold.
+const MAX_DRIPS: usize = 200;
+
+#[test]
+fn bytes_that_drip_into_a_record_put_no_timeout_off() {
+    for (limit, logs_in) in [("login_timeout", false), ("timeout", true)] {
+        let server = server_of(&format!("[server]\n{limit} = 1\n[tls]\ntls = on\n"));
+        let client = if logs_in { logged_in(&server, &trusting()) } else { secured(&server, &trusting()) };
+        let mut raw = client.handle();
+        let mut watched = client.handle();
+        let closed = thread::spawn(move || while watched.read(&mut [0; 512]).is_ok_and(|read| read > 0) {});
+        raw.write_all(&ENDLESS_RECORD).unwrap();
+        for _ in 0..MAX_DRIPS {
+            if closed.is_finished() || raw.write_all(&[0]).is_err() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        assert!(closed.is_finished(), "{limit}: the session goes on");
+    }
+}
+
+#[test]
+fn a_client_that_sends_on_and_on_after_a_download_gets_its_226() {
+    let server = server("");
+    let mut client = protected(&server, &trusting());
+    let mut data = client.passive();
+    client.expect("RETR file", 150);
+    let mut received = [0; OLD.len()];
+    data.read_exact(&mut received).unwrap();
+    let mut raw = data.channel().socket().try_clone().unwrap();
+    let flood = thread::spawn(move || while raw.write_all(&[0; 1 << 16]).is_ok() {});
+    client.read_reply().expect(226);
+    flood.join().unwrap();
+    assert_eq!(received, OLD);
 }
