@@ -1,8 +1,9 @@
 //! The log: `env_logger` set up to write one line an event to stderr and to the log file.
 //!
-//! Sessions log with the key-values `peer` and `user`, which a text line shows in front as
-//! `192.168.1.20:51542-[bob]` and a JSON line as fields. Control characters are escaped here, for
-//! every record, so nothing that a client sends can forge a line or reach a terminal.
+//! Whoever logs hands over what happened and goes on: one thread formats and writes, so that a session pays neither with its
+//! time nor with its stack. Sessions log with the key-values `peer` and `user`, which a text line shows in front as
+//! `192.168.1.20:51542-[bob]` and a JSON line as fields. Control characters are escaped here, for every record, so nothing
+//! that a client sends can forge a line or reach a terminal.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -13,11 +14,11 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use env_logger::{Builder, Target, WriteStyle};
+use env_logger::{Builder, Logger, Target, WriteStyle};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use log::kv::{self, Key, VisitSource};
-use log::{Level, LevelFilter, Record};
+use log::kv::{self, Key, Source, VisitSource};
+use log::{Level, LevelFilter, Log as _, Metadata, Record};
 use serde_json::{Map, Value};
 
 use crate::config::{Log, LogFormat};
@@ -50,10 +51,6 @@ impl Logging {
         let file = log.log_file.as_deref().map(open).transpose()?;
         let json = AtomicBool::new(log.log_format == LogFormat::Json);
         let output = Arc::new(Output { json, file: Mutex::new(file), lost: AtomicUsize::new(0) });
-        let (messages, waiting) = bounded(MAX_WAITING);
-        let writer = Arc::clone(&output);
-        let spawned = thread::Builder::new().name("log".to_owned()).spawn(move || writer.write_all(&waiting));
-        spawned.map_err(|error| problem(None, "log", error.to_string()))?;
         let rust_log = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
         let mut builder = Builder::new();
         match &rust_log {
@@ -61,18 +58,21 @@ impl Logging {
             // Which of our own records are written is up to `log::set_max_level`.
             None => builder.filter_level(LevelFilter::Warn).filter_module("ftpd", LevelFilter::Debug),
         };
-        // The zone is read now: a session's thread may not be able to.
         let zone = TimeZone::system();
         let form = Arc::clone(&output);
         builder.format(move |buffer, record| {
-            let now = Timestamp::now().to_zoned(zone.clone());
+            let time = time_of(record).to_zoned(zone.clone());
             let json = form.json.load(Ordering::Relaxed);
-            writeln!(buffer, "{}", if json { json_line(record, &now) } else { text_line(record, &now) })
+            writeln!(buffer, "{}", if json { json_line(record, &time) } else { text_line(record, &time) })
         });
-        builder
-            .write_style(WriteStyle::Never)
-            .target(Target::Pipe(Box::new(Pipe(Arc::clone(&output), messages.clone()))));
-        builder.try_init().map_err(|error| problem(None, "log", error.to_string()))?;
+        builder.write_style(WriteStyle::Never).target(Target::Pipe(Box::new(Pipe(Arc::clone(&output)))));
+        let logger = Arc::new(builder.build());
+        let (messages, waiting) = bounded(MAX_WAITING);
+        let (writer, ours) = (Arc::clone(&logger), Arc::clone(&output));
+        let spawned = thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&waiting, &writer, &ours));
+        spawned.map_err(|error| problem(None, "log", error.to_string()))?;
+        let relay = Relay { logger, output: Arc::clone(&output), messages: messages.clone() };
+        log::set_boxed_logger(Box::new(relay)).map_err(|error| problem(None, "log", error.to_string()))?;
         let logging = Logging { output, messages, verbosity, rust_log: rust_log.is_some() };
         logging.set_level(log);
         Ok(logging)
@@ -96,7 +96,7 @@ impl Logging {
     }
 }
 
-/// Where lines go; shared by the logger, its writer and [`Logging::reopen`].
+/// Where lines go; shared by the relay, the writer and [`Logging::reopen`].
 struct Output {
     json: AtomicBool,
     file: Mutex<Option<File>>,
@@ -105,20 +105,90 @@ struct Output {
 }
 
 enum Message {
-    Line(Vec<u8>),
+    // In a box, as every place in the channel is there from the start.
+    Event(Box<Event>),
     /// All lines before this one are to be written; then it is dropped, which the other end notices.
     Flush(Sender<()>),
 }
 
-/// What the logger writes to: never waits for a terminal or a disk, least of all on the accept thread.
-struct Pipe(Arc<Output>, Sender<Message>);
+/// A record on its way to the thread that writes.
+struct Event {
+    time: Timestamp,
+    level: Level,
+    target: String,
+    message: String,
+    fields: Vec<(String, String)>,
+}
+
+/// The key-value of an event that holds its time, in microseconds since 1970.
+const TIME: &str = "time";
+
+/// The logger of all threads: never waits for a terminal or a disk, least of all on the accept thread.
+struct Relay {
+    /// Knows what is to be written, and how.
+    logger: Arc<Logger>,
+    output: Arc<Output>,
+    messages: Sender<Message>,
+}
+
+impl log::Log for Relay {
+    fn enabled(&self, metadata: &Metadata) -> bool {
+        self.logger.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record) {
+        if !self.logger.matches(record) {
+            return;
+        }
+        if self.messages.try_send(Message::Event(Box::new(Event::of(record, Timestamp::now())))).is_err() {
+            self.output.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+impl Event {
+    fn of(record: &Record, time: Timestamp) -> Event {
+        let (target, message) = (record.target().to_owned(), record.args().to_string());
+        Event { time, level: record.level(), target, message, fields: Fields::of(record).0 }
+    }
+
+    fn write(&self, logger: &Logger) {
+        let mut record = Record::builder();
+        record.level(self.level).target(&self.target).key_values(self);
+        logger.log(&record.args(format_args!("{}", self.message)).build());
+    }
+}
+
+impl Source for Event {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
+        visitor.visit_pair(Key::from_str(TIME), self.time.as_microsecond().into())?;
+        self.fields.iter().try_for_each(|(key, value)| visitor.visit_pair(Key::from_str(key), value.as_str().into()))
+    }
+}
+
+/// Writes lines as they come, on a thread of its own.
+fn write_all(messages: &Receiver<Message>, logger: &Logger, output: &Output) {
+    for message in messages {
+        match message {
+            Message::Event(event) => event.write(logger),
+            Message::Flush(flushed) => drop(flushed),
+        }
+        let lost = output.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let gap = format!("({lost} lines are missing here: they came faster than they could be written)\n");
+            output.write(gap.as_bytes());
+        }
+    }
+}
+
+/// What the logger writes lines to.
+struct Pipe(Arc<Output>);
 
 impl Write for Pipe {
-    /// Takes whole lines.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.1.try_send(Message::Line(line.to_vec())).is_err() {
-            self.0.lost.fetch_add(1, Ordering::Relaxed);
-        }
+        self.0.write(line);
         Ok(line.len())
     }
 
@@ -128,23 +198,6 @@ impl Write for Pipe {
 }
 
 impl Output {
-    /// Writes lines as they come, on a thread of its own.
-    fn write_all(&self, messages: &Receiver<Message>) {
-        for message in messages {
-            match message {
-                Message::Line(line) => self.write(&line),
-                Message::Flush(flushed) => drop(flushed),
-            }
-            let lost = self.lost.swap(0, Ordering::Relaxed);
-            if lost > 0 {
-                self.write(
-                    format!("({lost} lines are missing here: they came faster than they could be written)\n")
-                        .as_bytes(),
-                );
-            }
-        }
-    }
-
     /// A full disk or a closed pipe must not stop the server: errors are dropped, there is nowhere to tell them.
     fn write(&self, line: &[u8]) {
         let _ = io::stderr().write_all(line);
@@ -188,9 +241,7 @@ fn shifted(level: LevelFilter, by: i8) -> LevelFilter {
 fn text_line(record: &Record, now: &Zoned) -> String {
     let letter = record.level().as_str().chars().next().unwrap_or(' ');
     let line = format!("[{letter} {}] ", now.strftime("%Y-%m-%d %H:%M:%S"));
-    let fields = Fields::of(record).0;
-    let field =
-        |name: &str| fields.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    let field = |name: &str| record.key_values().get(Key::from_str(name)).map(|value| value.to_string());
     let prefix = field("peer").map(|peer| format!("{peer}-[{}] ", field("user").unwrap_or_default()));
     let message = prefix.unwrap_or_default() + &cut(record);
     line + &escape(&message, |c| match c {
@@ -212,7 +263,8 @@ fn json_line(record: &Record, now: &Zoned) -> String {
     };
     let time = now.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
     let message = cut(record);
-    let mut object = Fields::of(record).0;
+    let fields = Fields::of(record).0.into_iter().map(|(key, value)| (key, Value::from(value)));
+    let mut object: Map<String, Value> = fields.collect();
     for (key, value) in [("time", time.as_str()), ("level", level), ("message", &message)] {
         object.insert(key.to_owned(), Value::from(value));
     }
@@ -238,11 +290,11 @@ fn is_control(c: char) -> bool {
 }
 
 /// The key-values of a record.
-struct Fields(Map<String, Value>);
+struct Fields(Vec<(String, String)>);
 
 impl Fields {
     fn of(record: &Record) -> Fields {
-        let mut fields = Fields(Map::new());
+        let mut fields = Fields(Vec::new());
         // Collecting never fails: `visit_pair` takes everything.
         let _ = record.key_values().visit(&mut fields);
         fields
@@ -251,15 +303,14 @@ impl Fields {
 
 impl<'kvs> VisitSource<'kvs> for Fields {
     fn visit_pair(&mut self, key: Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
-        let json = None
-            .or_else(|| value.to_bool().map(Value::from))
-            .or_else(|| value.to_u64().map(Value::from))
-            .or_else(|| value.to_i64().map(Value::from))
-            .or_else(|| value.to_f64().map(Value::from))
-            .unwrap_or_else(|| Value::from(value.to_string()));
-        self.0.insert(key.to_string(), json);
+        self.0.push((key.to_string(), value.to_string()));
         Ok(())
     }
+}
+
+fn time_of(record: &Record) -> Timestamp {
+    let time = record.key_values().get(Key::from_str(TIME)).and_then(|time| time.to_i64());
+    time.and_then(|time| Timestamp::from_microsecond(time).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
