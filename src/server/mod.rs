@@ -114,7 +114,7 @@ impl Server {
             tickets,
             door: Arc::new(Door::new(shared, max_cons)),
             roster: Arc::default(),
-            pool: Pool::new(max_cons, Work { run: visit::serve, refuse: visit::give_up })?,
+            pool: Pool::new(max_cons, Work { run: visit::serve, refuse: |visit| visit.give_up() })?,
         });
         let accepting = listeners.iter().map(|listener| spawn_accepting(listener, &gate)).collect::<io::Result<_>>()?;
         let server = Self { gate, listeners, wake, accepting };

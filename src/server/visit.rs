@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
@@ -14,7 +15,7 @@ use crate::protocol::reply::Reply;
 use crate::server::door::{Door, Places};
 use crate::server::pool::After;
 use crate::server::roster::Entry;
-use crate::session::{Entrance, Session, Start, Turn};
+use crate::session::{Entrance, Session, Turn};
 
 /// An admitted connection: how far it got, and the places it holds.
 pub struct Visit {
@@ -34,8 +35,8 @@ pub struct Visit {
 pub enum Stage {
     /// Before its session.
     Arrived(Arrival),
-    /// Its session goes on with this reply.
-    Moved(Box<Session>, Reply),
+    /// In its session.
+    Open(Box<Session>),
 }
 
 /// A connection before its session.
@@ -64,64 +65,70 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A session on a thread of the pool, from its first to its last word or until it needs another thread. A panic costs this
 /// session alone.
-pub fn serve(visit: Box<Visit>) -> After<Box<Visit>> {
-    let Visit { stage, stream, mut peer, mut places, entry } = *visit;
-    let (mut session, start) = match stage {
-        Stage::Moved(session, reply) => (session, Start::GoesOn(reply)),
-        Stage::Arrived(arrival) => match arrival.begin(&stream, &mut peer, &mut places) {
-            Ok(begun) => begun,
-            Err(error) => {
-                note_break(peer, &error);
-                return After::Free;
-            }
-        },
-    };
-    let turn = catch_unwind(AssertUnwindSafe(|| session.run(start)));
-    // Of a session that panicked nobody knows whether it was locked in by then.
-    let after = if turn.is_err() || session.is_locked() { After::Spent } else { After::Free };
-    let last = match turn {
-        Ok(Ok(Turn::Elsewhere(reply))) => {
-            let stage = Stage::Moved(session, reply);
-            return After::Elsewhere(Box::new(Visit { stage, stream, peer, places, entry }));
-        }
-        Ok(Ok(Turn::Over(last))) => last,
-        Ok(Err(error)) => {
-            note_break(peer, &error);
-            None
-        }
-        Err(_) => Some(apology(peer)),
-    };
-    drop(places);
-    if let Ok(Err(error)) = catch_unwind(AssertUnwindSafe(|| session.end(last))) {
-        note_break(peer, &error);
+pub fn serve(mut visit: Box<Visit>) -> After<Box<Visit>> {
+    if let Err(error) = visit.begin() {
+        note_break(visit.peer, &error);
     }
-    drop(entry);
-    after
+    let Stage::Open(session) = &mut visit.stage else { return After::Free };
+    let turn = catch_unwind(AssertUnwindSafe(|| session.run()));
+    // Of a session that panicked nobody knows whether it was locked in by then.
+    let spent = turn.is_err() || session.is_locked();
+    if matches!(turn, Ok(Ok(Turn::Elsewhere))) {
+        return After::Elsewhere(visit);
+    }
+    visit.end(turn);
+    if spent { After::Spent } else { After::Free }
 }
 
-impl Arrival {
-    /// A session for the client, who may be behind a load balancer.
+impl Visit {
+    /// Opens the session of a client, who may be behind a load balancer, unless it is open.
     ///
     /// # Errors
     /// When the client is gone already, or refused.
     #[inline(never)]
-    fn begin(
-        self,
-        stream: &Arc<TcpStream>,
-        peer: &mut SocketAddr,
-        places: &mut Places,
-    ) -> io::Result<(Box<Session>, Start)> {
-        let Self { entrance, settings: Settings { config, tls }, door, balanced } = self;
-        if balanced {
-            *peer = client_behind(*peer, stream)?;
-            if let Err(reply) = door.admit_client(places, peer.ip(), &config) {
-                door.note_refusal(*peer, &reply);
-                refuse(stream, entrance, &reply);
+    fn begin(&mut self) -> io::Result<()> {
+        let Stage::Arrived(arrival) = &self.stage else { return Ok(()) };
+        let Arrival { entrance, settings: Settings { config, tls }, door, balanced } = arrival;
+        if *balanced {
+            self.peer = client_behind(self.peer, &self.stream)?;
+            if let Err(reply) = door.admit_client(&mut self.places, self.peer.ip(), config) {
+                door.note_refusal(self.peer, &reply);
+                refuse(&self.stream, *entrance, &reply);
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
         }
-        let session = Session::new(Arc::clone(stream), *peer, (config, tls), Arc::clone(&door.shared))?;
-        Ok((session, Start::Anew(entrance)))
+        let connection = (Arc::clone(&self.stream), self.peer, *entrance);
+        let session = Session::new(connection, (Arc::clone(config), tls.clone()), Arc::clone(&door.shared))?;
+        self.stage = Stage::Open(session);
+        Ok(())
+    }
+
+    /// The last word, and the places given back before it.
+    #[inline(never)]
+    fn end(self, turn: thread::Result<io::Result<Turn>>) {
+        let Self { stage, peer, places, entry: _entry, .. } = self;
+        drop(places);
+        let Stage::Open(session) = stage else { return };
+        let ended = catch_unwind(AssertUnwindSafe(|| match turn {
+            Ok(Ok(_)) => session.end(),
+            Ok(Err(error)) => Err(error),
+            Err(_) => session.end_with(apology(peer)),
+        }));
+        if let Ok(Err(error)) = ended {
+            note_break(peer, &error);
+        }
+    }
+
+    /// No thread can be started for it, and the one that it had can't go on.
+    pub fn give_up(self) {
+        let Self { stage, stream, peer, places, entry: _entry } = self;
+        log::error!(peer:%, user = ""; "can't start a session's thread");
+        drop(places);
+        match stage {
+            Stage::Arrived(arrival) => refuse(&stream, arrival.entrance, &short_of_resources()),
+            // A client that is gone by now misses nothing.
+            Stage::Open(session) => drop(session.end_with(short_of_resources())),
+        }
     }
 }
 
@@ -139,18 +146,6 @@ fn client_behind(balancer: SocketAddr, stream: &TcpStream) -> io::Result<SocketA
             log::warn!(peer:% = balancer, user = ""; "load balancer (proxy_protocol_from): {reason}");
             Err(error)
         }
-    }
-}
-
-/// No thread can be started for it, and the one that it had can't go on.
-pub fn give_up(visit: Box<Visit>) {
-    let Visit { stage, stream, peer, places, entry: _entry } = *visit;
-    log::error!(peer:%, user = ""; "can't start a session's thread");
-    drop(places);
-    match stage {
-        Stage::Arrived(arrival) => refuse(&stream, arrival.entrance, &short_of_resources()),
-        // A client that is gone by now misses nothing.
-        Stage::Moved(session, _) => drop(session.end(Some(short_of_resources()))),
     }
 }
 
@@ -176,6 +171,7 @@ pub fn refuse(stream: &TcpStream, entrance: Entrance, reply: &Reply) {
     let _ = stream.shutdown(std::net::Shutdown::Write);
 }
 
+/// What a client hears where no thread is to be had.
 pub fn short_of_resources() -> Reply {
     Reply::new(421, "The server is short of resources; try again later.")
 }

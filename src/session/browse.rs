@@ -30,6 +30,7 @@ impl Login {
         self.cwd(Name::new(b"..").as_ref())
     }
 
+    #[inline(never)]
     pub(super) fn size(&self, name: &Name) -> Answer {
         let path = self.resolve(name, Perm::List)?;
         if self.representation == Representation::Ascii {
@@ -42,6 +43,7 @@ impl Login {
         }
     }
 
+    #[inline(never)]
     pub(super) fn mdtm(&self, name: &Name) -> Answer {
         let path = self.resolve(name, Perm::List)?;
         let mut time = Vec::with_capacity(14);
@@ -49,12 +51,14 @@ impl Login {
         Ok(Reply::raw(213, time))
     }
 
+    #[inline(never)]
     pub(super) fn mlst(&self, name: Option<&Name>) -> Answer {
         let path = self.resolve_or_cwd(name, Perm::List)?;
         let line = self.facts_of(&path)?;
         Ok(Reply::lines(250, "Facts:", vec![line], "End."))
     }
 
+    #[inline(never)]
     pub(super) fn stat_path(&self, name: &Name) -> Answer {
         let mut listing = Listing::open(self, ListFormat::Long, Some(name))?;
         let code = if listing.is_folder() { 212 } else { 213 };

@@ -48,9 +48,12 @@ type Answer = Result<Reply, Reply>;
 /// One client, from the greeting to the goodbye.
 pub struct Session {
     control: Control,
+    entrance: Entrance,
     config: Arc<Config>,
     shared: Arc<Shared>,
     login: Option<Box<Login>>,
+    /// The reply that is to be sent next.
+    due: Option<Reply>,
     /// The name of the USER just before: any other command forgets it.
     user: Option<Name>,
     facts: Facts,
@@ -87,20 +90,13 @@ pub enum Entrance {
     Tls,
 }
 
-/// What a session's thread begins with.
-pub enum Start {
-    /// A connection that was just accepted.
-    Anew(Entrance),
-    /// The reply that was due when the thread before was done.
-    GoesOn(Reply),
-}
-
 /// Where a session stands when its thread is done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// It is over, but for the last reply if there is one.
-    Over(Option<Reply>),
-    /// It goes on with this reply, on a thread that is not locked in.
-    Elsewhere(Reply),
+    /// It is over, but for the last reply if one is due.
+    Over,
+    /// It goes on, on a thread that is not locked in.
+    Elsewhere,
 }
 
 /// So many unknown verbs before login, and the client is no FTP client.
@@ -113,15 +109,16 @@ impl Session {
     /// When the client is gone already.
     #[inline(never)]
     pub fn new(
-        stream: Arc<TcpStream>,
-        peer: SocketAddr,
+        (stream, peer, entrance): (Arc<TcpStream>, SocketAddr, Entrance),
         (config, tls): (Arc<Config>, Option<Arc<Tls>>),
         shared: Arc<Shared>,
     ) -> io::Result<Box<Self>> {
         let control = Control::new(stream, peer, Arc::clone(&shared.stop))?;
         Ok(Box::new(Self {
             control,
+            entrance,
             login: None,
+            due: None,
             user: None,
             facts: Facts::DEFAULT,
             algorithm: Algorithm::Sha256,
@@ -137,21 +134,18 @@ impl Session {
     }
 
     /// Serves the client until it or the server ends the session, the last reply left to [`Self::end`], or until it
-    /// needs another thread; there it is to be called again with the reply that was `begun`.
+    /// needs another thread, which is to call this again.
     ///
     /// # Errors
     /// When the control connection broke.
-    pub fn run(&mut self, start: Start) -> io::Result<Turn> {
-        if matches!(start, Start::Anew(_)) {
-            self.control.who.log(Level::Info, format_args!("FTP session opened (connect)"));
+    pub fn run(&mut self) -> io::Result<Turn> {
+        self.locked = false;
+        // On a thread that goes on with a session, the answer to what made it change is due.
+        let turn = if self.due.is_some() || self.begin() { self.serve() } else { Ok(Turn::Over) };
+        if !matches!(turn, Ok(Turn::Elsewhere)) {
+            self.leave();
         }
-        let served = self.serve(start);
-        if !matches!(served, Ok(Turn::Elsewhere(_))) {
-            self.control.who.log(Level::Info, format_args!("FTP session closed (disconnect)."));
-            // A client that reads the goodbye may come back at once: by then nothing of this session is held.
-            self.login = None;
-        }
-        served
+        turn
     }
 
     /// True once this thread can serve nobody else.
@@ -159,49 +153,80 @@ impl Session {
         self.locked
     }
 
-    /// Sends the last reply, if there is one, and closes the connection.
+    /// Sends the last reply, if one is due, and closes the connection.
     ///
     /// # Errors
     /// When the client is gone.
-    pub fn end(mut self: Box<Self>, last: Option<Reply>) -> io::Result<()> {
+    pub fn end(mut self: Box<Self>) -> io::Result<()> {
         self.login = None;
-        last.map_or(Ok(()), |reply| self.control.send(&reply))?;
+        self.send_due()?;
         self.control.close();
         Ok(())
     }
 
-    fn serve(&mut self, start: Start) -> io::Result<Turn> {
-        let mut reply = match start {
-            Start::Anew(Entrance::Tls) if !self.begin_with_tls() => return Ok(Turn::Over(None)),
-            Start::Anew(_) => self.greeting(),
-            Start::GoesOn(reply) => {
-                self.locked = false;
-                reply
-            }
-        };
+    /// The same with another last reply than the one that was due.
+    ///
+    /// # Errors
+    /// When the client is gone.
+    pub fn end_with(mut self: Box<Self>, reply: Reply) -> io::Result<()> {
+        self.due = Some(reply);
+        self.end()
+    }
+
+    /// Makes the greeting due; false where TLS does not come to stand before it.
+    #[inline(never)]
+    fn begin(&mut self) -> bool {
+        self.control.who.log(Level::Info, format_args!("FTP session opened (connect)"));
+        let stands = self.entrance == Entrance::Greeting || self.begin_with_tls();
+        self.due = stands.then(|| self.greeting());
+        stands
+    }
+
+    /// A client that reads the goodbye may come back at once: by then nothing of this session is held.
+    #[inline(never)]
+    fn leave(&mut self) {
+        self.control.who.log(Level::Info, format_args!("FTP session closed (disconnect)."));
+        self.login = None;
+    }
+
+    // This frame stays while the session idles, and lies above all that its commands call: what it needs besides is called.
+    fn serve(&mut self) -> io::Result<Turn> {
         loop {
-            self.control.send(&reply)?;
+            self.send_due()?;
             if !self.follow() {
-                return Ok(Turn::Over(None));
+                return Ok(Turn::Over);
             }
-            reply = match self.next() {
-                Event::Line(Line::Text(line)) => self.answer(&line),
-                Event::Line(Line::TooLong) => Reply::new(500, "Line too long."),
-                Event::Line(Line::Flood) => self.close(Reply::new(500, "That is no FTP.")),
-                Event::TimedOut => self.close(Reply::new(421, "Timeout, closing the connection.")),
-                Event::Stopping => self.close(Reply::new(421, "The server is stopping.")),
-                Event::Closed => return Ok(Turn::Over(None)),
-            };
-            if self.login.as_ref().is_some_and(|login| login.hang_up) {
-                return Ok(Turn::Over(None));
-            }
-            if self.then == Then::Close {
-                return Ok(Turn::Over(Some(reply)));
+            let event = self.next();
+            if !self.react(event) || self.then == Then::Close {
+                return Ok(Turn::Over);
             }
             if self.locked && self.login.is_none() {
-                return Ok(Turn::Elsewhere(reply));
+                return Ok(Turn::Elsewhere);
             }
         }
+    }
+
+    #[inline(never)]
+    fn send_due(&mut self) -> io::Result<()> {
+        self.due.take().map_or(Ok(()), |reply| self.control.send(&reply))
+    }
+
+    /// Makes the reply to what came due; false where there is nobody to get one.
+    #[inline(never)]
+    fn react(&mut self, event: Event) -> bool {
+        let reply = match event {
+            Event::Line(Line::Text(line)) => self.answer(&line),
+            Event::Line(Line::TooLong) => Reply::new(500, "Line too long."),
+            Event::Line(Line::Flood) => self.close(Reply::new(500, "That is no FTP.")),
+            Event::TimedOut => self.close(Reply::new(421, "Timeout, closing the connection.")),
+            Event::Stopping => self.close(Reply::new(421, "The server is stopping.")),
+            Event::Closed => return false,
+        };
+        if self.login.as_ref().is_some_and(|login| login.hang_up) {
+            return false;
+        }
+        self.due = Some(reply);
+        true
     }
 
     /// What a reply announced; false where that ends the session.
@@ -268,7 +293,7 @@ impl Session {
                 }
             }
             Ok(Command::File(command)) => match &mut self.login {
-                Some(login) => login.run(command, &mut self.control),
+                Some(login) => login.run(&command, &mut self.control),
                 None => Err(Reply::new(530, "Log in with USER and PASS first.")),
             },
             Ok(command) => self.run_command(command, user),

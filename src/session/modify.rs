@@ -12,6 +12,7 @@ use crate::session::Answer;
 use crate::session::login::Login;
 
 impl Login {
+    #[inline(never)]
     pub(super) fn dele(&self, control: &Control, name: &Name) -> Answer {
         let answer = self.resolve(name, Perm::Delete).and_then(|path| {
             refuse_root(&path)?;
@@ -21,6 +22,7 @@ impl Login {
         self.logged(control, "DELE", name, answer)
     }
 
+    #[inline(never)]
     pub(super) fn rmd(&self, control: &Control, name: &Name) -> Answer {
         let answer = self.resolve(name, Perm::Delete).and_then(|path| {
             refuse_root(&path)?;
@@ -39,6 +41,7 @@ impl Login {
         self.logged(control, "RMD", name, answer)
     }
 
+    #[inline(never)]
     pub(super) fn mkd(&self, control: &Control, name: &Name) -> Answer {
         let answer = self.resolve_new(name, Perm::MakeDir).and_then(|path| {
             self.root.create_folder(&path)?;
@@ -47,6 +50,7 @@ impl Login {
         self.logged(control, "MKD", name, answer)
     }
 
+    #[inline(never)]
     pub(super) fn rename_from(&mut self, name: &Name) -> Answer {
         let path = self.resolve(name, Perm::Rename)?;
         refuse_root(&path)?;
@@ -74,8 +78,9 @@ impl Login {
         self.logged(control, &verb, name, answer)
     }
 
-    pub(super) fn set_facts(&self, control: &Control, change: FactChange, name: &Name) -> Answer {
-        let answer = self.change_facts(&change, name);
+    #[inline(never)]
+    pub(super) fn set_facts(&self, control: &Control, change: &FactChange, name: &Name) -> Answer {
+        let answer = self.change_facts(change, name);
         self.logged(control, change.verb, name, answer)
     }
 

@@ -45,6 +45,7 @@ impl Login {
         )
     }
 
+    #[inline(never)]
     pub(super) fn allo(&mut self, bytes: u64) -> Answer {
         if bytes > self.root.free_space(&self.cwd)? {
             return Err(Reply::new(552, "The disk has not that much room."));
@@ -53,6 +54,7 @@ impl Login {
         Ok(Reply::new(200, "There is room."))
     }
 
+    #[inline(never)]
     pub(super) fn pasv(&mut self, control: &Control) -> Answer {
         self.refuse_after_epsv_all()?;
         let SocketAddr::V4(mut local) = control.local() else {
@@ -78,6 +80,7 @@ impl Login {
         }
     }
 
+    #[inline(never)]
     pub(super) fn epsv(&mut self, kind: Epsv, control: &Control) -> Answer {
         let is_ipv4 = control.local().is_ipv4();
         match kind {
@@ -93,6 +96,7 @@ impl Login {
     }
 
     /// PORT and EPRT: the address is checked now and dialled when the transfer starts.
+    #[inline(never)]
     pub(super) fn port(&mut self, to: SocketAddr, control: &Control) -> Answer {
         self.data_port = None;
         self.refuse_after_epsv_all()?;

@@ -56,6 +56,7 @@ const LISTING_ROUND: usize = 4096;
 const MAX_UNIQUE_TRIES: u32 = 1000;
 
 impl Login {
+    #[inline(never)]
     pub(super) fn retr(&mut self, name: &Name, control: &mut Control) -> Answer {
         let (offset, window) = (mem::take(&mut self.restart), self.window.take());
         let path = self.resolve(name, Perm::Read)?;
@@ -78,6 +79,7 @@ impl Login {
         Ok(self.finish(control, &Subject { verb: "RETR", path: &path, incoming: false }, &outcome))
     }
 
+    #[inline(never)]
     pub(super) fn stor(&mut self, name: &Name, control: &mut Control) -> Answer {
         let offset = mem::take(&mut self.restart);
         let path = self.resolve_new(name, Perm::Write)?;
@@ -87,6 +89,7 @@ impl Login {
         self.store(&subject, mode, Reply::new(150, "Send the file."), control)
     }
 
+    #[inline(never)]
     pub(super) fn appe(&mut self, name: &Name, control: &mut Control) -> Answer {
         self.restart = 0;
         let path = self.resolve_new(name, Perm::Append)?;
@@ -96,6 +99,7 @@ impl Login {
     }
 
     /// RFC 1123 §4.1.2.9: the 150 reply names the file that is made.
+    #[inline(never)]
     pub(super) fn stou(&mut self, name: Option<&Name>, control: &mut Control) -> Answer {
         let wanted = self.resolve_new(name.unwrap_or(&Name::from_text("upload")), Perm::Write)?;
         let base = wanted.file_name().ok_or_else(|| Reply::new(553, "That is no name for a file."))?;
@@ -119,6 +123,7 @@ impl Login {
         Err(Reply::new(550, "No free name was found."))
     }
 
+    #[inline(never)]
     pub(super) fn list(&mut self, format: ListFormat, name: Option<&Name>, control: &mut Control) -> Answer {
         self.refuse_clear()?;
         let port = self.data_port.take();

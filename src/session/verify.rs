@@ -19,6 +19,7 @@ use crate::session::login::Login;
 
 impl Login {
     /// draft-bryan-ftpext-hash §3.2: the answer names the algorithm, the range, the checksum and the file.
+    #[inline(never)]
     pub(super) fn hash(&mut self, name: &Name, control: &mut Control) -> Answer {
         let window = self.window.take();
         let path = self.resolve(name, Perm::Read)?;
@@ -38,6 +39,7 @@ impl Login {
     }
 
     /// XCRC and its like: a name, in quotes or not, and where the checksum begins and (exclusively) ends.
+    #[inline(never)]
     pub(super) fn checksum(&mut self, algorithm: Algorithm, argument: &Name, control: &mut Control) -> Answer {
         self.permit(Perm::Read)?;
         let (path, range) = self.find_with_range(argument.as_bytes())?;
@@ -48,6 +50,7 @@ impl Login {
     }
 
     /// Bytes that may still be written here.
+    #[inline(never)]
     pub(super) fn avbl(&self, name: Option<&Name>) -> Answer {
         let path = self.resolve_or_cwd(name, Perm::List)?;
         let meta = self.root.meta(&path)?;
