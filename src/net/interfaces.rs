@@ -1,11 +1,16 @@
 //! This machine as others see it: its name and its addresses.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 
 /// The host name, where it is text.
 pub fn host_name() -> Option<String> {
     nix::unistd::gethostname().ok()?.into_string().ok()
+}
+
+/// True for an address of this machine, as it is now. It asks by three calls, which no jail forbids.
+pub fn is_here(address: IpAddr) -> bool {
+    UdpSocket::bind((address, 0)).is_ok()
 }
 
 /// The addresses of all network interfaces, each once; none where the system does not tell.
@@ -24,6 +29,12 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+
+    #[test]
+    fn an_address_of_documentation_is_not_here() {
+        assert!(is_here(Ipv4Addr::new(127, 0, 0, 9).into()));
+        assert!(!is_here(Ipv4Addr::new(192, 0, 2, 9).into()));
+    }
 
     #[test]
     fn loopback_is_among_the_addresses() {

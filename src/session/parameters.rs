@@ -1,16 +1,17 @@
 //! Transfer parameters (RFC 959 §4.1.2): TYPE, REST, RANG, ALLO, PASV, EPSV, PORT, EPRT, and ABOR of nothing.
 
 use std::mem;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use log::Level;
 
 use crate::config::{Audience, Masquerade};
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
+use crate::net::interfaces;
 use crate::net::passive::{Expected, NoPort};
 use crate::net::site::Invitation;
-use crate::net::who::canonical;
+use crate::net::who::{Who, canonical};
 use crate::protocol::address::{self, is_public};
 use crate::protocol::command::{Epsv, Representation};
 use crate::protocol::reply::Reply;
@@ -57,14 +58,15 @@ impl Login {
     #[inline(never)]
     pub(super) fn pasv(&mut self, control: &Control) -> Answer {
         self.refuse_after_epsv_all()?;
-        let SocketAddr::V4(mut local) = control.local() else {
+        let SocketAddr::V4(local) = control.local() else {
             return Err(Reply::new(425, "PASV is for IPv4: use EPSV."));
         };
-        local.set_port(self.listen(Invitation::Pasv, control)?);
-        if let Some(address) = self.masquerade(control.who.peer.ip()) {
-            local.set_ip(address);
-        }
-        Ok(Reply::new(227, address::passive_text(local)))
+        let told = self.masquerade(control.who.peer.ip()).unwrap_or(*local.ip());
+        // A router translates it, or it is this machine's own in another network than the client dialled.
+        let own = told == *local.ip() || !interfaces::is_here(told.into());
+        let at = SocketAddr::from((if own { *local.ip() } else { told }, 0));
+        let port = self.listen(Invitation::Pasv, at, &control.who)?;
+        Ok(Reply::new(227, address::passive_text(SocketAddrV4::new(told, port))))
     }
 
     /// What this client is told instead of the address that it dialled.
@@ -92,7 +94,10 @@ impl Login {
             }
             Epsv::Same | Epsv::V4 | Epsv::V6 => {}
         }
-        Ok(Reply::new(229, address::extended_passive_text(self.listen(Invitation::Epsv, control)?)))
+        Ok(Reply::new(
+            229,
+            address::extended_passive_text(self.listen(Invitation::Epsv, control.local(), &control.who)?),
+        ))
     }
 
     /// PORT and EPRT: the address is checked now and dialled when the transfer starts.
@@ -138,13 +143,12 @@ impl Login {
         Reply::new(225, "Nothing to abort.")
     }
 
-    fn listen(&mut self, invitation: Invitation, control: &Control) -> Result<u16, Reply> {
+    fn listen(&mut self, invitation: Invitation, at: SocketAddr, who: &Who) -> Result<u16, Reply> {
         // The old lease goes back first: a session never holds two.
         self.data_port = None;
-        let who = &control.who;
         let foreign = self.config.active.permit_foreign_addresses;
         let expected = if foreign { Expected::Anybody } else { Expected::From(who.peer.ip()) };
-        let lease = self.shared.passive.lease(control.local(), expected, who).map_err(|why| no_port(why, control))?;
+        let lease = self.shared.passive.lease(at, expected, who).map_err(|why| no_port(why, who))?;
         let port = lease.port();
         self.data_port = Some(DataPort::Passive(lease, invitation));
         Ok(port)
@@ -157,8 +161,8 @@ impl Login {
 }
 
 #[cold]
-fn no_port(why: NoPort, control: &Control) -> Reply {
-    let (client, text) = (control.who.peer.ip(), "No passive port is free at the moment.");
+fn no_port(why: NoPort, who: &Who) -> Reply {
+    let (client, text) = (who.peer.ip(), "No passive port is free at the moment.");
     let reply = match &why {
         NoPort::AllWaiting(ports) => format!(
             "All {ports} passive ports wait for connections from {client} already: end a transfer, or widen passive_ports."
@@ -166,9 +170,9 @@ fn no_port(why: NoPort, control: &Control) -> Reply {
         NoPort::AllTaken | NoPort::System(_) => text.to_owned(),
     };
     match why {
-        NoPort::System(error) => control.who.log(Level::Error, format_args!("no passive port: {error}")),
-        NoPort::AllTaken => control.who.log(Level::Error, format_args!("no passive port is free: widen passive_ports")),
-        NoPort::AllWaiting(_) => control.who.log(Level::Warn, format_args!("{reply}")),
+        NoPort::System(error) => who.log(Level::Error, format_args!("no passive port: {error}")),
+        NoPort::AllTaken => who.log(Level::Error, format_args!("no passive port is free: widen passive_ports")),
+        NoPort::AllWaiting(_) => who.log(Level::Warn, format_args!("{reply}")),
     }
     Reply::new(425, reply)
 }

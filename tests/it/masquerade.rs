@@ -74,3 +74,12 @@ fn a_data_connection_to_a_masked_server_is_served() {
     server.write("file", "content");
     assert_eq!(server.login().retr("file"), b"content");
 }
+
+#[test]
+fn another_address_of_this_machine_is_listened_on() {
+    let server = Server::start(&conf("127.0.0.2", "masquerade_address = 127.0.0.1\nmasquerade_for = all"), BOB);
+    server.write("file", "content");
+    let mut client = server.login();
+    assert_eq!(client.pasv().ip().to_string(), "127.0.0.1");
+    assert_eq!(client.retr("file"), b"content");
+}
