@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Access, AtFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{Access, AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::fs::entry::{Kind, Meta};
@@ -68,6 +68,23 @@ impl Place<'_> {
     /// `AlreadyExists` where anything stands here, a broken link too.
     pub fn create_file(&self, bits: u32) -> io::Result<File> {
         Ok(self.open(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL, Mode::from_raw_mode(bits))?.into())
+    }
+
+    /// Keeps other processes from writing the file that was opened here, as long as it is open: servers on other machines
+    /// may store into the same file system.
+    ///
+    /// # Errors
+    /// `ResourceBusy` while another has it, or when it has given the file another name meanwhile.
+    pub fn lock(&self, file: &File) -> io::Result<()> {
+        let busy = Err(io::ErrorKind::ResourceBusy.into());
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return busy,
+            // A file system without locks.
+            Err(_) => return Ok(()),
+        }
+        let opened = Meta::from(rustix::fs::fstat(file)?);
+        if self.meta().is_ok_and(|named| named.identity() == opened.identity()) { Ok(()) } else { busy }
     }
 
     /// Removes what stands here: a file or link, or with REMOVEDIR an empty folder.
@@ -204,4 +221,28 @@ pub fn regular(opened: OwnedFd) -> io::Result<(File, Meta)> {
 /// The error for what is neither file nor folder.
 pub fn not_regular() -> io::Error {
     io::ErrorKind::Unsupported.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_locked_once_and_only_under_the_name_that_it_has() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let handle = || Handle::Opened(File::open(folder.path()).expect("opened").into());
+        let [place, other] =
+            [&b"one"[..], b"other"].map(|name| Place { folder: handle(), name: name.into(), known: None });
+        let busy = |file: &File| place.lock(file).is_err_and(|error| error.kind() == io::ErrorKind::ResourceBusy);
+        let first = place.create_file(0o600).expect("made");
+        let (second, _) = place.open_for_write(OFlags::empty()).expect("opened");
+        place.lock(&first).expect("free");
+        assert!(busy(&second), "the first one has it");
+        place.rename(&other).expect("renamed");
+        drop(first);
+        assert!(busy(&second), "it is another file by now");
+        let third = place.create_file(0o600).expect("made");
+        assert!(busy(&second));
+        place.lock(&third).expect("free");
+    }
 }

@@ -90,7 +90,7 @@ pub enum Break {
 /// A file opened for an upload. Dropped before [`Upload::begin`], it leaves everything as it was.
 #[derive(Debug)]
 pub struct Upload<'a> {
-    /// `None` once it is closed.
+    /// Open for its lock until the upload is over.
     file: Option<File>,
     target: Place<'a>,
     /// What stood at the target when the upload was opened.
@@ -183,6 +183,8 @@ impl<'a> Upload<'a> {
     pub fn finish(&mut self) -> io::Result<()> {
         let file = self.file.take().ok_or(Errno::BADF)?;
         if !self.policy.durable {
+            // The lock stays until the file has its name.
+            self.file = Some(file.try_clone()?);
             // A network file system may say only now that it has no room.
             nix::unistd::close(file)?;
             return self.give_name();
@@ -265,7 +267,9 @@ fn open_file(target: &Place, old: Option<Meta>, mode: Mode, partial: Option<Vec<
     };
     match (mode, partial, pending) {
         (Mode::Resume(offset), Some(name), Some(held)) if offset == held => {
-            let (file, _) = target.beside(&name).open_for_write(OFlags::empty())?;
+            let partial = target.beside(&name);
+            let (file, _) = partial.open_for_write(OFlags::empty())?;
+            partial.lock(&file)?;
             Ok(Opened { file, old, way: Way::Partial { name, held }, made: false })
         }
         (_, _, Some(held)) => Err(Refusal::Pending(held)),
@@ -284,13 +288,16 @@ fn open_in_place(target: &Place, old: Option<Meta>, mode: Mode) -> Result<Opened
         (Mode::Resume(_), None) => return Err(Refusal::BehindTheEnd),
         (Mode::AppendToOld, None) => return Err(Refusal::File(ErrorKind::NotFound.into())),
         (_, None) | (Mode::New, _) => {
-            return Ok(Opened { file: target.create_file(ANYBODY)?, old: None, way: Way::InPlace, made: true });
+            let file = target.create_file(ANYBODY)?;
+            target.lock(&file)?;
+            return Ok(Opened { file, old: None, way: Way::InPlace, made: true });
         }
         (Mode::Append | Mode::AppendToOld, Some(_)) => OFlags::APPEND,
         (Mode::Replace | Mode::Resume(_), Some(_)) => OFlags::empty(),
     };
     // What was opened counts, not what was seen before.
     let (file, meta) = target.open_for_write(position)?;
+    target.lock(&file)?;
     if matches!(mode, Mode::Resume(offset) if offset > meta.size) {
         return Err(Refusal::BehindTheEnd);
     }
@@ -313,6 +320,7 @@ fn open_partial(target: &Place, name: &[u8], old: Option<&Meta>) -> io::Result<(
         Err(error) if error.kind() == ErrorKind::AlreadyExists => (partial.open_for_write(OFlags::empty())?.0, false),
         Err(error) => return Err(error),
     };
+    partial.lock(&file)?;
     if let Some(old) = old {
         take_over(&file, old)?;
     }

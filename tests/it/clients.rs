@@ -16,8 +16,8 @@ use crate::{
 
 const BOTH_FAMILIES: &str = "[server]\nip = 127.0.0.1, ::1\nmax_cons_per_ip = 0\n";
 
-/// A client program that is there, or nothing (and a loud word).
-fn program(name: &str) -> Option<Command> {
+/// A program that is there, or nothing (and a loud word).
+pub fn program(name: &str) -> Option<Command> {
     let path = env::var_os("PATH").unwrap_or_default();
     if env::split_paths(&path).any(|folder| folder.join(name).is_file()) {
         return Some(Command::new(name));

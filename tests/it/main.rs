@@ -35,6 +35,7 @@ mod logs;
 mod masquerade;
 mod namespaces;
 mod network_check;
+mod nodes;
 mod partials;
 mod permissions;
 mod privileges;

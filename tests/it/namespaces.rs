@@ -51,7 +51,7 @@ impl Networks {
     }
 
     /// A cable between two of them, with an address at each end.
-    fn connect(&self, (one, one_address): (&str, &str), (other, other_address): (&str, &str)) {
+    pub fn connect(&self, (one, one_address): (&str, &str), (other, other_address): (&str, &str)) {
         let (here, there) = (format!("to-{other}"), format!("to-{one}"));
         let ends =
             format!("link add {here} netns {} type veth peer name {there} netns {}", self.name(one), self.name(other));
@@ -101,17 +101,21 @@ impl Networks {
     }
 
     pub fn serve(&self, name: &str, conf: &str) -> Server {
-        let tree = Tree::new(conf, BOB);
-        let server = tree.command();
-        let mut command = self.inside(name);
-        command.arg(server.get_program()).args(server.get_args()).env_remove("RUST_LOG");
-        let server = tree.start_as(command);
+        let server = self.start(name, Tree::new(conf, BOB));
         server.write("file", "content");
         server
     }
 
+    /// Starts the server of a tree in one of them.
+    pub fn start(&self, name: &str, tree: Tree) -> Server {
+        let server = tree.command();
+        let mut command = self.inside(name);
+        command.arg(server.get_program()).args(server.get_args()).env_remove("RUST_LOG");
+        tree.start_as(command)
+    }
+
     /// Runs a client in one of them.
-    fn visit<T: Send>(&self, name: &str, work: impl FnOnce() -> T + Send) -> T {
+    pub fn visit<T: Send>(&self, name: &str, work: impl FnOnce() -> T + Send) -> T {
         let namespace = fs::File::open(format!("/var/run/netns/{}", self.name(name))).unwrap();
         thread::scope(|scope| {
             let inside = scope.spawn(|| {
