@@ -4,10 +4,12 @@
 use std::{fs, io::Write};
 
 use crate::{
+    channel::leave_out,
     client::Client,
     data::reset,
     dice::Dice,
     server::{BOB, Server, Tree, eventually},
+    trace::Trace,
 };
 
 /// How an upload ends.
@@ -184,4 +186,23 @@ fn killing_the_client_at_random_moments_never_mixes_files() {
 #[ignore = "make soak"]
 fn killing_either_side_a_thousand_times_never_mixes_files() {
     kills(1000);
+}
+
+/// The system closes both connections of a program that was killed, in good order and one after the other.
+#[test]
+fn a_client_whose_control_connection_goes_a_moment_after_its_data_leaves_the_old_file() {
+    leave_out!(Explicit | Implicit: "the handshake waits where this test counts on no wait");
+    let server = Server::plain();
+    server.write("file", "old");
+    let mut client = server.login();
+    let mut data = client.passive();
+    data.write_all(b"new").unwrap();
+    drop(data);
+    // All bytes and their end are there: the only wait is the last look. It begins late here.
+    let Some(trace) = Trace::failing(&server, &["poll,ppoll:delay_enter=1000000"]) else { return };
+    client.expect("STOR file", 150);
+    trace.wait("MSG_DONTWAIT, NULL, NULL) = -1 EAGAIN");
+    drop(client);
+    server.wait_log("STOR *file completed=0 bytes=3");
+    assert_eq!(server.read("file"), b"old");
 }

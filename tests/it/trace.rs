@@ -9,7 +9,10 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{client::Client, server::Server};
+use crate::{
+    client::Client,
+    server::{Server, eventually},
+};
 
 /// Attached until it is dropped.
 pub struct Trace {
@@ -49,6 +52,12 @@ impl Trace {
             return None;
         }
         Some(Trace { child, _said: stderr, output })
+    }
+
+    /// Waits until a call was made that holds `text`.
+    #[track_caller]
+    pub fn wait(&self, text: &str) {
+        eventually(text, || fs::read_to_string(&self.output).is_ok_and(|calls| calls.contains(text)));
     }
 
     /// The calls so far; strace has let go then. The NOOP's answer shows that it has seen the end of all before.
