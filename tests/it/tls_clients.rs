@@ -39,6 +39,7 @@ struct Stage {
     server: Server,
     local: PathBuf,
     way: Way,
+    demands_reuse: bool,
 }
 
 impl Stage {
@@ -53,7 +54,7 @@ impl Stage {
         for index in 0..FILES {
             fs::write(local.join(format!("tree/file{index}")), &content()[index * 100..index * 1000]).unwrap();
         }
-        Stage { server, local, way }
+        Stage { server, local, way, demands_reuse: keys == REQUIRE }
     }
 
     /// A stage for each way, one after the other.
@@ -500,6 +501,12 @@ fn basic_ftp_does_everything_it_can() {
         return;
     }
     for stage in Stage::each_resuming() {
+        if stage.demands_reuse {
+            // It may end the upload of an empty file in the handshake, which proves nothing: 522, and rightly so.
+            for empty in ["tree/empty", "tree/file0"] {
+                fs::remove_file(stage.local.join(empty)).unwrap();
+            }
+        }
         let mut node = Command::new("node");
         node.env("NODE_PATH", node_modules());
         stage.run_script(node, "basic_ftp.cjs", &[]);
