@@ -5,6 +5,7 @@
 use std::{io::Write, net::TcpStream, process::Command, thread};
 
 use crate::{
+    channel::leave_out,
     client::{Client, address_of_227},
     data::{read_all, reset},
     server::{BOB, Server, Tree, eventually},
@@ -134,6 +135,20 @@ fn logins_and_transfers_leave_memory_flat() {
     let after = server.memory();
     assert!(after < before + 1500, "{before} KiB grew to {after} KiB");
     eventually("all descriptors are closed", || server.descriptors() <= descriptors);
+}
+
+/// Of the release build: another one has deeper frames.
+#[test]
+#[ignore = "make soak"]
+fn an_idle_session_holds_twelve_kib_at_most() {
+    leave_out!(Explicit | Implicit: "TLS has buffers of its own");
+    let server = Server::start(MANY, BOB);
+    let crowd = |count: usize| -> Vec<Client> { (0..count).map(|_| server.login()).collect() };
+    let _warm = crowd(50);
+    let before = server.memory();
+    let _crowd = crowd(500);
+    let each = (server.memory() - before) as f64 / 500.0;
+    assert!(each <= 12.0, "{each} KiB");
 }
 
 #[test]
