@@ -65,6 +65,9 @@ pub struct Control {
 const COURTESY: Duration = Duration::from_millis(250);
 /// A client gets so long to answer the end of TLS.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// So much of what a client has sent is dropped behind the last reply; whoever sends more may lose it.
+const MAX_UNREAD: usize = 256 * 1024;
+const UNREAD_STEP: usize = 1024;
 /// Commands that wait while a transfer runs; beyond that the client has to wait, too.
 const MAX_WAITING: usize = 16 * 1024;
 
@@ -207,17 +210,26 @@ impl Control {
         self.secured.as_deref()
     }
 
-    /// Under TLS: says that nothing more comes, and waits for a moment until the client has closed, too, so that no answer
-    /// of its TLS meets a closed port.
+    /// Ends the connection so that the last reply arrives: no bytes are left unread, which would reset it. Under TLS it says
+    /// that nothing more comes, and waits for a moment until the client has closed, too, so that no answer of its TLS meets
+    /// a closed port.
     #[cold]
     pub fn close(&mut self) {
-        let Some(mut secured) = self.secured.take() else { return };
+        let Some(mut secured) = self.secured.take() else { return self.drop_unread() };
         if secured.close(&mut &*self.stream).is_err() || self.stream.shutdown(Shutdown::Write).is_err() {
             return;
         }
         let mut until = self.until(Instant::now() + LAST_WORDS);
         let mut rest = [0; 512];
         while until.read(&mut rest).is_ok_and(|read| read > 0) {}
+    }
+
+    fn drop_unread(&self) {
+        for _ in 0..MAX_UNREAD / UNREAD_STEP {
+            if !Arrived(&self.stream).read(&mut [0; UNREAD_STEP]).is_ok_and(|read| read == UNREAD_STEP) {
+                return;
+            }
+        }
     }
 
     fn until(&mut self, deadline: Instant) -> Until<'_> {

@@ -1,6 +1,7 @@
 //! Places, shares, attempts, bans and timers.
 
 use std::{
+    io::Read,
     net::{IpAddr, Ipv4Addr},
     thread,
     time::Duration,
@@ -133,6 +134,20 @@ fn rein_gives_the_accounts_place_back() {
     let mut first = server.login();
     first.expect("REIN", 220);
     server.login();
+}
+
+/// Bytes that were left unread would make the end a reset, which takes the last reply away from many clients.
+#[test]
+fn a_client_that_is_shown_out_may_have_sent_more() {
+    let server = Server::start("[server]\nmax_login_attempts = 1\nauth_failed_delay = 0\n", BOB);
+    for (first, code) in [("USER bob\r\nPASS wrong\r\n", 530), ("USER bob\r\nQUIT\r\n", 221)] {
+        let mut client = Client::clear(server.address());
+        client.read_reply().expect(220);
+        client.send_raw([first, &"NOOP\r\n".repeat(4000)].concat());
+        client.read_reply().expect(331);
+        client.read_reply().expect(code);
+        assert_eq!(client.handle().read(&mut [0]).ok(), Some(0), "an end in good order");
+    }
 }
 
 #[test]
