@@ -6,8 +6,8 @@ TARGET  := $(or $(CARGO_TARGET_DIR),target)
 # cargo-nextest where it is installed, plain cargo elsewhere.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo 2>/dev/null)
-# iproute2, nftables and haproxy build the networks of some tests (as root).
-CLIENTS := curl lftp wget ncftp tnftp python3 python3-venv openssl gnutls-bin rclone libio-socket-ssl-perl php-cli iproute2 nftables haproxy
+# iproute2, nftables and haproxy build the networks of some tests (as root), strace the faults of a system.
+CLIENTS := curl lftp wget ncftp tnftp python3 python3-venv openssl gnutls-bin rclone libio-socket-ssl-perl php-cli iproute2 nftables haproxy strace
 # Another nodejs than Debian's brings its own npm, which Debian's would not be installed beside.
 CLIENTS += $(shell command -v npm >/dev/null || echo nodejs npm)
 TARGETS := line command path address ini session

@@ -6,7 +6,6 @@ use std::io::{self, ErrorKind, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use log::Level;
 use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -349,10 +348,6 @@ pub fn receive(
             }
             buffer = Vec::with_capacity(LARGE_BUFFER);
         }
-    }
-    if data.is_cut() {
-        let warning = "the upload's TLS stream ended without close_notify: taken as complete (tls_strict_eof = off)";
-        watch.who().log(Level::Warn, format_args!("{warning}"));
     }
     // The client may be gone already, which is no harm to what it sent.
     let _ = data.finish();

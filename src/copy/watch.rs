@@ -199,7 +199,11 @@ impl<'a> Watch<'a> {
     ///
     /// # Errors
     /// [`Error::Vanished`] when the control connection is gone, [`Error::Stopping`] when the server's grace is over.
-    pub fn wait(&self, data: Option<(BorrowedFd, PollFlags)>, deadline: Instant) -> Result<Woken, Error> {
+    pub fn wait(&mut self, data: Option<(BorrowedFd, PollFlags)>, deadline: Instant) -> Result<Woken, Error> {
+        // What is decrypted already does not wake anybody.
+        if self.listening && self.control.holds_bytes() {
+            return Ok(Woken::Control);
+        }
         let (stop, alone) = (self.control.stop_asked(), data.is_none());
         let end = stop.map_or(deadline, |stop| stop.min(deadline));
         let left = end.saturating_duration_since(Instant::now());

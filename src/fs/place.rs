@@ -103,16 +103,16 @@ impl Place<'_> {
         Ok(rustix::fs::renameat(&self.folder, self.name.as_ref(), &to.folder, to.name.as_ref())?)
     }
 
-    /// The same, also where both are links of one file, which the system leaves as they are.
+    /// The same, but two links of one file stay as they are: the system would say that it is done, and do nothing.
     ///
     /// # Errors
-    /// As the system says.
+    /// `AlreadyExists` for two links of one file; as the system says.
     pub fn rename_over(&self, to: &Self) -> io::Result<()> {
         match self.rename_to_free(to) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            done => return done,
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            Err(_) if self.meta()?.identity() != to.meta()?.identity() => self.rename(to),
+            other => other,
         }
-        if self.meta()?.identity() == to.meta()?.identity() { self.unlink(AtFlags::empty()) } else { self.rename(to) }
     }
 
     /// Moves what stands here there, if nothing stands there, or the same file under another spelling (on a disk that

@@ -63,6 +63,14 @@ impl Root {
         self.identity
     }
 
+    /// Fails where this thread may not enter the home, which an O_PATH handle does not tell.
+    ///
+    /// # Errors
+    /// `PermissionDenied`
+    pub fn may_enter(&self) -> io::Result<()> {
+        Ok(rustix::fs::accessat(&self.dir, ".", Access::EXEC_OK, AtFlags::EACCESS)?)
+    }
+
     /// The folder itself, by an O_PATH handle.
     pub fn handle(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()

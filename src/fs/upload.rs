@@ -151,9 +151,9 @@ impl<'a> Upload<'a> {
         self.policy.atomic && self.mode == Mode::Replace && matches!(self.way, Way::InPlace)
     }
 
-    /// True where a whole file is about to lose its name to this one.
-    pub fn replaces(&self) -> bool {
-        self.old.is_some() && matches!(self.way, Way::Partial { .. })
+    /// The bytes of the whole file that is about to lose its name to this one.
+    pub fn replaced(&self) -> Option<u64> {
+        self.old.as_ref().filter(|_| matches!(self.way, Way::Partial { .. })).map(|old| old.size)
     }
 
     /// The data connection stands: brings the file to the state in which the first byte may be written.

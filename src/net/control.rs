@@ -239,7 +239,7 @@ impl Control {
     }
 
     /// True where bytes have been decrypted that nobody has taken yet.
-    fn holds_bytes(&mut self) -> bool {
+    pub fn holds_bytes(&mut self) -> bool {
         self.secured.as_mut().is_some_and(|secured| secured.holds_bytes())
     }
 

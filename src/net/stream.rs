@@ -40,6 +40,15 @@ enum Handshake {
     Failed(Option<io::Error>),
 }
 
+/// How a stream ended that did not say it was whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// Under TLS, between two records.
+    NoCloseNotify,
+    /// Empty, before the handshake was over.
+    InHandshake,
+}
+
 impl Stream {
     /// Takes over a connected socket that does not block.
     pub fn new(socket: OwnedFd) -> Self {
@@ -99,15 +108,13 @@ impl Stream {
         matches!(self, Self::Plain(_))
     }
 
-    /// True where the stream ended and nothing said that it was whole (no close_notify).
-    pub fn is_cut(&self) -> bool {
-        matches!(self, Self::Tls(protected) if protected.cut)
-    }
-
-    /// True for such an end, and for one in the handshake: the client may have been killed.
-    pub fn is_doubtful(&self) -> bool {
-        let in_handshake = |protected: &Protected| matches!(protected.handshake, Handshake::CutShort);
-        self.is_cut() || matches!(self, Self::Tls(protected) if in_handshake(protected))
+    /// How the stream ended, where nothing said that it was whole: the client may have been killed.
+    pub fn doubt(&self) -> Option<Doubt> {
+        match self {
+            Self::Tls(protected) if protected.cut => Some(Doubt::NoCloseNotify),
+            Self::Tls(protected) if matches!(protected.handshake, Handshake::CutShort) => Some(Doubt::InHandshake),
+            Self::Plain(_) | Self::Tls(_) => None,
+        }
     }
 
     /// Receives into the spare room of `buffer`; 0 at the end of the stream.

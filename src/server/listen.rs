@@ -114,6 +114,8 @@ mod tests {
         assert!(socket.keepalive().expect("readable"));
         assert!(socket.out_of_band_inline().expect("readable"));
         assert_eq!(socket.tcp_keepalive_time().expect("readable"), Duration::from_secs(60));
+        assert_eq!(socket.tcp_keepalive_interval().expect("readable"), Duration::from_secs(10));
+        assert_eq!(socket.tcp_keepalive_retries().expect("readable"), 6);
         assert_eq!(socket.write_timeout().expect("readable"), Some(SEND_PATIENCE));
     }
 }

@@ -147,8 +147,7 @@ impl Server {
     /// Takes another configuration for new sessions, with what [`Self::prepare`] made of it; what needs a restart is said
     /// and stays.
     pub fn reconfigure(&self, config: Config, tls: Option<Arc<Tls>>) {
-        let mut current = self.gate.settings.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in current.config.needs_restart(&config) {
+        for key in self.gate.settings().config.needs_restart(&config) {
             log::warn!("{key} has changed: this needs a restart");
         }
         system::set_umask(config.transfer.umask);
@@ -157,9 +156,9 @@ impl Server {
         }
         tls.as_deref().inspect(|tls| encryption::announce(tls));
         let config = Arc::new(config);
-        *current = Settings { config: Arc::clone(&config), tls };
-        // The accept threads go on while DNS is asked.
-        drop(current);
+        // The accept threads go on while files are opened and DNS is asked.
+        *self.gate.settings.lock().unwrap_or_else(PoisonError::into_inner) =
+            Settings { config: Arc::clone(&config), tls };
         if let Err(error) = self.gate.door.shared.names.follow(config.passive.name(), &config.server.ip) {
             log::error!("masquerade_address: {error}");
         }

@@ -66,21 +66,25 @@ const HEADER_PATIENCE: Duration = Duration::from_secs(5);
 /// A session on a thread of the pool, from its first to its last word or until it needs another thread. A panic costs this
 /// session alone.
 pub fn serve(mut visit: Box<Visit>) -> After<Box<Visit>> {
-    if let Err(error) = visit.begin() {
-        note_break(visit.peer, &error);
-    }
-    let Stage::Open(session) = &mut visit.stage else { return After::Free };
-    let turn = catch_unwind(AssertUnwindSafe(|| session.run()));
+    let turn = catch_unwind(AssertUnwindSafe(|| visit.go_on()));
     // Of a session that panicked nobody knows whether it was locked in by then.
-    let spent = turn.is_err() || session.is_locked();
+    let is_spent = turn.is_err() || matches!(&visit.stage, Stage::Open(session) if session.is_locked());
     if matches!(turn, Ok(Ok(Turn::Elsewhere))) {
         return After::Elsewhere(visit);
     }
     visit.end(turn);
-    if spent { After::Spent } else { After::Free }
+    if is_spent { After::Spent } else { After::Free }
 }
 
 impl Visit {
+    fn go_on(&mut self) -> io::Result<Turn> {
+        self.begin()?;
+        match &mut self.stage {
+            Stage::Open(session) => session.run(),
+            Stage::Arrived(_) => Ok(Turn::Over),
+        }
+    }
+
     /// Opens the session of a client, who may be behind a load balancer, unless it is open.
     ///
     /// # Errors
@@ -108,11 +112,15 @@ impl Visit {
     fn end(self, turn: thread::Result<io::Result<Turn>>) {
         let Self { stage, peer, places, entry: _entry, .. } = self;
         drop(places);
+        let last = match turn {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => return note_break(peer, &error),
+            Err(_) => Some(apology(peer)),
+        };
         let Stage::Open(session) = stage else { return };
-        let ended = catch_unwind(AssertUnwindSafe(|| match turn {
-            Ok(Ok(_)) => session.end(),
-            Ok(Err(error)) => Err(error),
-            Err(_) => session.end_with(apology(peer)),
+        let ended = catch_unwind(AssertUnwindSafe(|| match last {
+            None => session.end(),
+            Some(reply) => session.end_with(reply),
         }));
         if let Ok(Err(error)) = ended {
             note_break(peer, &error);

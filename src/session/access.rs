@@ -70,6 +70,7 @@ impl Session {
         };
         let root = self.shared.homes.open(&user.home, links).map_err(|error| self.without_home(&user, &error))?;
         self.lock_in(&user, &root).map_err(|error| self.unlocked(&user, &error))?;
+        root.may_enter().map_err(|error| self.without_home(&user, &error))?;
         let (config, shared) = (Arc::clone(&self.config), Arc::clone(&self.shared));
         let settings = (self.facts, self.algorithm, self.security.protection());
         let login = Login::new((Arc::clone(&user), root, place), config, shared, settings);

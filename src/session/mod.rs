@@ -18,7 +18,7 @@ use crate::net::control::{Control, Event};
 use crate::net::tls::Tls;
 use crate::protocol::command::{Algorithm, Command, FileCommand};
 use crate::protocol::line::Line;
-use crate::protocol::path::Name;
+use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::protocol::verbs;
 
@@ -216,7 +216,7 @@ impl Session {
     fn react(&mut self, event: Event) -> bool {
         let reply = match event {
             Event::Line(Line::Text(line)) => self.answer(&line),
-            Event::Line(Line::TooLong) => Reply::new(500, "Line too long."),
+            Event::Line(Line::TooLong) => self.too_long(),
             Event::Line(Line::Flood) => self.close(Reply::new(500, "That is no FTP.")),
             Event::TimedOut => self.close(Reply::new(421, "Timeout, closing the connection.")),
             Event::Stopping => self.close(Reply::new(421, "The server is stopping.")),
@@ -272,9 +272,7 @@ impl Session {
     // Kept out of the loop, as are the other large handlers: an idle session holds the stack that its deepest call touched.
     #[inline(never)]
     fn answer(&mut self, line: &[u8]) -> Reply {
-        // Both are forgotten by whatever comes next, a line that is no command among it.
-        let user = self.user.take();
-        let rename_from = self.login.as_mut().and_then(|login| login.rename_from.take());
+        let (user, rename_from) = self.forget_previous();
         if self.login.is_none() && verbs::is_foreign(line) {
             return self.close(Reply::new(500, "That is no FTP."));
         }
@@ -306,6 +304,17 @@ impl Session {
             }
         };
         answer.unwrap_or_else(|failure| failure)
+    }
+
+    #[cold]
+    fn too_long(&mut self) -> Reply {
+        self.forget_previous();
+        Reply::new(500, "Line too long.")
+    }
+
+    /// The name of a USER and the path of an RNFR are forgotten by whatever comes next, a line that is no command among it.
+    fn forget_previous(&mut self) -> (Option<Name>, Option<VirtualPath>) {
+        (self.user.take(), self.login.as_mut().and_then(|login| login.rename_from.take()))
     }
 
     fn run_command(&mut self, command: Command, user: Option<Name>) -> Answer {

@@ -123,7 +123,7 @@ impl Login {
     /// RFC 2577 §3: a data connection must not be a way to attack somebody else, this machine least of all.
     fn may_dial(&self, to: SocketAddr, control: &Control) -> Result<(), &'static str> {
         let (active, peer, local, ip) = (&self.config.active, control.who.peer.ip(), control.local(), to.ip());
-        let own_port = self.shared.control_ports.contains(&to.port()) && (ip == local.ip() || ip.is_loopback());
+        let own_port = self.shared.control_ports.contains(&to.port()) && (ip == local.ip() || interfaces::is_here(ip));
         let nobodys = ip.is_multicast() || ip.is_unspecified() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
         let bounced = ip.is_loopback() && !peer.is_loopback();
         match () {

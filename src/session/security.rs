@@ -140,7 +140,7 @@ impl Session {
         let certificates = self.control.security().and_then(|secured| secured.connection().peer_certificates());
         let subject = certificates.and_then(|chain| certificate::subject(chain.first()?));
         if let Some(subject) = subject {
-            who.log(Level::Info, format_args!("client certificate '{}'", subject.escape_debug()));
+            who.log(Level::Info, format_args!("client certificate '{}'", subject.escape_default()));
         }
     }
 

@@ -20,7 +20,7 @@ use crate::copy::{self, Error};
 use crate::fs::upload::{Break, Kept, Mode, Policy, Refusal, Upload};
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
-use crate::net::stream::Stream;
+use crate::net::stream::{Doubt, Stream};
 use crate::net::tls::Protection;
 use crate::protocol::command::{ListFormat, Representation};
 use crate::protocol::path::{Name, VirtualPath};
@@ -178,11 +178,11 @@ impl Login {
         let (representation, config, throttle) = (self.representation, &self.config.transfer, &mut self.upload);
         let mut begun = None;
         let mut outcome = transfer((port, &self.protection), control, config, &preliminary, |data, watch| {
-            let replaces = upload.replaces();
+            let replaced = upload.replaced();
             let mut sink = Sink::new(upload.begin().map_err(Error::File)?, policy.durable, mode.appends());
             let received = copy::receive(&mut sink, representation, data, (watch, throttle));
             begun = Some(sink.written());
-            received.and_then(|()| if replaces { watch.last_look(data.is_doubtful()) } else { Ok(()) })
+            received.and_then(|()| judge_end(data.doubt(), replaced, watch))
         });
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
         if outcome.result.is_ok() {
@@ -317,6 +317,25 @@ fn transfer(
     };
     let result = run();
     Outcome { result, bytes: watch.bytes(), took: watch.elapsed(), kept: Kept::Nothing }
+}
+
+/// Whether an upload came to its end, where the stream leaves a doubt or a file of so many bytes is about to be replaced.
+fn judge_end(doubt: Option<Doubt>, replaced: Option<u64>, watch: &mut Watch) -> Result<(), Error> {
+    if doubt == Some(Doubt::InHandshake) && replaced.is_some_and(|bytes| bytes > 0) {
+        // Nobody has shaken hands, and there is something to lose.
+        return Err(Error::Handshake(ErrorKind::UnexpectedEof.into()));
+    }
+    if replaced.is_some() {
+        watch.last_look(doubt.is_some())?;
+    }
+    let end = match doubt {
+        None => return Ok(()),
+        Some(Doubt::NoCloseNotify) => "without close_notify",
+        Some(Doubt::InHandshake) => "in its handshake",
+    };
+    let warning = format_args!("the upload's TLS stream ended {end}: taken as complete (tls_strict_eof = off)");
+    watch.who().log(Level::Warn, warning);
+    Ok(())
 }
 
 /// Runs work that may take long on a thread of its own, so that this one can keep the client patient. It inherits this

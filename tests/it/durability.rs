@@ -193,6 +193,7 @@ fn a_disk_that_fails_in_mid_transfer_is_no_226() {
         ("[transfer]\nfsync = close\n", "fdatasync:error=EIO"),
         ("", "renameat:error=EIO"),
         ("", "rename:error=EIO"),
+        ("", "close:error=EIO"),
     ] {
         let server = Server::start(conf, BOB);
         server.write("file", "old");
@@ -207,6 +208,14 @@ fn a_disk_that_fails_in_mid_transfer_is_no_226() {
             reply.expect(226);
         }
     }
+    let server = Server::start("[transfer]\nfsync = close\n", BOB);
+    server.write("file", "old");
+    let mut client = server.login();
+    let Some(trace) = Trace::failing(&server, &["fsync:error=EIO"]) else { return };
+    let reply = client.upload("STOR file", "new").expect(451);
+    assert!(reply.text().contains("in its place"), "{reply:?}");
+    assert_eq!(server.read("file"), b"new");
+    drop(trace);
     leave_out!(Explicit | Implicit: "TLS sends without sendfile");
     let server = Server::plain();
     server.write("file", "content");

@@ -17,6 +17,7 @@ use crate::{
     data_connections::free_ports,
     limits::expect_full,
     server::{BOB, Server, Tree, eventually, exit_code},
+    trace::Trace,
 };
 
 /// A server of a user that nobody else is, and how that user runs a program: the limit of threads counts all of a user's,
@@ -161,4 +162,15 @@ fn a_server_that_is_stopped_does_not_wait_for_clients_that_never_read() {
     });
     server.signal(Signal::TERM);
     assert_eq!(exit_code(server.wait_exit()), 0);
+}
+
+#[test]
+fn an_accept_that_fails_is_told_once_and_tried_again() {
+    let server = Server::plain();
+    let Some(_trace) = Trace::failing(&server, &["accept4:error=ENOMEM:when=1..4"]) else { return };
+    // The accept that was under way when strace came takes one of them.
+    for _ in 0..2 {
+        server.login().expect("QUIT", 221);
+    }
+    assert_eq!(server.log_lines("can't accept connections at the moment").len(), 1);
 }

@@ -6,7 +6,10 @@ use std::{
     os::unix::{ffi::OsStrExt, fs::symlink},
 };
 
-use crate::{client::address_of_227, server::Server};
+use crate::{
+    client::address_of_227,
+    server::{BOB, Server},
+};
 
 #[test]
 fn no_control_byte_gets_into_a_new_name() {
@@ -85,4 +88,36 @@ fn a_login_that_comes_byte_by_byte_is_a_login() {
     client.read_reply().expect(230);
     let address = address_of_227(&client.read_reply());
     client.connect_data(address);
+}
+
+/// What is sent back could be taken for a page's own script, where a browser was led here.
+#[test]
+fn no_reply_before_login_holds_a_word_of_the_clients() {
+    let server = Server::start("[server]\nauth_failed_delay = 0\nmax_login_attempts = 99\nban_after = 0\n", BOB);
+    for verb in [
+        "USER",
+        "PASS",
+        "ACCT",
+        "AUTH",
+        "PBSZ",
+        "PROT",
+        "HELP",
+        "OPTS",
+        "OPTS MLST",
+        "OPTS HASH",
+        "HOST",
+        "LANG",
+        "CLNT",
+        "STAT",
+        "NOOP",
+        "SYST",
+        "FEAT",
+        "REIN",
+        "XYZ",
+    ] {
+        let mut client = server.client();
+        client.expect("USER bob", 331);
+        let reply = client.cmd(format!("{verb} xyzzyx"));
+        assert!(!reply.text().contains("xyzzyx"), "{verb}: {reply:?}");
+    }
 }

@@ -131,6 +131,7 @@ fn one_letter_alone_is_enough() {
 fn a_refusal_does_not_tell_whether_the_file_exists() {
     let server = server_with_file_and_folder();
     for (letter, command) in [
+        ('e', "CWD file"),
         ('l', "SIZE file"),
         ('l', "MDTM file"),
         ('l', "MLST file"),
@@ -207,5 +208,17 @@ fn files_and_folders_are_made_with_the_umask() {
             format!("{:o}", server.home().join(name).metadata().unwrap().permissions().mode() & 0o7777)
         };
         assert_eq!((mode("file").as_str(), mode("folder").as_str()), (file, folder));
+    }
+}
+
+#[test]
+fn mff_of_two_facts_needs_both_letters() {
+    let server = server_with_file_and_folder();
+    let before = snapshot(&server.home());
+    for letter in ['M', 'T'] {
+        let mut client = server.login_as(&format!("no_{letter}"));
+        client.expect("MFF modify=20010203040506;UNIX.mode=0600; file", 550);
+        client.expect("MFF UNIX.mode=0600;modify=20010203040506; file", 550);
+        assert_eq!(snapshot(&server.home()), before, "without {letter}");
     }
 }

@@ -100,6 +100,20 @@ fn root_is_given_up_by_every_thread_once_the_port_is_bound() {
 }
 
 #[test]
+fn the_groups_that_root_had_are_given_up_too() {
+    if !is_root() {
+        return;
+    }
+    let tree = tree(&conf(""), BOB, USER);
+    let plain = tree.command();
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--groups", "0,4"]).arg(plain.get_program()).args(plain.get_args()).env_remove("RUST_LOG");
+    let server = tree.start_as(command);
+    server.login();
+    assert_eq!(of_all_threads(&server, "Groups:"), [ids(USER).1.to_string()]);
+}
+
+#[test]
 fn the_group_may_be_another_one() {
     if !is_root() {
         return;
@@ -141,7 +155,10 @@ fn what_the_new_user_cant_reach_is_told_with_the_mend_at_start_and_by_check() {
     let server = tree.start();
     expected.iter().for_each(|line| drop(server.wait_log(line)));
     server.login().stor("file", "x");
-    server.login_as("eve").expect("CWD /", 550);
+    let mut eve = server.client();
+    eve.expect("USER eve", 331);
+    eve.expect("PASS secret", 530);
+    server.wait_log("USER 'eve': home *closed: Permission denied");
 }
 
 #[test]

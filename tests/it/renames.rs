@@ -99,3 +99,33 @@ fn a_rename_is_relative_to_the_working_directory_of_each_name() {
     client.expect("RNTO ../moved", 250);
     assert_eq!(server.read("moved"), b"x");
 }
+
+/// To the system, renaming one link of a file to another is done when nothing was done.
+#[test]
+fn links_of_one_file_are_not_lost_by_renaming_them() {
+    for fault in [None, Some("renameat2:error=ENOSYS")] {
+        let server = server_for("elfwd");
+        fs::hard_link(server.home().join("from"), server.home().join("link")).unwrap();
+        let trace = fault.map(|fault| Trace::failing(&server, &[fault]));
+        if matches!(trace, Some(None)) {
+            return;
+        }
+        let mut client = server.login();
+        for (from, to) in [("from", "from"), ("from", "link"), ("link", "folder/../from")] {
+            client.expect(format!("RNFR {from}"), 350);
+            client.expect(format!("RNTO {to}"), [250, 553]);
+            assert_eq!((server.read("from"), server.read("link")), (b"from".to_vec(), b"from".to_vec()), "{from} {to}");
+        }
+    }
+}
+
+#[test]
+fn a_rename_to_another_disk_is_refused_and_copies_nothing() {
+    let server = server_for("elradfmwMT");
+    let mut client = server.login();
+    let Some(_trace) = Trace::failing(&server, &["renameat2:error=EXDEV"]) else { return };
+    client.expect("RNFR from", 350);
+    client.expect("RNTO elsewhere", 553);
+    assert_eq!(server.read("from"), b"from");
+    assert!(!server.home().join("elsewhere").exists());
+}

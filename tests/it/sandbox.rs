@@ -222,4 +222,20 @@ mod planted {
         eve.expect(format!("SITE WRITE {}", path("new")), 200);
         assert!(server.tree().path("new").exists());
     }
+
+    #[test]
+    fn a_panic_ends_its_own_session_and_gives_everything_back() {
+        let mut server = Server::start("[server]\nmax_cons = 2\n", BOB);
+        server.may_panic();
+        let mut other = server.login();
+        let threads = server.threads();
+        for round in 1..=5 {
+            let mut client = server.login();
+            client.expect("SITE PANIC", 421);
+            client.expect_closed();
+            other.expect("NOOP", 200);
+            server.wait_log_times("[E *the session failed inside", round);
+        }
+        eventually("its threads have ended", || server.threads() <= threads);
+    }
 }

@@ -8,11 +8,11 @@ use std::{
     thread,
 };
 
-use rustls::ClientConfig;
+use rustls::{ClientConfig, ClientConnection, pki_types::ServerName};
 
 use crate::{
     channel::{trusting, trusting_over, trusting_whoever},
-    client::{Client, be_patient},
+    client::{Client, Reply, be_patient},
     data::{Data, read_all, read_until_broken, reset},
     server::{Server, eventually},
     tls::{VERSIONS, protected, server, server_of},
@@ -345,5 +345,60 @@ fn tampered_records_end_the_transfer_with_nothing_taken_for_whole() {
         assert_eq!(server.read("file"), OLD);
         client.expect("DELE file", 250);
         server.write("file", OLD);
+    }
+}
+
+#[test]
+fn an_abor_that_was_decrypted_together_with_much_else_is_seen() {
+    let server = server("");
+    for config in versions() {
+        let mut client = protected(&server, &config);
+        let _silent = client.passive();
+        let lines = ["NOOP\r\n".repeat(80), "STOR new\r\n".to_owned(), "NOOP\r\n".repeat(80), "ABOR\r\n".to_owned()];
+        client.send_raw(lines.concat());
+        let mut codes: Vec<u16> = (0..163).map(|_| client.read_reply().code).collect();
+        assert_eq!(codes.split_off(161), [426, 226]);
+        // Some of the NOOPs are answered while the data connection is opened.
+        codes.sort_unstable();
+        assert_eq!(codes, [[150].as_slice(), &[200; 160]].concat());
+    }
+}
+
+/// The first message of a TLS client.
+fn client_hello() -> Vec<u8> {
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut hello = Vec::new();
+    ClientConnection::new(trusting(), name).unwrap().write_tls(&mut hello).unwrap();
+    hello
+}
+
+/// An upload whose client closes its side of the data connection in the handshake.
+fn cut_in_the_handshake(client: &mut Client, command: &str) -> Reply {
+    let mut data = bare(client);
+    client.expect(command, 150);
+    data.write_all(&client_hello()).unwrap();
+    data.shutdown(Shutdown::Write).unwrap();
+    client.read_reply()
+}
+
+#[test]
+fn an_upload_that_ends_in_the_handshake_is_empty_where_it_takes_nothing_away() {
+    let server = server("");
+    server.write("empty", "");
+    let mut client = protected(&server, &trusting());
+    for (name, code) in [("new", 226), ("empty", 226), ("file", 522)] {
+        cut_in_the_handshake(&mut client, &format!("STOR {name}")).expect(code);
+    }
+    server.wait_log_times("the upload's TLS stream ended in its handshake: taken as complete", 2);
+    assert_eq!((server.read("new"), server.read("empty"), server.read("file")), (vec![], vec![], OLD.to_vec()));
+}
+
+#[test]
+fn an_upload_that_ends_in_the_handshake_is_none_where_something_has_to_be_proven() {
+    for demand in ["tls_strict_eof = on\n", "tls_session_reuse = require\n"] {
+        let server = server(demand);
+        let mut client = protected(&server, &trusting());
+        cut_in_the_handshake(&mut client, "STOR new").expect(522);
+        expect_untouched(&server, &mut client);
     }
 }

@@ -336,3 +336,23 @@ fn text_uploads_keep_the_rules() {
         assert_eq!(server.read("file"), if strict == "on" { OLD } else { b"one\ntwo\r" });
     }
 }
+
+/// Unread bytes would make the end of the connection a reset, which takes away what has not arrived yet.
+#[test]
+fn a_client_that_says_its_end_first_still_gets_the_whole_download() {
+    let server = server("");
+    let content = vec![7; 400_000];
+    server.write("large", &content);
+    for config in versions() {
+        let mut client = protected(&server, &config);
+        let mut data = client.narrow_passive();
+        client.expect("RETR large", 150);
+        // By then nobody reads what the client says, until the end.
+        let mut received = vec![0];
+        data.read_exact(&mut received).unwrap();
+        data.finish();
+        client.read_reply().expect(226);
+        data.read_to_end(&mut received).expect("the whole file");
+        assert!(received == content);
+    }
+}
