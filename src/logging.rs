@@ -67,6 +67,7 @@ impl Logging {
         });
         builder.write_style(WriteStyle::Never).target(Target::Pipe(Box::new(Pipe(Arc::clone(&output)))));
         let logger = Arc::new(builder.build());
+        log::set_max_level(logger.filter());
         let (messages, waiting) = bounded(MAX_WAITING);
         let (writer, ours) = (Arc::clone(&logger), Arc::clone(&output));
         let spawned = thread::Builder::new().name("log".to_owned()).spawn(move || write_all(&waiting, &writer, &ours));

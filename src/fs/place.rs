@@ -87,6 +87,21 @@ impl Place<'_> {
         if self.meta().is_ok_and(|named| named.identity() == opened.identity()) { Ok(()) } else { busy }
     }
 
+    /// Removes the file here, unless another process writes it.
+    ///
+    /// # Errors
+    /// `ResourceBusy`; as the system says.
+    pub fn unlink_idle(&self) -> io::Result<()> {
+        let opened = match self.open_for_write(OFlags::empty()) {
+            Ok((file, _)) => Some(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(error),
+            // Nobody writes it through here either.
+            Err(_) => None,
+        };
+        opened.as_ref().map_or(Ok(()), |file| self.lock(file))?;
+        self.unlink(AtFlags::empty())
+    }
+
     /// Removes what stands here: a file or link, or with REMOVEDIR an empty folder.
     ///
     /// # Errors

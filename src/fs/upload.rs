@@ -92,6 +92,8 @@ pub enum Break {
 pub struct Upload<'a> {
     /// Open for its lock until the upload is over.
     file: Option<File>,
+    /// The file that is to be replaced, for its lock.
+    _replaced: Option<File>,
     target: Place<'a>,
     /// What stood at the target when the upload was opened.
     old: Option<Meta>,
@@ -116,6 +118,7 @@ enum Way {
 /// What [`Upload::open`] found or made.
 struct Opened {
     file: File,
+    replaced: Option<File>,
     old: Option<Meta>,
     way: Way,
     made: bool,
@@ -139,11 +142,11 @@ impl<'a> Upload<'a> {
         if policy.atomic {
             claim.sweep(&target.folder, policy.max_age);
         }
-        let Opened { file, old, way, made } = open_file(&target, old, mode, partial)?;
+        let Opened { file, replaced, old, way, made } = open_file(&target, old, mode, partial)?;
         if let (Way::InPlace, Some(old)) = (&way, &old) {
             claim.extend_to_all_names(old)?;
         }
-        Ok(Self { file: Some(file), target, old, mode, way, policy, made, _claim: claim })
+        Ok(Self { file: Some(file), _replaced: replaced, target, old, mode, way, policy, made, _claim: claim })
     }
 
     /// True where the old file is overwritten as the bytes come, although atomic uploads are on.
@@ -183,25 +186,18 @@ impl<'a> Upload<'a> {
     pub fn finish(&mut self) -> io::Result<()> {
         let file = self.file.take().ok_or(Errno::BADF)?;
         if !self.policy.durable {
-            // The lock stays until the file has its name.
-            self.file = Some(file.try_clone()?);
+            // The lock stays until the file has its name, where there is a descriptor for it.
+            self.file = file.try_clone().ok();
             // A network file system may say only now that it has no room.
             nix::unistd::close(file)?;
-            return self.give_name();
+            return give_name(&self.target, &mut self.way);
         }
+        let file = self.file.insert(file);
         file.sync_data()?;
         let folder = self.target.folder.open_to_read();
-        self.give_name()?;
+        give_name(&self.target, &mut self.way)?;
         // A folder that takes files and shows none can only be written back with all else.
-        Ok(folder.map_or_else(|_| rustix::fs::syncfs(&file), rustix::fs::fsync)?)
-    }
-
-    fn give_name(&mut self) -> io::Result<()> {
-        if let Way::Partial { name, .. } = &self.way {
-            self.target.beside(name).rename(&self.target)?;
-        }
-        self.way = Way::Done;
-        Ok(())
+        Ok(folder.map_or_else(|_| rustix::fs::syncfs(file), rustix::fs::fsync)?)
     }
 
     /// The transfer broke: keeps what can be resumed, or gives the room back.
@@ -250,14 +246,21 @@ impl<'a> Upload<'a> {
 impl Drop for Upload<'_> {
     fn drop(&mut self) {
         if self.made {
-            let place = match &self.way {
-                Way::InPlace | Way::Done => self.target.beside(&self.target.name),
-                Way::Partial { name, .. } => self.target.beside(name),
-            };
             // It is empty and ours; if it can't be removed, an empty file is all that stays.
-            let _ = place.unlink(AtFlags::empty());
+            let _ = match &self.way {
+                Way::InPlace | Way::Done => self.target.unlink(AtFlags::empty()),
+                Way::Partial { name, .. } => self.target.beside(name).unlink(AtFlags::empty()),
+            };
         }
     }
+}
+
+fn give_name(target: &Place, way: &mut Way) -> io::Result<()> {
+    if let Way::Partial { name, .. } = way {
+        target.beside(name).rename(target)?;
+    }
+    *way = Way::Done;
+    Ok(())
 }
 
 fn open_file(target: &Place, old: Option<Meta>, mode: Mode, partial: Option<Vec<u8>>) -> Result<Opened, Refusal> {
@@ -270,11 +273,12 @@ fn open_file(target: &Place, old: Option<Meta>, mode: Mode, partial: Option<Vec<
             let partial = target.beside(&name);
             let (file, _) = partial.open_for_write(OFlags::empty())?;
             partial.lock(&file)?;
-            Ok(Opened { file, old, way: Way::Partial { name, held }, made: false })
+            let replaced = lock_replaced(target, old.as_ref())?;
+            Ok(Opened { file, replaced, old, way: Way::Partial { name, held }, made: false })
         }
         (_, _, Some(held)) => Err(Refusal::Pending(held)),
         (Mode::Replace, Some(name), None) => match open_partial(target, &name, old.as_ref()) {
-            Ok((file, made)) => Ok(Opened { file, old, way: Way::Partial { name, held: 0 }, made }),
+            Ok((file, replaced, made)) => Ok(Opened { file, replaced, old, way: Way::Partial { name, held: 0 }, made }),
             // The folder takes no new files, but this one may be written.
             Err(error) if old.is_some() && no_new_files(&error) => open_in_place(target, old, mode),
             Err(error) => Err(error.into()),
@@ -290,7 +294,7 @@ fn open_in_place(target: &Place, old: Option<Meta>, mode: Mode) -> Result<Opened
         (_, None) | (Mode::New, _) => {
             let file = target.create_file(ANYBODY)?;
             target.lock(&file)?;
-            return Ok(Opened { file, old: None, way: Way::InPlace, made: true });
+            return Ok(Opened { file, replaced: None, old: None, way: Way::InPlace, made: true });
         }
         (Mode::Append | Mode::AppendToOld, Some(_)) => OFlags::APPEND,
         (Mode::Replace | Mode::Resume(_), Some(_)) => OFlags::empty(),
@@ -301,12 +305,12 @@ fn open_in_place(target: &Place, old: Option<Meta>, mode: Mode) -> Result<Opened
     if matches!(mode, Mode::Resume(offset) if offset > meta.size) {
         return Err(Refusal::BehindTheEnd);
     }
-    Ok(Opened { file, old: Some(meta), way: Way::InPlace, made: false })
+    Ok(Opened { file, replaced: None, old: Some(meta), way: Way::InPlace, made: false })
 }
 
 /// A new partial, or the one of an earlier try, which the first byte will empty; for nobody's eyes who may not see the
 /// old file.
-fn open_partial(target: &Place, name: &[u8], old: Option<&Meta>) -> io::Result<(File, bool)> {
+fn open_partial(target: &Place, name: &[u8], old: Option<&Meta>) -> io::Result<(File, Option<File>, bool)> {
     if let Some(old) = old {
         if old.kind != Kind::File {
             // Says why: a folder, a device.
@@ -314,6 +318,7 @@ fn open_partial(target: &Place, name: &[u8], old: Option<&Meta>) -> io::Result<(
         }
         target.may_replace(old)?;
     }
+    let replaced = lock_replaced(target, old)?;
     let partial = target.beside(name);
     let (file, made) = match partial.create_file(old.map_or(ANYBODY, |old| old.mode & 0o777)) {
         Ok(file) => (file, true),
@@ -324,7 +329,13 @@ fn open_partial(target: &Place, name: &[u8], old: Option<&Meta>) -> io::Result<(
     if let Some(old) = old {
         take_over(&file, old)?;
     }
-    Ok((file, made))
+    Ok((file, replaced, made))
+}
+
+/// Keeps other processes from writing what is to be replaced, where it can be opened for that.
+fn lock_replaced(target: &Place, old: Option<&Meta>) -> io::Result<Option<File>> {
+    let Some(Ok((file, _))) = old.map(|_| target.open_for_write(OFlags::empty())) else { return Ok(None) };
+    target.lock(&file).map(|()| Some(file))
 }
 
 /// The bytes that wait to be resumed.

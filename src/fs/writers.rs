@@ -61,11 +61,8 @@ impl Writers {
         let claim = Self::claim(writers, &place, None);
         let removed = place.unlink(AtFlags::empty());
         let gone = removed.as_ref().err().is_none_or(|error| error.kind() == io::ErrorKind::NotFound);
-        if gone && claim.is_ok() && place.beside(&partial::name(account, &place.name)).unlink(AtFlags::empty()).is_ok()
-        {
-            return Ok(());
-        }
-        removed
+        let forgotten = || place.beside(&partial::name(account, &place.name)).unlink_idle().is_ok();
+        if gone && claim.is_ok() && forgotten() { Ok(()) } else { removed }
     }
 
     /// Removes the partials of a folder that holds nothing else, so that it can be removed; false where it can't.
@@ -86,7 +83,10 @@ impl Writers {
             return Ok(false);
         }
         for name in names {
-            folder.place(&name).unlink(AtFlags::empty())?;
+            match folder.place(&name).unlink_idle() {
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return Ok(false),
+                other => other?,
+            }
         }
         Ok(true)
     }
@@ -137,7 +137,7 @@ impl Claim {
         while folder.advance()? {
             let is_old = partial::is_partial(folder.name()) && folder.meta().is_ok_and(|meta| meta.modified < oldest);
             if is_old && !self.writers.claimed().contains(&(device, inode, folder.name().to_vec())) {
-                let _ = folder.place(folder.name()).unlink(AtFlags::empty());
+                let _ = folder.place(folder.name()).unlink_idle();
             }
         }
         Ok(())

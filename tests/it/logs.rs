@@ -6,7 +6,7 @@ use crate::{
     channel::Mode,
     client::Client,
     glob,
-    server::{BOB, Server, eventually},
+    server::{BOB, Server, Tree, eventually},
 };
 
 /// Waits for a line that, behind its `[I date]`, is exactly `IP:PORT-[user] rest`.
@@ -192,4 +192,14 @@ fn log_level_info_does_not_show_every_command() {
     server.login().expect("NOOP", 200);
     server.wait_log("FTP session closed");
     assert_eq!(server.log_lines("NOOP"), Vec::<String>::new());
+}
+
+#[test]
+fn rust_log_wins_over_the_files_level() {
+    let tree = Tree::new("[log]\nlog_level = warn\n", BOB);
+    let mut command = tree.command();
+    command.env("RUST_LOG", "ftpd=debug");
+    let server = tree.start_as(command);
+    server.login().expect("NOOP", 200);
+    server.wait_log("[D *<- NOOP");
 }

@@ -10,6 +10,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
+    time::SystemTime,
 };
 
 use rustix::process::Signal;
@@ -51,6 +52,38 @@ fn a_file_that_one_server_writes_is_busy_for_the_other() {
     assert_eq!(one.read("new"), b"second");
     assert_eq!(one.read("old"), b"secondfirstsecond");
     assert_eq!(one.read("made"), b"firstsecond");
+}
+
+#[test]
+fn what_one_server_appends_to_the_other_does_not_replace() {
+    let (one, other) = two_servers();
+    let mut client = one.login();
+    let data = client.stalled_upload("APPE old", b"first");
+    let mut late = other.login();
+    late.pasv();
+    late.expect("STOR old", 450);
+    drop(data);
+    client.read_reply().expect(226);
+    assert_eq!(one.read("old"), b"what was therefirst");
+}
+
+#[test]
+fn what_one_server_writes_the_other_neither_deletes_nor_sweeps() {
+    let (one, other) = two_servers();
+    fs::create_dir(one.home().join("folder")).unwrap();
+    for (name, commands) in [("new", &["DELE new"][..]), ("folder/new", &["DELE folder/new", "RMD folder"])] {
+        let mut client = one.login();
+        let data = client.stalled_upload(&format!("STOR {name}"), b"first");
+        eventually("the first bytes are there", || one.arrived(name) == b"first" || name.contains('/'));
+        let partial = one.tree().partials(name.trim_end_matches("new")).pop().unwrap();
+        fs::File::open(&partial).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        let mut late = other.login();
+        commands.iter().for_each(|command| drop(late.expect(command, 550)));
+        late.stor(&format!("{name}er"), "the first upload in this folder sweeps it");
+        drop(data);
+        client.read_reply().expect(226);
+        assert_eq!(one.read(name), b"first");
+    }
 }
 
 #[test]
