@@ -73,11 +73,13 @@ pub fn bind(address: SocketAddr, all: &[IpAddr]) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Gives the connections of a listener that somebody else has bound the same options.
+/// Gives the connections of a listener that somebody else has bound the same options. It does not block then: another
+/// process may accept from it, too.
 ///
 /// # Errors
 /// As the system says.
 pub fn adopt(listener: &TcpListener) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
     set_options_of_connections(&SockRef::from(listener))
 }
 

@@ -1,14 +1,17 @@
 //! The server: listeners, one accept thread for each, places, the thread pool, and the way to the end.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 use rustix::io::Errno;
+use rustix::net::{Shutdown, shutdown};
 
 use crate::auth::limits::Limits;
 use crate::auth::users::Users;
@@ -52,8 +55,14 @@ pub struct Server {
 /// A listener, and how its connections begin.
 type Listener = (Arc<TcpListener>, Entrance);
 
-/// Wakes the accept thread of a listener up, for the last time.
-type Wake = fn(&TcpListener);
+/// How accept threads are woken up for the last time.
+#[derive(Clone)]
+enum Wake {
+    /// The listener, which is the server's own, is shut down.
+    Shut,
+    /// This becomes readable, and systemd goes on listening.
+    Event(Arc<OwnedFd>),
+}
 
 /// Where every connection comes through.
 struct Gate {
@@ -116,7 +125,8 @@ impl Server {
             roster: Arc::default(),
             pool: Pool::new(max_cons, Work { run: visit::serve, refuse: |visit| visit.give_up() })?,
         });
-        let accepting = listeners.iter().map(|listener| spawn_accepting(listener, &gate)).collect::<io::Result<_>>()?;
+        let spawn = |listener: &Listener| spawn_accepting(listener, &gate, &wake);
+        let accepting = listeners.iter().map(spawn).collect::<io::Result<_>>()?;
         let server = Self { gate, listeners, wake, accepting };
         log::info!(">>> starting FTP server on {}, pid={} <<<", server.addresses(), std::process::id());
         service::ready();
@@ -176,8 +186,15 @@ impl Server {
         let grace = self.gate.settings().config.server.shutdown_grace;
         let deadline = Instant::now() + grace;
         self.gate.door.shared.stop.ask(deadline);
-        for (listener, _) in &self.listeners {
-            (self.wake)(listener);
+        match &self.wake {
+            Wake::Shut => {
+                for (listener, _) in &self.listeners {
+                    let _ = shutdown(listener, Shutdown::Both);
+                }
+            }
+            Wake::Event(event) => {
+                let _ = rustix::io::write(event, &1_u64.to_ne_bytes());
+            }
         }
         for thread in self.accepting {
             let _ = thread.join();
@@ -197,9 +214,13 @@ impl Gate {
         self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn accept_all(&self, listener: &TcpListener, entrance: Entrance) {
+    fn accept_all(&self, listener: &TcpListener, entrance: Entrance, wake: &Wake) {
         let mut troubled = false;
         while self.door.shared.stop.asked().is_none() {
+            if let Wake::Event(event) = wake {
+                let mut fds = [PollFd::new(listener, PollFlags::IN), PollFd::new(event, PollFlags::IN)];
+                let _ = rustix::event::poll(&mut fds, None);
+            }
             match listener.accept() {
                 Ok((stream, _)) if self.door.shared.stop.asked().is_some() => {
                     return visit::refuse(&stream, entrance, &Reply::new(421, "The server is stopping."));
@@ -209,7 +230,7 @@ impl Gate {
                     Ok(()) => troubled = false,
                     Err(error) => self.back_off(&mut troubled, "can't start a session's thread", &error),
                 },
-                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
+                Err(error) if is_no_matter(&error) => {}
                 Err(error) => self.back_off(&mut troubled, "can't accept connections at the moment", &error),
             }
         }
@@ -258,7 +279,7 @@ fn bind(config: &Config) -> io::Result<(Vec<Listener>, Wake)> {
     });
     let handed_over: Vec<Listener> = handed_over.collect();
     if !handed_over.is_empty() {
-        return Ok((handed_over, knock));
+        return Ok((handed_over, Wake::Event(Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?))));
     }
     let ports = [(Some(config.server.port), Entrance::Greeting), (implicit, Entrance::Tls)];
     let mut all = Vec::new();
@@ -266,27 +287,17 @@ fn bind(config: &Config) -> io::Result<(Vec<Listener>, Wake)> {
         let listeners = port.map_or(Ok(Vec::new()), |port| listen::bind_all(&config.server.ip, port))?;
         all.extend(listeners.into_iter().map(|listener| (Arc::new(listener), entrance)));
     }
-    Ok((all, shut))
+    Ok((all, Wake::Shut))
 }
 
-fn shut(listener: &TcpListener) {
-    let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
+fn spawn_accepting((listener, entrance): &Listener, gate: &Arc<Gate>, wake: &Wake) -> io::Result<JoinHandle<()>> {
+    let (listener, entrance, gate, wake) = (Arc::clone(listener), *entrance, Arc::clone(gate), wake.clone());
+    thread::Builder::new().name("accept".to_owned()).spawn(move || gate.accept_all(&listener, entrance, &wake))
 }
 
-/// For a listener that systemd goes on listening with.
-fn knock(listener: &TcpListener) {
-    let Ok(mut address) = listener.local_addr() else { return };
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        IpAddr::V4(_) | IpAddr::V6(_) => {}
-    }
-    let _ = TcpStream::connect_timeout(&address, BACK_OFF);
-}
-
-fn spawn_accepting((listener, entrance): &Listener, gate: &Arc<Gate>) -> io::Result<JoinHandle<()>> {
-    let (listener, entrance, gate) = (Arc::clone(listener), *entrance, Arc::clone(gate));
-    thread::Builder::new().name("accept".to_owned()).spawn(move || gate.accept_all(&listener, entrance))
+/// A client that is gone again, or whom another process has accepted.
+fn is_no_matter(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::WouldBlock)
 }
 
 fn hint(error: &io::Error) -> &'static str {
