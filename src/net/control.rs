@@ -55,10 +55,18 @@ pub struct Control {
     input: LineBuffer,
     /// Kept from reply to reply.
     output: Vec<u8>,
-    /// The receive timeout that is set on the socket.
-    armed: Option<Duration>,
+    armed: Armed,
     /// The client.
     pub who: Who,
+}
+
+/// The receive timeout that is set on the socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Armed {
+    Never,
+    After(Duration),
+    /// Somebody else has set one.
+    Unknown,
 }
 
 /// A client gets so long to begin the end of TLS itself.
@@ -79,7 +87,7 @@ impl Control {
     pub fn new(stream: Arc<TcpStream>, peer: SocketAddr, stop: Arc<Stop>) -> io::Result<Self> {
         let local = canonical(stream.local_addr()?);
         let (input, output) = (LineBuffer::default(), Vec::new());
-        Ok(Self { stream, secured: None, local, stop, input, output, armed: None, who: Who::new(peer) })
+        Ok(Self { stream, secured: None, local, stop, input, output, armed: Armed::Never, who: Who::new(peer) })
     }
 
     /// The server's end of the connection; IPv4-mapped addresses are IPv4.
@@ -215,7 +223,7 @@ impl Control {
     /// a closed port.
     #[cold]
     pub fn close(&mut self) {
-        let Some(mut secured) = self.secured.take() else { return self.drop_unread() };
+        let Some(mut secured) = self.secured.take() else { return drop_unread(&self.stream) };
         if secured.close(&mut &*self.stream).is_err() || self.stream.shutdown(Shutdown::Write).is_err() {
             return;
         }
@@ -224,17 +232,8 @@ impl Control {
         while until.read(&mut rest).is_ok_and(|read| read > 0) {}
     }
 
-    fn drop_unread(&self) {
-        for _ in 0..MAX_UNREAD / UNREAD_STEP {
-            if !Arrived(&self.stream).read(&mut [0; UNREAD_STEP]).is_ok_and(|read| read == UNREAD_STEP) {
-                return;
-            }
-        }
-    }
-
     fn until(&mut self, deadline: Instant) -> Until<'_> {
-        // It sets the timeout as it needs it: whatever is wanted next is to be set anew.
-        self.armed = Some(Duration::ZERO);
+        self.armed = Armed::Unknown;
         Until::new(&self.stream, deadline)
     }
 
@@ -314,11 +313,14 @@ impl Control {
         if wanted.is_some_and(|wanted| wanted.is_zero()) {
             return Err(ErrorKind::TimedOut.into());
         }
-        let close = matches!((self.armed, wanted), (Some(armed), Some(wanted))
-            if armed.abs_diff(wanted) < Duration::from_millis(250));
-        if !close && self.armed != wanted {
+        let fits = match (self.armed, wanted) {
+            (Armed::After(armed), Some(wanted)) => armed.abs_diff(wanted) < Duration::from_millis(250),
+            (armed, None) => armed == Armed::Never,
+            (Armed::Never | Armed::Unknown, Some(_)) => false,
+        };
+        if !fits {
             self.stream.set_read_timeout(wanted)?;
-            self.armed = wanted;
+            self.armed = wanted.map_or(Armed::Never, Armed::After);
         }
         Ok(())
     }
@@ -330,6 +332,16 @@ impl Control {
                 self.who.log(Level::Debug, format_args!("<- {shown}"));
             }
             Line::TooLong | Line::Flood => self.who.log(Level::Debug, format_args!("<- (a line that is too long)")),
+        }
+    }
+}
+
+/// Drops what a client has sent, without a wait: bytes that are left unread would make the end of its connection a reset,
+/// which may take the last reply away.
+pub fn drop_unread(stream: &TcpStream) {
+    for _ in 0..MAX_UNREAD / UNREAD_STEP {
+        if !Arrived(stream).read(&mut [0; UNREAD_STEP]).is_ok_and(|read| read == UNREAD_STEP) {
+            return;
         }
     }
 }
@@ -347,5 +359,26 @@ impl Read for Arrived<'_> {
 impl AsFd for Control {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_timeout_that_somebody_else_has_set_is_set_anew() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+        let _client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+        let (stream, peer) = listener.accept().expect("accepted");
+        let mut control = Control::new(Arc::new(stream), peer, Arc::default()).expect("connected");
+        for wanted in [Some(Duration::from_millis(100)), None] {
+            control.until(Instant::now());
+            control.stream.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
+            control.arm(wanted).expect("set");
+            assert_eq!(control.stream.read_timeout().expect("readable"), wanted);
+        }
     }
 }

@@ -1,16 +1,31 @@
 //! This machine as others see it: its name and its addresses.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, UdpSocket};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The host name, where it is text.
 pub fn host_name() -> Option<String> {
     nix::unistd::gethostname().ok()?.into_string().ok()
 }
 
-/// True for an address of this machine, as it is now. It asks by three calls, which no jail forbids.
-pub fn is_here(address: IpAddr) -> bool {
-    UdpSocket::bind((address, 0)).is_ok()
+/// This machine's addresses, which the system is asked for once a minute at most.
+#[derive(Debug, Default)]
+pub struct Own(Mutex<Option<(Instant, BTreeSet<IpAddr>)>>);
+
+/// What was asked is good for so long.
+const AGE: Duration = Duration::from_secs(60);
+
+impl Own {
+    /// True for an address of this machine's own. (That one can be bound proves nothing: `ip_nonlocal_bind`.)
+    pub fn has(&self, address: IpAddr) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref().is_none_or(|(asked, _)| asked.elapsed() > AGE) {
+            *known = Some((Instant::now(), addresses()));
+        }
+        address.is_loopback() || known.as_ref().is_some_and(|(_, own)| own.contains(&address))
+    }
 }
 
 /// The addresses of all network interfaces, each once; none where the system does not tell.
@@ -32,8 +47,9 @@ mod tests {
 
     #[test]
     fn an_address_of_documentation_is_not_here() {
-        assert!(is_here(Ipv4Addr::new(127, 0, 0, 9).into()));
-        assert!(!is_here(Ipv4Addr::new(192, 0, 2, 9).into()));
+        let own = Own::default();
+        assert!(own.has(Ipv4Addr::new(127, 0, 0, 9).into()));
+        assert!(!own.has(Ipv4Addr::new(192, 0, 2, 9).into()));
     }
 
     #[test]

@@ -104,6 +104,7 @@ impl Server {
             control_ports,
             passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone(), site)),
             names: Arc::default(),
+            own: Default::default(),
             homes: Default::default(),
             jail,
             writers: Arc::default(),

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
+use crate::net::control::drop_unread;
 use crate::net::proxy;
 use crate::net::tls::Tls;
 use crate::net::who::canonical;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub tls: Option<Arc<Tls>>,
 }
 
+/// A client that takes no reply gets so long where others have to wait for it.
+const HASTE: Duration = Duration::from_millis(100);
 /// A load balancer gets so long to say for whom it connects.
 const HEADER_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -134,8 +137,11 @@ impl Visit {
         drop(places);
         match stage {
             Stage::Arrived(arrival) => refuse(&stream, arrival.entrance, &short_of_resources()),
-            // A client that is gone by now misses nothing.
-            Stage::Open(session) => drop(session.end_with(short_of_resources())),
+            // The keeper, who calls this, waits for no client.
+            Stage::Open(session) => {
+                let _ = stream.set_write_timeout(Some(HASTE));
+                session.break_off(short_of_resources());
+            }
         }
     }
 }
@@ -175,6 +181,7 @@ pub fn refuse(stream: &TcpStream, entrance: Entrance, reply: &Reply) {
         reply.write_to(&mut bytes);
         let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
         let _ = rustix::net::send(stream, &bytes, flags);
+        drop_unread(stream);
     }
     let _ = stream.shutdown(std::net::Shutdown::Write);
 }

@@ -173,6 +173,13 @@ impl Session {
         self.end()
     }
 
+    /// Says why and lets go, without a wait for the client's end of TLS.
+    pub fn break_off(mut self: Box<Self>, reply: Reply) {
+        self.login = None;
+        // A client that is gone by now misses nothing.
+        let _ = self.control.send(&reply);
+    }
+
     /// Makes the greeting due; false where TLS does not come to stand before it.
     #[inline(never)]
     fn begin(&mut self) -> bool {

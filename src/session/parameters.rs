@@ -8,7 +8,6 @@ use log::Level;
 use crate::config::{Audience, Masquerade};
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
-use crate::net::interfaces;
 use crate::net::passive::{Expected, NoPort};
 use crate::net::site::Invitation;
 use crate::net::who::{Who, canonical};
@@ -63,8 +62,8 @@ impl Login {
         };
         let told = self.masquerade(control.who.peer.ip()).unwrap_or(*local.ip());
         // A router translates it, or it is this machine's own in another network than the client dialled.
-        let own = told == *local.ip() || !interfaces::is_here(told.into());
-        let at = SocketAddr::from((if own { *local.ip() } else { told }, 0));
+        let elsewhere = told != *local.ip() && self.shared.own.has(told.into());
+        let at = SocketAddr::from((if elsewhere { told } else { *local.ip() }, 0));
         let port = self.listen(Invitation::Pasv, at, &control.who)?;
         Ok(Reply::new(227, address::passive_text(SocketAddrV4::new(told, port))))
     }
@@ -123,7 +122,7 @@ impl Login {
     /// RFC 2577 §3: a data connection must not be a way to attack somebody else, this machine least of all.
     fn may_dial(&self, to: SocketAddr, control: &Control) -> Result<(), &'static str> {
         let (active, peer, local, ip) = (&self.config.active, control.who.peer.ip(), control.local(), to.ip());
-        let own_port = self.shared.control_ports.contains(&to.port()) && (ip == local.ip() || interfaces::is_here(ip));
+        let own_port = self.shared.control_ports.contains(&to.port()) && (ip == local.ip() || self.shared.own.has(ip));
         let nobodys = ip.is_multicast() || ip.is_unspecified() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
         let bounced = ip.is_loopback() && !peer.is_loopback();
         match () {

@@ -13,6 +13,7 @@ use crate::fs::homes::Homes;
 use crate::fs::jail::Jail;
 use crate::fs::owners::Owners;
 use crate::fs::writers::Writers;
+use crate::net::interfaces::Own;
 use crate::net::names::Names;
 use crate::net::passive::PassivePorts;
 use crate::net::stop::Stop;
@@ -32,6 +33,8 @@ pub struct Shared {
     pub passive: Arc<PassivePorts>,
     /// The addresses of masquerade names.
     pub names: Arc<Names>,
+    /// This machine's addresses.
+    pub own: Own,
     /// Home folders that are open.
     pub homes: Homes,
     /// What session threads lock themselves in with.
