@@ -7,9 +7,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -82,10 +82,8 @@ impl Logging {
     /// Opens the log file anew, after it was rotated or when `log` names another one, and takes
     /// over level and format. If it can't be opened, the log says so and the old one is kept.
     pub fn reopen(&self, log: &Log) {
-        match log.log_file.as_deref().map(open).transpose() {
-            Ok(file) => *self.output.file.lock().unwrap_or_else(PoisonError::into_inner) = file,
-            Err(problem) => log::error!("{problem}"),
-        }
+        // Where nothing can be written at the moment, not even the end of that is waited for.
+        let _ = self.messages.try_send(Message::Reopen(log.log_file.clone()));
         self.output.json.store(log.log_format == LogFormat::Json, Ordering::Relaxed);
         self.set_level(log);
     }
@@ -106,6 +104,8 @@ struct Output {
 }
 
 enum Message {
+    /// From here on lines go to this file, too.
+    Reopen(Option<PathBuf>),
     // In a box, as every place in the channel is there from the start.
     Event(Box<Event>),
     /// All lines before this one are to be written; then it is dropped, which the other end notices.
@@ -173,6 +173,7 @@ impl Source for Event {
 fn write_all(messages: &Receiver<Message>, logger: &Logger, output: &Output) {
     for message in messages {
         match message {
+            Message::Reopen(path) => output.reopen(path.as_deref()),
             Message::Event(event) => event.write(logger),
             Message::Flush(flushed) => drop(flushed),
         }
@@ -199,11 +200,21 @@ impl Write for Pipe {
 }
 
 impl Output {
+    fn reopen(&self, path: Option<&Path>) {
+        match path.map(open).transpose() {
+            Ok(file) => *self.file() = file,
+            Err(problem) => log::error!("{problem}"),
+        }
+    }
+
+    fn file(&self) -> MutexGuard<'_, Option<File>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A full disk or a closed pipe must not stop the server: errors are dropped, there is nowhere to tell them.
     fn write(&self, line: &[u8]) {
         let _ = io::stderr().write_all(line);
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(file) = file.as_mut() {
+        if let Some(file) = self.file().as_mut() {
             let _ = file.write_all(line);
         }
     }
@@ -388,21 +399,16 @@ mod tests {
     fn a_rotated_file_is_opened_anew_and_a_lost_folder_keeps_the_old_one() {
         let folder = tempfile::tempdir().unwrap();
         let [path, rotated] = ["ftpd.log", "ftpd.log.1"].map(|name| folder.path().join(name));
-        let output = Arc::new(Output {
+        let output = Output {
             json: AtomicBool::new(false),
             file: Mutex::new(Some(open(&path).unwrap())),
             lost: AtomicUsize::new(0),
-        });
-        let (messages, _nobody) = bounded(1);
-        let logging = Logging { output: Arc::clone(&output), messages, verbosity: 0, rust_log: true };
-        let mut log = crate::config::Config::default().log;
-        log.log_file = Some(path.clone());
+        };
         output.write(b"one\n");
         fs::rename(&path, &rotated).unwrap();
-        logging.reopen(&log);
+        output.reopen(Some(&path));
         output.write(b"two\n");
-        log.log_file = Some(folder.path().join("none/ftpd.log"));
-        logging.reopen(&log);
+        output.reopen(Some(&folder.path().join("none/ftpd.log")));
         output.write(b"three\n");
         let read = |path| fs::read_to_string(path).unwrap();
         assert_eq!((read(rotated), read(path)), ("one\n".to_owned(), "two\nthree\n".to_owned()));

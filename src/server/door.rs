@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crate::auth::limits::{Full, Key, Ticket};
 use crate::config::Config;
 use crate::protocol::reply::Reply;
-use crate::session::ban_rule;
 use crate::session::shared::Shared;
+use crate::session::{ban_rule, banned};
 
 /// What every connection has to pass.
 pub struct Door {
@@ -87,7 +87,7 @@ impl Door {
 
     fn refuse_banned(&self, address: IpAddr, config: &Config) -> Result<(), Reply> {
         if self.shared.bans.is_banned(address, ban_rule(config), Instant::now()) {
-            return Err(Reply::new(421, "Too many wrong passwords from your address; try again later."));
+            return Err(banned());
         }
         Ok(())
     }

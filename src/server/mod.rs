@@ -29,9 +29,9 @@ use crate::server::door::Door;
 use crate::server::pool::{Pool, Work};
 use crate::server::roster::Roster;
 use crate::server::visit::{Arrival, Settings, Stage, Visit};
-use crate::session::Entrance;
 use crate::session::shared::Shared;
 use crate::session::transfer_log::TransferLog;
+use crate::session::{Entrance, short_of_resources};
 
 mod door;
 pub mod encryption;
@@ -206,6 +206,7 @@ impl Server {
             self.gate.roster.disconnect();
             self.gate.roster.wait_until_empty(Instant::now() + LAST_WORDS);
         }
+        self.gate.door.shared.transfers.flush();
         log::info!(">>> FTP server stopped <<<");
     }
 }
@@ -265,7 +266,7 @@ impl Gate {
         let stage = Stage::Arrived(Arrival { entrance, settings, door: Arc::clone(&self.door), balanced });
         let visit = Box::new(Visit { stage, stream, peer, places, entry });
         self.pool.run(visit).map_err(|(visit, error)| {
-            visit::refuse(&visit.stream, entrance, &visit::short_of_resources());
+            visit::refuse(&visit.stream, entrance, &short_of_resources());
             error
         })
     }

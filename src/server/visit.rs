@@ -16,7 +16,7 @@ use crate::protocol::reply::Reply;
 use crate::server::door::{Door, Places};
 use crate::server::pool::After;
 use crate::server::roster::Entry;
-use crate::session::{Entrance, Session, Turn};
+use crate::session::{Entrance, Session, Turn, short_of_resources};
 
 /// An admitted connection: how far it got, and the places it holds.
 pub struct Visit {
@@ -184,9 +184,4 @@ pub fn refuse(stream: &TcpStream, entrance: Entrance, reply: &Reply) {
         drop_unread(stream);
     }
     let _ = stream.shutdown(std::net::Shutdown::Write);
-}
-
-/// What a client hears where no thread is to be had.
-pub fn short_of_resources() -> Reply {
-    Reply::new(421, "The server is short of resources; try again later.")
 }

@@ -38,7 +38,7 @@ impl Session {
         let arrived = Instant::now();
         let from = self.control.who.peer.ip();
         if self.shared.bans.is_banned(from, ban_rule(&self.config), arrived) {
-            return Err(self.close(Reply::new(421, "Too many wrong passwords from your address; try again later.")));
+            return Err(self.close(banned()));
         }
         match self.shared.users.check_in(name.as_bytes(), &password.0, from, self.login_by) {
             Ok(user) => self.log_in(user),
@@ -102,7 +102,7 @@ impl Session {
         self.control
             .who
             .log(Level::Error, format_args!("USER '{}': the thread can't be locked in: {error}", user.name));
-        self.close(Reply::new(421, "The server is short of resources; try again later."))
+        self.close(short_of_resources())
     }
 
     #[cold]
@@ -154,4 +154,14 @@ impl Session {
 pub fn ban_rule(config: &Config) -> BanRule {
     let server = &config.server;
     BanRule { after: server.ban_time.and(server.ban_after), time: server.ban_time.unwrap_or_default() }
+}
+
+/// What a client hears whose address is banned.
+pub fn banned() -> Reply {
+    Reply::new(421, "Too many wrong passwords from your address; try again later.")
+}
+
+/// What a client hears that there is no thread for.
+pub fn short_of_resources() -> Reply {
+    Reply::new(421, "The server is short of resources; try again later.")
 }

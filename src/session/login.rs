@@ -99,10 +99,10 @@ impl Login {
         })
     }
 
-    /// Runs a command that needs a login. RNTO has its own way in, because it uses up the RNFR before it.
+    /// Runs a command that needs a login; for RNTO with the path of the RNFR just before.
     // The command is lent, and the larger handlers are calls: what lies in this frame, every idle session would hold.
     #[inline(never)]
-    pub fn run(&mut self, command: &FileCommand, control: &mut Control) -> Answer {
+    pub fn run(&mut self, command: &FileCommand, rename_from: Option<VirtualPath>, control: &mut Control) -> Answer {
         match command {
             FileCommand::Pwd => Ok(self.pwd()),
             FileCommand::Cwd(name) => self.cwd(name.as_ref()),
@@ -123,7 +123,7 @@ impl Login {
             FileCommand::Rmd(name) => self.rmd(control, name),
             FileCommand::Mkd(name) => self.mkd(control, name),
             FileCommand::Rnfr(name) => self.rename_from(name),
-            FileCommand::Rnto(_) => Err(Reply::new(503, "RNFR comes before RNTO.")),
+            FileCommand::Rnto(name) => self.rename_to(control, rename_from, name),
             FileCommand::SiteHelp => info::help_with(b"SITE"),
             FileCommand::Type(representation) => Ok(self.set_type(*representation)),
             FileCommand::Structure => Ok(Reply::new(200, "Ok.")),

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::fs::listing::Facts;
 use crate::net::control::{Control, Event};
 use crate::net::tls::Tls;
-use crate::protocol::command::{Algorithm, Command, FileCommand};
+use crate::protocol::command::{Algorithm, Command};
 use crate::protocol::line::Line;
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
@@ -37,7 +37,7 @@ mod transfer;
 pub mod transfer_log;
 mod verify;
 
-pub use access::ban_rule;
+pub use access::{ban_rule, banned, short_of_resources};
 use login::Login;
 use security::Security;
 use shared::Shared;
@@ -291,17 +291,7 @@ impl Session {
             return reply;
         }
         let answer = match verbs::parse(line) {
-            Ok(Command::File(FileCommand::Rnto(name))) if self.login.is_some() => {
-                match (&mut self.login, rename_from) {
-                    (Some(login), Some(from)) => login.rename_to(&self.control, from, &name),
-                    _ => Err(Reply::new(503, "RNFR comes before RNTO.")),
-                }
-            }
-            Ok(Command::File(command)) => match &mut self.login {
-                Some(login) => login.run(&command, &mut self.control),
-                None => Err(Reply::new(530, "Log in with USER and PASS first.")),
-            },
-            Ok(command) => self.run_command(command, user),
+            Ok(command) => self.run_command(command, user, rename_from),
             Err(reply) => {
                 if let Some(login) = self.login.as_mut().filter(|_| verbs::names_data_port(line)) {
                     // RFC 2577 §3: an address that was refused leaves none behind.
@@ -324,7 +314,7 @@ impl Session {
         (self.user.take(), self.login.as_mut().and_then(|login| login.rename_from.take()))
     }
 
-    fn run_command(&mut self, command: Command, user: Option<Name>) -> Answer {
+    fn run_command(&mut self, command: Command, user: Option<Name>, rename_from: Option<VirtualPath>) -> Answer {
         match command {
             Command::User(name) => self.user(name),
             Command::Pass(password) => self.pass(user, &password),
@@ -344,7 +334,10 @@ impl Session {
             Command::Pbsz => self.pbsz(),
             Command::Prot(level) => self.prot(level),
             Command::Ccc => self.ccc(),
-            Command::File(_) => Err(Reply::new(530, "Log in with USER and PASS first.")),
+            Command::File(command) => match &mut self.login {
+                Some(login) => login.run(&command, rename_from, &mut self.control),
+                None => Err(Reply::new(530, "Log in with USER and PASS first.")),
+            },
         }
     }
 

@@ -61,7 +61,8 @@ impl Login {
 
     /// Renaming is a way to overwrite only for those who may overwrite and delete.
     #[inline(never)]
-    pub(super) fn rename_to(&self, control: &Control, from: VirtualPath, name: &Name) -> Answer {
+    pub(super) fn rename_to(&self, control: &Control, from: Option<VirtualPath>, name: &Name) -> Answer {
+        let from = from.ok_or_else(|| Reply::new(503, "RNFR comes before RNTO."))?;
         let answer = self.resolve_new(name, Perm::Rename).and_then(|to| {
             refuse_root(&to)?;
             let replace = self.user.perms.has(Perm::Write) && self.user.perms.has(Perm::Delete);

@@ -1,20 +1,46 @@
 //! The transfer log: xferlog lines of 18 words, as wu-ftpd, vsftpd and ProFTPD write them.
+//!
+//! A thread of its own writes it: a disk or a reader that stands still costs lines, never a session.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender, bounded};
 use jiff::Zoned;
+use rustix::fs::OFlags;
 
 use crate::protocol::command::Representation;
 
-/// The open transfer log, if one is configured; shared by all sessions.
+/// The transfer log, if one is configured; shared by all sessions.
 #[derive(Debug, Default)]
-pub struct TransferLog(Mutex<Option<File>>);
+pub struct TransferLog {
+    is_open: AtomicBool,
+    /// From the first file on.
+    writer: OnceLock<Sender<Message>>,
+    /// The last line found no room.
+    stands_still: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Message {
+    /// From here on lines go to this file.
+    File(Option<File>),
+    Line(String),
+    /// All before it is to be written; then it is dropped, which the other end notices.
+    Flush(Sender<()>),
+}
+
+/// So many lines may wait to be written.
+const MAX_WAITING: usize = 1024;
+/// The writer is waited for no longer, where something has to be.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// One transfer of a file.
 #[derive(Debug)]
@@ -47,21 +73,65 @@ impl TransferLog {
     /// # Errors
     /// As the system says; the old file is kept then.
     pub fn open(&self, path: Option<&Path>) -> io::Result<()> {
-        let file = path.map(|path| OpenOptions::new().create(true).append(true).mode(0o640).open(path)).transpose()?;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = file;
+        let file = path.map(open).transpose()?;
+        let is_open = file.is_some();
+        if is_open && self.writer.get().is_none() {
+            let (writer, messages) = bounded(MAX_WAITING);
+            thread::Builder::new().name("transfer log".to_owned()).spawn(move || write_all(&messages))?;
+            let _ = self.writer.set(writer);
+        }
+        if let Some(writer) = self.writer.get() {
+            let handed_over = writer.send_timeout(Message::File(file), PATIENCE);
+            handed_over.map_err(|_| io::Error::other("what came before it is still to be written"))?;
+        }
+        self.is_open.store(is_open, Ordering::Relaxed);
         Ok(())
     }
 
     /// True where transfers are recorded.
     pub fn is_open(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.is_open.load(Ordering::Relaxed)
     }
 
-    /// Appends one line; a full disk must not stop a transfer, so errors are dropped.
+    /// Appends one line, sooner or later; where that can't be, the log says so once.
     pub fn record(&self, record: &Record) {
-        let line = line(record);
-        if let Some(file) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            let _ = file.write_all(line.as_bytes());
+        let Some(writer) = self.writer.get() else { return };
+        let stands_still = writer.try_send(Message::Line(line(record))).is_err();
+        if stands_still && !self.stands_still.swap(stands_still, Ordering::Relaxed) {
+            log::error!("transfer_log: lines are lost, as nothing can be written to it at the moment");
+        } else if !stands_still {
+            self.stands_still.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits for a moment until all lines are written.
+    pub fn flush(&self) {
+        let (flush, flushed) = bounded(0);
+        if self.writer.get().is_some_and(|writer| writer.send_timeout(Message::Flush(flush), PATIENCE).is_ok()) {
+            let _ = flushed.recv_timeout(PATIENCE);
+        }
+    }
+}
+
+/// Without a wait for a FIFO's reader: one that nobody reads can't be opened.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o640).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    let file = options.open(path)?;
+    rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
+    Ok(file)
+}
+
+/// Errors are dropped: a full disk must not stop a transfer.
+fn write_all(messages: &Receiver<Message>) {
+    let mut file = None;
+    for message in messages {
+        match message {
+            Message::File(other) => file = other,
+            Message::Flush(flushed) => drop(flushed),
+            Message::Line(line) => {
+                let _ = file.as_mut().map(|file: &mut File| file.write_all(line.as_bytes()));
+            }
         }
     }
 }

@@ -2,8 +2,14 @@
 
 use std::{fs, os::unix::ffi::OsStrExt};
 
+use rustix::{
+    fs::{CWD, mkfifoat},
+    pipe::fcntl_setpipe_size,
+    process::Signal,
+};
+
 use crate::{
-    channel::Mode,
+    channel::{Mode, leave_out},
     client::Client,
     glob,
     server::{BOB, Server, Tree, eventually},
@@ -202,4 +208,28 @@ fn rust_log_wins_over_the_files_level() {
     let server = tree.start_as(command);
     server.login().expect("NOOP", 200);
     server.wait_log("[D *<- NOOP");
+}
+
+#[test]
+fn a_transfer_log_that_nobody_reads_stops_nobody() {
+    leave_out!(Explicit | Implicit: "that many handshakes add nothing");
+    let tree = Tree::new("[log]\ntransfer_log = pipe\n", BOB);
+    let pipe = tree.path("pipe");
+    mkfifoat(CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    let reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    fcntl_setpipe_size(&reader, 4096).unwrap();
+    let mut server = tree.start();
+    server.write("file", "x");
+    let mut client = server.login();
+    // More than the pipe holds and may wait.
+    for _ in 0..1200 {
+        assert_eq!(client.retr("file"), b"x");
+    }
+    server.wait_log("transfer_log: lines are lost");
+    drop(reader);
+    server.signal(Signal::HUP);
+    server.wait_log("transfer_log: *the old one stays open");
+    server.login().expect("QUIT", 221);
+    server.signal(Signal::TERM);
+    assert!(server.wait_exit().success());
 }
