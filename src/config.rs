@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use log::LevelFilter;
 
 use crate::auth::perm::Perms;
-use crate::auth::users;
+use crate::auth::user::{Anonymous as Guest, Terms};
 use crate::ini::{File, Override, Problem, Problems, Section};
 
 mod passive;
@@ -238,8 +238,8 @@ impl Config {
     }
 
     /// What user.ini may hold under these settings.
-    pub fn terms(&self) -> users::Terms {
-        users::Terms { anonymous: self.anonymous.account(), gives_up_root: self.server.user.is_some() }
+    pub fn terms(&self) -> Terms {
+        Terms { anonymous: self.anonymous.account(), gives_up_root: self.server.user.is_some() }
     }
 
     /// What is allowed but deserves a second look, a line each.
@@ -322,9 +322,9 @@ impl Anonymous {
     }
 
     /// The account that anonymous users share, where it is enabled.
-    pub fn account(&self) -> Option<users::Anonymous> {
+    pub fn account(&self) -> Option<Guest> {
         let home = self.anonymous_path.clone().filter(|_| self.enable_anonymous)?;
-        Some(users::Anonymous { home, perms: self.anonymous_perm })
+        Some(Guest { home, perms: self.anonymous_perm })
     }
 }
 

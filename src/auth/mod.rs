@@ -1,6 +1,6 @@
 //! Who may log in, and who may do what.
 //!
-//! An account of user.ini ([`users`]) has a password ([`hash`]) and permission letters ([`perm`]);
+//! An account ([`user`]) of user.ini ([`users`]) has a password ([`hash`]) and permission letters ([`perm`]);
 //! wrong passwords are counted for each address ([`bans`]), sessions for each account and address
 //! ([`limits`]). Nothing here knows a socket or a reply: `session` asks, and words the answer.
 
@@ -9,4 +9,5 @@ pub mod hash;
 pub mod limits;
 pub mod perm;
 pub mod person;
+pub mod user;
 pub mod users;

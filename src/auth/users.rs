@@ -14,61 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use ipnet::IpNet;
-
 use crate::auth::hash::{Checks, StoredPassword};
-use crate::auth::perm::Perms;
-use crate::auth::person::Person;
-use crate::ini::{File, Problem, Problems, Section, Value};
+use crate::auth::user::{Anonymous, Terms, User, is_anonymous};
+use crate::ini::{File, Problem, Problems};
 use crate::stamp::{Seen, Stamp, has_mode};
-
-/// One account.
-#[derive(Debug)]
-pub struct User {
-    /// The name as the client sends it; `anonymous` for that account.
-    pub name: String,
-    /// What the account may do.
-    pub perms: Perms,
-    /// The folder that is `/` for it; it need not exist.
-    pub home: PathBuf,
-    /// Sessions of this account at once.
-    pub max_cons: Option<usize>,
-    /// Bytes per second from client to server, for all its sessions together.
-    pub max_upload: Option<u64>,
-    /// Bytes per second from server to client, for all its sessions together.
-    pub max_download: Option<u64>,
-    /// Networks it may log in from; none listed: from anywhere.
-    pub allow_from: Vec<IpNet>,
-    /// Text of the 230 reply.
-    pub msg_login: Option<String>,
-    /// Text of the 221 reply.
-    pub msg_quit: Option<String>,
-    /// Whether this is the account without a password.
-    pub anonymous: bool,
-    /// As whom its sessions meet the file system; else as the server's user.
-    pub system_user: Option<Person>,
-    password: Option<StoredPassword>,
-    /// Where its home is written, as `user.ini:14`.
-    home_place: String,
-}
-
-/// The account that anonymous users share.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Anonymous {
-    /// Their home.
-    pub home: PathBuf,
-    /// What they may do.
-    pub perms: Perms,
-}
-
-/// What the settings allow user.ini to hold.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Terms {
-    /// The account of those without one.
-    pub anonymous: Option<Anonymous>,
-    /// The server becomes another user than root, so no session can become a third one.
-    pub gives_up_root: bool,
-}
 
 /// Why a login was refused: for the log only, the client hears the same of all but `Busy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -334,90 +283,11 @@ fn accounts(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<
     }
 }
 
-fn is_anonymous(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(b"anonymous") || name.eq_ignore_ascii_case(b"ftp")
-}
-
-impl User {
-    fn read(section: &mut Section, name: &str, terms: &Terms) -> Option<User> {
-        if terms.anonymous.is_some() && is_anonymous(name.as_bytes()) {
-            section.refuse("", format!("the account '{name}' is hidden by enable_anonymous = on"));
-        }
-        let needed = (section.need("password"), section.need("perm"), section.need("home"));
-        let allow_from = section.take("allow_from", Vec::new());
-        let max_cons = section.take("max_cons", None);
-        let max_upload = section.take("max_upload", None);
-        let max_download = section.take("max_download", None);
-        let msg_login = section.take("msg_login", Text(None)).0;
-        let msg_quit = section.take("msg_quit", Text(None)).0;
-        let system_user = system_user(section, terms);
-        let (Some(password), Some(perms), Some(home)) = needed else { return None };
-        Some(User {
-            name: name.to_owned(),
-            perms,
-            home,
-            max_cons,
-            max_upload,
-            max_download,
-            allow_from,
-            msg_login,
-            msg_quit,
-            anonymous: false,
-            system_user,
-            password: Some(password),
-            home_place: section.place("home"),
-        })
-    }
-
-    fn anonymous(anonymous: &Anonymous) -> User {
-        User {
-            name: "anonymous".to_owned(),
-            perms: anonymous.perms,
-            home: anonymous.home.clone(),
-            max_cons: None,
-            max_upload: None,
-            max_download: None,
-            allow_from: Vec::new(),
-            msg_login: None,
-            msg_quit: None,
-            anonymous: true,
-            system_user: None,
-            password: None,
-            home_place: "anonymous_path".to_owned(),
-        }
-    }
-
-    fn admits(&self, from: IpAddr) -> bool {
-        let from = from.to_canonical();
-        self.allow_from.is_empty() || self.allow_from.iter().any(|net| net.contains(&from))
-    }
-}
-
-/// A session can become somebody only in a server that is root and stays it.
-fn system_user(section: &mut Section, terms: &Terms) -> Option<Person> {
-    let person = section.take("system_user", None);
-    let reason = match () {
-        () if person.is_none() => return None,
-        () if terms.gives_up_root => "goes only without `user` in ftpd.conf, which gives up root",
-        () if !rustix::process::geteuid().is_root() => "needs a server that runs as root",
-        () => return person,
-    };
-    section.refuse("system_user", reason);
-    None
-}
-
-/// A text in which `off` and `0` mean themselves.
-struct Text(Option<String>);
-
-impl Value for Text {
-    fn parse(text: &str, _: &Path) -> Result<Text, String> {
-        Ok(Text(Some(text.to_owned())))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+
+    use ipnet::IpNet;
 
     use super::*;
 

@@ -8,7 +8,8 @@ use log::Level;
 
 use crate::auth::bans::BanRule;
 use crate::auth::limits::Key;
-use crate::auth::users::{Refusal, User};
+use crate::auth::user::User;
+use crate::auth::users::Refusal;
 use crate::config::{Config, Symlinks};
 use crate::fs::jail::Dialling;
 use crate::fs::listing::Facts;

@@ -8,7 +8,7 @@ use rustix::event::PollFlags;
 
 use crate::auth::limits::Ticket;
 use crate::auth::perm::Perm;
-use crate::auth::users::User;
+use crate::auth::user::User;
 use crate::config::Config;
 use crate::copy::pace::Throttle;
 use crate::fs::entry::Identity;
