@@ -15,6 +15,7 @@ use crate::{
     client::{Client, connect_from, port_command},
     data::{read_all, read_until_broken},
     server::{BOB, Server, eventually},
+    trace::Trace,
 };
 
 const OTHER_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -143,7 +144,8 @@ fn a_single_port_serves_clients_at_different_addresses_and_descriptors_stay_few(
 }
 
 /// What the kernel says about the server's end of a control connection, word by word: addresses, state, queues, timer.
-fn control_socket(server: &Server, client: &Client) -> Vec<String> {
+/// The row of the kernel's table about the server's end of a control connection.
+pub fn control_socket(server: &Server, client: &Client) -> Vec<String> {
     let (own, other) = (format!(":{:04X}", server.door().port()), format!(":{:04X}", client.local().port()));
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let mut rows = table.lines().map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
@@ -290,6 +292,7 @@ fn another_address_may_come_where_foreign_addresses_are_permitted() {
     client.read_reply().expect(226);
     let listener = client.listen_at(OTHER_ADDRESS);
     client.expect(port_command(listener.address()), 200);
+    server.wait_log("data connection to the foreign address 127.0.0.2:* asked for");
     client.expect("RETR file", 150);
     assert_eq!(read_all(listener.accept()), b"content");
     client.read_reply().expect(226);
@@ -631,4 +634,14 @@ fn one_port_serves_both_families() {
     assert_eq!(ports.len(), 2);
     assert_eq!(ports[0], ports[1], "port = 0 is the same free one for all listeners");
     server.login();
+}
+
+#[test]
+fn a_port_that_another_program_takes_between_bind_and_listen_is_left_out() {
+    let server = Server::start(&with_ports(&free_ports(2)), BOB);
+    server.write("file", "content");
+    let mut client = server.login();
+    let Some(_trace) = Trace::failing(&server, &["listen:error=EADDRINUSE:when=1"]) else { return };
+    assert_eq!(client.retr("file"), b"content");
+    assert_eq!(client.retr("file"), b"content");
 }

@@ -14,7 +14,8 @@ use rustix::process::Signal;
 use crate::{
     channel::leave_out,
     client::{Client, PATIENCE},
-    server::{BOB, Tree},
+    data_connections::control_socket,
+    server::{BOB, Tree, eventually},
     trace::Trace,
 };
 
@@ -43,7 +44,9 @@ fn a_socket_that_is_handed_over_replaces_the_servers_own() {
     leave_out!(Implicit: "its port tells which socket begins with TLS, and it has but one");
     let server = tree.start_as(command);
     assert_eq!(server.address().port(), port);
-    server.login().expect("PWD", 257);
+    let mut client = server.login();
+    client.expect("PWD", 257);
+    eventually("the keepalive timer runs", || control_socket(&server, &client)[5].starts_with("02:"));
 }
 
 #[test]

@@ -732,3 +732,18 @@ fn server_of_nobody() -> Option<Server> {
     }
     Some(tree.start_as(command))
 }
+
+#[test]
+fn stou_does_not_try_names_for_ever() {
+    let server = Server::plain();
+    server.write("name", "");
+    for number in 1..1000 {
+        server.write(format!("name.{number}"), "");
+    }
+    let mut client = server.login();
+    client.pasv();
+    client.expect("STOU name", 550);
+    std::fs::remove_file(server.home().join("name.999")).unwrap();
+    client.upload("STOU name", "x").expect(226);
+    assert_eq!(server.read("name.999"), b"x");
+}
