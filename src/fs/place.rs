@@ -76,6 +76,18 @@ impl Place<'_> {
     /// # Errors
     /// `ResourceBusy` while another has it, or when it has given the file another name meanwhile.
     pub fn lock(&self, file: &File) -> io::Result<()> {
+        self.lock_if(file, |opened| self.meta().is_ok_and(|named| named.identity() == opened.identity()))
+    }
+
+    /// The same for a file that was just made here: another process that got hold of it before would have put something in.
+    ///
+    /// # Errors
+    /// As [`Self::lock`].
+    pub fn lock_new(&self, file: &File) -> io::Result<()> {
+        self.lock_if(file, |opened| opened.size == 0)
+    }
+
+    fn lock_if(&self, file: &File, is_ours: impl Fn(&Meta) -> bool) -> io::Result<()> {
         let busy = Err(io::ErrorKind::ResourceBusy.into());
         match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
@@ -83,8 +95,7 @@ impl Place<'_> {
             // A file system without locks.
             Err(_) => return Ok(()),
         }
-        let opened = Meta::from(rustix::fs::fstat(file)?);
-        if self.meta().is_ok_and(|named| named.identity() == opened.identity()) { Ok(()) } else { busy }
+        if is_ours(&rustix::fs::fstat(file)?.into()) { Ok(()) } else { busy }
     }
 
     /// Removes the file here, unless another process writes it.
@@ -259,5 +270,16 @@ mod tests {
         let third = place.create_file(0o600).expect("made");
         assert!(busy(&second));
         place.lock(&third).expect("free");
+    }
+
+    #[test]
+    fn a_new_file_into_which_somebody_has_put_something_is_not_new() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let handle = Handle::Opened(File::open(folder.path()).expect("opened").into());
+        let place = Place { folder: handle, name: b"new"[..].into(), known: None };
+        let file = place.create_file(0o600).expect("made");
+        place.lock_new(&file).expect("free");
+        file.set_len(1).expect("written");
+        assert!(place.lock_new(&file).is_err());
     }
 }

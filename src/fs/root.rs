@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use nix::sys::statfs::{self, FsType};
 use rustix::fs::{Access, AtFlags, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 
@@ -38,10 +39,21 @@ pub struct Root {
     links: Links,
     /// Its device and inode.
     identity: (u64, u64),
+    is_local: bool,
 }
 
 const FIND: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 const FIND_FOLDER: OFlags = FIND.union(OFlags::DIRECTORY);
+/// Elsewhere (NFS, SMB, FUSE) closing a file may be what fails.
+const LOCAL: [FsType; 7] = [
+    statfs::EXT4_SUPER_MAGIC,
+    statfs::XFS_SUPER_MAGIC,
+    statfs::BTRFS_SUPER_MAGIC,
+    statfs::F2FS_SUPER_MAGIC,
+    statfs::TMPFS_MAGIC,
+    statfs::OVERLAYFS_SUPER_MAGIC,
+    statfs::MSDOS_SUPER_MAGIC,
+];
 /// The kernel's own bound (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 /// RESOLVE_BENEATH may say EAGAIN when folders are renamed meanwhile.
@@ -55,12 +67,18 @@ impl Root {
     pub fn open(home: &Path, links: Links) -> io::Result<Self> {
         let dir = rustix::fs::open(home, FIND_FOLDER, Mode::empty())?;
         let identity = Meta::from(rustix::fs::fstat(&dir)?).identity();
-        Ok(Self { dir, home: home.to_owned(), links, identity })
+        let is_local = statfs::fstatfs(&dir).is_ok_and(|disk| LOCAL.contains(&disk.filesystem_type()));
+        Ok(Self { dir, home: home.to_owned(), links, identity, is_local })
     }
 
     /// The home's device and inode.
     pub fn identity(&self) -> (u64, u64) {
         self.identity
+    }
+
+    /// True for a folder on a disk that tells of all its errors before a file is closed: one of this machine's own.
+    pub fn is_local(&self, device: u64) -> bool {
+        self.is_local && device == self.identity.0
     }
 
     /// Fails where this thread may not enter the home, which an O_PATH handle does not tell.

@@ -100,6 +100,8 @@ pub struct Upload<'a> {
     mode: Mode,
     way: Way,
     policy: Policy,
+    /// Closing the file can't fail.
+    is_local: bool,
     /// An empty file was made and is to be removed when nothing comes of it.
     made: bool,
     _claim: Claim,
@@ -146,7 +148,19 @@ impl<'a> Upload<'a> {
         if let (Way::InPlace, Some(old)) = (&way, &old) {
             claim.extend_to_all_names(old)?;
         }
-        Ok(Self { file: Some(file), _replaced: replaced, target, old, mode, way, policy, made, _claim: claim })
+        let is_local = claim.device().is_some_and(|device| root.is_local(device));
+        Ok(Self {
+            file: Some(file),
+            is_local,
+            _replaced: replaced,
+            target,
+            old,
+            mode,
+            way,
+            policy,
+            made,
+            _claim: claim,
+        })
     }
 
     /// True where the old file is overwritten as the bytes come, although atomic uploads are on.
@@ -187,9 +201,13 @@ impl<'a> Upload<'a> {
         let file = self.file.take().ok_or(Errno::BADF)?;
         if !self.policy.durable {
             // The lock stays until the file has its name, where there is a descriptor for it.
-            self.file = file.try_clone().ok();
-            // A network file system may say only now that it has no room.
-            nix::unistd::close(file)?;
+            if self.is_local {
+                self.file = Some(file);
+            } else {
+                self.file = file.try_clone().ok();
+                // A network file system may say only now that it has no room.
+                nix::unistd::close(file)?;
+            }
             return give_name(&self.target, &mut self.way);
         }
         let file = self.file.insert(file);
@@ -293,7 +311,7 @@ fn open_in_place(target: &Place, old: Option<Meta>, mode: Mode) -> Result<Opened
         (Mode::AppendToOld, None) => return Err(Refusal::File(ErrorKind::NotFound.into())),
         (_, None) | (Mode::New, _) => {
             let file = target.create_file(ANYBODY)?;
-            target.lock(&file)?;
+            target.lock_new(&file)?;
             return Ok(Opened { file, replaced: None, old: None, way: Way::InPlace, made: true });
         }
         (Mode::Append | Mode::AppendToOld, Some(_)) => OFlags::APPEND,
@@ -325,7 +343,11 @@ fn open_partial(target: &Place, name: &[u8], old: Option<&Meta>) -> io::Result<(
         Err(error) if error.kind() == ErrorKind::AlreadyExists => (partial.open_for_write(OFlags::empty())?.0, false),
         Err(error) => return Err(error),
     };
-    partial.lock(&file)?;
+    if made {
+        partial.lock_new(&file)?
+    } else {
+        partial.lock(&file)?
+    }
     if let Some(old) = old {
         take_over(&file, old)?;
     }

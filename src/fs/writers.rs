@@ -110,6 +110,11 @@ impl Writers {
 }
 
 impl Claim {
+    /// The device of the target's folder.
+    pub fn device(&self) -> Option<u64> {
+        self.spots.first().map(|(device, ..)| *device)
+    }
+
     /// Makes the other names of a file this session's own, too.
     ///
     /// # Errors
