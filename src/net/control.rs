@@ -375,6 +375,7 @@ mod tests {
         let (stream, peer) = listener.accept().expect("accepted");
         let mut control = Control::new(Arc::new(stream), peer, Arc::default()).expect("connected");
         for wanted in [Some(Duration::from_millis(100)), None] {
+            control.arm(wanted).expect("set");
             control.until(Instant::now());
             control.stream.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
             control.arm(wanted).expect("set");

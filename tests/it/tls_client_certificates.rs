@@ -14,6 +14,7 @@ use crate::{
     server::{BOB, Server, Tree},
     tls::{VERSIONS, greeted, protected, secured},
     tls_certificates::OWN,
+    tls_data::{cut_in_the_handshake, expect_untouched},
 };
 
 /// An authority of the test's own.
@@ -54,6 +55,15 @@ fn server_for_clients_of(authority: &Authority) -> Server {
     fs::write(tree.path("ca.pem"), &authority.pem).unwrap();
     fs::write(tree.home().join("file"), "content").unwrap();
     tree.start()
+}
+
+#[test]
+fn with_client_ca_an_upload_that_ends_in_the_handshake_is_none() {
+    let authority = Authority::new();
+    let server = server_for_clients_of(&authority);
+    let mut client = protected(&server, &authority.client("scanner", 0));
+    cut_in_the_handshake(&mut client, "STOR new").expect(522);
+    expect_untouched(&server, &mut client);
 }
 
 #[test]

@@ -373,7 +373,7 @@ fn client_hello() -> Vec<u8> {
 }
 
 /// An upload whose client closes its side of the data connection in the handshake.
-fn cut_in_the_handshake(client: &mut Client, command: &str) -> Reply {
+pub fn cut_in_the_handshake(client: &mut Client, command: &str) -> Reply {
     let mut data = bare(client);
     client.expect(command, 150);
     data.write_all(&client_hello()).unwrap();
