@@ -109,7 +109,8 @@ fn the_groups_that_root_had_are_given_up_too() {
     let mut command = std::process::Command::new("setpriv");
     command.args(["--groups", "0,4"]).arg(plain.get_program()).args(plain.get_args()).env_remove("RUST_LOG");
     let server = tree.start_as(command);
-    server.login();
+    // Its thread must not end while it is looked at.
+    let _client = server.login();
     assert_eq!(of_all_threads(&server, "Groups:"), [ids(USER).1.to_string()]);
 }
 
