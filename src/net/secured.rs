@@ -89,7 +89,8 @@ impl Secured {
     /// most, receives encrypted bytes into the spare room of its buffer, which is as large.
     ///
     /// # Errors
-    /// `WouldBlock` when what was fetched holds no byte of the client's yet; `UnexpectedEof` where the stream ended without close_notify; as `fetch`, and for what is no TLS.
+    /// `WouldBlock` when what was fetched holds no byte of the client's yet; `UnexpectedEof` where the stream ended without
+    /// close_notify; as `fetch`, and for what is no TLS.
     pub fn receive_much(
         &mut self,
         mut fetch: impl FnMut(&mut Vec<u8>) -> io::Result<usize>,
