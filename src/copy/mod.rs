@@ -10,9 +10,8 @@ use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
-use crate::copy::ascii::{Decoder, Encoder};
+use crate::copy::ascii::Encoder;
 use crate::copy::pace::Throttle;
-use crate::copy::sink::Sink;
 use crate::copy::watch::{Watch, Woken};
 use crate::net::data_port::{self, DataPort};
 use crate::net::stream::Stream;
@@ -25,9 +24,12 @@ pub mod ascii;
 pub mod digest;
 pub mod heartbeat;
 pub mod pace;
+mod receive;
 pub mod sink;
 mod splice;
 pub mod watch;
+
+pub use receive::receive;
 
 /// Why a transfer did not come to its end.
 #[derive(Debug)]
@@ -303,57 +305,6 @@ fn linger(data: &mut Stream, watch: &mut Watch) {
             Err(_) => return,
         }
     }
-}
-
-/// Receives to the end of the stream and writes it to the file: wait, read, decode, write, count, pace.
-///
-/// # Errors
-/// Why the end of the stream was not reached or not written.
-pub fn receive(
-    sink: &mut Sink,
-    representation: Representation,
-    data: &mut Stream,
-    (watch, throttle): (&mut Watch, &mut Throttle),
-) -> Result<(), Error> {
-    let mut buffer = Vec::with_capacity(throttle.step(SMALL_BUFFER));
-    let mut decoder = (representation == Representation::Ascii).then(Decoder::default);
-    let mut unattended = 0;
-    loop {
-        buffer.clear();
-        let received = match data.receive(&mut buffer) {
-            Ok(0) => break,
-            Ok(received) => received,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                watch.ready(data.as_fd(), PollFlags::IN)?;
-                continue;
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Error::Data(error)),
-        };
-        match &mut decoder {
-            None => sink.write(&buffer)?,
-            Some(decoder) => sink.write(decoder.decode(&buffer))?,
-        }
-        watch.count(received);
-        unattended += received;
-        if let Some(delay) = throttle.spend(received) {
-            watch.pause(delay)?;
-        } else if unattended >= STEP {
-            watch.attend()?;
-            unattended = 0;
-        }
-        if received == SMALL_BUFFER && throttle.is_free() && buffer.capacity() < LARGE_BUFFER {
-            if decoder.is_none() && data.is_plain() && sink.takes_splice() && splice::receive(sink, data, watch)? {
-                break;
-            }
-            buffer = Vec::with_capacity(LARGE_BUFFER);
-        }
-    }
-    // The client may be gone already, which is no harm to what it sent.
-    let _ = data.finish();
-    // A client that was killed leaves an orderly end on both connections; only the control connection tells.
-    watch.attend()?;
-    decoder.map_or(Ok(()), |decoder| sink.write(decoder.finish()))
 }
 
 fn shrunk() -> Error {
