@@ -15,7 +15,8 @@
 //! ```
 //!
 //! Every arrow points down; a test reads the `use crate::…` lines against this picture. Where to begin: the loop in
-//! [`session`], then the file named after the group of the command.
+//! [`session`], then the file named after the group of the command. [`firewall`] is not needed to read the server: only
+//! `ftpd check --network` asks it.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -25,6 +26,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod copy;
+pub mod firewall;
 pub mod fs;
 pub mod ini;
 pub mod logging;

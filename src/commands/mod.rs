@@ -2,10 +2,8 @@
 
 pub mod check;
 mod finding;
-mod firewall;
 pub mod hash_password;
 mod holder;
 mod network;
-mod ports;
 mod reach;
 pub mod serve;

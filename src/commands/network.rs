@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use crate::auth::users::Users;
 use crate::commands::finding::Finding;
-use crate::commands::firewall::{self, Door};
 use crate::commands::holder::Holders;
 use crate::config::Config;
+use crate::firewall::{Connection, Firewall};
 use crate::net::interfaces;
 use crate::protocol::address;
 
 mod dial;
+mod firewalls;
 mod passive;
 
 use dial::{Client, Reply, connect};
@@ -54,7 +55,7 @@ pub fn examine(config: &Config, users: &Users) -> Vec<Finding> {
             "no ftpd answers on {silent}: start it, or look at ip and port in ftpd.conf"
         )));
     }
-    findings.extend(firewalls(config, &addresses));
+    findings.extend(firewalls::findings(&Firewall::of_this_machine(), &connections(config, &addresses)));
     findings
 }
 
@@ -179,18 +180,11 @@ fn login(client: &mut Client, config: &Config, users: &Users) -> Result<String, 
     if reply.code == 230 { Ok(name) } else { Err(format!("{name} can't log in: '{reply}'")) }
 }
 
-/// What the rules of this machine's firewalls say about all ports at these addresses.
-fn firewalls(config: &Config, addresses: &BTreeSet<IpAddr>) -> Vec<Finding> {
+/// One connection to each port that clients may dial.
+fn connections(config: &Config, addresses: &BTreeSet<IpAddr>) -> Vec<Connection> {
     let passive = config.passive.passive_ports.clone().unwrap_or_else(ephemeral_ports);
-    let ports: Vec<_> = control_ports(config).map(|port| port..=port).chain([passive]).collect();
-    let doors: Vec<Door> = addresses.iter().map(|ip| Door { ip: *ip, ports: ports.clone() }).collect();
-    let (tables, mute) = firewall::tables();
-    let mut findings = firewall::findings(&tables, &doors);
-    if !mute.is_empty() {
-        findings
-            .push(Finding::Note(format!("not all firewall rules can be read, try it as root: {}", mute.join("; "))));
-    }
-    findings
+    let ports: Vec<u16> = control_ports(config).chain(passive).collect();
+    addresses.iter().flat_map(|&ip| ports.iter().map(move |&port| Connection { ip, port })).collect()
 }
 
 /// Where the system looks for a free port.

@@ -10,7 +10,7 @@ use std::{
 #[rustfmt::skip]
 const ARROWS: &[(&str, &[&str])] = &[
     ("main",     &["cli", "commands", "logging", "config", "ini", "server", "auth"]),
-    ("commands", &["cli", "config", "auth", "ini", "logging", "server", "net", "protocol"]),
+    ("commands", &["cli", "config", "auth", "ini", "logging", "server", "net", "protocol", "firewall"]),
     ("server",   &["session", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini"]),
     ("cli",      &["config", "auth", "ini"]),
     ("logging",  &["config", "ini"]),
@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("ini",      &[]),
     ("stamp",    &[]),
+    ("firewall", &[]),
 ];
 
 /// The modules that may see `Config`; all others take plain values.

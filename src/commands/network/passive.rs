@@ -8,8 +8,8 @@ use std::ops::RangeInclusive;
 use super::dial::{Client, Reply, connect};
 use crate::commands::finding::Finding;
 use crate::commands::holder::Holders;
-use crate::commands::ports::Ports;
 use crate::config::Masquerade;
+use crate::firewall::PortSet;
 use crate::protocol::address;
 use crate::server::listen;
 
@@ -37,11 +37,11 @@ pub struct Offer<'a> {
 #[derive(Debug, Default)]
 pub struct Tried {
     /// Ports that clients can reach.
-    pub open: Ports,
+    pub open: PortSet,
     /// Ports that they can't, by what they hear.
-    dead: BTreeMap<String, Ports>,
+    dead: BTreeMap<String, PortSet>,
     /// Ports that the server can't have, by who has them.
-    held: BTreeMap<String, Ports>,
+    held: BTreeMap<String, PortSet>,
     /// What the server does that it should not.
     wrong: Option<String>,
 }
@@ -181,7 +181,7 @@ impl Tried {
     }
 
     fn dead_count(&self) -> usize {
-        self.dead.values().map(Ports::len).sum()
+        self.dead.values().map(PortSet::len).sum()
     }
 
     fn has_enough(&self) -> bool {

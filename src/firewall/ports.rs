@@ -1,41 +1,55 @@
-//! Sets of ports, written as people and firewalls write them.
+//! Sets of ports, in the notation of people and firewalls.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// Some ports, each once; prints as `2121, 8300-8500`.
+/// A set of ports; prints as `2121, 8300-8500`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ports(BTreeSet<u16>);
+pub struct PortSet(BTreeSet<u16>);
 
-impl Ports {
+impl PortSet {
     /// Adds a port.
     pub fn insert(&mut self, port: u16) {
         self.0.insert(port);
     }
 
-    /// Takes a port out.
+    /// Removes a port.
     pub fn remove(&mut self, port: u16) {
         self.0.remove(&port);
     }
 
-    /// Whether a port is among them.
+    /// Whether it contains a port.
     pub fn contains(&self, port: u16) -> bool {
         self.0.contains(&port)
     }
 
-    /// How many there are.
+    /// Number of ports.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether it contains no port.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The same as few ranges, in order.
-    pub fn ranges(&self) -> Vec<RangeInclusive<u16>> {
+    /// Whether all its ports follow each other.
+    pub fn is_one_range(&self) -> bool {
+        self.ranges().len() == 1
+    }
+
+    /// Its ranges, with `dash` between the ends of each and `comma` between them.
+    pub fn written(&self, dash: &str, comma: &str) -> String {
+        let written = |range: &RangeInclusive<u16>| match (range.start(), range.end()) {
+            (start, end) if start == end => start.to_string(),
+            (start, end) => format!("{start}{dash}{end}"),
+        };
+        self.ranges().iter().map(written).collect::<Vec<_>>().join(comma)
+    }
+
+    /// The same as ranges, in ascending order.
+    fn ranges(&self) -> Vec<RangeInclusive<u16>> {
         let mut ranges: Vec<RangeInclusive<u16>> = Vec::new();
         for &port in &self.0 {
             match ranges.last_mut() {
@@ -45,24 +59,15 @@ impl Ports {
         }
         ranges
     }
-
-    /// Each range with `dash` between its ends, one after another with `comma` between them.
-    pub fn written(&self, dash: &str, comma: &str) -> String {
-        let written = |range: &RangeInclusive<u16>| match (range.start(), range.end()) {
-            (start, end) if start == end => start.to_string(),
-            (start, end) => format!("{start}{dash}{end}"),
-        };
-        self.ranges().iter().map(written).collect::<Vec<_>>().join(comma)
-    }
 }
 
-impl FromIterator<u16> for Ports {
+impl FromIterator<u16> for PortSet {
     fn from_iter<I: IntoIterator<Item = u16>>(ports: I) -> Self {
         Self(ports.into_iter().collect())
     }
 }
 
-impl fmt::Display for Ports {
+impl fmt::Display for PortSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.written("-", ", "))
     }
@@ -73,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neighbours_are_written_as_one_range() {
+    fn ports_that_follow_each_other_are_written_as_one_range() {
         let cases: [(&[u16], &str); 5] = [
             (&[], ""),
             (&[21], "21"),
@@ -82,8 +87,8 @@ mod tests {
             (&[65534, 65535, 0], "0, 65534-65535"),
         ];
         for (ports, written) in cases {
-            assert_eq!(ports.iter().copied().collect::<Ports>().to_string(), written);
+            assert_eq!(ports.iter().copied().collect::<PortSet>().to_string(), written);
         }
-        assert_eq!(Ports::from_iter([21, 22, 80]).written(":", ","), "21:22,80");
+        assert_eq!(PortSet::from_iter([21, 22, 80]).written(":", ","), "21:22,80");
     }
 }

@@ -1,20 +1,22 @@
-//! Rules as iptables-save and ip6tables-save print them.
+//! Parses rules as iptables-save and ip6tables-save print them.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use ipnet::IpNet;
 
-use super::{Chain, Condition, Family, Rule, Table, Test, Tool, Verdict};
+use super::rule::{Condition, Rule, Target, Test, network};
+use super::table::{Chain, Family, Table, Tool};
 
-/// Chains in which packets for this machine come by.
-const ENTRIES: &[&str] = &["PREROUTING", "INPUT"];
-/// Modules that ask nothing themselves, or whose questions are answered here.
+/// Chains at which packets for this machine enter.
+const ENTERED: &[&str] = &["PREROUTING", "INPUT"];
+/// Modules that test nothing themselves, or whose options are known here.
 const KNOWN: &[&str] = &["tcp", "multiport", "conntrack", "state", "comment", "addrtype", "iprange"];
 /// Modules that match some clients, or at some moments.
 const SOMETIMES: &[&str] =
     &["limit", "hashlimit", "recent", "connlimit", "connbytes", "geoip", "mac", "set", "statistic", "time"];
 
-/// The tables in such an output, less the one that only translates addresses.
+/// All tables in such an output, except the one that only translates addresses.
 pub fn tables(text: &str, family: Family) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
     for line in text.lines() {
@@ -32,7 +34,7 @@ pub fn tables(text: &str, family: Family) -> Vec<Table> {
     tables
 }
 
-/// The names of the tables that nft lists, too, because iptables works by it on this machine.
+/// The names of the tables that nft lists as well, because iptables is built on it on this machine.
 pub fn shared_with_nft(text: &str) -> impl Iterator<Item = &str> {
     let by_nft = text.lines().next().is_some_and(|line| line.contains("(nf_tables)"));
     text.lines().filter(move |_| by_nft).filter_map(|line| line.strip_prefix('*'))
@@ -42,7 +44,7 @@ pub fn shared_with_nft(text: &str) -> impl Iterator<Item = &str> {
 fn add_chain(table: &mut Table, line: &str) {
     let mut words = line.split(' ');
     let Some(name) = words.next() else { return };
-    let policy = words.next().and_then(super::target).filter(|_| ENTRIES.contains(&name));
+    let policy = words.next().and_then(Target::named).filter(|_| ENTERED.contains(&name));
     table.chains.insert(name.to_owned(), Chain { policy, rules: Vec::new() });
 }
 
@@ -50,73 +52,95 @@ fn add_chain(table: &mut Table, line: &str) {
 fn add_rule(table: &mut Table, line: &str) {
     let words = words(line);
     let Some((chain, words)) = words.split_first() else { return };
-    let rule = rule(words, |name| table.chains.contains_key(name));
+    let options = Options { words: words.iter(), unknown_module: false };
+    let rule = options.rule(|name| table.chains.contains_key(name));
     if let (Some(rule), Some(chain)) = (rule, table.chains.get_mut(chain)) {
         chain.rules.push(rule);
     }
 }
 
-/// `None` where packets go on in any case.
-fn rule(words: &[String], is_chain: impl Fn(&str) -> bool) -> Option<Rule> {
-    let mut conditions = Vec::new();
-    let (mut negated, mut judged) = (false, false);
-    let mut words = words.iter().map(String::as_str);
-    while let Some(word) = words.next() {
-        let mut value = || words.next().unwrap_or_default();
-        let test = match word {
-            "!" => None,
-            "-j" => {
-                let name = value();
-                let jump = is_chain(name).then(|| Verdict::Jump(name.to_owned()));
-                return Some(Rule { conditions, verdict: jump.or_else(|| super::target(name))? });
+/// The options of one rule, read from left to right.
+struct Options<'a> {
+    words: slice::Iter<'a, String>,
+    /// Whether the last module named is not known here: its options ask nothing more.
+    unknown_module: bool,
+}
+
+impl<'a> Options<'a> {
+    /// `None` if the packet goes on to the next rule in any case.
+    fn rule(mut self, is_chain: impl Fn(&str) -> bool) -> Option<Rule> {
+        let mut conditions = Vec::new();
+        let mut negated = false;
+        while let Some(word) = self.words.next() {
+            match word.as_str() {
+                "-j" => {
+                    let name = self.value();
+                    let jump = is_chain(name).then(|| Target::Jump(name.to_owned()));
+                    return Some(Rule { conditions, target: jump.or_else(|| Target::named(name))? });
+                }
+                "-g" => return Some(Rule { conditions, target: Target::Goto(self.value().to_owned()) }),
+                option => conditions.extend(self.test(option).map(|test| Condition { test, negated })),
             }
-            "-g" => return Some(Rule { conditions, verdict: Verdict::Goto(value().to_owned()) }),
-            "-m" => {
-                let module = value();
-                judged = !KNOWN.contains(&module);
-                judged.then_some(if SOMETIMES.contains(&module) { Test::Sometimes } else { Test::Unknown })
-            }
-            "-p" => Some(Test::Known(super::is_tcp(value()))),
-            "-i" => Some(Test::Interface(vec![value().to_owned()])),
-            "-d" => Some(value().parse::<IpNet>().map_or(Test::Unknown, |net| Test::To(vec![super::network(net)]))),
-            "-s" | "--src-range" => {
-                value();
-                Some(Test::Sometimes)
-            }
-            "--dport" | "--dports" => Some(ports(value())),
-            "--ctstate" | "--state" => Some(Test::Known(value().split(',').any(|state| state == "NEW"))),
-            "--dst-type" => Some(Test::Known(value().split(',').any(|kind| kind == "LOCAL"))),
-            "--tcp-flags" => Some(opens(value(), value())),
-            "--comment" => {
-                value();
-                None
-            }
-            // The module it belongs to was judged as a whole.
-            option if option.starts_with('-') && !judged => Some(Test::Unknown),
-            _ => None,
-        };
-        conditions.extend(test.map(|test| Condition { test, negated }));
-        negated = word == "!";
+            negated = word == "!";
+        }
+        None
     }
-    None
+
+    fn test(&mut self, option: &str) -> Option<Test> {
+        Some(match option {
+            "-p" => Test::protocol(&[self.value()]),
+            "-i" => Test::Interface(vec![self.value().to_owned()]),
+            "-d" => self.value().parse::<IpNet>().map_or(Test::Unknown, |net| Test::To(vec![network(net)])),
+            "--dport" | "--dports" => ports(self.value()),
+            "--ctstate" | "--state" => Test::Known(self.lists("NEW")),
+            "--dst-type" => Test::Known(self.lists("LOCAL")),
+            "--tcp-flags" => Test::Known(self.opens()),
+            "-s" | "--src-range" => self.skipping_value(Some(Test::Sometimes))?,
+            "--comment" => self.skipping_value(None)?,
+            "-m" => self.module()?,
+            option if option.starts_with('-') && !self.unknown_module => Test::Unknown,
+            _ => return None,
+        })
+    }
+
+    /// The test that a module as a whole stands for.
+    fn module(&mut self) -> Option<Test> {
+        let module = self.value();
+        self.unknown_module = !KNOWN.contains(&module);
+        let sometimes = SOMETIMES.contains(&module);
+        self.unknown_module.then_some(if sometimes { Test::Sometimes } else { Test::Unknown })
+    }
+
+    fn value(&mut self) -> &'a str {
+        self.words.next().map_or("", String::as_str)
+    }
+
+    fn skipping_value(&mut self, test: Option<Test>) -> Option<Test> {
+        self.value();
+        test
+    }
+
+    /// Whether the value, a list, contains this item.
+    fn lists(&mut self, item: &str) -> bool {
+        self.value().split(',').any(|listed| listed == item)
+    }
+
+    /// Whether flags that are tested and flags that must be set fit the first packet of a connection, which has SYN alone.
+    fn opens(&mut self) -> bool {
+        let expected = if self.lists("SYN") { "SYN" } else { "NONE" };
+        self.value() == expected
+    }
 }
 
 /// `22`, `8300:8500`, `21,8300:8500`.
 fn ports(list: &str) -> Test {
-    let range = |part: &str| {
+    Test::ports(list.split(',').map(|part| {
         let (start, end) = part.split_once(':').unwrap_or((part, part));
         Some(start.parse().ok()?..=end.parse().ok()?)
-    };
-    list.split(',').map(range).collect::<Option<_>>().map_or(Test::Unknown, Test::Port)
+    }))
 }
 
-/// Of all flags, the first packet of a connection has SYN alone.
-fn opens(looked_at: &str, set: &str) -> Test {
-    let expected = if looked_at.split(',').any(|flag| flag == "SYN") { "SYN" } else { "NONE" };
-    Test::Known(set == expected)
-}
-
-/// Words between blanks; quotes hold one together.
+/// The words of a line; quotes keep blanks in a word.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let (mut quoted, mut escaped) = (false, false);
@@ -137,9 +161,7 @@ fn words(line: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
-    use super::super::{Door, findings};
+    use super::super::closed_chains;
     use super::*;
 
     /// What iptables-save prints in an empty namespace after the commands of an administrator.
@@ -160,26 +182,22 @@ COMMIT
 # Completed on Tue Nov 24 00:11:18 2026
 "#;
 
-    /// What is found at 10.0.0.5, ports 21 and 8300-8303, with these rules before the policy.
+    /// What happens at 10.0.0.5, ports 21 and 8300-8303, with these rules before the policy.
     fn found(rules: &str) -> Vec<String> {
         let text = SAVED.replace("RULES", rules);
-        let doors = [Door { ip: IpAddr::from([10, 0, 0, 5]), ports: vec![21..=21, 8300..=8303] }];
-        findings(&tables(&text, Family::V4), &doors).iter().map(ToString::to_string).collect()
+        closed_chains(tables(&text, Family::V4), "10.0.0.5", &[21, 8300, 8301, 8302, 8303])
     }
 
-    fn drops(ports: &str, mend: &str) -> String {
-        format!("iptables: chain INPUT of filter drops TCP {ports}: iptables -I INPUT -p tcp {mend} -j ACCEPT")
+    fn drops(ports: &str, options: &str) -> String {
+        format!("iptables: chain INPUT of filter drops {ports}: iptables -I INPUT -p tcp {options} -j ACCEPT")
     }
 
-    fn doubts(ports: &str, mend: &str) -> String {
-        format!(
-            "note: iptables: chain INPUT of filter lets only some connections to TCP {ports} in; to let in all: \
-             iptables -I INPUT -p tcp {mend} -j ACCEPT"
-        )
+    fn doubts(ports: &str, options: &str) -> String {
+        format!("iptables: chain INPUT of filter doubts {ports}: iptables -I INPUT -p tcp {options} -j ACCEPT")
     }
 
     #[test]
-    fn ports_that_no_rule_accepts_are_told() {
+    fn ports_that_no_rule_accepts_are_dropped() {
         let all = "-m multiport --dports 21,8300:8303";
         let cases = [
             ("", vec![drops("21, 8300-8303", all)]),
@@ -217,8 +235,8 @@ COMMIT
     }
 
     #[test]
-    fn every_way_in_counts_and_the_mend_is_the_owners() {
-        let door = [Door { ip: IpAddr::from([10, 0, 0, 5]), ports: vec![8300..=8303] }];
+    fn every_base_chain_counts_and_is_opened_by_the_program_that_made_it() {
+        let closed = |tables| closed_chains(tables, "10.0.0.5", &[8300, 8301, 8302, 8303]);
         let cases = [
             (
                 "*raw\n:PREROUTING ACCEPT\n-A PREROUTING -p tcp -m tcp --dport 8301 -j DROP\n",
@@ -231,16 +249,16 @@ COMMIT
                 "ufw allow 8301:8303/tcp",
             ),
         ];
-        for (text, mend) in cases {
-            let found = findings(&tables(text, Family::V4), &door);
-            assert_eq!(found.is_empty(), mend.is_empty(), "{found:?}");
-            assert!(found.iter().all(|finding| finding.to_string().ends_with(mend)), "{found:?}");
+        for (text, command) in cases {
+            let closed = closed(tables(text, Family::V4));
+            assert_eq!(closed.is_empty(), command.is_empty(), "{closed:?}");
+            assert!(closed.iter().all(|line| line.ends_with(command)), "{closed:?}");
         }
-        assert!(findings(&tables("*filter\n:INPUT DROP\n", Family::V6), &door).is_empty(), "the other family");
+        assert!(closed(tables("*filter\n:INPUT DROP\n", Family::V6)).is_empty(), "the other family");
     }
 
     #[test]
-    fn tables_are_shared_with_nft_only_where_iptables_works_by_it() {
+    fn tables_are_shared_with_nft_only_if_iptables_is_built_on_it() {
         assert_eq!(shared_with_nft(SAVED).collect::<Vec<_>>(), ["filter"]);
         assert_eq!(shared_with_nft(&SAVED.replace("nf_tables", "legacy")).count(), 0);
     }

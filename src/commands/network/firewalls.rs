@@ -1,0 +1,51 @@
+//! What the firewall rules of this machine mean for clients, in words.
+
+use crate::commands::finding::Finding;
+use crate::firewall::{Connection, Firewall, PortSet, Verdict};
+
+/// The chains that keep some of these connections out, each with the command that opens it.
+pub fn findings(firewall: &Firewall, connections: &[Connection]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for chain in firewall.base_chains() {
+        let ports = |verdict| {
+            let decided = connections.iter().filter(|connection| chain.verdict(**connection) == verdict);
+            decided.map(|connection| connection.port).collect::<PortSet>()
+        };
+        let (closed, doubtful) = (ports(Verdict::Dropped), ports(Verdict::Doubtful));
+        if !closed.is_empty() {
+            findings.push(Finding::Wrong(format!("{chain} drops TCP {closed}: {}", chain.opening(&closed))));
+        }
+        if !doubtful.is_empty() {
+            findings.push(Finding::Note(format!(
+                "{chain} lets only some connections to TCP {doubtful} in; to let in all: {}",
+                chain.opening(&doubtful)
+            )));
+        }
+    }
+    if !firewall.unreadable().is_empty() {
+        let reasons = firewall.unreadable().join("; ");
+        findings.push(Finding::Note(format!("not all firewall rules can be read, try it as root: {reasons}")));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closed_and_doubtful_ports_are_told_apart() {
+        let rules = "*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp -m tcp --dport 21 -j ACCEPT\n\
+                     -A INPUT -s 10.0.0.0/8 -p tcp -m tcp --dport 8300 -j ACCEPT\nCOMMIT\n";
+        let ip = "10.0.0.5".parse().unwrap();
+        let connections = [21, 8300, 8301].map(|port| Connection { ip, port });
+        let findings = findings(&Firewall::of_iptables(rules), &connections);
+        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        let expected = [
+            "iptables: chain INPUT of filter drops TCP 8301: iptables -I INPUT -p tcp --dport 8301 -j ACCEPT",
+            "note: iptables: chain INPUT of filter lets only some connections to TCP 8300 in; to let in all: \
+             iptables -I INPUT -p tcp --dport 8300 -j ACCEPT",
+        ];
+        assert_eq!(lines, expected);
+    }
+}
