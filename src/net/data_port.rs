@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use log::Level;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
@@ -190,6 +192,9 @@ fn dial(mut to: SocketAddr, mut from: SocketAddr) -> io::Result<OwnedFd> {
     }
     if from.is_ipv4() == to.is_ipv4() {
         from.set_port(0);
+        // Leaves the port to connect, which may share one between connections to different clients. bind looks for a port
+        // that nobody has, and takes longer for each connection in TIME_WAIT. Linux before 4.2 lacks the option.
+        let _ = setsockopt(&socket, IpBindAddressNoPort, &true);
         rustix::net::bind(&socket, &from)?;
     }
     match rustix::net::connect(&socket, &to) {

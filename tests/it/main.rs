@@ -43,6 +43,7 @@ mod renames;
 mod sandbox;
 mod service;
 mod signals;
+mod small_transfers;
 mod soak;
 mod stacks;
 mod throttle;
