@@ -55,9 +55,7 @@ struct Waiting {
 }
 
 /// Clients that connect before their transfer commands wait here, one for each session.
-pub const SHARED_BACKLOG: i32 = 512;
-/// The client connects once; more in the queue are strangers.
-pub const OWN_BACKLOG: i32 = 8;
+const BACKLOG: i32 = 512;
 /// So often the leader gets a chance to take what came before a newcomer; it is awake by then.
 const MAX_YIELDS: usize = 100;
 
@@ -66,14 +64,14 @@ impl Listener {
     ///
     /// # Errors
     /// As the system says.
-    pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Self> {
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
         socket.bind(&address.into())?;
-        socket.listen(backlog)?;
+        socket.listen(BACKLOG)?;
         socket.set_nonblocking(true)?;
         let socket = TcpListener::from(socket);
         let port = socket.local_addr()?.port();

@@ -1,9 +1,8 @@
 //! The passive ports: listeners that are kept, and leases of them, one for each PASV or EPSV.
 //!
-//! The ports of `passive_ports` are shared by clients with different addresses. Without a range, a session has its
-//! listener for itself, and some are kept for the next ones.
+//! Clients with different addresses may share a port.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,9 +12,9 @@ use std::time::Duration;
 use log::Level;
 
 pub use crate::net::listener::Expected;
-use crate::net::listener::{Listener, OWN_BACKLOG};
-pub use crate::net::port_range::NoPort;
-use crate::net::port_range::PortRange;
+use crate::net::listener::Listener;
+use crate::net::local_ports::LocalPorts;
+pub use crate::net::local_ports::NoPort;
 use crate::net::random::Random;
 use crate::net::site::{Invitation, Site, unreached};
 use crate::net::stream::Stream;
@@ -25,6 +24,7 @@ use crate::net::who::Who;
 #[derive(Debug)]
 pub struct PassivePorts {
     range: Option<RangeInclusive<u16>>,
+    sessions: usize,
     site: Site,
     state: Mutex<State>,
 }
@@ -32,16 +32,8 @@ pub struct PassivePorts {
 #[derive(Debug, Default)]
 struct State {
     /// By local address, with its scope and without a port.
-    by_address: HashMap<SocketAddr, Ports>,
+    by_address: HashMap<SocketAddr, LocalPorts>,
     random: Random,
-}
-
-/// The listeners of one local address.
-#[derive(Debug)]
-enum Ports {
-    Range(PortRange),
-    /// Any ports: those that nobody waits at, the one used longest ago first.
-    Idle(VecDeque<Arc<Listener>>),
 }
 
 /// A place at a passive listener, where one session's client is waited for; given back by Drop.
@@ -57,15 +49,13 @@ pub struct Lease {
     wake: Option<Arc<OwnedFd>>,
 }
 
-/// So many idle listeners at any port are kept before one is used again, so that the next port can't be guessed.
-const KEPT: usize = 16;
 /// So many local addresses are remembered; then those where nobody waits are forgotten.
 const MAX_ADDRESSES: usize = 64;
 
 impl PassivePorts {
-    /// Ports of this range, or any free ones.
-    pub fn new(range: Option<RangeInclusive<u16>>, site: Site) -> Self {
-        Self { range, site, state: Mutex::default() }
+    /// Ports of this range, or any free ones, for this number of sessions at most.
+    pub fn new(range: Option<RangeInclusive<u16>>, sessions: usize, site: Site) -> Self {
+        Self { range, sessions, site, state: Mutex::default() }
     }
 
     /// A place at a listener at a local address, its port chosen at random among those that this client used longest ago.
@@ -86,21 +76,16 @@ impl PassivePorts {
         let mut state = self.state();
         state.forget_idle(address);
         let State { by_address, random } = &mut *state;
-        match by_address.entry(address).or_insert_with(|| Ports::new(address, self.range.clone())) {
-            Ports::Range(range) => return range.take(client, expected, random),
-            Ports::Idle(idle) if idle.len() >= KEPT => {
-                let older = idle.len().div_ceil(2);
-                if let Some(listener) = idle.remove(random.below(older)) {
-                    listener.reserve(expected);
-                    return Ok(listener);
-                }
-            }
-            Ports::Idle(_) => {}
+        let ports = by_address.entry(address).or_insert_with(|| self.at(address));
+        ports.take(client, expected, random)
+    }
+
+    /// The ports at a local address where none was leased yet.
+    fn at(&self, address: SocketAddr) -> LocalPorts {
+        match &self.range {
+            Some(range) => LocalPorts::of_range(address, range.clone()),
+            None => LocalPorts::of_system(address, self.sessions),
         }
-        drop(state);
-        let listener = Listener::bind(address, OWN_BACKLOG).map_err(NoPort::System)?;
-        listener.reserve(expected);
-        Ok(Arc::new(listener))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -111,28 +96,7 @@ impl PassivePorts {
 impl State {
     fn forget_idle(&mut self, newcomer: SocketAddr) {
         if self.by_address.len() >= MAX_ADDRESSES && !self.by_address.contains_key(&newcomer) {
-            self.by_address.retain(|_, ports| matches!(ports, Ports::Range(range) if !range.is_idle()));
-        }
-    }
-}
-
-impl Ports {
-    fn new(address: SocketAddr, range: Option<RangeInclusive<u16>>) -> Self {
-        match range {
-            Some(range) => Self::Range(PortRange::new(address, range)),
-            None => Self::Idle(VecDeque::new()),
-        }
-    }
-
-    fn give_back(&mut self, client: IpAddr, listener: &Arc<Listener>) {
-        match self {
-            Self::Range(range) => range.give_back(client, listener.port()),
-            Self::Idle(idle) => {
-                idle.push_back(Arc::clone(listener));
-                if idle.len() > KEPT {
-                    idle.pop_front();
-                }
-            }
+            self.by_address.retain(|_, ports| !ports.is_idle());
         }
     }
 }
@@ -181,7 +145,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         self.listener.leave(self.expected);
         if let Some(ports) = self.ports.state().by_address.get_mut(&self.address) {
-            ports.give_back(self.client, &self.listener);
+            ports.give_back(self.client, self.listener.port());
         }
     }
 }
@@ -219,7 +183,7 @@ mod tests {
     }
 
     fn ports(range: Option<RangeInclusive<u16>>) -> Arc<PassivePorts> {
-        Arc::new(PassivePorts::new(range, Site::default()))
+        Arc::new(PassivePorts::new(range, 600, Site::default()))
     }
 
     /// The client at 127.0.0.`number`.
@@ -279,13 +243,41 @@ mod tests {
     }
 
     #[test]
-    fn few_listeners_are_kept_and_ports_differ_from_lease_to_lease() {
+    fn ports_of_the_system_grow_with_those_that_wait_at_once_and_are_bound_once() {
         let ports = ports(None);
-        let many: Vec<Lease> = (0..2 * KEPT).map(|_| lease(&ports, 1).expect("free")).collect();
-        drop(many);
-        assert!(matches!(&ports.state().by_address[&HERE], Ports::Idle(idle) if idle.len() == KEPT));
-        let used: HashSet<u16> = (0..20).map(|_| lease(&ports, 1).expect("free").port()).collect();
-        assert!(used.len() > KEPT / 2, "{used:?}");
+        let bound = || ports.state().by_address[&HERE].bound().collect::<HashSet<u16>>();
+        for _ in 0..100 {
+            drop(lease(&ports, 1).expect("free"));
+        }
+        assert_eq!(bound().len(), 18, "two for one session, and some to spare");
+        let waiting = || (0..100).map(|_| lease(&ports, 1).expect("free")).collect::<Vec<Lease>>();
+        for _ in 0..10 {
+            let leases = waiting();
+            assert_eq!(leases.iter().map(Lease::port).collect::<HashSet<u16>>().len(), 100);
+        }
+        let grown = bound();
+        assert_eq!(grown.len(), 216);
+        for _ in 0..3 {
+            assert!(waiting().iter().all(|lease| grown.contains(&lease.port())));
+        }
+        assert_eq!(bound(), grown);
+    }
+
+    #[test]
+    fn ports_of_the_system_differ_from_lease_to_lease() {
+        let ports = ports(None);
+        let used: Vec<u16> = (0..200).map(|_| lease(&ports, 1).expect("free").port()).collect();
+        let kept = used.iter().collect::<HashSet<_>>().len();
+        assert!(used.windows(kept / 2 + 1).all(|some| some.iter().collect::<HashSet<_>>().len() == some.len()));
+        assert_eq!(kept, 18, "all of them are used");
+    }
+
+    #[test]
+    fn ports_of_the_system_are_bounded_by_the_number_of_sessions_and_shared_then() {
+        let ports = Arc::new(PassivePorts::new(None, 4, Site::default()));
+        let leases: Vec<Lease> = (1..=50).map(|number| lease(&ports, number).expect("free or shared")).collect();
+        assert_eq!(ports.state().by_address[&HERE].bound().count(), 20);
+        assert_eq!(leases.iter().map(Lease::port).collect::<HashSet<u16>>().len(), 20);
     }
 
     #[test]
@@ -418,7 +410,7 @@ mod tests {
             let who = Who::new(SocketAddr::from(([127, 1, high, low], 4000)));
             drop(ports.lease(HERE, Expected::From(who.peer.ip()), &who).expect("shared"));
         }
-        assert!(matches!(&ports.state().by_address[&HERE], Ports::Range(range) if range.clients() <= 1024));
+        assert!(ports.state().by_address[&HERE].clients() <= 1024);
         assert!(matches!(lease(&ports, 1), Err(NoPort::AllWaiting(1))), "who waits is not forgotten");
         drop(kept);
         for number in 0..100 {

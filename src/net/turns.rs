@@ -1,8 +1,8 @@
-//! Which port of the range a client gets next: one at random among those that it used longest ago.
+//! Which passive port a client gets next: one at random among those that it used longest ago.
 
 use std::collections::VecDeque;
 
-/// What one client's address does with the ports of one local address; ports are counted from the start of the range.
+/// What one client's address does with the ports of one local address.
 #[derive(Debug, Default)]
 pub struct Turns {
     /// Its connections are waited for there.
@@ -41,11 +41,11 @@ impl Turns {
         self.waiting.push(port);
     }
 
-    /// It waits no longer. Half of the ports of the range stay fresh.
-    pub fn end(&mut self, port: u16, range: usize) {
+    /// It waits no longer. Half of all ports, of which there are this many, stay fresh.
+    pub fn end(&mut self, port: u16, all: usize) {
         self.waiting.retain(|&waiting| waiting != port);
         self.recent.push_back(port);
-        while self.recent.len() > MAX_RECENT.min(range / 2) {
+        while self.recent.len() > MAX_RECENT.min(all / 2) {
             self.recent.pop_front();
         }
     }

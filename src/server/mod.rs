@@ -102,7 +102,7 @@ impl Server {
             limits: Arc::new(Limits::default()),
             bans: Default::default(),
             control_ports,
-            passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone(), site)),
+            passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone(), config.server.max_cons, site)),
             names: Arc::default(),
             own: Default::default(),
             homes: Default::default(),

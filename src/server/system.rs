@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use crate::config::{Config, Sandbox};
 use crate::fs::jail::{Jail, Kernel};
 
-/// Descriptors that a session may hold at once: its connection, its home, a listener of its own or what wakes it at a shared
+/// Descriptors that a session may hold at once: its connection, its home, a passive listener or what wakes it at a shared
 /// one, a data connection, a file and its folder, or the two ends of a pipe in place of the listener and the folder.
 const FILES_PER_SESSION: u64 = 6;
 /// What the server itself holds besides the shared passive ports, which are bound at each local address: standard streams, logs, listeners, signal pipes.

@@ -14,21 +14,26 @@ use crate::{
 const MANY: &str = "[server]\nmax_cons = 600\nmax_cons_per_ip = 0\n";
 const MIB: usize = 1 << 20;
 
-/// What the server holds once it is warm: it may keep some passive listeners, but not one more for each client.
+/// What the server holds once it is warm: it keeps the passive listeners that a crowd of this size needs, and not one more
+/// for each client that comes after it.
 struct Holdings {
     threads: usize,
     descriptors: usize,
 }
 
 impl Holdings {
-    fn of_warm(server: &Server) -> Holdings {
+    fn of_warm(server: &Server, sessions: usize) -> Holdings {
         let threads = server.threads();
-        let mut client = server.login();
-        for _ in 0..50 {
-            client.pasv();
+        let mut crowd: Vec<Client> = (0..sessions).map(|_| server.login()).collect();
+        for _ in 0..50_usize.div_ceil(sessions).max(4) {
+            for client in &mut crowd {
+                client.pasv();
+            }
         }
-        client.expect("QUIT", 221);
-        client.expect_closed();
+        for client in &mut crowd {
+            client.expect("QUIT", 221);
+            client.expect_closed();
+        }
         eventually("the warm-up's thread has ended", || server.threads() <= threads);
         Holdings { threads, descriptors: server.descriptors() }
     }
@@ -68,7 +73,7 @@ fn run_sessions(server: &Server, count: usize, length: usize) {
 #[track_caller]
 fn sessions_leave_nothing_behind(count: usize, length: usize) {
     let server = Server::start(MANY, BOB);
-    let before = Holdings::of_warm(&server);
+    let before = Holdings::of_warm(&server, count);
     run_sessions(&server, count, length);
     before.expect_no_more(&server);
     // Every place is free again.
@@ -155,7 +160,7 @@ fn an_idle_session_holds_twelve_kib_at_most() {
 fn clients_that_vanish_at_every_stage_leave_nothing_behind() {
     let server = Server::start(MANY, BOB);
     server.write_sparse("big", 64 << 20);
-    let before = Holdings::of_warm(&server);
+    let before = Holdings::of_warm(&server, 10);
     let vanish = |client: Client, round: usize| if round.is_multiple_of(2) { drop(client) } else { client.reset() };
     for round in 0..10 {
         drop(TcpStream::connect(server.address()));
