@@ -128,7 +128,7 @@ pub fn name_line(name: &[u8], out: &mut Vec<u8>) {
 pub fn facts(entry: Entry, kind: &str, perm: &[u8], facts: Facts, out: &mut Vec<u8>) {
     let meta = entry.meta;
     for (fact, name) in FACTS {
-        if !facts.has(fact) || (fact == Fact::Size && meta.kind == Kind::Folder) {
+        if !facts.has(fact) || (fact == Fact::Size && matches!(meta.kind, Kind::Folder | Kind::Link)) {
             continue;
         }
         out.extend_from_slice(name.as_bytes());

@@ -154,6 +154,11 @@ impl Root {
         }
     }
 
+    /// What a path whose own facts are known is shown as: what its last link leads to if that is inside, or the link itself.
+    pub fn followed(&self, path: &VirtualPath, own: Meta) -> Meta {
+        if own.kind == Kind::Link { self.meta(path).unwrap_or(own) } else { own }
+    }
+
     /// Where a symbolic link leads, as it is written in it, or from the home where it is absolute.
     ///
     /// # Errors

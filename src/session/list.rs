@@ -121,10 +121,8 @@ impl<'a> Listing<'a> {
         let Ok(meta) = entries.folder.meta() else { return };
         match self.format {
             ListFormat::Facts if meta.kind == Kind::Link => {
-                // Shown as what it leads to, if that is inside.
-                if let Ok(meta) = self.login.root.meta(&entries.path.join(name)) {
-                    self.facts_line(name, &meta, entries.writable, out);
-                }
+                let meta = self.login.root.followed(&entries.path.join(name), meta);
+                self.facts_line(name, &meta, entries.writable, out);
             }
             ListFormat::Facts => self.facts_line(name, &meta, entries.writable, out),
             ListFormat::Long if meta.kind == Kind::Link => self.long(&entries.path.join(name), &meta, name, out),
@@ -191,7 +189,7 @@ impl Login {
     /// # Errors
     /// 550 where it is not there.
     pub(super) fn facts_of(&self, path: &VirtualPath) -> Result<Vec<u8>, Reply> {
-        let meta = self.root.meta(path)?;
+        let meta = self.root.followed(path, self.root.link_meta(path)?);
         let parent = path.parent().map(|parent| self.root.meta(&parent)).transpose()?;
         let parent_writable = parent.is_some_and(|parent| self.identity().rights(&parent).write);
         let kind = type_fact(meta.kind);
@@ -207,12 +205,14 @@ impl Login {
     }
 }
 
-/// RFC 3659 §7.5.1
+/// RFC 3659 §7.5.1. A link that leads to something inside is shown as that; only what leads nowhere or out is a link, of
+/// which the target is not told.
 fn type_fact(kind: Kind) -> &'static str {
     match kind {
         Kind::Folder => "dir",
         Kind::File => "file",
-        Kind::Link | Kind::Other => "OS.unix=special",
+        Kind::Link => "OS.unix=slink",
+        Kind::Other => "OS.unix=special",
     }
 }
 
@@ -231,7 +231,9 @@ fn perm_fact(perms: Perms, kind: Kind, rights: Rights, parent_writable: bool) ->
             both(b'm', Perm::MakeDir, write),
             both(b'p', Perm::Delete, write),
         ],
-        Kind::File | Kind::Link | Kind::Other => [
+        // Nothing can be done with it but to remove or rename it.
+        Kind::Link => [delete, rename, None, None, None, None, None],
+        Kind::File | Kind::Other => [
             both(b'a', Perm::Append, write),
             delete,
             rename,
@@ -262,6 +264,8 @@ mod tests {
             (all, Kind::Folder, full, true, "cdeflmp"),
             (all, Kind::Folder, readonly, false, "el"),
             (reader, Kind::Folder, full, true, "el"),
+            (all, Kind::Link, full, true, "df"),
+            (reader, Kind::Link, full, true, ""),
         ];
         for (perms, kind, rights, parent, expected) in cases {
             assert_eq!(perm_fact(perms, kind, rights, parent), expected.as_bytes(), "{perms} {kind:?} {rights:?}");

@@ -2,7 +2,10 @@
 
 use std::{
     fs,
-    os::unix::{fs::symlink, net::UnixListener},
+    os::unix::{
+        fs::{MetadataExt, symlink},
+        net::UnixListener,
+    },
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -77,9 +80,17 @@ fn no_name_reads_outside() {
 fn reads_nothing_outside(server: &Server) {
     let mut client = server.login();
     for name in NAMES {
-        for verb in ["SIZE", "MDTM", "MLST", "STAT", "CWD", "RETR", "MLSD"] {
+        for verb in ["SIZE", "MDTM", "STAT", "CWD", "RETR", "MLSD"] {
             let _data = client.passive();
             client.expect(format!("{verb} {name}"), [550, 501]);
+        }
+        let mlst = client.expect(format!("MLST {name}"), [550, 501, 250]);
+        if mlst.code == 250 {
+            // Of a link that leads outside only the link itself is shown.
+            let link = fs::symlink_metadata(server.home().join(name)).expect("it is an entry of the home");
+            assert!(link.is_symlink(), "{mlst:?}");
+            let unique = format!("unique={:x}g{:x};", link.dev(), link.ino());
+            assert!(mlst.text().contains("type=OS.unix=slink;") && mlst.text().contains(&unique), "{mlst:?}");
         }
     }
 }
@@ -238,6 +249,13 @@ fn with_follow_symlinks_never_no_link_works() {
     client.expect("SIZE sub/file", 213);
     client.expect("SIZE link/file", 550);
     client.expect("CWD link", 550);
+    client.expect("LIST link", 550);
+    // As links that lead outside, it is shown as what it is.
+    assert!(client.expect("MLST link", 250).text().contains("type=OS.unix=slink;"));
+    assert!(
+        client.lines("MLSD").iter().any(|line| line.starts_with("type=OS.unix=slink;") && line.ends_with("; link"))
+    );
+    assert!(client.lines("LIST").iter().any(|line| line.starts_with('l') && line.ends_with(" link")));
     client.expect("DELE link", 250);
 }
 
