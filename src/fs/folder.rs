@@ -1,19 +1,21 @@
-//! The entries of a folder, in order of their names as long as there are not too many of them to collect.
+//! The entries of a folder, sorted as long as there are not too many of them to collect.
 
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, RawDir};
+use rustix::fs::{AtFlags, RawDir, Stat};
 
 use crate::fs::entry::Meta;
+use crate::fs::glob::Pattern;
 use crate::fs::partial::is_partial;
+use crate::protocol::command::{SortKey, Sorting};
 
 /// In which order the entries come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// By name, up to [`MAX_SORTED`] entries; a larger folder comes as the disk has it.
-    Sorted,
+    /// Sorted, up to [`MAX_SORTED`] entries; a larger folder comes as the disk has it.
+    Sorted(Sorting),
     /// As the disk has it.
     AsStored,
 }
@@ -39,19 +41,18 @@ pub struct Folder {
 const BLOCK: usize = 32 * 1024;
 
 impl Folder {
-    /// Starts to read an opened folder.
+    /// Starts to read an opened folder, of which only what fits the pattern is of interest.
     ///
     /// # Errors
     /// As the system says.
-    pub fn read(handle: OwnedFd, order: Order) -> io::Result<Self> {
+    pub fn read(handle: OwnedFd, order: Order, pattern: Option<&Pattern>) -> io::Result<Self> {
         let mut folder = Self::new(handle);
-        if order == Order::Sorted {
+        if let Order::Sorted(sorting) = order {
             while !folder.at_end && folder.ranges.len() <= MAX_SORTED {
                 folder.read_block()?;
             }
             if folder.at_end {
-                let Self { names, ranges, .. } = &mut folder;
-                ranges.sort_unstable_by(|a, b| names[a.clone()].cmp(&names[b.clone()]));
+                folder.sort(sorting, pattern);
             }
         }
         Ok(folder)
@@ -107,6 +108,35 @@ impl Folder {
     fn new(handle: OwnedFd) -> Self {
         let (names, ranges, block) = (Vec::new(), Vec::new(), Vec::with_capacity(BLOCK));
         Self { handle, names, ranges, next: 0, at_end: false, with_partials: false, block }
+    }
+
+    fn sort(&mut self, sorting: Sorting, pattern: Option<&Pattern>) {
+        match sorting.key {
+            SortKey::Name => {
+                let Self { names, ranges, .. } = self;
+                ranges.sort_unstable_by(|a, b| names[a.clone()].cmp(&names[b.clone()]));
+            }
+            SortKey::Time => self.sort_by(pattern, |stat| (stat.st_mtime, stat.st_mtime_nsec)),
+            SortKey::Size => self.sort_by(pattern, |stat| stat.st_size),
+        }
+        if sorting.reversed {
+            self.ranges.reverse();
+        }
+    }
+
+    /// The greatest first, then by name; what has vanished is last.
+    fn sort_by<W: Ord>(&mut self, pattern: Option<&Pattern>, weight: impl Fn(&Stat) -> W) {
+        let Self { handle, names, ranges, .. } = self;
+        let name = |range: &Range<usize>| &names[range.clone()];
+        // What will not be shown costs no call.
+        ranges.retain(|range| pattern.is_none_or(|pattern| pattern.matches(name(range))));
+        let weigh = |range: Range<usize>| {
+            let stat = rustix::fs::statat(&*handle, name(&range), AtFlags::SYMLINK_NOFOLLOW);
+            (stat.ok().map(|stat| weight(&stat)), range)
+        };
+        let mut weighed: Vec<(Option<W>, Range<usize>)> = ranges.drain(..).map(weigh).collect();
+        weighed.sort_unstable_by(|(a, one), (b, other)| b.cmp(a).then_with(|| name(one).cmp(name(other))));
+        ranges.extend(weighed.into_iter().map(|(_, range)| range));
     }
 
     fn read_block(&mut self) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use crate::protocol::address::{self, BadAddress, decimal};
 use crate::protocol::command::Command::{self, File};
 use crate::protocol::command::{
-    Algorithm, Epsv, FactChange, FileCommand, ListFormat, Opts, Password, ProtectionLevel, Representation,
+    Algorithm, Epsv, FactChange, FileCommand, ListFormat, Opts, Password, ProtectionLevel, Representation, Switches,
 };
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
@@ -64,27 +64,37 @@ pub(super) fn prot(arg: &[u8]) -> Result<Command, Reply> {
 }
 
 pub(super) fn list(format: ListFormat, arg: &[u8]) -> Result<Command, Reply> {
-    optional(arg).map(|path| File(FileCommand::List(format, path)))
+    let (switches, path) = switches(arg);
+    optional(path).map(|path| File(FileCommand::List(format, switches, path)))
+}
+
+pub(super) fn mlsd(arg: &[u8]) -> Result<Command, Reply> {
+    optional(arg).map(|path| File(FileCommand::List(ListFormat::Facts, Switches::default(), path)))
 }
 
 pub(super) fn stat(arg: &[u8]) -> Result<Command, Reply> {
-    Ok(match Name::new(path_behind_switches(arg)) {
-        Some(path) => File(FileCommand::StatPath(path)),
-        None if arg.is_empty() => Command::Stat,
-        None => File(FileCommand::StatPath(Name::new(b".").ok_or_else(|| syntax("A name is missing."))?)),
-    })
+    if arg.is_empty() {
+        return Ok(Command::Stat);
+    }
+    let (switches, path) = switches(arg);
+    optional(path).map(|path| File(FileCommand::StatPath(switches, path)))
 }
 
-/// Leaves out `-la` and the like, as if the server were ls; `--` ends them.
-pub(super) fn path_behind_switches(mut arg: &[u8]) -> &[u8] {
+/// Takes `-la` and the like off the path behind them, as if the server were ls; `--` ends them. Words such as `--sort`
+/// change nothing.
+fn switches(mut arg: &[u8]) -> (Switches, &[u8]) {
+    let mut switches = Switches::default();
     while arg.first() == Some(&b'-') {
         let (word, rest) = split_word(arg);
         arg = rest;
         if word == b"--" {
             break;
         }
+        if !word.starts_with(b"--") {
+            word.iter().for_each(|&letter| switches.add(letter));
+        }
     }
-    arg
+    (switches, arg)
 }
 
 pub(super) fn checksum(algorithm: Algorithm, arg: &[u8]) -> Result<Command, Reply> {

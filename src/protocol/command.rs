@@ -58,11 +58,11 @@ pub enum FileCommand {
     /// CDUP
     Cdup,
     /// LIST, NLST or MLSD
-    List(ListFormat, Option<Name>),
+    List(ListFormat, Switches, Option<Name>),
     /// MLST (RFC 3659 §7)
     Mlst(Option<Name>),
-    /// STAT of a path
-    StatPath(Name),
+    /// STAT of a path, or with switches alone
+    StatPath(Switches, Option<Name>),
     /// SIZE (RFC 3659 §4)
     Size(Name),
     /// MDTM (RFC 3659 §3)
@@ -178,6 +178,52 @@ pub enum ListFormat {
     Names,
     /// MLSD: facts (RFC 3659 §7)
     Facts,
+}
+
+/// What switches before a path ask for, as if the server were `ls`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Switches {
+    /// `-t`, `-S`, `-r`
+    pub sorting: Sorting,
+    /// `-d`: a folder itself, not what is in it
+    pub itself: bool,
+    /// `-a`: the folder and the one above it, too
+    pub dots: bool,
+}
+
+/// The order of a listing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sorting {
+    /// What decides; entries that are equal in it are in the order of their names.
+    pub key: SortKey,
+    /// The last one first.
+    pub reversed: bool,
+}
+
+/// What a listing is sorted by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SortKey {
+    /// The name
+    #[default]
+    Name,
+    /// The modification time, the newest first
+    Time,
+    /// The size, the largest first
+    Size,
+}
+
+impl Switches {
+    /// Adds a letter: of `-t` and `-S` the last one counts, and others than these change nothing.
+    pub fn add(&mut self, letter: u8) {
+        match letter {
+            b't' => self.sorting.key = SortKey::Time,
+            b'S' => self.sorting.key = SortKey::Size,
+            b'r' => self.sorting.reversed = true,
+            b'd' => self.itself = true,
+            b'a' => self.dots = true,
+            _ => {}
+        }
+    }
 }
 
 /// What EPSV's argument asks for (RFC 2428 §3).

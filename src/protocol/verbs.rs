@@ -41,16 +41,16 @@ pub const VERBS: &[Verb] = &[
     verb("HELP", "HELP [<verb>]",                     None,                            |arg| optional(arg).map(Command::Help)),
     verb("HOST", "HOST <host>",                       Some("HOST"),                    |arg| name(arg).map(|_| Command::Host)),
     verb("LANG", "LANG [<tag>]",                      Some("LANG EN*"),                lang),
-    verb("LIST", "LIST [<path>]",                     None,                            |arg| list(ListFormat::Long, path_behind_switches(arg))),
+    verb("LIST", "LIST [-adrtS] [<path>]",            None,                            |arg| list(ListFormat::Long, arg)),
     verb("MDTM", "MDTM [<time>] <name>",              Some("MDTM"),                    mdtm),
     verb("MFF",  "MFF <fact>=<value>;... <name>",     Some("MFF modify;UNIX.mode;"),   mff),
     verb("MFMT", "MFMT <time> <name>",                Some("MFMT"),                    |arg| set_time(arg, "MFMT")),
     verb("MKD",  "MKD <folder>",                      None,                            |arg| name(arg).map(|n| File(FileCommand::Mkd(n)))),
-    verb("MLSD", "MLSD [<folder>]",                   None,                            |arg| list(ListFormat::Facts, arg)),
+    verb("MLSD", "MLSD [<folder>]",                   None,                            mlsd),
     // Its FEAT line shows the session's facts: see `session::info`.
     verb("MLST", "MLST [<path>]",                     None,                            |arg| optional(arg).map(|n| File(FileCommand::Mlst(n)))),
     verb("MODE", "MODE S",                            None,                            |arg| structure(arg, b"S")),
-    verb("NLST", "NLST [<path>]",                     None,                            |arg| list(ListFormat::Names, path_behind_switches(arg))),
+    verb("NLST", "NLST [-drtS] [<path>]",             None,                            |arg| list(ListFormat::Names, arg)),
     verb("NOOP", "NOOP",                              None,                            |_| Ok(Command::Noop)),
     verb("OPTS", "OPTS UTF8 ON | OPTS MLST <fact>;... | OPTS HASH <algorithm>", None,                            opts),
     verb("PASS", "PASS <password>",                   None,                            pass),
@@ -69,7 +69,7 @@ pub const VERBS: &[Verb] = &[
     verb("RNTO", "RNTO <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Rnto(n)))),
     verb("SITE", "SITE CHMOD <mode> <name> | SITE UTIME <time> <name> | SITE HELP", None,                            site),
     verb("SIZE", "SIZE <name>",                       Some("SIZE"),                    |arg| name(arg).map(|n| File(FileCommand::Size(n)))),
-    verb("STAT", "STAT [<path>]",                     None,                            stat),
+    verb("STAT", "STAT [-drtS] [<path>]",             None,                            stat),
     verb("STOR", "STOR <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Stor(n)))),
     verb("STOU", "STOU [<name>]",                     None,                            |arg| optional(arg).map(|n| File(FileCommand::Stou(n)))),
     verb("STRU", "STRU F|R",                          None,                            |arg| structure(arg, b"FR")),
@@ -185,7 +185,7 @@ pub fn loggable(line: &[u8], logged_in: bool) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::command::{Password, Representation};
+    use crate::protocol::command::{Password, Representation, SortKey, Sorting, Switches};
     use crate::protocol::path::Name;
     use proptest::prelude::*;
 
@@ -205,17 +205,20 @@ mod tests {
 
     #[test]
     fn arguments_are_kept_byte_for_byte() {
+        let plain = Switches::default();
+        let dots = Switches { dots: true, ..plain };
         let cases: &[(&[u8], Command)] = &[
             (b"retr a", File(FileCommand::Retr(file_name("a")))),
             (b"RETR  a ", File(FileCommand::Retr(file_name(" a ")))),
             (b"CWD", File(FileCommand::Cwd(None))),
             (b"CWD ", File(FileCommand::Cwd(None))),
-            (b"LIST -al", File(FileCommand::List(ListFormat::Long, None))),
-            (b"LIST -a -l x y", File(FileCommand::List(ListFormat::Long, Some(file_name("x y"))))),
-            (b"NLST -- -x", File(FileCommand::List(ListFormat::Names, Some(file_name("-x"))))),
-            (b"MLSD -x", File(FileCommand::List(ListFormat::Facts, Some(file_name("-x"))))),
+            (b"LIST -1", File(FileCommand::List(ListFormat::Long, plain, None))),
+            (b"LIST -a -l x y", File(FileCommand::List(ListFormat::Long, dots, Some(file_name("x y"))))),
+            (b"NLST -- -x", File(FileCommand::List(ListFormat::Names, plain, Some(file_name("-x"))))),
+            (b"MLSD -x", File(FileCommand::List(ListFormat::Facts, plain, Some(file_name("-x"))))),
             (b"STAT", Command::Stat),
-            (b"STAT -l", File(FileCommand::StatPath(file_name(".")))),
+            (b"STAT -l", File(FileCommand::StatPath(plain, None))),
+            (b"STAT -al -- -x", File(FileCommand::StatPath(dots, Some(file_name("-x"))))),
             (b"TYPE L 8", File(FileCommand::Type(Representation::Image))),
             (b"PASS ", Command::Pass(Password(vec![]))),
             (b"PASS  a b", Command::Pass(Password(b" a b".to_vec()))),
@@ -225,6 +228,38 @@ mod tests {
         ];
         for (line, command) in cases {
             assert_eq!(parse(line).as_ref(), Ok(command), "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn switches_are_read_as_ls_reads_them() {
+        let plain = Switches::default();
+        let by = |key, reversed| Switches { sorting: Sorting { key, reversed }, ..plain };
+        let cases = [
+            ("", plain),
+            ("-1", plain),
+            ("-lRCFTsA -U", plain),
+            ("--sort=time", plain),
+            ("-", plain),
+            ("-- -t", plain),
+            ("x -t", plain),
+            ("-t", by(SortKey::Time, false)),
+            ("-LS", by(SortKey::Size, false)),
+            ("-tr", by(SortKey::Time, true)),
+            ("-l -t -r", by(SortKey::Time, true)),
+            ("-r", by(SortKey::Name, true)),
+            ("-rr", by(SortKey::Name, true)),
+            ("-St", by(SortKey::Time, false)),
+            ("-t -S", by(SortKey::Size, false)),
+            ("-lat", Switches { dots: true, ..by(SortKey::Time, false) }),
+            ("-ld", Switches { itself: true, ..plain }),
+        ];
+        for (text, expected) in cases {
+            let found = match parse(format!("LIST {text}").as_bytes()) {
+                Ok(File(FileCommand::List(ListFormat::Long, switches, _))) => switches,
+                other => panic!("{text}: {other:?}"),
+            };
+            assert_eq!(found, expected, "{text}");
         }
     }
 

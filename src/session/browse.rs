@@ -2,7 +2,7 @@
 
 use crate::auth::perm::Perm;
 use crate::fs::entry::Kind;
-use crate::protocol::command::{ListFormat, Representation};
+use crate::protocol::command::{ListFormat, Representation, Switches};
 use crate::protocol::path::{Name, VirtualPath, quoted};
 use crate::protocol::reply::Reply;
 use crate::protocol::timestamp;
@@ -59,8 +59,9 @@ impl Login {
     }
 
     #[inline(never)]
-    pub(super) fn stat_path(&self, name: &Name) -> Answer {
-        let mut listing = Listing::open(self, ListFormat::Long, Some(name))?;
+    pub(super) fn stat_path(&self, switches: Switches, name: Option<&Name>) -> Answer {
+        let switches = Switches { dots: false, ..switches };
+        let mut listing = Listing::open(self, ListFormat::Long, switches, name)?;
         let code = if listing.is_folder() { 212 } else { 213 };
         let (mut lines, mut text) = (Vec::new(), Vec::new());
         while listing.next_entry(&mut text).map_err(Reply::from)? {

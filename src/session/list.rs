@@ -8,7 +8,7 @@ use crate::fs::entry::{Kind, Meta, Rights};
 use crate::fs::folder::{Folder, Order};
 use crate::fs::glob::Pattern;
 use crate::fs::listing::{self, Entry, LongFormat};
-use crate::protocol::command::ListFormat;
+use crate::protocol::command::{ListFormat, Switches};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::session::login::Login;
@@ -22,11 +22,11 @@ pub struct Listing<'a> {
 }
 
 enum Shown {
-    /// MLSD's lines for the folder itself and the one above it.
+    /// The lines of MLSD and of `LIST -a` for the folder itself and the one above it.
     SelfAndParent(Entries),
     /// The entries of a folder.
     Entries(Entries),
-    /// One file, under the name that was asked for.
+    /// A file, or with `-d` a folder, under the name that was asked for.
     One(VirtualPath, Vec<u8>),
     /// Nothing more.
     Nothing,
@@ -47,20 +47,25 @@ impl<'a> Listing<'a> {
     ///
     /// # Errors
     /// 550 where it is not there, 501 for MLSD of a file.
-    pub fn open(login: &'a Login, format: ListFormat, name: Option<&Name>) -> Result<Self, Reply> {
+    pub fn open(login: &'a Login, format: ListFormat, switches: Switches, name: Option<&Name>) -> Result<Self, Reply> {
         let path = login.resolve_or_cwd(name, Perm::List)?;
-        let asked = name.map_or(&b""[..], Name::as_bytes);
+        let asked = name.map_or(&b"."[..], Name::as_bytes);
+        let (order, with_dots) = match format {
+            ListFormat::Facts => (Order::AsStored, true),
+            ListFormat::Long => (Order::Sorted(switches.sorting), switches.dots),
+            ListFormat::Names => (Order::Sorted(switches.sorting), false),
+        };
         let shown = match login.root.meta(&path) {
-            Ok(meta) if meta.kind == Kind::Folder => {
-                let entries = Entries::of(login, path, None, Vec::new(), format)?;
-                if format == ListFormat::Facts { Shown::SelfAndParent(entries) } else { Shown::Entries(entries) }
+            Ok(meta) if meta.kind == Kind::Folder && !switches.itself => {
+                let entries = Entries::of(login, path, None, Vec::new(), order)?;
+                if with_dots { Shown::SelfAndParent(entries) } else { Shown::Entries(entries) }
             }
             Ok(_) if format == ListFormat::Facts => {
                 return Err(Reply::new(501, "MLSD lists a folder; MLST shows a file."));
             }
             Ok(_) => Shown::One(path, asked.to_vec()),
             Err(error) if error.kind() == ErrorKind::NotFound && format != ListFormat::Facts => {
-                glob(login, &path, asked, format)?.ok_or(error)?
+                glob(login, &path, asked, order)?.ok_or(error)?
             }
             Err(error) => return Err(error.into()),
         };
@@ -81,17 +86,16 @@ impl<'a> Listing<'a> {
         match std::mem::replace(&mut self.shown, Shown::Nothing) {
             Shown::Nothing => Ok(false),
             Shown::One(path, name) => {
-                if self.format == ListFormat::Names {
-                    listing::name_line(&name, out);
-                } else {
-                    self.long(&path, &self.login.root.link_meta(&path)?, path.file_name().unwrap_or(b"/"), out);
-                }
+                self.one(&path, &name, out)?;
                 Ok(true)
             }
             Shown::SelfAndParent(entries) => {
                 self.special(&entries.path, ("cdir", b"."), out);
-                if let Some(parent) = entries.path.parent() {
-                    self.special(&parent, ("pdir", b".."), out);
+                match (entries.path.parent(), self.format) {
+                    (Some(parent), _) => self.special(&parent, ("pdir", b".."), out),
+                    // As CDUP sees it, the folder above the root is the root.
+                    (None, ListFormat::Long) => self.special(&entries.path, ("pdir", b".."), out),
+                    (None, ListFormat::Facts | ListFormat::Names) => {}
                 }
                 self.shown = Shown::Entries(entries);
                 Ok(true)
@@ -105,6 +109,18 @@ impl<'a> Listing<'a> {
                 Ok(more)
             }
         }
+    }
+
+    fn one(&self, path: &VirtualPath, asked: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
+        if self.format == ListFormat::Names {
+            listing::name_line(asked, out);
+            return Ok(());
+        }
+        let (root, name) = (&self.login.root, last_component(asked));
+        // `.` is the folder itself, even if a link leads there.
+        let meta = if matches!(name, b"." | b"..") { root.meta(path) } else { root.link_meta(path) };
+        self.long(path, &meta?, name, out);
+        Ok(())
     }
 
     fn entry(&self, entries: &Entries, out: &mut Vec<u8>) {
@@ -151,10 +167,13 @@ impl<'a> Listing<'a> {
     }
 
     fn special(&self, path: &VirtualPath, (kind, name): (&str, &[u8]), out: &mut Vec<u8>) {
-        if let Ok(meta) = self.login.root.meta(path) {
-            self.login.write_facts(Entry { name, meta: &meta, target: None }, kind, false, out);
-            out.extend_from_slice(b"\r\n");
+        let Ok(meta) = self.login.root.meta(path) else { return };
+        let entry = Entry { name, meta: &meta, target: None };
+        if self.format == ListFormat::Long {
+            return self.long_line(entry, out);
         }
+        self.login.write_facts(entry, kind, false, out);
+        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -164,23 +183,27 @@ impl Entries {
         path: VirtualPath,
         pattern: Option<Pattern>,
         prefix: Vec<u8>,
-        format: ListFormat,
+        order: Order,
     ) -> Result<Self, Reply> {
-        let order = if format == ListFormat::Facts { Order::AsStored } else { Order::Sorted };
-        let folder = Folder::read(login.root.open_folder(&path)?, order)?;
+        let folder = Folder::read(login.root.open_folder(&path)?, order, pattern.as_ref())?;
         let writable = login.identity().rights(&folder.own_meta()?).write;
         Ok(Self { folder, path, pattern, prefix, writable })
     }
 }
 
 /// A pattern in the last component, where nothing has literally that name; `None` where it is no pattern.
-fn glob(login: &Login, path: &VirtualPath, asked: &[u8], format: ListFormat) -> Result<Option<Shown>, Reply> {
+fn glob(login: &Login, path: &VirtualPath, asked: &[u8], order: Order) -> Result<Option<Shown>, Reply> {
     let (Some(parent), Some(pattern)) = (path.parent(), path.file_name().and_then(Pattern::new)) else {
         return Ok(None);
     };
     let behind_slash = asked.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-    let entries = Entries::of(login, parent, Some(pattern), asked[..behind_slash].to_vec(), format)?;
+    let entries = Entries::of(login, parent, Some(pattern), asked[..behind_slash].to_vec(), order)?;
     Ok(Some(Shown::Entries(entries)))
+}
+
+/// The last component of a name as it was sent: `/` where it has none.
+fn last_component(asked: &[u8]) -> &[u8] {
+    asked.rsplit(|&byte| byte == b'/').find(|part| !part.is_empty()).unwrap_or(b"/")
 }
 
 impl Login {

@@ -22,7 +22,7 @@ use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::stream::{Doubt, Stream};
 use crate::net::tls::Protection;
-use crate::protocol::command::{ListFormat, Representation};
+use crate::protocol::command::{ListFormat, Representation, Switches};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::session::Answer;
@@ -124,10 +124,15 @@ impl Login {
     }
 
     #[inline(never)]
-    pub(super) fn list(&mut self, format: ListFormat, name: Option<&Name>, control: &mut Control) -> Answer {
+    pub(super) fn list(
+        &mut self,
+        (format, switches): (ListFormat, Switches),
+        name: Option<&Name>,
+        control: &mut Control,
+    ) -> Answer {
         self.refuse_clear()?;
         let port = self.data_port.take();
-        let mut listing = match Listing::open(self, format, name) {
+        let mut listing = match Listing::open(self, format, switches, name) {
             Ok(listing) => listing,
             Err(reply) => {
                 self.data_port = port;

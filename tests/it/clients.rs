@@ -4,8 +4,10 @@ use std::{
     collections::BTreeMap,
     env, fs,
     net::{Ipv6Addr, TcpListener},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    time::{Duration, SystemTime},
 };
 
 use crate::{
@@ -289,6 +291,72 @@ fn lftp_resumes_renames_and_removes() {
         assert!(stage.server.read(name) == whole, "{name}");
     }
     assert!(!stage.server.home().join("a").exists());
+}
+
+/// A tree with links that are dead or lead outside, and the file outside.
+fn make_tree_with_closed_links(stage: &Stage) -> PathBuf {
+    let outside = stage.server.tree().path("outside");
+    fs::create_dir_all(&outside).unwrap();
+    fs::write(outside.join("kept"), "x").unwrap();
+    let tree = stage.server.home().join("tree");
+    for folder in [tree.clone(), tree.join("sub")] {
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("file"), "content").unwrap();
+        for (target, name) in [(Path::new("nowhere"), "dead"), (&outside, "out"), (Path::new("ring"), "ring")] {
+            symlink(target, folder.join(name)).unwrap();
+        }
+    }
+    outside.join("kept")
+}
+
+#[test]
+fn lftp_goes_past_links_that_lead_nowhere_or_out_and_removes_them() {
+    for mlsd in ["yes", "no"] {
+        let stage = Stage::new();
+        let outside = make_tree_with_closed_links(&stage);
+        let settings = format!("set ftp:use-mlsd {mlsd};");
+        let Some(mut command) = lftp(&stage, &stage.hosts[0], &settings, "mirror tree back; rm -r tree") else {
+            return;
+        };
+        stage.run(&mut command);
+        for file in ["back/file", "back/sub/file"] {
+            assert_eq!(fs::read(stage.local.join(file)).unwrap(), b"content", "mlsd {mlsd}");
+        }
+        assert!(!stage.server.home().join("tree").exists(), "mlsd {mlsd}");
+        assert!(outside.exists());
+    }
+}
+
+#[test]
+fn rclone_purges_links_that_lead_nowhere_or_out() {
+    let Some(mut obscure) = program_without_tls("rclone") else { return };
+    let stage = Stage::new();
+    let outside = make_tree_with_closed_links(&stage);
+    let password = stage.run(obscure.args(["obscure", "secret"]));
+    let mut purge = Command::new("rclone");
+    purge.args(["--retries", "1", "--low-level-retries", "1", "--ftp-user", "bob", "--ftp-pass", password.trim()]);
+    purge.args(["--ftp-host", "127.0.0.1", "--ftp-port", &stage.port().to_string(), "purge", ":ftp:tree"]);
+    stage.run(&mut purge);
+    assert!(!stage.server.home().join("tree").exists());
+    assert!(outside.exists());
+}
+
+#[test]
+fn php_lists_are_sorted_by_switches() {
+    let Some(mut php) = program_without_tls("php") else { return };
+    let stage = Stage::new();
+    for (name, seconds) in [("b", 3), ("a", 2), ("c", 1)] {
+        stage.server.write(name, "");
+        let file = fs::File::options().write(true).open(stage.server.home().join(name)).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+    }
+    let script = format!(
+        "$f = ftp_connect('127.0.0.1', {}); ftp_login($f, 'bob', 'secret'); ftp_pasv($f, true);
+         $last = fn($line) => substr($line, -1);
+         echo implode(ftp_nlist($f, '-t .')), ' ', implode(array_map($last, ftp_rawlist($f, '-tr .')));",
+        stage.port()
+    );
+    assert_eq!(stage.run(php.arg("-r").arg(script)), "bac cab");
 }
 
 #[test]

@@ -121,6 +121,32 @@ fn five_thousand_entries_are_all_listed_in_order() {
 }
 
 #[test]
+fn twenty_thousand_entries_are_sorted_by_time_and_size() {
+    const COUNT: usize = 20_000;
+    let server = Server::plain();
+    // Neither order is that of the names.
+    let file = |index: usize| (format!("file{index:05}"), index * 7919 % COUNT);
+    for (name, rank) in (0..COUNT).map(file) {
+        let file = fs::File::create(server.home().join(name)).unwrap();
+        file.set_len(u64::try_from(rank).unwrap()).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_millis(1_600_000_000_000 + rank as u64)).unwrap();
+    }
+    let mut expected: Vec<_> = (0..COUNT).map(file).collect();
+    expected.sort_by_key(|(_, rank)| *rank);
+    let ascending: Vec<String> = expected.into_iter().map(|(name, _)| name).collect();
+    let descending: Vec<String> = ascending.iter().rev().cloned().collect();
+    let mut client = server.login();
+    let names = |lines: Vec<String>| -> Vec<String> {
+        lines.into_iter().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect()
+    };
+    for (switches, order) in [("-t", &descending), ("-tr", &ascending), ("-S", &descending), ("-rS", &ascending)] {
+        for verb in ["LIST", "NLST"] {
+            assert!(names(client.lines(format!("{verb} {switches}"))) == *order, "{verb} {switches}");
+        }
+    }
+}
+
+#[test]
 fn a_listing_nobody_reads_can_be_aborted() {
     let server = Server::plain();
     let name = "n".repeat(200);
