@@ -33,7 +33,7 @@ impl Heartbeat {
         }
         let first = !std::mem::replace(&mut self.spoken, true);
         self.due = now + Self::INTERVAL;
-        control.send_prelude(self.code, self.text, first)
+        control.send_preludes(self.code, [self.text.as_bytes()], first)
     }
 
     /// True once a line was sent: from then on no reply with another code may follow.

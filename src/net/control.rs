@@ -1,6 +1,7 @@
 //! The control connection: lines in, replies out, each wait with its end.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -159,13 +160,20 @@ impl Control {
         self.flush()
     }
 
-    /// Keeps a client patient whose reply takes a while: the first line of it, or one more.
+    /// Sends lines that come before a reply, and of which more may follow; the first of them begins it if none was sent yet.
     ///
     /// # Errors
     /// As [`Self::send`].
-    pub fn send_prelude(&mut self, code: u16, text: &'static str, first: bool) -> io::Result<()> {
+    pub fn send_preludes<'l>(
+        &mut self,
+        code: u16,
+        lines: impl IntoIterator<Item = &'l [u8]>,
+        mut first: bool,
+    ) -> io::Result<()> {
         self.output.clear();
-        Reply::write_prelude(code, text, first, &mut self.output);
+        for line in lines {
+            Reply::write_prelude(code, line, mem::take(&mut first), &mut self.output);
+        }
         self.flush()
     }
 

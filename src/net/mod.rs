@@ -6,6 +6,7 @@ pub mod data_port;
 pub mod interfaces;
 mod listener;
 mod local_ports;
+pub mod long_reply;
 pub mod names;
 pub mod passive;
 pub mod proxy;

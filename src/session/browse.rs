@@ -2,6 +2,8 @@
 
 use crate::auth::perm::Perm;
 use crate::fs::entry::Kind;
+use crate::net::control::Control;
+use crate::net::long_reply::LongReply;
 use crate::protocol::command::{ListFormat, Representation, Switches};
 use crate::protocol::path::{Name, VirtualPath, quoted};
 use crate::protocol::reply::Reply;
@@ -9,9 +11,6 @@ use crate::protocol::timestamp;
 use crate::session::Answer;
 use crate::session::list::Listing;
 use crate::session::login::Login;
-
-/// A folder with more entries is for LIST: a reply is held in memory until it is sent.
-const MAX_STAT_LINES: usize = 1000;
 
 impl Login {
     pub(super) fn pwd(&self) -> Reply {
@@ -58,22 +57,17 @@ impl Login {
         Ok(Reply::lines(250, "Facts:", vec![line], "End."))
     }
 
+    /// RFC 959 §4.1.3: as LIST, but on the control connection. The reply is sent while it is made, and what the client sends
+    /// meanwhile waits for its end.
     #[inline(never)]
-    pub(super) fn stat_path(&self, switches: Switches, name: Option<&Name>) -> Answer {
+    pub(super) fn stat_path(&mut self, switches: Switches, name: Option<&Name>, control: &mut Control) -> Answer {
         let switches = Switches { dots: false, ..switches };
         let mut listing = Listing::open(self, ListFormat::Long, switches, name)?;
         let code = if listing.is_folder() { 212 } else { 213 };
-        let (mut lines, mut text) = (Vec::new(), Vec::new());
-        while listing.next_entry(&mut text).map_err(Reply::from)? {
-            if lines.len() == MAX_STAT_LINES {
-                lines.push(b"... and more: LIST shows all.".to_vec());
-                break;
-            }
-            if !text.is_empty() {
-                lines.push(text.trim_ascii_end().to_vec());
-                text.clear();
-            }
-        }
-        Ok(Reply::lines(code, "Status:", lines, "End of status."))
+        let mut reply = LongReply::new(code, "Status:");
+        let ended = listing.write_to(&mut reply, control).and_then(|()| reply.end("End of status.", control));
+        // The first line promised a code that can't be kept any more.
+        self.hang_up = ended.is_err() && reply.has_begun();
+        Ok(ended?)
     }
 }

@@ -8,6 +8,8 @@ use crate::fs::entry::{Kind, Meta, Rights};
 use crate::fs::folder::{Folder, Order};
 use crate::fs::glob::Pattern;
 use crate::fs::listing::{self, Entry, LongFormat};
+use crate::net::control::Control;
+use crate::net::long_reply::LongReply;
 use crate::protocol::command::{ListFormat, Switches};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
@@ -109,6 +111,21 @@ impl<'a> Listing<'a> {
                 Ok(more)
             }
         }
+    }
+
+    /// Writes all lines of it to a reply.
+    ///
+    /// # Errors
+    /// As [`Self::next_entry`], and when the client is gone or takes nothing.
+    pub fn write_to(&mut self, reply: &mut LongReply, control: &mut Control) -> io::Result<()> {
+        let mut line = Vec::new();
+        while self.next_entry(&mut line)? {
+            if let Some(text) = line.strip_suffix(b"\r\n") {
+                reply.add(text, control)?;
+            }
+            line.clear();
+        }
+        Ok(())
     }
 
     fn one(&self, path: &VirtualPath, asked: &[u8], out: &mut Vec<u8>) -> io::Result<()> {

@@ -109,7 +109,7 @@ impl Login {
             FileCommand::Cdup => self.cdup(),
             FileCommand::List(format, switches, name) => self.list((*format, *switches), name.as_ref(), control),
             FileCommand::Mlst(name) => self.mlst(name.as_ref()),
-            FileCommand::StatPath(switches, name) => self.stat_path(*switches, name.as_ref()),
+            FileCommand::StatPath(switches, name) => self.stat_path(*switches, name.as_ref(), control),
             FileCommand::Size(name) => self.size(name),
             FileCommand::Mdtm(name) => self.mdtm(name),
             FileCommand::SetFacts(change, name) => self.set_facts(control, change, name),

@@ -307,6 +307,7 @@ fn a_folder_of_a_hundred_thousand_entries_is_listed_whole_in_bounded_memory_and_
         assert!(names.iter().all(|name| expected.contains(*name)), "{command}");
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), MANY, "{command}: all of them");
     }
+    assert_eq!(client.expect("STAT many", 212).lines.len(), MANY + 2);
     let pattern = client.lines("LIST many/entry-0123[0-4]?-*");
     assert_eq!(pattern.len(), 50);
     let grown = server.peak_memory() - before;

@@ -46,6 +46,7 @@ mod signals;
 mod small_transfers;
 mod soak;
 mod stacks;
+mod status;
 mod throttle;
 mod tls;
 mod tls_certificates;
