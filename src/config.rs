@@ -13,6 +13,7 @@ use log::LevelFilter;
 use crate::auth::perm::Perms;
 use crate::auth::user::{Anonymous as Guest, Terms};
 use crate::ini::{File, Override, Problem, Problems, Section};
+use crate::protocol::content::Conversion;
 
 mod passive;
 mod tls;
@@ -116,6 +117,8 @@ pub struct Transfer {
     pub follow_symlinks: Symlinks,
     /// Whether listings show UTC instead of local time.
     pub use_gmt_times: bool,
+    /// Whose line ends are converted under TYPE A, for accounts that do not say otherwise.
+    pub ascii_conversion: Conversion,
 }
 
 /// Which symbolic links are followed.
@@ -303,6 +306,7 @@ impl Transfer {
             umask: section.take("umask", Umask(0o022)).0,
             follow_symlinks: section.take("follow_symlinks", Symlinks::Inside),
             use_gmt_times: section.take("use_gmt_times", true),
+            ascii_conversion: section.take("ascii_conversion", Conversion::Auto),
         }
     }
 }
@@ -386,7 +390,7 @@ mod tests {
         let text = "[server]\nip = ::1\nport = 0\nwelcome_msg = a\\nb\nmax_cons = 1\nmax_cons_per_ip = off\ntimeout = 0\n\
             login_timeout = 1\nmax_login_attempts = 1\nauth_failed_delay = 0\nban_after = 0\nban_time = 1h\nshutdown_grace = off\nproxy_protocol_from = 10.0.0.0/8, 192.0.2.1\nsandbox = require\nuser = ftp\ngroup = share\n\
             [transfer]\nmax_upload = 1K\nmax_download = 2M\ndata_timeout = 1\nconnect_timeout = 2\natomic_uploads = off\npartial_max_age = 1h\nfsync = close\numask = 077\n\
-            follow_symlinks = Never\nuse_gmt_times = no\n[passive]\npassive_ports = 5-6\n\
+            follow_symlinks = Never\nuse_gmt_times = no\nascii_conversion = on\n[passive]\npassive_ports = 5-6\n\
             masquerade_address = ftp.example.org\nmasquerade_for = all\n[active]\nenable_active = off\n\
             permit_foreign_addresses = on\npermit_privileged_ports = on\n[anonymous]\nenable_anonymous = on\n\
             anonymous_path = pub\nanonymous_perm = elw\n\
@@ -425,6 +429,7 @@ mod tests {
                 umask: 0o077,
                 follow_symlinks: Symlinks::Never,
                 use_gmt_times: false,
+                ascii_conversion: Conversion::On,
             },
             passive: Passive {
                 passive_ports: Some(5..=6),
@@ -448,7 +453,7 @@ mod tests {
                 strict_eof: true,
                 client_ca: Some("/ca.pem".into()),
                 folder: "/etc".into(),
-                places: [("tls", 0), ("certificate", 42), ("private_key", 43), ("client_ca", 49)].map(place),
+                places: [("tls", 0), ("certificate", 43), ("private_key", 44), ("client_ca", 50)].map(place),
             },
             log: Log {
                 log_file: Some("/etc/a.log".into()),

@@ -18,7 +18,7 @@ mod scan;
 mod value;
 
 pub use problem::{Problem, Problems};
-pub use value::Value;
+pub use value::{Value, word};
 
 /// The section whose keys every other section of the file takes as defaults.
 const DEFAULT: &str = "DEFAULT";

@@ -8,7 +8,8 @@ use ipnet::IpNet;
 use crate::auth::hash::StoredPassword;
 use crate::auth::perm::Perms;
 use crate::auth::person::Person;
-use crate::ini::{Section, Value};
+use crate::ini::{Section, Value, word};
+use crate::protocol::content::Conversion;
 
 /// One account.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub struct User {
     pub msg_login: Option<String>,
     /// Text of the 221 reply.
     pub msg_quit: Option<String>,
+    /// Whose line ends are converted under TYPE A, where that is not as for other accounts.
+    pub ascii_conversion: Option<Conversion>,
     /// Whether this is the account without a password.
     pub anonymous: bool,
     /// As whom its sessions meet the file system; else as the server's user.
@@ -70,8 +73,9 @@ impl User {
         let max_cons = section.take("max_cons", None);
         let max_upload = section.take("max_upload", None);
         let max_download = section.take("max_download", None);
-        let msg_login = section.take("msg_login", Text(None)).0;
-        let msg_quit = section.take("msg_quit", Text(None)).0;
+        let msg_login = section.take("msg_login", Literal(None)).0;
+        let msg_quit = section.take("msg_quit", Literal(None)).0;
+        let ascii_conversion = section.take("ascii_conversion", Literal(None)).0;
         let system_user = system_user(section, terms);
         let (Some(password), Some(perms), Some(home)) = needed else { return None };
         Some(User {
@@ -84,6 +88,7 @@ impl User {
             allow_from,
             msg_login,
             msg_quit,
+            ascii_conversion,
             anonymous: false,
             system_user,
             password: Some(password),
@@ -103,6 +108,7 @@ impl User {
             allow_from: Vec::new(),
             msg_login: None,
             msg_quit: None,
+            ascii_conversion: None,
             anonymous: true,
             system_user: None,
             password: None,
@@ -130,12 +136,18 @@ fn system_user(section: &mut Section, terms: &Terms) -> Option<Person> {
     None
 }
 
-/// A text in which `off` and `0` mean themselves.
-struct Text(Option<String>);
+/// A value of which `off` and `0` mean themselves, not its absence.
+struct Literal<T>(Option<T>);
 
-impl Value for Text {
-    fn parse(text: &str, _: &Path) -> Result<Text, String> {
-        Ok(Text(Some(text.to_owned())))
+impl<T: Value> Value for Literal<T> {
+    fn parse(text: &str, folder: &Path) -> Result<Literal<T>, String> {
+        T::parse(text, folder).map(|value| Literal(Some(value)))
+    }
+}
+
+impl Value for Conversion {
+    fn parse(text: &str, _: &Path) -> Result<Conversion, String> {
+        word(text, &[("auto", Conversion::Auto), ("on", Conversion::On), ("off", Conversion::Off)])
     }
 }
 

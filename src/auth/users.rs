@@ -290,6 +290,7 @@ mod tests {
     use ipnet::IpNet;
 
     use super::*;
+    use crate::protocol::content::Conversion;
 
     const ARGON2: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
     const BCRYPT: &str = "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
@@ -379,12 +380,14 @@ mod tests {
 
     #[test]
     fn every_key_of_an_account_is_read() {
-        let more = "max_cons = 2\nmax_upload = 1M\nmax_download = off\nallow_from = 10.0.0.0/8, ::1\nmsg_login = hi\nmsg_quit = 0";
+        let more = "max_cons = 2\nmax_upload = 1M\nmax_download = off\nallow_from = 10.0.0.0/8, ::1\nmsg_login = hi\nmsg_quit = 0\n\
+                    ascii_conversion = off";
         let accounts = accounts(Path::new("user.ini"), Ok(account("bob", "x", more).into()), &terms(None)).unwrap();
         let user = accounts.find(b"bob").unwrap();
         assert_eq!((user.max_cons, user.max_upload, user.max_download), (Some(2), Some(1 << 20), None));
         assert_eq!(user.allow_from, ["10.0.0.0/8", "::1/128"].map(|net| net.parse::<IpNet>().unwrap()));
         assert_eq!((user.msg_login.as_deref(), user.msg_quit.as_deref()), (Some("hi"), Some("0")));
+        assert_eq!(user.ascii_conversion, Some(Conversion::Off));
         assert!(!user.anonymous);
     }
 

@@ -4,8 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::config::words::word;
-use crate::ini::{Section, Value};
+use crate::ini::{Section, Value, word};
 use crate::protocol::address;
 
 /// The section `[passive]`.

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::words::word;
-use crate::ini::{Section, Value};
+use crate::ini::{Section, Value, word};
 
 /// The section `[tls]`: whether, and how, connections are encrypted.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use log::LevelFilter;
 
 use crate::config::{Fsync, LogFormat, Sandbox, Symlinks};
-use crate::ini::Value;
+use crate::ini::{Value, word};
 
 /// Text in which `\n` begins a new line.
 pub(super) struct Lines(pub(super) Vec<String>);
@@ -55,13 +55,4 @@ impl Value for LevelFilter {
         use LevelFilter::{Debug, Error, Info, Warn};
         word(text, &[("error", Error), ("warn", Warn), ("info", Info), ("debug", Debug)])
     }
-}
-
-/// One of these words, in any case.
-pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
-    let found = words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word));
-    found.map(|(_, value)| *value).ok_or_else(|| {
-        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        format!("'{text}' is none of: {}", known.join(", "))
-    })
 }

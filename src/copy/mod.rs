@@ -10,14 +10,13 @@ use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
 use rustix::io::Errno;
 
-use crate::copy::ascii::Encoder;
+use crate::copy::ascii::{Encoder, LineEnds};
 use crate::copy::pace::Throttle;
 use crate::copy::watch::{Watch, Woken};
 use crate::net::data_port::{self, DataPort};
 use crate::net::stream::Stream;
 use crate::net::tls;
 use crate::net::who::Who;
-use crate::protocol::command::Representation;
 use crate::protocol::reply::Reply;
 
 pub mod ascii;
@@ -168,11 +167,11 @@ pub fn secure(data: &mut Stream, patience: Duration, watch: &mut Watch) -> Resul
 pub fn send(
     mut file: File,
     range: std::ops::Range<u64>,
-    representation: Representation,
+    line_ends: LineEnds,
     data: &mut Stream,
     (watch, throttle): (&mut Watch, &mut Throttle),
 ) -> Result<(), Error> {
-    let as_it_is = representation == Representation::Image;
+    let as_it_is = line_ends == LineEnds::Kept;
     if as_it_is && data.is_plain() && send_without_copy(&file, range.clone(), data, (watch, throttle))? {
         return Ok(());
     }

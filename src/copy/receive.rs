@@ -5,26 +5,41 @@ use std::os::fd::AsFd;
 
 use rustix::event::PollFlags;
 
-use crate::copy::ascii::Decoder;
+use crate::copy::ascii::{Incoming, LineEnds};
 use crate::copy::pace::Throttle;
 use crate::copy::sink::Sink;
 use crate::copy::watch::Watch;
 use crate::copy::{Error, LARGE_BUFFER, SMALL_BUFFER, STEP, splice};
 use crate::net::stream::Stream;
-use crate::protocol::command::Representation;
 
-/// Receives to the end of the stream and writes it to the file: wait, read, decode, write, count, pace.
+/// Receives to the end of the stream and writes it to the file.
 ///
 /// # Errors
 /// Why the end of the stream was not reached or not written.
 pub fn receive(
     sink: &mut Sink,
-    representation: Representation,
+    incoming: &mut Incoming,
+    data: &mut Stream,
+    (watch, throttle): (&mut Watch, &mut Throttle),
+) -> Result<(), Error> {
+    match to_the_end(sink, incoming, data, (watch, throttle)) {
+        Err(Error::File(error)) => Err(Error::File(error)),
+        // What is held back has come, however the stream ended.
+        received => {
+            let written = sink.write(incoming.finish());
+            received.and(written)
+        }
+    }
+}
+
+/// Wait, read, decode, write, count, pace.
+fn to_the_end(
+    sink: &mut Sink,
+    incoming: &mut Incoming,
     data: &mut Stream,
     (watch, throttle): (&mut Watch, &mut Throttle),
 ) -> Result<(), Error> {
     let mut buffer = Vec::with_capacity(throttle.step(SMALL_BUFFER));
-    let mut decoder = (representation == Representation::Ascii).then(Decoder::default);
     let mut unattended = 0;
     loop {
         buffer.clear();
@@ -38,10 +53,7 @@ pub fn receive(
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(Error::Data(error)),
         };
-        match &mut decoder {
-            None => sink.write(&buffer)?,
-            Some(decoder) => sink.write(decoder.decode(&buffer))?,
-        }
+        sink.write(incoming.pass(&buffer))?;
         watch.count(received);
         unattended += received;
         if let Some(delay) = throttle.spend(received) {
@@ -51,7 +63,8 @@ pub fn receive(
             unattended = 0;
         }
         if received == SMALL_BUFFER && throttle.is_free() && buffer.capacity() < LARGE_BUFFER {
-            if decoder.is_none() && data.is_plain() && sink.takes_splice() && splice::receive(sink, data, watch)? {
+            let as_it_is = incoming.line_ends() == LineEnds::Kept;
+            if as_it_is && data.is_plain() && sink.takes_splice() && splice::receive(sink, data, watch)? {
                 break;
             }
             buffer = Vec::with_capacity(LARGE_BUFFER);
@@ -60,6 +73,5 @@ pub fn receive(
     // The client may be gone already, which is no harm to what it sent.
     let _ = data.finish();
     // A client that was killed leaves an orderly end on both connections; only the control connection tells.
-    watch.attend()?;
-    decoder.map_or(Ok(()), |decoder| sink.write(decoder.finish()))
+    watch.attend()
 }

@@ -46,6 +46,15 @@ impl Value for bool {
     }
 }
 
+/// One of these words, in any case.
+pub fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+    let found = words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word));
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        format!("'{text}' is none of: {}", known.join(", "))
+    })
+}
+
 impl Value for u16 {
     fn parse(text: &str, _: &Path) -> Result<u16, String> {
         text.parse().map_err(|_| format!("'{text}' is not a port number from 0 to 65535"))

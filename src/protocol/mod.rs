@@ -3,6 +3,7 @@
 pub mod address;
 mod arguments;
 pub mod command;
+pub mod content;
 pub mod line;
 pub mod path;
 pub mod reply;

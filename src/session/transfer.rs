@@ -12,6 +12,7 @@ use log::Level;
 
 use crate::auth::perm::Perm;
 use crate::config::Fsync;
+use crate::copy::ascii::{Incoming, LineEnds};
 use crate::copy::heartbeat::Heartbeat;
 use crate::copy::pace::Throttle;
 use crate::copy::sink::Sink;
@@ -69,14 +70,17 @@ impl Login {
             return Err(behind_the_end());
         }
         self.refuse_restart_in_ascii(offset)?;
+        let asked = self.line_ends();
+        let line_ends = asked.decide(&file)?;
         let port = self.take_data_port()?;
         let preliminary = Reply::new(150, format!("Sending {} bytes.", end - offset));
-        let representation = self.representation;
         let (config, throttle) = (&self.config.transfer, &mut self.download);
         let outcome = transfer((port, &self.protection), control, config, &preliminary, |data, watch| {
-            copy::send(file, offset..end, representation, data, (watch, throttle))
+            copy::send(file, offset..end, line_ends, data, (watch, throttle))
         });
-        Ok(self.finish(control, &Subject { verb: "RETR", path: &path, incoming: false }, &outcome))
+        let subject = Subject { verb: "RETR", path: &path, incoming: false };
+        self.log_line_ends(control, &subject, (asked, line_ends));
+        Ok(self.finish(control, &subject, &outcome))
     }
 
     #[inline(never)]
@@ -180,12 +184,14 @@ impl Login {
             }
         };
         let preliminary = if upload.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
-        let (representation, config, throttle) = (self.representation, &self.config.transfer, &mut self.upload);
+        let asked = self.line_ends();
+        let mut incoming = Incoming::new(self.line_ends_of_old(subject, mode).unwrap_or(asked));
+        let (config, throttle) = (&self.config.transfer, &mut self.upload);
         let mut begun = None;
         let mut outcome = transfer((port, &self.protection), control, config, &preliminary, |data, watch| {
             let replaced = upload.replaced();
             let mut sink = Sink::new(upload.begin().map_err(Error::File)?, policy.durable, mode.appends());
-            let received = copy::receive(&mut sink, representation, data, (watch, throttle));
+            let received = copy::receive(&mut sink, &mut incoming, data, (watch, throttle));
             begun = Some(sink.written());
             received.and_then(|()| judge_end(data.doubt(), replaced, watch))
         });
@@ -205,7 +211,33 @@ impl Login {
             let bytes = outcome.bytes;
             control.who.log(Level::Warn, format_args!("ALLO announced {announced} bytes, {bytes} came"));
         }
+        self.log_line_ends(control, subject, (asked, incoming.line_ends()));
         Ok(self.finish(control, subject, &outcome))
+    }
+
+    fn line_ends(&self) -> LineEnds {
+        let conversion = self.user.ascii_conversion.unwrap_or(self.config.transfer.ascii_conversion);
+        LineEnds::of(self.representation, conversion)
+    }
+
+    /// APPE follows the file's beginning, if it has one that this account may read; else what is appended decides.
+    fn line_ends_of_old(&self, subject: &Subject, mode: Mode) -> Option<LineEnds> {
+        if !mode.appends() || self.line_ends() != LineEnds::Undecided {
+            return None;
+        }
+        let (file, meta) = self.root.open_file(subject.path).ok()?;
+        if meta.size > 0 { self.line_ends().decide(&file).ok() } else { None }
+    }
+
+    /// Tells of a file whose line ends TYPE A asked to convert and its content did not.
+    fn log_line_ends(&self, control: &Control, subject: &Subject, (asked, became): (LineEnds, LineEnds)) {
+        if (asked, became) != (LineEnds::Undecided, LineEnds::Kept) {
+            return;
+        }
+        let path = self.root.real_path(subject.path);
+        let (verb, shown) = (subject.verb, path.as_os_str().as_bytes().escape_ascii());
+        let reason = "no text, left as it is under TYPE A (ascii_conversion = auto)";
+        control.who.log(Level::Info, format_args!("{verb} {shown}: {reason}"));
     }
 
     fn policy(&self) -> Policy {

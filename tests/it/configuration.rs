@@ -70,6 +70,7 @@ fn each_kind_of_broken_line_is_refused_with_its_line() {
         (format!("{BOB}max_upload = fast\n"), "user.ini:5:"),
         (format!("{BOB}allow_from = here\n"), "user.ini:5:"),
         (format!("{BOB}allow_from = 10.0.0.0/99\n"), "user.ini:5:"),
+        (format!("{BOB}ascii_conversion = maybe\n"), "user.ini:5: ascii_conversion: 'maybe' is none of: auto, on, off"),
         (format!("{BOB}colour = blue\n"), "user.ini:5:"),
         (format!("stray = 1\n{BOB}"), "user.ini:1:"),
         (BOB.replace("password = secret", "password = "), "user.ini:2:"),
@@ -102,6 +103,7 @@ fn each_wrong_value_of_ftpd_conf_is_refused() {
         ("transfer", "partial_max_age = 7 d d"),
         ("transfer", "fsync = on"),
         ("transfer", "use_gmt_times = perhaps"),
+        ("transfer", "ascii_conversion = text"),
         ("passive", "passive_ports = 0-70000"),
         ("passive", "passive_ports = a-b"),
         ("active", "permit_foreign_addresses = 2"),
@@ -134,13 +136,14 @@ fn every_key_of_this_version_is_accepted() {
     let conf = "[server]\nwelcome_msg = one\\ntwo\nmax_cons = 100\nmax_cons_per_ip = 10\ntimeout = 5m\nlogin_timeout = 90s\n\
                 max_login_attempts = 3\nauth_failed_delay = 3\nban_after = 0\nban_time = 10m\nshutdown_grace = 0\n\
                 [transfer]\nmax_upload = 1G\nmax_download = off\ndata_timeout = 5m\nconnect_timeout = 30\numask = 027\n\
-                follow_symlinks = inside\nuse_gmt_times = no\n\
+                follow_symlinks = inside\nuse_gmt_times = no\nascii_conversion = off\n\
                 [passive]\npassive_ports = 28300-28310\n\
                 [active]\nenable_active = yes\npermit_foreign_addresses = false\npermit_privileged_ports = 0\n\
                 [anonymous]\nenable_anonymous = true\nanonymous_path = home\nanonymous_perm = elr\n\
                 [log]\nlog_file = ftpd.log\nlog_level = debug\ntransfer_log = xferlog\nlog_format = text\n";
     let users = format!(
-        "{BOB}max_cons = 3\nmax_upload = 10M\nmax_download = 0\nallow_from = 127.0.0.0/8, ::1\nmsg_login = hi\nmsg_quit = bye\n"
+        "{BOB}max_cons = 3\nmax_upload = 10M\nmax_download = 0\nallow_from = 127.0.0.0/8, ::1\nmsg_login = hi\nmsg_quit = bye\n\
+         ascii_conversion = auto\n"
     );
     let server = Server::start(conf, &users);
     let mut client = crate::client::Client::connect(server.door());

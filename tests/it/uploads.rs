@@ -643,8 +643,9 @@ fn text_uploads_are_whole_or_not_at_all_too() {
     let server = server_with_an_old_file();
     let mut client = server.login();
     client.expect("TYPE A", 200);
-    let data = client.stalled_upload("STOR file", b"one\r\ntwo\r");
-    eventually("the first line is in the partial", || server.arrived("file").starts_with(b"one\n"));
+    // Enough to be known as text.
+    let data = client.stalled_upload("STOR file", &[&b"one\r\n".repeat(2000)[..], b"two\r"].concat());
+    eventually("the first lines are in the partial", || server.arrived("file").starts_with(b"one\none\n"));
     expect_only_the_old(&server, "file");
     reset(data);
     client.read_reply().expect(426);
