@@ -34,6 +34,8 @@ pub struct User {
     pub msg_quit: Option<String>,
     /// Whose line ends are converted under TYPE A, where that is not as for other accounts.
     pub ascii_conversion: Option<Conversion>,
+    /// Whether its uploads count once they ended in good order, although the control connection went at the same moment.
+    pub hasty: bool,
     /// Whether this is the account without a password.
     pub anonymous: bool,
     /// As whom its sessions meet the file system; else as the server's user.
@@ -76,6 +78,7 @@ impl User {
         let msg_login = section.take("msg_login", Literal(None)).0;
         let msg_quit = section.take("msg_quit", Literal(None)).0;
         let ascii_conversion = section.take("ascii_conversion", Literal(None)).0;
+        let hasty = section.take("hasty", false);
         let system_user = system_user(section, terms);
         let (Some(password), Some(perms), Some(home)) = needed else { return None };
         Some(User {
@@ -89,6 +92,7 @@ impl User {
             msg_login,
             msg_quit,
             ascii_conversion,
+            hasty,
             anonymous: false,
             system_user,
             password: Some(password),
@@ -109,6 +113,7 @@ impl User {
             msg_login: None,
             msg_quit: None,
             ascii_conversion: None,
+            hasty: false,
             anonymous: true,
             system_user: None,
             password: None,

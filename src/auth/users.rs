@@ -381,13 +381,13 @@ mod tests {
     #[test]
     fn every_key_of_an_account_is_read() {
         let more = "max_cons = 2\nmax_upload = 1M\nmax_download = off\nallow_from = 10.0.0.0/8, ::1\nmsg_login = hi\nmsg_quit = 0\n\
-                    ascii_conversion = off";
+                    ascii_conversion = off\nhasty = on";
         let accounts = accounts(Path::new("user.ini"), Ok(account("bob", "x", more).into()), &terms(None)).unwrap();
         let user = accounts.find(b"bob").unwrap();
         assert_eq!((user.max_cons, user.max_upload, user.max_download), (Some(2), Some(1 << 20), None));
         assert_eq!(user.allow_from, ["10.0.0.0/8", "::1/128"].map(|net| net.parse::<IpNet>().unwrap()));
         assert_eq!((user.msg_login.as_deref(), user.msg_quit.as_deref()), (Some("hi"), Some("0")));
-        assert_eq!(user.ascii_conversion, Some(Conversion::Off));
+        assert_eq!((user.ascii_conversion, user.hasty), (Some(Conversion::Off), true));
         assert!(!user.anonymous);
     }
 

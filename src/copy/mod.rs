@@ -47,10 +47,15 @@ pub enum Error {
     Aborted,
     /// The client's control connection is gone.
     Vanished,
+    /// It went when the upload ended in good order, over an old file: a client that was killed looks the same.
+    HungUp,
     /// The server is stopping, and its grace is over.
     Stopping,
 }
 
+/// What the administrator can do about a client that always does that.
+const HUNG_UP: &str = "control connection lost at the end of the upload, so the old file stays: \
+    if this client never waits for the reply, give its account hasty = on";
 /// What is moved at once when nothing is throttled: large enough that calls don't count, small enough for ABOR.
 const STEP: usize = 4 << 20;
 /// Files from that size on are sent in full segments only.
@@ -87,7 +92,7 @@ impl Error {
                 Reply::new(426, "The data connection stood still for too long; the transfer is incomplete.")
             }
             Self::Aborted => Reply::new(426, "Aborted; the transfer is incomplete."),
-            Self::Vanished => Reply::new(426, "The control connection is gone."),
+            Self::Vanished | Self::HungUp => Reply::new(426, "The control connection is gone."),
             Self::Stopping => Reply::new(426, "The server is stopping; the transfer is incomplete."),
         }
     }
@@ -104,6 +109,7 @@ impl fmt::Display for Error {
             Self::Stalled => f.write_str("data connection stalled"),
             Self::Aborted => f.write_str("aborted by the client"),
             Self::Vanished => f.write_str("control connection lost"),
+            Self::HungUp => f.write_str(HUNG_UP),
             Self::Stopping => f.write_str("the server is stopping"),
         }
     }

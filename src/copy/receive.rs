@@ -72,6 +72,7 @@ fn to_the_end(
     }
     // The client may be gone already, which is no harm to what it sent.
     let _ = data.finish();
-    // A client that was killed leaves an orderly end on both connections; only the control connection tells.
+    // A client that was killed leaves an orderly end on both connections; only the control connection tells. What was gone
+    // before is not heard of again: see `Watch::is_gone`.
     watch.attend()
 }

@@ -18,14 +18,38 @@ use crate::protocol::verbs;
 /// Watches over one transfer.
 pub struct Watch<'a> {
     control: &'a mut Control,
-    /// False once nothing more can come from the client on the control connection, and that is no reason to end.
-    listening: bool,
+    presence: Presence,
+    loss: Loss,
     /// How long the data connection may stand still.
     patience: Duration,
     started: Instant,
     bytes: u64,
 }
 
+/// What is known of the client on the control connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    /// It may say something.
+    Listening,
+    /// It has said all, and that is no reason to end: after QUIT, and when the server itself shut this side down.
+    Silent,
+    /// The connection is gone; what the client has sent on the other one is taken in until then.
+    Gone(Instant),
+}
+
+/// What becomes of a transfer whose control connection is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Loss {
+    /// It ends at once.
+    Ends,
+    /// It goes on as long as something comes: the client may have closed both connections after its last byte.
+    Drains,
+}
+
+/// What a client sent before it closed both connections is on its way for no longer than this without a byte that comes.
+const LAST_BYTES: Duration = Duration::from_secs(2);
+/// How long a data connection may outlive its control connection, however much comes.
+const MAX_DRAIN: Duration = Duration::from_secs(30);
 /// A client that was killed has lost both connections by then, even if its machine is busy.
 const LAST_LOOK: Duration = Duration::from_millis(1);
 /// Even if its machine is very busy.
@@ -44,7 +68,23 @@ pub enum Woken {
 impl<'a> Watch<'a> {
     /// Begins to watch, with the time that may pass without a byte.
     pub fn new(control: &'a mut Control, patience: Duration) -> Self {
-        Self { control, listening: true, patience, started: Instant::now(), bytes: 0 }
+        let (presence, loss) = (Presence::Listening, Loss::Ends);
+        Self { control, presence, loss, patience, started: Instant::now(), bytes: 0 }
+    }
+
+    /// The same for an upload: if the control connection is lost, what the client has sent before is taken in first, and
+    /// [`Self::is_gone`] tells.
+    pub fn of_upload(control: &'a mut Control, patience: Duration) -> Self {
+        Self { loss: Loss::Drains, ..Self::new(control, patience) }
+    }
+
+    /// True once the control connection is lost.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.presence, Presence::Gone(_))
+    }
+
+    fn is_listening(&self) -> bool {
+        self.presence == Presence::Listening
     }
 
     /// Who the transfer belongs to.
@@ -72,7 +112,10 @@ impl<'a> Watch<'a> {
     /// # Errors
     /// [`Error::Vanished`]
     pub fn send(&mut self, reply: &Reply) -> Result<(), Error> {
-        self.control.send(reply).map_err(|_| Error::Vanished)
+        if self.is_gone() {
+            return Ok(());
+        }
+        self.control.send(reply).or_else(|_| self.lose())
     }
 
     /// For work without a data connection whose answer is under way: ABOR and a lost client end it, all else waits.
@@ -128,6 +171,9 @@ impl<'a> Watch<'a> {
     /// # Errors
     /// As [`Self::attend`].
     pub fn last_look(&mut self, doubtful: bool) -> Result<(), Error> {
+        if self.is_gone() {
+            return Ok(());
+        }
         self.pause(if doubtful { LONG_LOOK } else { LAST_LOOK })
     }
 
@@ -145,26 +191,42 @@ impl<'a> Watch<'a> {
         if self.control.stop_asked().is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Error::Stopping);
         }
-        if !self.listening {
-            return Ok(false);
+        match self.presence {
+            Presence::Listening => {}
+            Presence::Silent => return Ok(false),
+            Presence::Gone(until) => return if until <= Instant::now() { Err(Error::Vanished) } else { Ok(false) },
         }
         match self.control.receive_waiting() {
             Ok(Received::Nothing) => Ok(false),
             Ok(Received::Bytes) => Ok(true),
-            Ok(Received::End) => self.end_of_control(),
-            Err(_) => Err(Error::Vanished),
+            Ok(Received::End) => self.end_of_control().map(|()| true),
+            Err(_) => self.lose().map(|()| true),
         }
     }
 
-    /// The client has nothing more to say: after QUIT, and when the server itself shut this side down, that is fine.
-    fn end_of_control(&mut self) -> Result<bool, Error> {
+    /// The control connection broke.
+    fn lose(&mut self) -> Result<(), Error> {
+        match self.loss {
+            Loss::Ends => Err(Error::Vanished),
+            Loss::Drains => {
+                // What came before that counts: ABOR, QUIT.
+                let _ = self.control.receive_waiting();
+                self.end_of_control()
+            }
+        }
+    }
+
+    /// The client has nothing more to say.
+    fn end_of_control(&mut self) -> Result<(), Error> {
         self.end_on_abort()?;
         let leaving = |line: &[u8]| verbs::parse(line) == Ok(Command::Quit);
-        if self.control.stop_asked().is_none() && !self.control.waiting().any(leaving) {
-            return Err(Error::Vanished);
-        }
-        self.listening = false;
-        Ok(true)
+        let is_fine = self.control.stop_asked().is_some() || self.control.waiting().any(leaving);
+        self.presence = match self.loss {
+            _ if is_fine => Presence::Silent,
+            Loss::Ends => return Err(Error::Vanished),
+            Loss::Drains => Presence::Gone(Instant::now() + MAX_DRAIN),
+        };
+        Ok(())
     }
 
     /// Answers what has arrived: NOOP and STAT as long as no other command waits before them; ABOR counts wherever it
@@ -201,18 +263,23 @@ impl<'a> Watch<'a> {
     /// [`Error::Vanished`] when the control connection is gone, [`Error::Stopping`] when the server's grace is over.
     pub fn wait(&mut self, data: Option<(BorrowedFd, PollFlags)>, deadline: Instant) -> Result<Woken, Error> {
         // What is decrypted already does not wake anybody.
-        if self.listening && self.control.holds_bytes() {
+        if self.is_listening() && self.control.holds_bytes() {
             return Ok(Woken::Control);
         }
-        let (stop, alone) = (self.control.stop_asked(), data.is_none());
+        let (stop, alone, now) = (self.control.stop_asked(), data.is_none(), Instant::now());
+        let deadline = match self.presence {
+            Presence::Gone(until) if until <= now => return Err(Error::Vanished),
+            Presence::Gone(until) => deadline.min(until).min(now + LAST_BYTES),
+            Presence::Listening | Presence::Silent => deadline,
+        };
         let end = stop.map_or(deadline, |stop| stop.min(deadline));
-        let left = end.saturating_duration_since(Instant::now());
+        let left = end.saturating_duration_since(now);
         let timeout = Timespec::try_from(left).ok();
         let control = if self.control.has_room() { PollFlags::IN | PollFlags::RDHUP } else { PollFlags::empty() };
         let (data, events) = data.unwrap_or((self.control.as_fd(), PollFlags::empty()));
         let mut fds = [PollFd::new(&*self.control, control), PollFd::from_borrowed_fd(data, events)];
         // Without a data connection, or without anything more to hear, the other one is watched alone.
-        let watched = match (self.listening, alone) {
+        let watched = match (self.is_listening(), alone) {
             (true, true) => &mut fds[..1],
             (true, false) => &mut fds[..],
             (false, true) => &mut fds[..0],
@@ -220,13 +287,14 @@ impl<'a> Watch<'a> {
         };
         match rustix::event::poll(watched, timeout.as_ref()) {
             Ok(0) if stop.is_some_and(|stop| stop <= Instant::now()) => Err(Error::Stopping),
+            Ok(0) if self.is_gone() && !alone => Err(Error::Vanished),
             Ok(0) => Ok(Woken::Clock),
-            Ok(_) if self.listening && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) => {
-                Err(Error::Vanished)
+            Ok(_) if self.is_listening() && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) => {
+                self.lose().map(|()| Woken::Control)
             }
             // Whoever keeps talking on the control connection does not put the end off.
             Ok(_) if left.is_zero() && (alone || fds[1].revents().is_empty()) => Ok(Woken::Clock),
-            Ok(_) if self.listening && !fds[0].revents().is_empty() => Ok(Woken::Control),
+            Ok(_) if self.is_listening() && !fds[0].revents().is_empty() => Ok(Woken::Control),
             Ok(_) => Ok(Woken::Data),
             // A signal: as if the control connection had woken up, which costs one look at it.
             Err(Errno::INTR) => Ok(Woken::Control),

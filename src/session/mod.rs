@@ -4,7 +4,7 @@
 //! touch. The commands are grouped: `access` who you are, `browse` and `list` looking, `modify` changing, `parameters` and
 //! `transfer` moving bytes, `verify` comparing, `security` TLS, `info` the rest.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::mem;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -215,7 +215,12 @@ impl Session {
 
     #[inline(never)]
     fn send_due(&mut self) -> io::Result<()> {
-        self.due.take().map_or(Ok(()), |reply| self.control.send(&reply))
+        let Some(reply) = self.due.take() else { return Ok(()) };
+        match self.control.send(&reply) {
+            // A client that has closed without a look at its replies may have sent more before: that comes first.
+            Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => Ok(()),
+            sent => sent,
+        }
     }
 
     /// Makes the reply to what came due; false where there is nobody to get one.

@@ -75,7 +75,8 @@ impl Login {
         let port = self.take_data_port()?;
         let preliminary = Reply::new(150, format!("Sending {} bytes.", end - offset));
         let (config, throttle) = (&self.config.transfer, &mut self.download);
-        let outcome = transfer((port, &self.protection), control, config, &preliminary, |data, watch| {
+        let watch = Watch::new(control, config.data_timeout);
+        let outcome = transfer((port, &self.protection), watch, config, &preliminary, |data, watch| {
             copy::send(file, offset..end, line_ends, data, (watch, throttle))
         });
         let subject = Subject { verb: "RETR", path: &path, incoming: false };
@@ -145,8 +146,9 @@ impl Login {
         };
         let port = port.ok_or_else(no_data_port)?;
         let preliminary = Reply::new(150, "Here comes the list.");
-        let data = (port, &self.protection);
-        let outcome = transfer(data, control, &self.config.transfer, &preliminary, |data, watch| {
+        let (data, config) = ((port, &self.protection), &self.config.transfer);
+        let watch = Watch::new(control, config.data_timeout);
+        let outcome = transfer(data, watch, config, &preliminary, |data, watch| {
             copy::produce(data, (watch, &mut Throttle::default()), |block| {
                 // Not without end: entries that a pattern leaves out add nothing.
                 for _ in 0..LISTING_ROUND {
@@ -186,14 +188,21 @@ impl Login {
         let preliminary = if upload.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
         let asked = self.line_ends();
         let mut incoming = Incoming::new(self.line_ends_of_old(subject, mode).unwrap_or(asked));
-        let (config, throttle) = (&self.config.transfer, &mut self.upload);
+        let (config, throttle, hasty) = (&self.config.transfer, &mut self.upload, self.user.hasty);
+        let watch = Watch::of_upload(control, config.data_timeout);
         let mut begun = None;
-        let mut outcome = transfer((port, &self.protection), control, config, &preliminary, |data, watch| {
+        let mut outcome = transfer((port, &self.protection), watch, config, &preliminary, |data, watch| {
             let replaced = upload.replaced();
             let mut sink = Sink::new(upload.begin().map_err(Error::File)?, policy.durable, mode.appends());
             let received = copy::receive(&mut sink, &mut incoming, data, (watch, throttle));
             begun = Some(sink.written());
-            received.and_then(|()| judge_end(data.doubt(), replaced, watch))
+            received?;
+            judge_end(data.doubt(), replaced, watch)?;
+            if watch.is_gone() && !hasty {
+                return Err(lost(replaced));
+            }
+            tell_doubt(data.doubt(), watch);
+            Ok(())
         });
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
         if outcome.result.is_ok() {
@@ -336,12 +345,11 @@ impl Outcome {
 /// Opens the data connection, sends the 150, acts, and closes the connection before the final reply.
 fn transfer(
     (port, protection): (DataPort, &Option<Protection>),
-    control: &mut Control,
+    mut watch: Watch,
     config: &crate::config::Transfer,
     preliminary: &Reply,
     act: impl FnOnce(&mut Stream, &mut Watch) -> Result<(), Error>,
 ) -> Outcome {
-    let mut watch = Watch::new(control, config.data_timeout);
     let run = || {
         watch.answer_waiting()?;
         let mut data = copy::open(port, config.connect_timeout, &mut watch)?;
@@ -356,7 +364,7 @@ fn transfer(
     Outcome { result, bytes: watch.bytes(), took: watch.elapsed(), kept: Kept::Nothing }
 }
 
-/// Whether an upload came to its end, where the stream leaves a doubt or a file of so many bytes is about to be replaced.
+/// Whether an upload came to its end, if the stream leaves a doubt or a file of so many bytes is about to be replaced.
 fn judge_end(doubt: Option<Doubt>, replaced: Option<u64>, watch: &mut Watch) -> Result<(), Error> {
     if doubt == Some(Doubt::InHandshake) && replaced.is_some_and(|bytes| bytes > 0) {
         // Nobody has shaken hands, and there is something to lose.
@@ -365,14 +373,23 @@ fn judge_end(doubt: Option<Doubt>, replaced: Option<u64>, watch: &mut Watch) -> 
     if replaced.is_some() {
         watch.last_look(doubt.is_some())?;
     }
+    Ok(())
+}
+
+/// Writes into the log that a stream under TLS was taken as complete although nothing said so.
+fn tell_doubt(doubt: Option<Doubt>, watch: &Watch) {
     let end = match doubt {
-        None => return Ok(()),
+        None => return,
         Some(Doubt::NoCloseNotify) => "without close_notify",
         Some(Doubt::InHandshake) => "in its handshake",
     };
     let warning = format_args!("the upload's TLS stream ended {end}: taken as complete (tls_strict_eof = off)");
     watch.who().log(Level::Warn, warning);
-    Ok(())
+}
+
+/// Why an upload whose client hung up at its end is not taken as whole.
+fn lost(replaced: Option<u64>) -> Error {
+    if replaced.is_some() { Error::HungUp } else { Error::Vanished }
 }
 
 /// Runs work that may take long on a thread of its own, so that this one can keep the client patient. It inherits this

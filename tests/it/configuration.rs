@@ -71,6 +71,7 @@ fn each_kind_of_broken_line_is_refused_with_its_line() {
         (format!("{BOB}allow_from = here\n"), "user.ini:5:"),
         (format!("{BOB}allow_from = 10.0.0.0/99\n"), "user.ini:5:"),
         (format!("{BOB}ascii_conversion = maybe\n"), "user.ini:5: ascii_conversion: 'maybe' is none of: auto, on, off"),
+        (format!("{BOB}hasty = very\n"), "user.ini:5: hasty: 'very' is neither on nor off"),
         (format!("{BOB}colour = blue\n"), "user.ini:5:"),
         (format!("stray = 1\n{BOB}"), "user.ini:1:"),
         (BOB.replace("password = secret", "password = "), "user.ini:2:"),
@@ -143,7 +144,7 @@ fn every_key_of_this_version_is_accepted() {
                 [log]\nlog_file = ftpd.log\nlog_level = debug\ntransfer_log = xferlog\nlog_format = text\n";
     let users = format!(
         "{BOB}max_cons = 3\nmax_upload = 10M\nmax_download = 0\nallow_from = 127.0.0.0/8, ::1\nmsg_login = hi\nmsg_quit = bye\n\
-         ascii_conversion = auto\n"
+         ascii_conversion = auto\nhasty = on\n"
     );
     let server = Server::start(conf, &users);
     let mut client = crate::client::Client::connect(server.door());

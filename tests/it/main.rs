@@ -26,6 +26,7 @@ mod data_connections;
 mod durability;
 mod endurance;
 mod exhaustion;
+mod hasty;
 mod hostile;
 mod kills;
 mod large;

@@ -271,6 +271,22 @@ impl Server {
         let _ = kill_process(self.pid(), signal);
     }
 
+    /// Stops all its threads where they are, until [`Server::thaw`].
+    #[track_caller]
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+        eventually("all threads stand still", || {
+            let tasks = fs::read_dir(self.proc_file("task")).unwrap();
+            let stats = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default());
+            stats.into_iter().all(|stat| stat.is_empty() || stat.contains(") T "))
+        });
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -336,6 +352,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // A test that failed may have left it frozen.
+        self.thaw();
         // A second signal ends a server that still waits for a transfer.
         for _ in 0..2 {
             self.signal(Signal::TERM);
