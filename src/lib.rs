@@ -12,6 +12,8 @@
 //!     net        │         │          control and data connections, TLS
 //!      └─────────┼─────────┘
 //!            protocol                 commands, replies, paths, addresses: no I/O, no clock, std only
+//!                │
+//!               sys                   what Linux alone has
 //! ```
 //!
 //! Every arrow points down; a test reads the `use crate::…` lines against this picture. Where to begin: the loop in
@@ -32,6 +34,7 @@ pub mod ini;
 pub mod logging;
 pub mod net;
 pub mod protocol;
+pub mod seen;
 pub mod server;
 pub mod session;
-pub mod stamp;
+pub mod sys;

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use crate::auth::hash::{Checks, StoredPassword};
 use crate::auth::user::{Anonymous, Terms, User, is_anonymous};
 use crate::ini::{File, Problem, Problems};
-use crate::stamp::{Seen, Stamp, has_mode};
+use crate::seen::Seen;
+use crate::sys::stamp::{Stamp, has_mode};
 
 /// Why a login was refused: for the log only, the client hears the same of all but `Busy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

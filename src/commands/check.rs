@@ -1,129 +1,81 @@
-//! `ftpd check`: everything that would be wrong at start, told without starting.
+//! `ftpd check`: reports what would be wrong at start, without starting.
 
-use std::fs;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::process::ExitCode;
 
 use crate::auth::users::Users;
 use crate::cli::{Check, Files};
 use crate::commands::finding::Finding;
 use crate::commands::network;
-use crate::commands::reach::{out_of_reach, out_of_reach_of};
+use crate::commands::reach::{can_append, out_of_reach, out_of_reach_of};
 use crate::config::Config;
 use crate::net::tls::Tickets;
 use crate::server::{encryption, listen, privileges};
+use crate::sys::access;
 
-/// Prints to `out` all that is wrong with both files and what they name, and on wish with the way to the running
-/// server; exit code 0 if nothing keeps the server, an account or a client from working, else 1.
-pub fn run(files: &Files, wish: Check, out: &mut impl Write) -> ExitCode {
+/// Prints to `out` what is wrong with both files and what they name, and with `--network` also what is wrong on the way
+/// to the running server; the exit code is 0 if nothing keeps the server, an account or a client from working, else 1.
+pub fn run(files: &Files, options: Check, out: &mut impl Write) -> ExitCode {
     let findings = match files.load() {
-        Ok((config, users)) => examine(files, wish, &config, &users),
+        Ok((config, users)) => examine(files, options, &config, &users),
         Err(problems) => problems.0.iter().map(|problem| Finding::Wrong(problem.to_string())).collect(),
     };
-    // Whoever closed the pipe does not want to read on; the exit code says it all.
+    // A reader that has closed the pipe wants no more lines; the exit code says enough.
     for finding in &findings {
         let _ = writeln!(out, "{finding}");
     }
     if findings.iter().any(Finding::is_wrong) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn examine(files: &Files, wish: Check, config: &Config, users: &Users) -> Vec<Finding> {
+fn examine(files: &Files, options: Check, config: &Config, users: &Users) -> Vec<Finding> {
+    let mut findings = settings(config, users);
+    if options.network {
+        findings.extend(network::examine(config, users));
+    } else {
+        findings.extend(control_connections(config));
+        findings.extend(passive_ports(config));
+    }
+    findings.extend(encryption(config));
+    findings.extend(log_files(config));
+    findings.extend(server_user(files, config, users));
+    if !findings.iter().any(Finding::is_wrong) {
+        findings.push(summary(files, options, users));
+    }
+    findings
+}
+
+/// What deserves a second look, and homes that are missing.
+fn settings(config: &Config, users: &Users) -> Vec<Finding> {
     let homes = users.missing_homes();
     let warnings = users.warnings(config.reachable_from_other_machines());
     let warnings = config.warnings().into_iter().chain(warnings.into_iter().filter(|line| !homes.contains(line)));
     let mut findings: Vec<Finding> = warnings.map(Finding::Note).collect();
     findings.extend(homes.into_iter().map(Finding::Wrong));
-    if wish.network {
-        findings.extend(network::examine(config, users));
-    } else {
-        findings.extend(control_ports(config));
-        findings.extend(passive_ports(config));
-    }
-    findings.extend(encryption(config));
-    for (key, path) in [("log_file", &config.log.log_file), ("transfer_log", &config.log.transfer_log)] {
-        if let Some(Err(error)) = path.as_deref().map(can_append) {
-            findings.push(Finding::Wrong(format!("{key}: {error}")));
-        }
-    }
-    findings.extend(server_user(files, config, users));
-    if !findings.iter().any(Finding::is_wrong) {
-        let name = |file: Option<std::path::PathBuf>| file.map(|file| file.display().to_string());
-        let names: Vec<String> = [name(files.config_file()), name(files.users_file())].into_iter().flatten().collect();
-        let verb = match names.len() {
-            0 => "the defaults are sound".to_owned(),
-            1 => format!("{} is sound", names[0]),
-            _ => format!("{} are sound", names.join(" and ")),
-        };
-        let (count, plural) = (users.count(), if users.count() == 1 { "" } else { "s" });
-        let reached = if wish.network { ", and all that was dialled answers" } else { "" };
-        findings.push(Finding::Sound(format!("ok: {count} account{plural}, {verb}{reached}")));
-    }
     findings
 }
 
-/// What the user that the server becomes can't reach, or why it can't be that user.
-fn server_user(files: &Files, config: &Config, users: &Users) -> Vec<Finding> {
-    let person = match privileges::wanted(&config.server) {
-        Ok(None) => return Vec::new(),
-        Ok(Some(person)) => person,
-        Err(error) => return vec![Finding::Wrong(error.to_string())],
-    };
-    let lines = match rustix::process::geteuid() {
-        me if me.as_raw() == person.user => Ok(out_of_reach(files, config, users)),
-        me if me.is_root() => out_of_reach_of(&person, files, config, users),
-        _ => Err(privileges::only_root(&person)),
-    };
-    lines.unwrap_or_else(|reason| vec![reason]).into_iter().map(Finding::Wrong).collect()
-}
-
-/// Binds each address as the server would, and lets go again.
-fn control_ports(config: &Config) -> Vec<Finding> {
-    let server = &config.server;
-    let mut bound = Vec::new();
-    let mut findings = Vec::new();
-    let mut lacking = Vec::new();
-    let ports = [Some(server.port), config.tls.implicit_port];
-    for (ip, port) in ports.into_iter().flatten().flat_map(|port| server.ip.iter().map(move |ip| (ip, port))) {
-        let address = SocketAddr::new(*ip, port);
-        match listen::bind(address, &server.ip) {
-            Ok(listener) => bound.push(listener),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                findings.push(Finding::Note(format!("{address} is in use: by a running ftpd?")));
-            }
-            Err(error) if listen::lacks_family(&error, *ip) => {
-                lacking.push(format!("can't listen on {address}: {error}"));
-            }
-            Err(error) => findings.push(Finding::Wrong(format!("can't listen on {address}: {error}"))),
-        }
-    }
+/// Binds each address as the server would, all at once, and releases them.
+fn control_connections(config: &Config) -> Vec<Finding> {
+    let ips = &config.server.ip;
+    let addresses = super::control_ports(config).flat_map(|port| ips.iter().map(move |ip| SocketAddr::new(*ip, port)));
+    let tried: Vec<_> = addresses.map(|address| (address, listen::bind(address, ips))).collect();
+    let lacks_family = |address: &SocketAddr, error: &io::Error| listen::lacks_family(error, address.ip());
     // As at start: one family may be missing as long as another one listens.
-    let enough = !bound.is_empty() || !findings.is_empty();
-    findings.extend(lacking.into_iter().map(if enough { Finding::Note } else { Finding::Wrong }));
-    findings
-}
-
-/// Reads certificate, key and authorities as the server would; the pair that it makes for itself is not made here.
-fn encryption(config: &Config) -> Vec<Finding> {
-    if let Some(pair) = encryption::missing(&config.tls) {
-        let file = pair.certificate.display();
-        return vec![match can_append(&pair.certificate) {
-            Ok(()) => Finding::Note(format!("tls: a self-signed certificate will be made: {file}")),
-            Err(error) => Finding::Wrong(format!("tls: a certificate has to be made, but: {error}")),
-        }];
-    }
-    let tickets = match Tickets::new() {
-        Ok(tickets) => tickets,
-        Err(error) => return vec![Finding::Wrong(format!("tls: {error}"))],
+    let is_enough =
+        tried.iter().any(|(address, bound)| !bound.as_ref().is_err_and(|error| lacks_family(address, error)));
+    let failures = tried.iter().filter_map(|(address, bound)| Some((address, bound.as_ref().err()?)));
+    let finding = |(address, error): (&SocketAddr, &io::Error)| match format!("can't listen on {address}: {error}") {
+        _ if error.kind() == io::ErrorKind::AddrInUse => {
+            Finding::Note(format!("{address} is in use: by a running ftpd?"))
+        }
+        text if is_enough && lacks_family(address, error) => Finding::Note(text),
+        text => Finding::Wrong(text),
     };
-    match encryption::load(&config.tls, &tickets) {
-        Ok(tls) => tls.as_deref().and_then(encryption::warning).map(Finding::Note).into_iter().collect(),
-        Err(error) => vec![Finding::Wrong(error.to_string())],
-    }
+    failures.map(finding).collect()
 }
 
-/// Counts the ports of the range that others hold, and tells of those that can't be had at all.
+/// Counts the ports of the range that others hold, and names one that can't be bound for another reason.
 fn passive_ports(config: &Config) -> Vec<Finding> {
     let Some(range) = &config.passive.passive_ports else { return Vec::new() };
     let mut findings = Vec::new();
@@ -144,19 +96,68 @@ fn passive_ports(config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// Tries to write to the file, or to make one beside it where it does not exist yet.
-fn can_append(path: &Path) -> Result<(), String> {
-    let failed = |error: io::Error| format!("can't write {}: {error}", path.display());
-    if path.exists() {
-        return fs::OpenOptions::new().append(true).open(path).map(drop).map_err(failed);
+/// Reads certificate, key and authorities as the server would, but does not create the server's own pair.
+fn encryption(config: &Config) -> Vec<Finding> {
+    if let Some(pair) = encryption::missing(&config.tls) {
+        let file = &pair.certificate;
+        return vec![match can_append(file) {
+            Ok(()) => Finding::Note(format!("tls: a self-signed certificate will be made: {}", file.display())),
+            Err(error) => Finding::Wrong(format!(
+                "tls: a certificate has to be made, but: can't write {}: {error}",
+                file.display()
+            )),
+        }];
     }
-    let mut probe = path.as_os_str().to_owned();
-    probe.push(format!(".{}.check", std::process::id()));
-    fs::File::create_new(&probe).and_then(|_| fs::remove_file(&probe)).map_err(failed)
+    let tickets = match Tickets::new() {
+        Ok(tickets) => tickets,
+        Err(error) => return vec![Finding::Wrong(format!("tls: {error}"))],
+    };
+    match encryption::load(&config.tls, &tickets) {
+        Ok(tls) => tls.as_deref().and_then(encryption::warning).map(Finding::Note).into_iter().collect(),
+        Err(error) => vec![Finding::Wrong(error.to_string())],
+    }
+}
+
+fn log_files(config: &Config) -> impl Iterator<Item = Finding> {
+    let files = [("log_file", &config.log.log_file), ("transfer_log", &config.log.transfer_log)];
+    files.into_iter().filter_map(|(key, path)| {
+        let path = path.as_deref()?;
+        let error = can_append(path).err()?;
+        Some(Finding::Wrong(format!("{key}: can't write {}: {error}", path.display())))
+    })
+}
+
+/// What the user that the server becomes can't reach, or why it can't be that user.
+fn server_user(files: &Files, config: &Config, users: &Users) -> Vec<Finding> {
+    let person = match privileges::wanted(&config.server) {
+        Ok(None) => return Vec::new(),
+        Ok(Some(person)) => person,
+        Err(error) => return vec![Finding::Wrong(error.to_string())],
+    };
+    let lines = match access::user_id() {
+        me if me == person.user => Ok(out_of_reach(files, config, users)),
+        0 => out_of_reach_of(&person, files, config, users),
+        _ => Err(privileges::only_root(&person)),
+    };
+    lines.unwrap_or_else(|reason| vec![reason]).into_iter().map(Finding::Wrong).collect()
+}
+
+fn summary(files: &Files, options: Check, users: &Users) -> Finding {
+    let names = [files.config_file(), files.users_file()].into_iter().flatten();
+    let names: Vec<String> = names.map(|file| file.display().to_string()).collect();
+    let sound = match &names[..] {
+        [] => "the defaults are sound".to_owned(),
+        [name] => format!("{name} is sound"),
+        names => format!("{} are sound", names.join(" and ")),
+    };
+    let (count, plural) = (users.count(), if users.count() == 1 { "" } else { "s" });
+    let reached = if options.network { ", and all that was dialled answers" } else { "" };
+    Finding::Sound(format!("ok: {count} account{plural}, {sound}{reached}"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::net::TcpListener;
 
     use super::*;
@@ -212,13 +213,13 @@ mod tests {
         let mut config = Config::default();
         config.server.ip = vec![Ipv4Addr::LOCALHOST.into()];
         config.server.port = port;
-        assert!(matches!(&control_ports(&config)[..], [Finding::Note(text)] if text.contains("in use")));
+        assert!(matches!(&control_connections(&config)[..], [Finding::Note(text)] if text.contains("in use")));
     }
 
     #[test]
     fn an_address_of_another_machine_is_wrong() {
         let mut config = Config::default();
         config.server.ip = vec!["203.0.113.1".parse().unwrap()];
-        assert!(matches!(&control_ports(&config)[..], [Finding::Wrong(_)]));
+        assert!(matches!(&control_connections(&config)[..], [Finding::Wrong(_)]));
     }
 }

@@ -1,20 +1,20 @@
-//! One line of a check's answer.
+//! One line of the output of `ftpd check`.
 
 use std::fmt;
 
-/// What a check has found; it prints as its line.
+/// Something that a check has found; prints as its line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// Keeps the server, an account or a client from working.
     Wrong(String),
     /// Deserves a second look.
     Note(String),
-    /// Was tried, and works.
+    /// Works, as the check has tried.
     Sound(String),
 }
 
 impl Finding {
-    /// Whether the check as a whole has failed.
+    /// Whether it makes the check fail.
     pub fn is_wrong(&self) -> bool {
         matches!(self, Finding::Wrong(_))
     }

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use crate::auth::hash;
 
-/// Asks for a password twice without echo, or reads one line where stdin is not a terminal, and
-/// prints its hash; exit code 1 when there is none or the two differ.
+/// Asks for a password twice without echo, or reads one line if stdin is not a terminal, and prints its hash; the exit
+/// code is 1 if there is no password or the two differ.
 pub fn run() -> ExitCode {
     let password = if io::stdin().is_terminal() { ask() } else { read_line(&mut io::stdin().lock()) };
     match password.and_then(|password| hash::hash(&password)) {
@@ -34,7 +34,7 @@ fn read_line(input: &mut impl BufRead) -> Result<String, String> {
     usable(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
-/// Refuses what no client could send.
+/// Refuses passwords that no client can send.
 fn usable(password: String) -> Result<String, String> {
     match password {
         empty if empty.is_empty() => Err("the password is empty".to_owned()),

@@ -1,19 +1,21 @@
-//! `ftpd`: serve until asked to stop.
+//! `ftpd`: serves until asked to stop.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use crate::auth::users::Users;
 use crate::cli::{Cli, Files};
 use crate::commands::reach::out_of_reach;
+use crate::config::Config;
 use crate::logging::Logging;
 use crate::server::signals::{self, Wish};
 use crate::server::{Server, privileges, service};
 
-/// Serves; the exit code is 0 when stopped as asked, 1 when it could not start.
+/// Serves; the exit code is 0 if stopped as asked, 1 if it could not start.
 pub fn run(cli: &Cli) -> ExitCode {
     privileges::forbid_more();
     let (config, users) = match cli.files.load() {
@@ -28,50 +30,67 @@ pub fn run(cli: &Cli) -> ExitCode {
     for warning in config.warnings().into_iter().chain(users.warnings(config.reachable_from_other_machines())) {
         log::warn!("{warning}");
     }
-    let users = Arc::new(users);
-    let started = signals::wishes().and_then(|wishes| Ok((Server::start(config.clone(), Arc::clone(&users))?, wishes)));
-    let (server, wishes) = match started {
-        Ok(started) => started,
+    match serve(&cli.files, config, Arc::new(users), &logging) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    for line in out_of_reach(&cli.files, &config, &users) {
-        log::warn!("{line}");
-    }
-    loop {
-        let wish = match service::watchdog() {
-            Some(interval) => wishes.recv_timeout(interval),
-            None => wishes.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
-        match wish {
-            Ok(Wish::Reload) => reload(&cli.files, &server, &users, &logging),
-            Ok(Wish::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-            Err(RecvTimeoutError::Timeout) => server.look_around(),
+            ExitCode::FAILURE
         }
     }
-    end_on_second_wish(wishes);
-    server.stop();
-    ExitCode::SUCCESS
 }
 
-/// Both files are sound and change together, or nothing changes.
-fn reload(files: &Files, server: &Server, users: &crate::auth::users::Users, logging: &Logging) {
-    service::reloading();
-    match files.reload(users, |config| server.prepare(config)) {
-        Ok((config, tls)) => {
-            logging.reopen(&config.log);
-            server.reconfigure(config, tls);
-            log::info!("read again: {}", files.summary());
-        }
-        Err(problems) => {
-            for line in problems.to_string().lines() {
-                log::error!("not read again: {line}");
+fn serve(files: &Files, config: Config, users: Arc<Users>, logging: &Logging) -> io::Result<()> {
+    let wishes = signals::wishes()?;
+    let server = Server::start(config.clone(), Arc::clone(&users))?;
+    for line in out_of_reach(files, &config, &users) {
+        log::warn!("{line}");
+    }
+    Running { files, server: &server, users: &users, logging }.until_stopped(&wishes);
+    end_on_second_wish(wishes);
+    server.stop();
+    Ok(())
+}
+
+/// The server while it runs, with what a reload changes.
+struct Running<'a> {
+    files: &'a Files,
+    server: &'a Server,
+    users: &'a Users,
+    logging: &'a Logging,
+}
+
+impl Running<'_> {
+    fn until_stopped(&self, wishes: &Receiver<Wish>) {
+        loop {
+            let wish = match service::watchdog() {
+                Some(interval) => wishes.recv_timeout(interval),
+                None => wishes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match wish {
+                Ok(Wish::Reload) => self.reload(),
+                Ok(Wish::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => self.server.look_around(),
             }
         }
     }
-    service::ready();
+
+    /// Both files are sound and change together, or nothing changes.
+    fn reload(&self) {
+        service::reloading();
+        match self.files.reload(self.users, |config| self.server.prepare(config)) {
+            Ok((config, tls)) => {
+                self.logging.reopen(&config.log);
+                self.server.reconfigure(config, tls);
+                log::info!("read again: {}", self.files.summary());
+            }
+            Err(problems) => {
+                for line in problems.to_string().lines() {
+                    log::error!("not read again: {line}");
+                }
+            }
+        }
+        service::ready();
+    }
 }
 
 fn end_on_second_wish(wishes: Receiver<Wish>) {
@@ -83,7 +102,7 @@ fn end_on_second_wish(wishes: Receiver<Wish>) {
             }
         }
     };
-    // Without it, the grace is waited for: no reason to fail.
+    // Without this thread, the server still stops after its grace.
     let _ = thread::Builder::new().name("second signal".to_owned()).spawn(watch);
 }
 

@@ -20,7 +20,8 @@ use sha2::{Digest, Sha256};
 use x509_cert::der::Decode;
 
 use crate::net::interfaces;
-use crate::stamp::{Seen, Stamp, has_mode};
+use crate::seen::Seen;
+use crate::sys::stamp::{Stamp, has_mode};
 
 /// Two PEM files, which may be one.
 #[derive(Clone, Debug, PartialEq, Eq)]

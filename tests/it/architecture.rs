@@ -10,7 +10,7 @@ use std::{
 #[rustfmt::skip]
 const ARROWS: &[(&str, &[&str])] = &[
     ("main",     &["cli", "commands", "logging", "config", "ini", "server", "auth"]),
-    ("commands", &["cli", "config", "auth", "ini", "logging", "server", "net", "protocol", "firewall"]),
+    ("commands", &["cli", "config", "auth", "ini", "logging", "server", "net", "protocol", "firewall", "sys"]),
     ("server",   &["session", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini"]),
     ("cli",      &["config", "auth", "ini"]),
     ("logging",  &["config", "ini"]),
@@ -18,11 +18,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config",   &["auth", "ini", "protocol"]),
     ("copy",     &["net", "protocol"]),
     ("fs",       &["protocol"]),
-    ("auth",     &["ini", "protocol", "stamp"]),
-    ("net",      &["protocol", "stamp"]),
+    ("auth",     &["ini", "protocol", "seen", "sys"]),
+    ("net",      &["protocol", "seen", "sys"]),
     ("protocol", &[]),
     ("ini",      &[]),
-    ("stamp",    &[]),
+    ("seen",     &["sys"]),
+    ("sys",      &[]),
     ("firewall", &[]),
 ];
 

@@ -1,4 +1,4 @@
-//! `ftpd check --network`: which link between a client and the running server is broken, and what mends it.
+//! `ftpd check --network`: which step between a client and the running server fails, and what helps.
 
 use std::{io::Write, net::TcpListener, ops::Range, process::Command, thread};
 
@@ -8,7 +8,7 @@ use crate::{
     server::{BOB, Ended, Server, Tree, bare_command, run_to_its_end},
 };
 
-/// bob, with a password that only he knows.
+/// bob, with a password that the check can't read.
 const HASHED: &str = "[bob]\npassword = $argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4\n\
                       perm = elr\nhome = home\n";
 
@@ -28,7 +28,7 @@ fn checked(server: &Server) -> Ended {
     run_to_its_end(check(server.tree(), server.address().port()))
 }
 
-/// Each of these parts is in the output, and the exit code is that one.
+/// Asserts that the output contains each of these parts, and the exit code.
 #[track_caller]
 fn expect(ended: &Ended, code: i32, parts: &[&str]) {
     assert_eq!(ended.code, Some(code), "{}", ended.output);
@@ -67,7 +67,7 @@ fn without_a_password_to_use_each_port_is_dialled() {
 }
 
 #[test]
-fn where_a_login_fails_or_needs_tls_each_port_is_dialled() {
+fn if_a_login_fails_or_needs_tls_each_port_is_dialled() {
     let server = Server::start(&format!("[server]\nauth_failed_delay = 0\n{}", with_ports(&free_ports(2))), BOB);
     let mut secured = check(server.tree(), server.address().port());
     secured.args(["--set", "tls.tls=on", "--set", "tls.tls_control_required=on"]);
@@ -78,17 +78,17 @@ fn where_a_login_fails_or_needs_tls_each_port_is_dialled() {
 }
 
 #[test]
-fn no_server_is_told_with_address_and_mend() {
+fn no_server_is_told_with_address_and_remedy() {
     let port = free_ports(1).start;
     let tree = Tree::new("", BOB);
     let ended = run_to_its_end(check(&tree, port));
     let told = format!("no ftpd answers on 127.0.0.1:{port}: start it, or look at ip and port in ftpd.conf\n");
     expect(&ended, 1, &[&told]);
     assert!(!ended.output.contains("ok: "), "{}", ended.output);
-    expect(&run_to_its_end(check(&tree, 0)), 1, &["port = 0 is another one at each start"]);
+    expect(&run_to_its_end(check(&tree, 0)), 1, &["port = 0 is another port at each start"]);
 }
 
-/// A program that is no ftpd: the port at which it greets whoever comes.
+/// A program that is no ftpd: the port at which it greets every client.
 fn stranger(greeting: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -197,7 +197,7 @@ fn inside(networks: &Networks, command: &Command) -> Ended {
 }
 
 #[test]
-fn a_firewall_that_drops_passive_ports_is_named_and_its_mend_mends() {
+fn a_firewall_that_drops_passive_ports_is_named_and_the_given_command_opens_it() {
     let rules = "add table inet filter; \
         add chain inet filter input { type filter hook input priority 0; policy drop; }; \
         add rule inet filter input ct state established,related accept; \
@@ -209,9 +209,9 @@ fn a_firewall_that_drops_passive_ports_is_named_and_its_mend_mends() {
     // The machine itself comes in by lo, whatever the rules say about others.
     expect(&closed, 1, &["10.0.0.5:2121: ftpd answers; passive ports in order: 4 of 4"]);
     let told = "nft: chain inet filter input drops TCP 8300-8303: ";
-    let mend = closed.output.lines().find_map(|line| line.strip_prefix(told)).expect(&closed.output);
-    let mended = inside(&networks, Command::new("sh").args(["-c", mend]));
-    assert_eq!(mended.code, Some(0), "{mend}: {}", mended.output);
+    let command = closed.output.lines().find_map(|line| line.strip_prefix(told)).expect(&closed.output);
+    let opened = inside(&networks, Command::new("sh").args(["-c", command]));
+    assert_eq!(opened.code, Some(0), "{command}: {}", opened.output);
     expect(&inside(&networks, &check), 0, &["4 of 4", "\nok: "]);
 }
 

@@ -1,26 +1,21 @@
 //! The passive ports of one address, tried one after another: through the running server, or by dialling each.
 
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use super::dial::{Client, Reply, connect};
-use crate::commands::finding::Finding;
-use crate::commands::holder::Holders;
+use super::client::{Client, ServerReply, connect};
+use super::tried::Tried;
 use crate::config::Masquerade;
-use crate::firewall::PortSet;
 use crate::protocol::address;
-use crate::server::listen;
+use crate::sys::holder::Holders;
 
-/// The server picks ports at random, so each is met sooner or later: after so many rounds for every port of the range.
+/// How often the server is asked for each port of the range: it picks ports at random, and should name each once.
 const ROUNDS: usize = 8;
-/// Of a larger range, only so many ports are tried.
-pub const MOST: usize = 2000;
-/// Without a range every port is a new one, and a few do.
+/// How often it is asked without a range, where every port is another one.
 const ROUNDS_WITHOUT_RANGE: usize = 3;
-/// A port whose packets are dropped costs seconds, and so many show what there is to see.
-const ENOUGH: usize = 3;
+/// Most ports that are tried of a range.
+pub const SAMPLE: usize = 2000;
 
 /// What the settings promise at one address.
 #[derive(Clone, Copy, Debug)]
@@ -33,44 +28,26 @@ pub struct Offer<'a> {
     pub masquerade: Option<&'a Masquerade>,
 }
 
-/// What was found at one address.
-#[derive(Debug, Default)]
-pub struct Tried {
-    /// Ports that clients can reach.
-    pub open: PortSet,
-    /// Ports that they can't, by what they hear.
-    dead: BTreeMap<String, PortSet>,
-    /// Ports that the server can't have, by who has them.
-    held: BTreeMap<String, PortSet>,
-    /// What the server does that it should not.
-    wrong: Option<String>,
-}
-
-/// Has the server name data ports again and again, and connects to each: a new one replaces the one before.
+/// Asks the server for data ports again and again, and connects to each: a new one replaces the one before.
 pub fn through_server(client: &mut Client, offer: Offer) -> Tried {
-    let Offer { ip, range, .. } = offer;
     let mut tried = Tried::default();
-    let rounds = range.map_or(ROUNDS_WITHOUT_RANGE, |range| match range.len() {
-        many if many > MOST => MOST,
-        few => few * ROUNDS,
-    });
-    for _ in 0..rounds {
-        match named(client, offer) {
+    for _ in 0..offer.rounds() {
+        match offer.named_port(client) {
             Ok(port) if tried.knows(port) => {}
-            Ok(port) => tried.dial(SocketAddr::new(ip, port)),
+            Ok(port) => tried.dial(SocketAddr::new(offer.ip, port)),
             Err(why) => {
                 tried.wrong = Some(why);
                 break;
             }
         }
-        if tried.has_enough() || range.is_some_and(|range| tried.open.len() + tried.dead_count() == range.len()) {
+        if tried.has_enough() || offer.range.is_some_and(|range| tried.len() == range.len()) {
             break;
         }
     }
-    if let Some(range) = range.filter(|range| range.len() <= MOST && !tried.has_enough()) {
+    if let Some(range) = offer.range.filter(|range| range.len() <= SAMPLE && !tried.has_enough()) {
         let holders = Holders::read();
         let unseen: Vec<u16> = range.clone().filter(|port| !tried.knows(*port)).collect();
-        unseen.into_iter().for_each(|port| tried.bind(SocketAddr::new(ip, port), &holders));
+        unseen.into_iter().for_each(|port| tried.bind(SocketAddr::new(offer.ip, port), &holders));
     }
     tried
 }
@@ -80,18 +57,18 @@ pub fn directly(control: SocketAddr, range: &RangeInclusive<u16>) -> Tried {
     let mut tried = Tried::default();
     let holders = Holders::read();
     let server = holders.at(control);
-    for port in range.clone().step_by(range.len().div_ceil(MOST).max(1)) {
+    for port in range.clone().step_by(range.len().div_ceil(SAMPLE).max(1)) {
         let address = SocketAddr::new(control.ip(), port);
         match connect(address) {
             Ok(_) => match holders.at(address).filter(|holder| Some(*holder) != server) {
-                Some(other) => tried.held.entry(other.to_string()).or_default().insert(port),
+                Some(other) => tried.note_held(port, other.to_string()),
                 None => tried.open.insert(port),
             },
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                 tried.open.insert(port);
                 tried.bind(address, &holders);
             }
-            Err(error) => tried.dead.entry(error.kind().to_string()).or_default().insert(port),
+            Err(error) => tried.note_dead(port, &error),
         }
         if tried.has_enough() {
             break;
@@ -100,31 +77,45 @@ pub fn directly(control: SocketAddr, range: &RangeInclusive<u16>) -> Tried {
     tried
 }
 
-/// The port at which the server waits for a data connection, or what is wrong about its answer.
-fn named(client: &mut Client, Offer { ip, range, masquerade }: Offer) -> Result<u16, String> {
-    let (command, code) = if ip.is_ipv4() { ("PASV", 227) } else { ("EPSV", 229) };
-    let reply = client.ask(command).map_err(|error| format!("no answer to {command}: {}", error.kind()))?;
-    let address = Some(&reply).filter(|reply| reply.code == code).and_then(|reply| address_in(reply, ip));
-    let address = address.ok_or_else(|| format!("the server answers {command} with '{reply}'"))?;
-    let as_set = match masquerade {
-        Some(Masquerade::Address(given)) => address.ip() == *given,
-        // What DNS says is found out by the server, now and then.
-        Some(Masquerade::Name(_)) => true,
-        None => false,
-    };
-    if address.ip() != ip && !as_set {
-        return Err(format!("clients that dial {ip} are sent to {}, which is another address", address.ip()));
+impl Offer<'_> {
+    fn rounds(&self) -> usize {
+        match self.range.map(|range| range.len()) {
+            None => ROUNDS_WITHOUT_RANGE,
+            Some(many) if many > SAMPLE => SAMPLE,
+            Some(few) => few * ROUNDS,
+        }
     }
-    if range.is_some_and(|range| !range.contains(&address.port())) {
-        let port = address.port();
-        return Err(format!(
-            "the server names port {port}, which is not in passive_ports: restart it to use the new ones"
-        ));
+
+    /// The port at which the server waits for a data connection, or what is wrong with its answer.
+    fn named_port(&self, client: &mut Client) -> Result<u16, String> {
+        let (command, code) = if self.ip.is_ipv4() { ("PASV", 227) } else { ("EPSV", 229) };
+        let reply = client.ask(command).map_err(|error| format!("no answer to {command}: {}", error.kind()))?;
+        let address = Some(&reply).filter(|reply| reply.code == code).and_then(|reply| address_in(reply, self.ip));
+        let address = address.ok_or_else(|| format!("the server answers {command} with '{reply}'"))?;
+        let (ip, port) = (address.ip(), address.port());
+        if !self.promises(ip) {
+            return Err(format!("clients that dial {} are sent to {ip}, which is another address", self.ip));
+        }
+        if self.range.is_some_and(|range| !range.contains(&port)) {
+            return Err(format!(
+                "the server names port {port}, which is not in passive_ports: restart it to use the new ones"
+            ));
+        }
+        Ok(port)
     }
-    Ok(address.port())
+
+    fn promises(&self, ip: IpAddr) -> bool {
+        ip == self.ip
+            || match self.masquerade {
+                Some(Masquerade::Address(given)) => ip == *given,
+                // The server itself asks DNS from time to time.
+                Some(Masquerade::Name(_)) => true,
+                None => false,
+            }
+    }
 }
 
-fn address_in(reply: &Reply, ip: IpAddr) -> Option<SocketAddr> {
+fn address_in(reply: &ServerReply, ip: IpAddr) -> Option<SocketAddr> {
     let (_, rest) = reply.text.split_once('(')?;
     let (inside, _) = rest.split_once(')')?;
     if reply.code == 227 {
@@ -132,61 +123,6 @@ fn address_in(reply: &Reply, ip: IpAddr) -> Option<SocketAddr> {
     }
     let port = address::decimal(inside.strip_prefix("|||")?.strip_suffix('|')?.as_bytes())?;
     Some(SocketAddr::new(ip, port))
-}
-
-impl Tried {
-    /// What there is to tell about `ip`.
-    pub fn findings(&self, ip: IpAddr) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = Vec::new();
-        findings.extend(self.wrong.as_ref().map(|why| Finding::Wrong(format!("{ip}: {why}"))));
-        for (reason, ports) in &self.dead {
-            let more = if self.has_enough() { " (the others were not tried)" } else { "" };
-            findings.push(Finding::Wrong(format!(
-                "{ip}: no connection to {ports} of passive_ports{more}, {reason}: let them through this machine's firewall"
-            )));
-        }
-        let none_left = self.open.is_empty() && self.dead.is_empty();
-        for (holder, ports) in &self.held {
-            let held = format!("{ip}: {holder} holds {ports} of passive_ports");
-            findings.push(if none_left {
-                Finding::Wrong(format!("{held}, and none is left: stop it, or choose other ports"))
-            } else {
-                Finding::Note(format!("{held}, and the server goes without: stop it, or leave them out"))
-            });
-        }
-        findings
-    }
-
-    fn dial(&mut self, address: SocketAddr) {
-        match connect(address) {
-            Ok(_) => self.open.insert(address.port()),
-            Err(error) => self.dead.entry(error.kind().to_string()).or_default().insert(address.port()),
-        }
-    }
-
-    /// Notes who has a port that can't be bound.
-    fn bind(&mut self, address: SocketAddr, holders: &Holders) {
-        let Err(error) = listen::bind(address, &[address.ip()]) else { return };
-        let holder = match holders.at(address) {
-            Some(holder) => holder.to_string(),
-            None if error.kind() == ErrorKind::AddrInUse => "another program".to_owned(),
-            None => format!("the system ({})", error.kind()),
-        };
-        self.open.remove(address.port());
-        self.held.entry(holder).or_default().insert(address.port());
-    }
-
-    fn knows(&self, port: u16) -> bool {
-        self.open.contains(port) || self.dead.values().any(|ports| ports.contains(port))
-    }
-
-    fn dead_count(&self) -> usize {
-        self.dead.values().map(PortSet::len).sum()
-    }
-
-    fn has_enough(&self) -> bool {
-        self.dead_count() >= ENOUGH
-    }
 }
 
 #[cfg(test)]

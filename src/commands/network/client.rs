@@ -1,4 +1,6 @@
-//! The little of an FTP client that a check needs: dial, read replies, log in.
+//! The part of an FTP client that a check needs.
+//!
+//! Errors are the system's, and `TimedOut` if nothing comes back.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -7,32 +9,29 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-/// Dialling an address of one's own machine takes microseconds, unless somebody drops the packets.
-const TO_CONNECT: Duration = Duration::from_secs(2);
-/// More is no FTP.
-const LONGEST_LINE: u64 = 4096;
-/// More is no FTP, either.
-const MOST_LINES: usize = 500;
+/// Dialling an address of this machine takes microseconds, unless a firewall drops the packets.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest line of a reply, in bytes: no FTP server sends more.
+const MAX_LINE: u64 = 4096;
+/// Most lines of a reply: no FTP server sends more.
+const MAX_LINES: usize = 500;
 
-/// A connection to a local address.
-///
-/// # Errors
-/// As the system says; `TimedOut` where nothing at all comes back.
+/// Connects to an address of this machine.
 pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, TO_CONNECT)?;
-    // A check that dials every port leaves none of them in TIME_WAIT.
+    let stream = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
+    // A check dials many ports, and must leave none of them in TIME_WAIT.
     SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
     Ok(stream)
 }
 
-/// A control connection, the client's end.
+/// The client's end of a control connection.
 pub struct Client {
     stream: BufReader<TcpStream>,
 }
 
-/// A reply; prints as its first line.
+/// A reply of the server; prints as its first line.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Reply {
+pub struct ServerReply {
     /// The reply code.
     pub code: u16,
     /// The text of the first line.
@@ -40,10 +39,7 @@ pub struct Reply {
 }
 
 impl Client {
-    /// Speaks over `stream`, and waits so long for each line.
-    ///
-    /// # Errors
-    /// As the system says.
+    /// A client that waits for each line as long as `patience`.
     pub fn new(stream: TcpStream, patience: Duration) -> io::Result<Self> {
         stream.set_read_timeout(Some(patience))?;
         stream.set_write_timeout(Some(patience))?;
@@ -51,10 +47,7 @@ impl Client {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// Says for whom the connection is made, as load balancers do (PROXY protocol, version 1).
-    ///
-    /// # Errors
-    /// As the system says.
+    /// Names the client that the connection is for, as a load balancer does (PROXY protocol, version 1).
     pub fn introduce(&mut self, client: SocketAddr) -> io::Result<()> {
         let server = self.stream.get_ref().peer_addr()?;
         let family = if client.is_ipv4() { 4 } else { 6 };
@@ -62,36 +55,27 @@ impl Client {
         self.stream.get_mut().write_all(format!("PROXY TCP{family} {from} {to} {from_port} {port}\r\n").as_bytes())
     }
 
-    /// The own end of the connection.
-    ///
-    /// # Errors
-    /// As the system says.
+    /// The address of this end.
     pub fn local(&self) -> io::Result<SocketAddr> {
         self.stream.get_ref().local_addr()
     }
 
     /// Sends a command and reads its reply.
-    ///
-    /// # Errors
-    /// As [`Client::reply`].
-    pub fn ask(&mut self, command: &str) -> io::Result<Reply> {
+    pub fn ask(&mut self, command: &str) -> io::Result<ServerReply> {
         self.stream.get_mut().write_all(format!("{command}\r\n").as_bytes())?;
         self.reply()
     }
 
-    /// The next reply (RFC 959 §4.2).
-    ///
-    /// # Errors
-    /// `InvalidData` where it is none, `TimedOut` where none comes; else as the system says.
-    pub fn reply(&mut self) -> io::Result<Reply> {
+    /// The next reply (RFC 959 §4.2); the error is `InvalidData` if the server sends something else.
+    pub fn reply(&mut self) -> io::Result<ServerReply> {
         let first = self.line()?;
         let code = first.get(..3).and_then(|digits| digits.parse().ok()).ok_or(ErrorKind::InvalidData)?;
-        let reply = Reply { code, text: first.get(4..).unwrap_or_default().to_owned() };
+        let reply = ServerReply { code, text: first.get(4..).unwrap_or_default().to_owned() };
         if first.as_bytes().get(3) != Some(&b'-') {
             return Ok(reply);
         }
         let last = format!("{} ", &first[..3]);
-        for _ in 0..MOST_LINES {
+        for _ in 0..MAX_LINES {
             if self.line()?.starts_with(&last) {
                 return Ok(reply);
             }
@@ -105,13 +89,13 @@ impl Client {
             ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
             _ => error,
         };
-        (&mut self.stream).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(late)?;
+        (&mut self.stream).take(MAX_LINE).read_until(b'\n', &mut line).map_err(late)?;
         let ended = line.strip_suffix(b"\n").ok_or(ErrorKind::InvalidData)?;
         Ok(String::from_utf8_lossy(ended.strip_suffix(b"\r").unwrap_or(ended)).into_owned())
     }
 }
 
-impl fmt::Display for Reply {
+impl fmt::Display for ServerReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code, self.text.escape_debug())
     }
@@ -123,8 +107,8 @@ mod tests {
 
     use super::*;
 
-    /// What a client makes of these bytes as a reply.
-    fn read(bytes: &[u8]) -> Result<Reply, ErrorKind> {
+    /// How a client reads these bytes as a reply.
+    fn read(bytes: &[u8]) -> Result<ServerReply, ErrorKind> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = connect(listener.local_addr().unwrap()).unwrap();
         let (mut peer, _) = listener.accept().unwrap();
@@ -135,8 +119,8 @@ mod tests {
 
     #[test]
     fn replies_have_a_code_and_end_with_their_last_line() {
-        let reply = |code, text: &str| Ok(Reply { code, text: text.to_owned() });
-        let cases: [(&[u8], Result<Reply, ErrorKind>); 7] = [
+        let reply = |code, text: &str| Ok(ServerReply { code, text: text.to_owned() });
+        let cases: [(&[u8], Result<ServerReply, ErrorKind>); 7] = [
             (b"220 ftpd ready.\r\n", reply(220, "ftpd ready.")),
             (b"220-Hello\r\n 220 not yet\r\n220 there\r\n", reply(220, "Hello")),
             (b"421\n", reply(421, "")),

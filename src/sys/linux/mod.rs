@@ -1,0 +1,5 @@
+//! Linux.
+
+pub mod access;
+pub mod holder;
+pub mod stamp;
