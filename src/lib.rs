@@ -31,6 +31,7 @@ pub mod copy;
 pub mod firewall;
 pub mod fs;
 pub mod ini;
+pub mod lines;
 pub mod logging;
 pub mod net;
 pub mod protocol;

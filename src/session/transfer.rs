@@ -29,7 +29,7 @@ use crate::protocol::reply::Reply;
 use crate::session::Answer;
 use crate::session::list::Listing;
 use crate::session::login::Login;
-use crate::session::transfer_log::Record;
+use crate::session::transfer_log::TransferRecord;
 
 /// How a transfer ended, and what it moved.
 struct Outcome {
@@ -304,7 +304,7 @@ impl Login {
             format_args!("{} {shown} completed={completed} bytes={bytes} seconds={seconds:.3}{reason}", subject.verb),
         );
         if self.shared.transfers.is_open() {
-            self.shared.transfers.record(&Record {
+            self.shared.transfers.record(&TransferRecord {
                 ended: Timestamp::now().to_zoned(self.shared.zone.clone()),
                 took: outcome.took,
                 peer: control.who.peer.ip(),

@@ -13,8 +13,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("commands", &["cli", "config", "auth", "ini", "logging", "server", "net", "protocol", "firewall", "sys"]),
     ("server",   &["session", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini"]),
     ("cli",      &["config", "auth", "ini"]),
-    ("logging",  &["config", "ini"]),
-    ("session",  &["config", "copy", "fs", "auth", "net", "protocol"]),
+    ("logging",  &["config", "ini", "lines"]),
+    ("session",  &["config", "copy", "fs", "auth", "net", "lines", "protocol"]),
     ("config",   &["auth", "ini", "protocol"]),
     ("copy",     &["net", "protocol"]),
     ("fs",       &["protocol"]),
@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ini",      &[]),
     ("seen",     &["sys"]),
     ("sys",      &[]),
+    ("lines",    &[]),
     ("firewall", &[]),
 ];
 
@@ -36,14 +37,13 @@ const NAMES_A_PATH: &str = "openat unlinkat renameat mkdirat linkat symlinkat re
     fs::symlink fs::canonicalize File::open File::create OpenOptions";
 const MAY_NAME_A_PATH: &[&str] = &[
     "fs/root.rs",
-    "fs/place.rs",             // one component in an opened folder, never followed
-    "fs/folder.rs",            // names that were read from the folder itself
-    "fs/homes.rs",             // a home's own path, named by user.ini
-    "fs/jail.rs",              // `/`, to see at start that a locked thread can't open it
-    "fs/owners.rs",            // /etc/passwd and /etc/group, at start
-    "net/certificate.rs",      // certificate and key, named by ftpd.conf
-    "session/planted.rs",      // any path, on purpose; only with the feature planted-bug
-    "session/transfer_log.rs", // the transfer log, named by ftpd.conf
+    "fs/place.rs",        // one component in an opened folder, never followed
+    "fs/folder.rs",       // names that were read from the folder itself
+    "fs/homes.rs",        // a home's own path, named by user.ini
+    "fs/jail.rs",         // `/`, to see at start that a locked thread can't open it
+    "fs/owners.rs",       // /etc/passwd and /etc/group, at start
+    "net/certificate.rs", // certificate and key, named by ftpd.conf
+    "session/planted.rs", // any path, on purpose; only with the feature planted-bug
 ];
 const SERVES_CLIENTS: &[&str] = &["fs", "session", "copy", "net", "protocol"];
 

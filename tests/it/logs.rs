@@ -1,6 +1,10 @@
 //! What the log and the transfer log hold, and what they never hold.
 
-use std::{fs, os::unix::ffi::OsStrExt};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::ffi::OsStrExt,
+};
 
 use rustix::{
     fs::{CWD, mkfifoat},
@@ -233,4 +237,24 @@ fn a_transfer_log_that_nobody_reads_stops_nobody() {
     server.login().expect("QUIT", 221);
     server.signal(Signal::TERM);
     assert!(server.wait_exit().success());
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nobody_and_tells_what_is_missing() {
+    leave_out!(Explicit | Implicit: "that many handshakes add nothing");
+    let tree = Tree::new("[log]\nlog_file = pipe\nlog_format = json\nlog_level = debug\n", BOB);
+    let pipe = tree.path("pipe");
+    mkfifoat(CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    let reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    fcntl_setpipe_size(&reader, 4096).unwrap();
+    let server = tree.start();
+    let mut client = server.login();
+    // Two lines each: more than the pipe holds and may wait.
+    for _ in 0..2200 {
+        client.expect("NOOP", 200);
+    }
+    let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
+    let told = lines.find(|line| line.contains("lines are missing")).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&told).unwrap_or_else(|error| panic!("{told}: {error}"));
+    assert!(value.is_object(), "{told}");
 }
