@@ -1,4 +1,4 @@
-//! What is wrong with a file, in a form that a person can act on.
+//! What is wrong with a file, told to the person who has to fix it.
 
 use std::error::Error;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::fmt;
 /// One thing that is wrong with a file, shown as `user.ini:14: perm: unknown letter 'x'`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// The file as it was named, or the `--set section.key` that is at fault.
+    /// The file as it was named, or the `--set section.key` that is wrong.
     pub file: String,
     /// The line in it, counted from 1.
     pub line: Option<usize>,
-    /// The key, empty where it is not about one.
+    /// The key; empty if no key is concerned.
     pub key: String,
     /// What is wrong, in words.
     pub reason: String,
@@ -31,12 +31,12 @@ impl fmt::Display for Problem {
 
 impl Error for Problem {}
 
-/// All problems of one or more files, sorted by file and line, each told once.
+/// All problems of one or more files, each once, sorted by file and line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
-    /// Sorts `problems` and leaves out those told twice.
+    /// Sorts `problems` and removes repeated ones.
     pub fn new(mut problems: Vec<Problem>) -> Problems {
         problems.sort();
         problems.dedup();

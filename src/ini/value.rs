@@ -1,4 +1,4 @@
-//! The texts of a file as types: switches, numbers, sizes, times, addresses, ports.
+//! Values as types: switches, numbers, sizes, times, addresses, ports.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
 
-/// What a value in a file can be read as; `text` is trimmed and not empty, `folder` is where
-/// relative paths begin. The error is the reason in words.
+/// A type that a value in a file can be read as.
+///
+/// `text` is trimmed and not empty, relative paths begin in `folder`, and the error says what is wrong in words.
 pub trait Value: Sized {
     /// Reads one value.
     fn parse(text: &str, folder: &Path) -> Result<Self, String>;
@@ -81,7 +82,7 @@ impl Value for u64 {
     }
 }
 
-/// Seconds, or `90s`, `5m`, `2h`, `7d`; ten years at most, so adding it to a clock can't overflow.
+/// Seconds, or `90s`, `5m`, `2h`, `7d`; ten years at most, so that adding it to a clock can't overflow.
 impl Value for Duration {
     fn parse(text: &str, _: &Path) -> Result<Duration, String> {
         const UNITS: [(&str, u64); 4] = [("S", 1), ("M", 60), ("H", 3600), ("D", 86_400)];
@@ -95,7 +96,7 @@ impl Value for Duration {
     }
 }
 
-/// Addresses with commas between them, each once.
+/// Addresses separated by commas, each once.
 impl Value for Vec<IpAddr> {
     fn parse(text: &str, _: &Path) -> Result<Vec<IpAddr>, String> {
         let mut addresses = Vec::new();
@@ -110,7 +111,7 @@ impl Value for Vec<IpAddr> {
     }
 }
 
-/// Addresses and networks with commas between them.
+/// Addresses and networks separated by commas.
 impl Value for Vec<IpNet> {
     fn parse(text: &str, _: &Path) -> Result<Vec<IpNet>, String> {
         text.split(',').map(|part| network(part.trim())).collect()
@@ -134,13 +135,13 @@ fn network(text: &str) -> Result<IpNet, String> {
     let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     let net = parsed.ok_or_else(|| format!("'{text}' is neither an address nor a network such as 10.0.0.0/8"))?;
     let IpNet::V6(mapped) = net else { return Ok(net) };
-    // Clients are compared as IPv4 where they are, so ::ffff:10.0.0.0/104 means 10.0.0.0/8.
+    // Clients with an IPv4-mapped address are compared as IPv4, so ::ffff:10.0.0.0/104 means 10.0.0.0/8.
     let folded = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96));
     let folded = folded.and_then(|(address, length)| Ipv4Net::new(address, length).ok());
     Ok(folded.map_or(net, IpNet::V4))
 }
 
-/// A whole number with one of the `units` behind it, or none; the error says what it is not.
+/// A whole number, followed by one of the `units` or none; the error says what is wrong with it.
 fn scaled(text: &str, units: &[(&str, u64)]) -> Result<u64, &'static str> {
     let upper = text.to_ascii_uppercase();
     let found = units.iter().find_map(|(unit, factor)| Some((upper.strip_suffix(unit)?, *factor)));
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_have_units_and_an_upper_end() {
+    fn durations_have_units_and_a_maximum() {
         let seconds = |number| Some(Duration::from_secs(number));
         table(&[
             ("300", seconds(300)),

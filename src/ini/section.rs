@@ -1,0 +1,95 @@
+//! One section while it is read, key by key.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use super::written::{Origin, Setting, Written};
+use super::{File, Value, absolute};
+
+/// One section of a [`File`], with the defaults of the file.
+pub struct Section<'a> {
+    file: &'a mut File,
+    written: Written,
+    known: BTreeSet<&'static str>,
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn new(file: &'a mut File, written: Written) -> Section<'a> {
+        Section { file, written, known: BTreeSet::new() }
+    }
+
+    /// The value of `key`, or `default` if the key is missing. A value that can't be parsed is a problem of the file,
+    /// and `default` takes its place.
+    pub fn take<T: Value>(&mut self, key: &'static str, default: T) -> T {
+        self.find(key).unwrap_or(default)
+    }
+
+    /// The same as [`Section::take`]; a value outside `range` is a problem of the file.
+    pub fn take_in<T>(&mut self, key: &'static str, default: T, range: RangeInclusive<T>) -> T
+    where
+        T: Value + PartialOrd + Debug,
+    {
+        let value = self.take(key, default);
+        if !range.contains(&value) {
+            self.refuse(key, format!("must be between {:?} and {:?}", range.start(), range.end()));
+        }
+        value
+    }
+
+    /// The value of `key`; if the key is missing, that is a problem of the file.
+    pub fn need<T: Value>(&mut self, key: &'static str) -> Option<T> {
+        if self.setting(key).is_none() {
+            self.known.insert(key);
+            self.refuse(key, format!("missing in [{}]", self.written.name));
+        }
+        self.find(key)
+    }
+
+    /// Adds the problem that the value of `key` can't be used; an empty `key` stands for the whole section.
+    pub fn refuse(&mut self, key: &'static str, reason: impl Into<String>) {
+        let origin = self.setting(key).map_or(&self.written.origin, |setting| &setting.origin);
+        let problem = origin.problem(&self.file.name, key, reason);
+        self.file.problems.push(problem);
+    }
+
+    /// Where `key` is written, as `user.ini:14`.
+    pub fn place(&self, key: &str) -> String {
+        let file = &self.file.name;
+        match self.setting(key).map(|setting| &setting.origin) {
+            Some(Origin::Line(line)) => format!("{file}:{line}"),
+            Some(Origin::Override(name)) => name.clone(),
+            Some(Origin::Nowhere) | None => file.clone(),
+        }
+    }
+
+    /// The folder of the file, from the root on; without a file the current one.
+    pub fn folder(&self) -> &Path {
+        &self.file.folder
+    }
+
+    fn find<T: Value>(&mut self, key: &'static str) -> Option<T> {
+        self.known.insert(key);
+        let Setting { value, origin } = self.setting(key)?;
+        let parsed = match origin {
+            Origin::Override(_) => T::parse(value, &absolute(Path::new(""))),
+            Origin::Line(_) | Origin::Nowhere => T::parse(value, self.folder()),
+        };
+        parsed.map_err(|reason| self.refuse(key, reason)).ok()
+    }
+
+    fn setting(&self, key: &str) -> Option<&Setting> {
+        self.written.keys.get(key).or_else(|| self.file.defaults.get(key))
+    }
+
+    /// Leaves the keys that nobody asked for to the file.
+    pub(super) fn finish(self) {
+        let Section { file, mut written, known } = self;
+        written.keys.retain(|key, _| !known.contains(key.as_str()));
+        file.known.extend(known.into_iter().map(|key| (written.name.clone(), key)));
+        if !written.keys.is_empty() {
+            file.leftovers.push(written);
+        }
+    }
+}
