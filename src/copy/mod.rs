@@ -226,7 +226,7 @@ fn send_without_copy(
             Ok(0) => return Err(shrunk()),
             Ok(sent) => {
                 watch.count(sent);
-                if let Some(delay) = throttle.spend(sent) {
+                if let Some(delay) = throttle.spend(sent, Instant::now()) {
                     watch.pause(delay)?;
                 } else if sent == STEP {
                     watch.attend()?;
@@ -262,7 +262,7 @@ pub fn produce(
                 Ok(sent) => {
                     rest = &rest[sent..];
                     watch.count(sent);
-                    if let Some(delay) = throttle.spend(sent) {
+                    if let Some(delay) = throttle.spend(sent, Instant::now()) {
                         watch.pause(delay)?;
                     }
                 }

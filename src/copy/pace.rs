@@ -82,12 +82,8 @@ impl Throttle {
         limit.min(own).min(shared)
     }
 
-    /// Counts bytes as moved; returns how long to wait before the next ones, `None` for not at all.
-    pub fn spend(&mut self, bytes: usize) -> Option<Duration> {
-        if self.is_free() {
-            return None;
-        }
-        let now = Instant::now();
+    /// Counts bytes as moved now; returns how long to wait before the next ones, `None` for not at all.
+    pub fn spend(&mut self, bytes: usize, now: Instant) -> Option<Duration> {
         let own = self.own.as_mut().map(|pace| pace.spend(bytes, now));
         let shared = self.shared.as_ref().map(|pace| lock(pace).spend(bytes, now));
         own.max(shared).filter(|delay| !delay.is_zero())
@@ -137,9 +133,10 @@ mod tests {
             (Throttle::new(None, Some(Arc::clone(&shared))), Throttle::new(Some(500), Some(shared)));
         assert_eq!(one.step(1 << 20), 100);
         assert_eq!(two.step(1 << 20), 50);
-        let first = one.spend(1000).expect("held back");
-        let second = two.spend(1000).expect("held back");
-        assert!(first <= Duration::from_secs(1) && second > Duration::from_millis(1900), "{first:?} {second:?}");
-        assert_eq!(Throttle::default().spend(1 << 30), None);
+        let now = Instant::now();
+        assert_eq!(one.spend(1000, now), Some(Duration::from_secs(1)));
+        assert_eq!(two.spend(1000, now), Some(Duration::from_secs(2)));
+        assert_eq!(one.spend(0, now + Duration::from_secs(2)), None);
+        assert_eq!(Throttle::default().spend(1 << 30, now), None);
     }
 }

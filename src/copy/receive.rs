@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
+use std::time::Instant;
 
 use rustix::event::PollFlags;
 
@@ -56,7 +57,7 @@ fn to_the_end(
         sink.write(incoming.pass(&buffer))?;
         watch.count(received);
         unattended += received;
-        if let Some(delay) = throttle.spend(received) {
+        if let Some(delay) = throttle.spend(received, Instant::now()) {
             watch.pause(delay)?;
         } else if unattended >= STEP {
             watch.attend()?;

@@ -46,7 +46,7 @@ impl Door {
     pub fn admit(&self, address: IpAddr, config: &Config) -> Result<Places, Reply> {
         self.refuse_banned(address, config)?;
         let mut places = self.admit_balancer()?;
-        self.admit_client(&mut places, address, config)?;
+        places.address = Some(self.place_of(address, config)?);
         Ok(places)
     }
 
@@ -65,9 +65,12 @@ impl Door {
     /// The 421 reply that says why not.
     pub fn admit_client(&self, places: &mut Places, address: IpAddr, config: &Config) -> Result<(), Reply> {
         self.refuse_banned(address, config)?;
-        let ticket = self.shared.limits.take(Key::Address(address), config.server.max_cons_per_ip);
-        places.address = Some(ticket.map_err(full)?);
+        places.address = Some(self.place_of(address, config)?);
         Ok(())
+    }
+
+    fn place_of(&self, address: IpAddr, config: &Config) -> Result<Ticket, Reply> {
+        self.shared.limits.take(Key::Address(address), config.server.max_cons_per_ip).map_err(full)
     }
 
     /// One line a minute and address: whoever knocks all the time must not fill the disk.

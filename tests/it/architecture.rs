@@ -47,6 +47,10 @@ const MAY_NAME_A_PATH: &[&str] = &[
 ];
 const SERVES_CLIENTS: &[&str] = &["fs", "session", "copy", "net", "protocol"];
 
+/// Files that reckon with time and never ask for it.
+const RECKONS_TIME: &[&str] =
+    &["auth/bans.rs", "copy/heartbeat.rs", "copy/pace.rs", "net/turns.rs", "protocol/timestamp.rs"];
+
 /// The only writer of a reply's line end.
 const WRITES_REPLIES: &[&str] = &["protocol/reply.rs"];
 /// CR LF in source text; listing lines end with it, too, and clients send it.
@@ -210,6 +214,17 @@ fn unsafe_code_is_forbidden() {
     for root in ["lib.rs", "main.rs"] {
         let source = sources.iter().find(|source| source.path == root).unwrap();
         assert!(source.code.contains("#![forbid(unsafe_code)]"), "src/{root}");
+    }
+}
+
+#[test]
+fn the_clock_of_reckoning_code_is_an_argument() {
+    let sources = sources();
+    for path in RECKONS_TIME {
+        let source = sources.iter().find(|source| source.path == *path).expect("a file of that name");
+        let wrong: Vec<String> =
+            ["Instant::now", "elapsed(", "SystemTime::now"].iter().flat_map(|call| source.lines_with(call)).collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 }
 
