@@ -255,7 +255,7 @@ impl Config {
 
     /// Whether an address to listen on can be reached from other machines.
     pub fn reachable_from_other_machines(&self) -> bool {
-        self.server.ip.iter().any(|ip| !ip.to_canonical().is_loopback())
+        self.server.ip.iter().any(|ip| !ip.is_loopback())
     }
 }
 

@@ -20,11 +20,13 @@ use crate::ini::{File, Problem, Problems};
 use crate::seen::Seen;
 use crate::sys::stamp::{Stamp, has_mode};
 
-/// Why a login was refused: for the log only, the client hears the same of all but `Busy`.
+/// Why a login was refused: for the log only, the client hears the same of all but `NoAnonymous` and `Busy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// No account has that name.
     Unknown,
+    /// Nor is there an anonymous one, for which the name asks.
+    NoAnonymous,
     /// The password is another one.
     WrongPassword,
     /// The account may not log in from that address.
@@ -37,6 +39,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Refusal::Unknown => "unknown name",
+            Refusal::NoAnonymous => "anonymous is off",
             Refusal::WrongPassword => "wrong password",
             Refusal::Address => "address not in allow_from",
             Refusal::Busy => "too many passwords being checked",
@@ -77,7 +80,8 @@ impl Users {
     }
 
     /// The account called `name` if `password` is its own and it may log in `from` there. Takes
-    /// the same work whether or not the name exists; waits for its turn to `deadline` at most.
+    /// the same work whether or not the name exists, except that there is nothing to guess where anonymous
+    /// is off; waits for its turn to `deadline` at most.
     pub fn check_in(
         &self,
         name: &[u8],
@@ -87,6 +91,9 @@ impl Users {
     ) -> Result<Arc<User>, Refusal> {
         let accounts = self.fresh_accounts();
         let Some(user) = accounts.find(name) else {
+            if is_anonymous(name) {
+                return Err(Refusal::NoAnonymous);
+            }
             self.decoy(&accounts, Duration::ZERO, password, deadline)?;
             return Err(Refusal::Unknown);
         };
@@ -483,7 +490,9 @@ mod tests {
             ("bob\0x", "secret", "10.1.2.3", Err(Refusal::Unknown)),
             ("bob", "secret\0x", "10.1.2.3", Err(Refusal::WrongPassword)),
             ("DEFAULT", "secret", "10.1.2.3", Err(Refusal::Unknown)),
-            ("anonymous", "x", "10.1.2.3", Err(Refusal::Unknown)),
+            ("anonymous", "x", "10.1.2.3", Err(Refusal::NoAnonymous)),
+            ("FTP", "", "10.1.2.3", Err(Refusal::NoAnonymous)),
+            ("ftp ", "", "10.1.2.3", Err(Refusal::Unknown)),
             ("", "", "10.1.2.3", Err(Refusal::Unknown)),
         ];
         for (name, password, from, expected) in cases {
@@ -503,6 +512,21 @@ mod tests {
             assert!(fixture.log_in(name, password).is_err());
             assert_eq!(fixture.users.checks.started() - before, 1, "{name}");
         }
+    }
+
+    #[test]
+    fn anonymous_costs_no_check_unless_it_is_an_account() {
+        let checks = |users: &str, name: &str| {
+            let fixture = Fixture::new(users, None);
+            let refusal = fixture.log_in(name, "no").unwrap_err();
+            (refusal, fixture.users.checks.started())
+        };
+        let (bob, ftp) = (account("bob", ARGON2, ""), account("ftp", ARGON2, ""));
+        for name in ["anonymous", "Anonymous", "FTP", "ftp"] {
+            assert_eq!(checks(&bob, name), (Refusal::NoAnonymous, 0), "{name}");
+        }
+        assert_eq!(checks(&ftp, "ftp"), (Refusal::WrongPassword, 1));
+        assert_eq!(checks(&ftp, "anonymous"), (Refusal::NoAnonymous, 0));
     }
 
     #[test]

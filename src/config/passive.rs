@@ -1,6 +1,6 @@
 //! The section `[passive]`: data connections that clients open.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -69,10 +69,11 @@ impl Value for Masquerade {
         };
         let name = text.strip_suffix('.').unwrap_or(text);
         let is_number = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
-        if let Ok(address) = text.parse() {
-            Ok(Masquerade::Address(address))
-        } else if text.parse::<Ipv6Addr>().is_ok() {
-            Err(format!("{text} is an IPv6 address: PASV carries none, and EPSV needs none"))
+        if let Ok(address) = text.parse::<IpAddr>() {
+            match address.to_canonical() {
+                IpAddr::V4(address) => Ok(Masquerade::Address(address)),
+                IpAddr::V6(_) => Err(format!("{text} is an IPv6 address: PASV carries none, and EPSV needs none")),
+            }
         } else if name.split('.').all(is_label) && name.len() <= 253 && !is_number {
             Ok(Masquerade::Name(text.to_owned()))
         } else {
@@ -105,6 +106,7 @@ mod tests {
         let address = |bytes: [u8; 4]| Some(Masquerade::Address(bytes.into()));
         let cases = [
             ("203.0.113.5", address([203, 0, 113, 5])),
+            ("::ffff:203.0.113.5", address([203, 0, 113, 5])),
             ("192.168.0.2", address([192, 168, 0, 2])),
             ("ftp.example.org", name("ftp.example.org")),
             ("ftp.example.org.", name("ftp.example.org.")),

@@ -96,12 +96,13 @@ impl Value for Duration {
     }
 }
 
-/// Addresses separated by commas, each once.
+/// Addresses separated by commas, each once; `::ffff:10.0.0.1` is 10.0.0.1.
 impl Value for Vec<IpAddr> {
     fn parse(text: &str, _: &Path) -> Result<Vec<IpAddr>, String> {
         let mut addresses = Vec::new();
         for part in text.split(',').map(str::trim) {
-            let address = part.parse().map_err(|_| format!("'{part}' is not an IP address"))?;
+            let address: IpAddr = part.parse().map_err(|_| format!("'{part}' is not an IP address"))?;
+            let address = address.to_canonical();
             if addresses.contains(&address) {
                 return Err(format!("{address} is listed twice"));
             }
@@ -251,7 +252,9 @@ mod tests {
         table::<Vec<IpAddr>>(&[
             ("0.0.0.0, ::", Some(two.clone())),
             ("0.0.0.0,::", Some(two)),
+            ("::ffff:127.0.0.1", Some(vec!["127.0.0.1".parse().unwrap()])),
             ("127.0.0.1,127.0.0.1", None),
+            ("127.0.0.1, ::FFFF:7f00:1", None),
             ("localhost", None),
             ("1.2.3.4,", None),
             ("[::]", None),

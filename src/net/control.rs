@@ -77,6 +77,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// So much of what a client has sent is dropped behind the last reply; whoever sends more may lose it.
 const MAX_UNREAD: usize = 256 * 1024;
 const UNREAD_STEP: usize = 1024;
+/// What a client has to take within the send timeout, if there is as much.
+const MAX_AT_ONCE: usize = 16 * 1024;
 /// Commands that wait while a transfer runs; beyond that the client has to wait, too.
 const MAX_WAITING: usize = 16 * 1024;
 
@@ -180,8 +182,8 @@ impl Control {
     fn flush(&mut self) -> io::Result<()> {
         self.who.log(Level::Debug, format_args!("-> {}", self.output.trim_ascii_end().escape_ascii()));
         let sent = match &mut self.secured {
-            None => (&*self.stream).write_all(&self.output),
-            Some(secured) => secured.send_all(&mut &*self.stream, &self.output),
+            None => Outgoing(&self.stream).write_all(&self.output),
+            Some(secured) => secured.send_all(&mut Outgoing(&self.stream), &self.output),
         };
         self.output.shrink_to(512);
         sent
@@ -361,6 +363,22 @@ impl Read for Arrived<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let (received, _) = rustix::net::recv(self.0, buffer, RecvFlags::DONTWAIT)?;
         Ok(received)
+    }
+}
+
+/// The way to the client, which ends when it takes too little within the send timeout. (A blocking socket says so by taking
+/// a part; another try would wait for the same time again.)
+struct Outgoing<'a>(&'a TcpStream);
+
+impl Write for Outgoing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (mut stream, bytes) = (self.0, &bytes[..bytes.len().min(MAX_AT_ONCE)]);
+        let sent = stream.write(bytes)?;
+        if sent < bytes.len() { Err(ErrorKind::TimedOut.into()) } else { Ok(sent) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

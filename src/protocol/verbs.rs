@@ -97,6 +97,9 @@ const NOT_OFFERED: &[&str] = &[
     "MRSQ", "MSAM", "MSND", "MSOM", "RMDA", "SMNT", "SPSV", "THMB", "XRCP", "XRSQ", "XSEM", "XSEN", "XSHA",
 ];
 
+/// Verbs that may stand between USER and PASS.
+const KEEP_USER: &[&str] = &["CLNT", "FEAT", "NOOP", "OPTS", "SYST"];
+
 /// First words of protocols that a hostile page or mail can make a browser or mailer speak here (the ALPACA attacks).
 const FOREIGN: &[&str] = &[
     "CONNECT", "DATA", "DELETE", "EHLO", "GET", "HEAD", "HELO", "LHLO", "MAIL", "OPTIONS", "PATCH", "POST", "PROPFIND",
@@ -162,6 +165,11 @@ pub fn is_foreign(line: &[u8]) -> bool {
 /// True for a line that is meant to name a data port, well-formed or not.
 pub fn names_data_port(line: &[u8]) -> bool {
     find(split_word(line).0).is_some_and(|verb| matches!(verb.name, "PORT" | "EPRT"))
+}
+
+/// True for a line after which a USER still holds: clients send such while a person types the password.
+pub fn keeps_user(line: &[u8]) -> bool {
+    find(split_word(line).0).is_some_and(|verb| KEEP_USER.contains(&verb.name))
 }
 
 /// True for a line whose verb is offered only where TLS is.

@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 /// A burst of clients waits here until the accept thread has been scheduled.
 const BACKLOG: i32 = 1024;
-/// A client that does not take its replies for so long is gone.
+/// A client that does not take its replies for so long is gone, whatever `timeout` is.
 const SEND_PATIENCE: Duration = Duration::from_secs(60);
 /// Port 0 means one free port for all addresses: another program may hold it on one of them.
 const MAX_TRIES: usize = 16;
@@ -83,6 +83,14 @@ pub fn adopt(listener: &TcpListener) -> io::Result<()> {
     set_options_of_connections(&SockRef::from(listener))
 }
 
+/// Lets the connections that come from now on hold up a reply for no longer than this idle time.
+///
+/// # Errors
+/// As the system says.
+pub fn set_patience(listener: &TcpListener, idle: Option<Duration>) -> io::Result<()> {
+    SockRef::from(listener).set_write_timeout(Some(idle.map_or(SEND_PATIENCE, |idle| idle.min(SEND_PATIENCE))))
+}
+
 /// True where an address can't be had because this machine has no such family at all.
 pub fn lacks_family(error: &io::Error, address: IpAddr) -> bool {
     let is = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
@@ -119,5 +127,17 @@ mod tests {
         assert_eq!(socket.tcp_keepalive_interval().expect("readable"), Duration::from_secs(10));
         assert_eq!(socket.tcp_keepalive_retries().expect("readable"), 6);
         assert_eq!(socket.write_timeout().expect("readable"), Some(SEND_PATIENCE));
+    }
+
+    #[test]
+    fn replies_wait_for_the_shorter_of_the_idle_time_and_a_minute() {
+        let listeners = bind_all(&[Ipv4Addr::LOCALHOST.into()], 0).expect("bound");
+        let listener = listeners.first().expect("one listener");
+        for (idle, expected) in [(Some(4), 4), (Some(300), 60), (None, 60), (Some(60), 60)] {
+            set_patience(listener, idle.map(Duration::from_secs)).expect("set");
+            let _client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
+            let (accepted, _) = listener.accept().expect("accepted");
+            assert_eq!(accepted.write_timeout().expect("readable"), Some(Duration::from_secs(expected)));
+        }
     }
 }

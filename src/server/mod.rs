@@ -90,6 +90,7 @@ impl Server {
         let tickets = Tickets::new()?;
         let tls = encryption::start(&config, &tickets).map_err(io::Error::other)?;
         let (listeners, wake) = bind(&config)?;
+        set_patience(&listeners, config.server.timeout)?;
         let addresses = listeners.iter().filter_map(|(listener, _)| listener.local_addr().ok());
         let control_ports: Vec<u16> = addresses.map(|address| address.port()).collect();
         let site = Site::new(control_ports.first().copied().unwrap_or(0), system::is_container(Path::new("/")));
@@ -164,6 +165,9 @@ impl Server {
         system::set_umask(config.transfer.umask);
         if let Err(error) = self.gate.door.shared.transfers.open(config.log.transfer_log.as_deref()) {
             log::error!("transfer_log: {error}; the old one stays open");
+        }
+        if let Err(error) = set_patience(&self.listeners, config.server.timeout) {
+            log::error!("timeout: {error}");
         }
         tls.as_deref().inspect(|tls| encryption::announce(tls));
         let config = Arc::new(config);
@@ -290,6 +294,10 @@ fn bind(config: &Config) -> io::Result<(Vec<Listener>, Wake)> {
         all.extend(listeners.into_iter().map(|listener| (Arc::new(listener), entrance)));
     }
     Ok((all, Wake::Shut))
+}
+
+fn set_patience(listeners: &[Listener], idle: Option<Duration>) -> io::Result<()> {
+    listeners.iter().try_for_each(|(listener, _)| listen::set_patience(listener, idle))
 }
 
 fn spawn_accepting((listener, entrance): &Listener, gate: &Arc<Gate>, wake: &Wake) -> io::Result<JoinHandle<()>> {

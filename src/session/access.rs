@@ -20,6 +20,9 @@ use crate::protocol::reply::Reply;
 use crate::session::login::Login;
 use crate::session::{Answer, Session};
 
+/// A client that is told as often that anonymous is off does not listen.
+const MAX_ANONYMOUS_TRIES: u32 = 10;
+
 impl Session {
     /// Starts a login anew, also from within a session; whether the name exists is not told.
     pub(super) fn user(&mut self, name: Name) -> Answer {
@@ -44,6 +47,7 @@ impl Session {
         match self.shared.users.check_in(name.as_bytes(), &password.0, from, self.login_by) {
             Ok(user) => self.log_in(user),
             Err(Refusal::Busy) => Err(self.close(Reply::new(421, "Too many logins at the moment; try again later."))),
+            Err(Refusal::NoAnonymous) => Err(self.refuse_anonymous(&name)),
             Err(refusal) => Err(self.refuse(&name, refusal, arrived)),
         }
     }
@@ -130,7 +134,18 @@ impl Session {
         }
     }
 
-    /// One text and one delay for every refusal, counted from PASS whatever the check took.
+    /// File managers try anonymous before they ask for a name: that is no guess at a password, so it costs neither time
+    /// nor a strike.
+    #[cold]
+    fn refuse_anonymous(&mut self, name: &Name) -> Reply {
+        let shown = name.as_bytes().escape_ascii();
+        self.control.who.log(Level::Info, format_args!("USER '{shown}' refused: {}", Refusal::NoAnonymous));
+        self.anonymous_tries += 1;
+        let reply = Reply::new(530, "Anonymous logins are off here; log in with an account.");
+        if self.anonymous_tries >= MAX_ANONYMOUS_TRIES { self.close(reply) } else { reply }
+    }
+
+    /// One text and one delay for every other refusal, counted from PASS whatever the check took.
     #[cold]
     fn refuse(&mut self, name: &Name, refusal: Refusal, arrived: Instant) -> Reply {
         let server = &self.config.server;

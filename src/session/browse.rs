@@ -1,5 +1,7 @@
 //! Looking: PWD, CWD, CDUP, MLST, STAT of a path, SIZE, MDTM.
 
+use std::io::ErrorKind;
+
 use crate::auth::perm::Perm;
 use crate::fs::entry::Kind;
 use crate::net::control::Control;
@@ -19,10 +21,26 @@ impl Login {
 
     pub(super) fn cwd(&mut self, name: Option<&Name>) -> Answer {
         self.permit(Perm::Enter)?;
-        let path = name.map_or_else(|| Ok(VirtualPath::root()), |name| self.resolve(name, Perm::Enter))?;
+        let path = name.map_or_else(|| Ok(VirtualPath::root()), |name| self.folder(name))?;
         self.root.enter(&path)?;
         self.cwd = path;
         Ok(Reply::raw(250, [&quoted(&self.cwd)[..], b" is the current folder."].concat()))
+    }
+
+    /// The folder of that name. A first `~` is the home to shells, and so to some clients, unless an entry has that name.
+    fn folder(&self, name: &Name) -> Result<VirtualPath, Reply> {
+        let path = self.resolve(name, Perm::Enter)?;
+        match name.as_bytes() {
+            [b'~', rest @ ..] if matches!(rest, [] | [b'/', ..]) && self.lacks_tilde() => {
+                Ok(VirtualPath::root().join(rest))
+            }
+            _ => Ok(path),
+        }
+    }
+
+    #[cold]
+    fn lacks_tilde(&self) -> bool {
+        self.root.link_meta(&self.cwd.join(b"~")).is_err_and(|error| error.kind() == ErrorKind::NotFound)
     }
 
     pub(super) fn cdup(&mut self) -> Answer {

@@ -54,13 +54,14 @@ pub struct Session {
     login: Option<Box<Login>>,
     /// The reply that is to be sent next.
     due: Option<Reply>,
-    /// The name of the USER just before: any other command forgets it.
+    /// The name of the USER before, until a command that does not keep it.
     user: Option<Name>,
     facts: Facts,
     algorithm: Algorithm,
     login_by: Instant,
     /// Of the whole connection: a right one in between forgives none.
     wrong_passwords: u32,
+    anonymous_tries: u32,
     unknown_verbs: u8,
     security: Security,
     then: Then,
@@ -124,6 +125,7 @@ impl Session {
             algorithm: Algorithm::Sha256,
             login_by: Instant::now() + config.server.login_timeout,
             wrong_passwords: 0,
+            anonymous_tries: 0,
             unknown_verbs: 0,
             security: Security::new(tls),
             then: Then::GoOn,
@@ -284,7 +286,7 @@ impl Session {
     // Kept out of the loop, as are the other large handlers: an idle session holds the stack that its deepest call touched.
     #[inline(never)]
     fn answer(&mut self, line: &[u8]) -> Reply {
-        let (user, rename_from) = self.forget_previous();
+        let (user, rename_from) = self.forget_previous(line);
         if self.login.is_none() && verbs::is_foreign(line) {
             return self.close(Reply::new(500, "That is no FTP."));
         }
@@ -310,13 +312,15 @@ impl Session {
 
     #[cold]
     fn too_long(&mut self) -> Reply {
-        self.forget_previous();
+        self.forget_previous(b"");
         Reply::new(500, "Line too long.")
     }
 
-    /// The name of a USER and the path of an RNFR are forgotten by whatever comes next, a line that is no command among it.
-    fn forget_previous(&mut self) -> (Option<Name>, Option<VirtualPath>) {
-        (self.user.take(), self.login.as_mut().and_then(|login| login.rename_from.take()))
+    /// The name of a USER and the path of an RNFR are forgotten by any line that follows, except that the name outlives
+    /// what keeps a connection alive while a person types the password.
+    fn forget_previous(&mut self, line: &[u8]) -> (Option<Name>, Option<VirtualPath>) {
+        let user = self.user.take_if(|_| !verbs::keeps_user(line));
+        (user, self.login.as_mut().and_then(|login| login.rename_from.take()))
     }
 
     fn run_command(&mut self, command: Command, user: Option<Name>, rename_from: Option<VirtualPath>) -> Answer {

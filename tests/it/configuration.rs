@@ -30,6 +30,13 @@ fn expect_said(output: &str, parts: &[&str]) {
 }
 
 #[test]
+fn a_mapped_address_to_listen_on_is_its_ipv4_address() {
+    let server = Server::start("[server]\nip = ::ffff:127.0.0.1\n", BOB);
+    assert_eq!(server.address().ip().to_string(), "127.0.0.1");
+    server.login();
+}
+
+#[test]
 fn an_unknown_letter_is_named_with_file_and_line_and_those_that_exist() {
     let output = refusal("", "[bob]\npassword = secret\n# a comment\nperm = elx\nhome = home\n");
     expect_said(&output, &["user.ini:4: perm: unknown letter 'x' (known: e l r a d f m w M T)"]);

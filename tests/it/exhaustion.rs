@@ -145,10 +145,8 @@ fn a_log_that_nobody_reads_any_more_stops_nobody() {
     assert!(matches!(process.0.try_wait(), Ok(None)));
 }
 
-/// All replies lie unread, and the socket takes no more: its session waits, and only that.
-#[test]
-fn a_server_that_is_stopped_does_not_wait_for_clients_that_never_read() {
-    let mut server = Server::start("[server]\nshutdown_grace = 0\n", BOB);
+/// A client that has sent commands until the server took no more, and has read no reply.
+fn never_reading(server: &Server) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.set_send_buffer_size(4096).unwrap();
@@ -160,8 +158,31 @@ fn a_server_that_is_stopped_does_not_wait_for_clients_that_never_read() {
         refused = if client.write(&b"HELP\r\n".repeat(1000)).is_err() { refused + 1 } else { 0 };
         refused == 50
     });
+    client
+}
+
+/// All replies lie unread, and the socket takes no more: its session waits, and only that.
+#[test]
+fn a_server_that_is_stopped_does_not_wait_for_clients_that_never_read() {
+    let mut server = Server::start("[server]\nshutdown_grace = 0\n", BOB);
+    let _client = never_reading(&server);
     server.signal(Signal::TERM);
     assert_eq!(exit_code(server.wait_exit()), 0);
+}
+
+/// It is gone after `timeout`, within the patience of a test: a minute would be more.
+#[test]
+fn a_client_that_never_reads_is_gone_after_the_timeout() {
+    leave_out!(Explicit | Implicit: "it says nothing that begins TLS");
+    let server = Server::start("[server]\ntimeout = 2\n", BOB);
+    let _client = never_reading(&server);
+    server.wait_log("FTP session closed");
+    // A setting that is read again holds for clients that come then.
+    server.tree().write_conf("[server]\ntimeout = 1\n");
+    server.signal(Signal::HUP);
+    server.wait_log("read again");
+    let _another = never_reading(&server);
+    server.wait_log_times("FTP session closed", 2);
 }
 
 #[test]

@@ -239,7 +239,7 @@ fn every_refusal_has_the_same_text_and_waits_for_the_same_delay() {
         client.send(format!("PASS {password}"));
         client
     };
-    let mut refused = [("bob", "wrong"), ("nobody", "wrong"), ("carol", "secret"), ("anonymous", "")].map(login);
+    let mut refused = [("bob", "wrong"), ("nobody", "wrong"), ("carol", "secret")].map(login);
     // A delay that was none would be over by now.
     for _ in 0..50 {
         other.expect("NOOP", 200);
@@ -248,6 +248,52 @@ fn every_refusal_has_the_same_text_and_waits_for_the_same_delay() {
     let mut texts = refused.map(|mut client| client.read_reply().expect(530).text()).to_vec();
     texts.dedup();
     assert_eq!(texts.len(), 1, "{texts:?}");
+}
+
+#[test]
+fn anonymous_where_it_is_off_is_refused_at_once_and_is_no_strike() {
+    // A delay that held would be longer than a test's patience.
+    let server = Server::start("[server]\nauth_failed_delay = 60\nban_after = 1\nmax_login_attempts = 1\n", BOB);
+    for name in ["anonymous", "ftp", "Anonymous", "FTP"] {
+        let mut client = server.client();
+        client.expect(format!("USER {name}"), 331);
+        client.expect("PASS me@example.org", 530);
+        client.login("bob", "secret");
+    }
+    server.wait_log_times("refused: anonymous is off", 4);
+    // No line that a filter for wrong passwords would count.
+    assert!(server.log_lines("failed login").is_empty());
+}
+
+#[test]
+fn the_tenth_anonymous_try_closes_the_connection_and_no_door() {
+    let server = Server::start("[server]\nauth_failed_delay = 60\nban_after = 1\n", BOB);
+    let mut client = server.client();
+    for _ in 0..10 {
+        client.expect("USER anonymous", 331);
+        client.expect("PASS x", 530);
+    }
+    client.expect_closed();
+    server.login();
+}
+
+#[test]
+fn an_account_called_ftp_is_guarded_like_any_other() {
+    let users = BOB.replace("[bob]", "[ftp]");
+    let server = Server::start("[server]\nauth_failed_delay = 0\nmax_login_attempts = 2\nban_after = 3\n", &users);
+    let mut client = server.client();
+    client.login("ftp", "secret");
+    client.expect("REIN", 220);
+    for _ in 0..2 {
+        client.expect("USER ftp", 331);
+        client.expect("PASS wrong", 530);
+    }
+    client.expect_closed();
+    let mut client = server.client();
+    client.expect("USER ftp", 331);
+    client.expect("PASS wrong", 530);
+    expect_full(&server);
+    server.wait_log_times("USER 'ftp' failed login.", 3);
 }
 
 #[test]
