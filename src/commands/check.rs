@@ -11,7 +11,7 @@ use crate::commands::network;
 use crate::commands::reach::{can_append, out_of_reach, out_of_reach_of};
 use crate::config::Config;
 use crate::net::tls::Tickets;
-use crate::server::{encryption, listen, privileges};
+use crate::server::{capacity, encryption, listen, privileges};
 use crate::sys::access;
 
 /// Prints to `out` what is wrong with both files and what they name, and with `--network` also what is wrong on the way
@@ -51,6 +51,7 @@ fn settings(config: &Config, users: &Users) -> Vec<Finding> {
     let warnings = users.warnings(config.reachable_from_other_machines());
     let warnings = config.warnings().into_iter().chain(warnings.into_iter().filter(|line| !homes.contains(line)));
     let mut findings: Vec<Finding> = warnings.map(Finding::Note).collect();
+    findings.extend(capacity::warnings(config).into_iter().map(Finding::Note));
     findings.extend(homes.into_iter().map(Finding::Wrong));
     findings
 }

@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 use crate::auth::limits::{Full, Key, Ticket};
 use crate::config::Config;
 use crate::protocol::reply::Reply;
+use crate::server::capacity::Room;
 use crate::session::shared::Shared;
-use crate::session::{ban_rule, banned};
+use crate::session::{ban_rule, banned, short_of_resources};
 
 /// What every connection has to pass.
 pub struct Door {
     /// What the sessions behind it share.
     pub shared: Arc<Shared>,
     /// As it was at the start: the pool can't grow.
-    max_cons: usize,
+    room: Room,
     /// When an address was last noted in the log as refused.
     refusals: Mutex<HashMap<IpAddr, Instant>>,
 }
@@ -36,7 +37,7 @@ const MAX_REFUSALS: usize = 4096;
 impl Door {
     /// A door to this many places.
     pub fn new(shared: Arc<Shared>, max_cons: usize) -> Self {
-        Self { shared, max_cons, refusals: Mutex::default() }
+        Self { shared, room: Room::new(max_cons), refusals: Mutex::default() }
     }
 
     /// Places for a client.
@@ -55,7 +56,10 @@ impl Door {
     /// # Errors
     /// The 421 reply that says why not.
     pub fn admit_balancer(&self) -> Result<Places, Reply> {
-        let server = self.shared.limits.take(Key::Server, Some(self.max_cons)).map_err(full)?;
+        let server = self.shared.limits.take(Key::Server, Some(self.room.max_cons())).map_err(full)?;
+        if !self.room.is_enough_for(|| self.shared.limits.taken(&Key::Server)) {
+            return Err(short_of_resources());
+        }
         Ok(Places { _server: server, address: None })
     }
 

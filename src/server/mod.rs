@@ -33,6 +33,8 @@ use crate::session::shared::Shared;
 use crate::session::transfer_log::TransferLog;
 use crate::session::{Entrance, short_of_resources};
 
+pub mod capacity;
+mod control_group;
 mod door;
 pub mod encryption;
 pub mod listen;
@@ -86,7 +88,8 @@ impl Server {
     /// given up, or the sandbox that is required is not to be had.
     pub fn start(config: Config, users: Arc<Users>) -> io::Result<Self> {
         system::set_umask(config.transfer.umask);
-        system::raise_file_limit(&config);
+        system::raise_file_limit();
+        capacity::warnings(&config).iter().for_each(|line| log::warn!("{line}"));
         let tickets = Tickets::new()?;
         let tls = encryption::start(&config, &tickets).map_err(io::Error::other)?;
         let (listeners, wake) = bind(&config)?;
@@ -118,7 +121,7 @@ impl Server {
             stop: Arc::new(Stop::default()),
         });
         shared.names.follow(config.passive.name(), &config.server.ip)?;
-        let max_cons = config.server.max_cons;
+        let max_cons = capacity::sessions(&config);
         tls.as_deref().inspect(|tls| encryption::announce(tls));
         let gate = Arc::new(Gate {
             settings: Mutex::new(Settings { config: Arc::new(config), tls }),

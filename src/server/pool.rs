@@ -58,7 +58,7 @@ struct State {
 /// An idle thread waits so long for its next job.
 const LINGER: Duration = Duration::from_secs(10);
 /// The deepest call is a listing through a chain of links; what is not touched costs no memory.
-const STACK: usize = 256 * 1024;
+pub const STACK: usize = 256 * 1024;
 
 impl<J: Send + 'static> Pool<J> {
     /// At most `max` threads, and as many jobs waiting: whoever holds a place may hand in a job, so it waits at most

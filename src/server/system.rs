@@ -10,33 +10,15 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 use crate::config::{Config, Sandbox};
 use crate::fs::jail::{Jail, Kernel};
 
-/// Descriptors that a session may hold at once: its connection, its home, a passive listener or what wakes it at a shared
-/// one, a data connection, a file and its folder, or the two ends of a pipe in place of the listener and the folder.
-const FILES_PER_SESSION: u64 = 6;
-/// What the server itself holds besides the shared passive ports, which are bound at each local address: standard streams, logs, listeners, signal pipes.
-const OWN_FILES: u64 = 32;
-
 /// Sets the umask of the files and folders that clients make.
 pub fn set_umask(mask: u32) {
     umask(Mode::from_raw_mode(mask));
 }
 
-/// Raises the soft limit of open files to the hard one, and says so where `max_cons` still can't fit.
-pub fn raise_file_limit(config: &Config) {
+/// Raises the soft limit of open files to the hard one.
+pub fn raise_file_limit() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    let Some(limit) = getrlimit(Resource::Nofile).current else { return };
-    let ports = config.passive.passive_ports.as_ref().map_or(0, |range| range.len() * config.server.ip.len());
-    let ports = u64::try_from(ports).unwrap_or(u64::MAX);
-    let sessions = u64::try_from(config.server.max_cons).unwrap_or(u64::MAX);
-    let needed = sessions.saturating_mul(FILES_PER_SESSION) + ports + OWN_FILES;
-    if needed > limit {
-        let fits = limit.saturating_sub(ports + OWN_FILES) / FILES_PER_SESSION;
-        log::warn!(
-            "max_cons = {sessions} may need {needed} open files, but the limit is {limit}: \
-             set max_cons = {fits}, or LimitNOFILE={needed} in the service (ulimit -n {needed} in a shell)"
-        );
-    }
 }
 
 /// The jail of session threads, and a line about it in the log.

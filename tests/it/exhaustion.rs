@@ -16,7 +16,7 @@ use crate::{
     client::Client,
     data_connections::free_ports,
     limits::expect_full,
-    server::{BOB, Server, Tree, eventually, exit_code},
+    server::{BOB, Server, Tree, eventually, exit_code, run_to_its_end},
     trace::Trace,
 };
 
@@ -82,6 +82,56 @@ fn without_a_thread_a_client_is_told_so_and_the_others_go_on() {
     });
     lonely.server.login().expect("RMD folder", 250);
     assert!(lonely.server.is_running());
+}
+
+/// A few clients are served to the end, the others are told so; and again, as what the first ones held is free.
+#[test]
+fn with_little_address_space_left_clients_are_refused_and_the_server_lives() {
+    if Command::new("prlimit").arg("--version").stdout(Stdio::null()).status().is_err() {
+        eprintln!("SKIPPED: prlimit (util-linux) is not installed");
+        return;
+    }
+    let mut server = Server::start("[server]\nmax_cons_per_ip = 0\n", BOB);
+    let limit = format!("--as={}:", (server.address_space() + 20 * 1024) * 1024);
+    let pid = server.id().to_string();
+    assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    let content = vec![b'x'; 1 << 20];
+    for round in 0..3 {
+        let mut crowd: Vec<Client> = (0..80).map(|_| Client::connect(server.door())).collect();
+        crowd.retain_mut(|client| client.try_read_reply().is_some_and(|reply| reply.code == 220));
+        assert!((4..80).contains(&crowd.len()), "round {round}: {} of 80 are served", crowd.len());
+        crowd.iter_mut().for_each(|client| client.login("bob", "secret"));
+        for (number, client) in crowd.iter_mut().enumerate() {
+            client.stor(&number.to_string(), &content);
+            assert_eq!(client.retr(&number.to_string()).len(), content.len());
+        }
+        assert!(server.is_running());
+        for client in &mut crowd {
+            client.expect("QUIT", 221);
+            client.expect_closed();
+        }
+    }
+    server.login();
+}
+
+#[test]
+fn sessions_that_the_address_space_has_no_room_for_are_warned_about_and_not_admitted() {
+    let tree = Tree::new("[server]\nmax_cons_per_ip = 0\n", BOB);
+    let limited = |arguments: &[&str]| {
+        let inner = tree.command();
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -v 34816; exec \"$0\" \"$@\""]).arg(inner.get_program()).args(inner.get_args());
+        command.args(arguments).env_remove("RUST_LOG");
+        command
+    };
+    let warning = "max_cons = 512 may need 475136 KiB of address space, but the limit is 34816 KiB: 2 sessions";
+    let checked = run_to_its_end(limited(&["check"]));
+    assert!(checked.output.contains(warning), "{}", checked.output);
+    let server = limited(&[]);
+    let server = tree.start_as(server);
+    server.wait_log(warning);
+    let _crowd = [server.login(), server.login()];
+    expect_full(&server);
 }
 
 /// Killed when it is dropped.

@@ -331,6 +331,11 @@ impl Server {
         self.status("VmHWM:")
     }
 
+    /// Address space in KiB.
+    pub fn address_space(&self) -> u64 {
+        self.status("VmSize:")
+    }
+
     fn status(&self, key: &str) -> u64 {
         let status = fs::read_to_string(self.proc_file("status")).unwrap();
         let line = status.lines().find(|line| line.starts_with(key)).expect("memory in /proc");
