@@ -15,10 +15,12 @@ use crate::auth::user::{Anonymous as Guest, Terms};
 use crate::ini::{File, Override, Problem, Problems, Section};
 use crate::protocol::content::Conversion;
 
+mod active;
 mod passive;
 mod tls;
 mod words;
 
+pub use active::Active;
 pub use passive::{Audience, Masquerade, Passive};
 pub use tls::{SessionReuse, Tls};
 use words::{Lines, Umask};
@@ -139,17 +141,6 @@ pub enum Fsync {
     Close,
 }
 
-/// The section `[active]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Active {
-    /// Whether PORT and EPRT are offered.
-    pub enable_active: bool,
-    /// Whether a data connection may have another address than the client's.
-    pub permit_foreign_addresses: bool,
-    /// Whether PORT may name ports below 1024.
-    pub permit_privileged_ports: bool,
-}
-
 /// The section `[anonymous]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Anonymous {
@@ -205,17 +196,20 @@ impl Config {
     fn read(file: &mut File) -> Config {
         let server = file.read("server", Server::read);
         let passive = file.read("passive", |section| Passive::read(section, &server.ip));
+        let tls = file.read("tls", Tls::read);
+        let ports = [
+            ("port", Some(server.port..=server.port)),
+            ("implicit_tls_port", tls.implicit_port.map(|port| port..=port)),
+            ("passive_ports", passive.passive_ports.clone()),
+        ];
+        let listening: Vec<_> = ports.into_iter().filter_map(|(key, ports)| Some((key, ports?))).collect();
         Config {
             server,
             transfer: file.read("transfer", Transfer::read),
             passive,
-            active: file.read("active", |section| Active {
-                enable_active: section.take("enable_active", true),
-                permit_foreign_addresses: section.take("permit_foreign_addresses", false),
-                permit_privileged_ports: section.take("permit_privileged_ports", false),
-            }),
+            active: file.read("active", |section| Active::read(section, &listening)),
             anonymous: file.read("anonymous", Anonymous::read),
-            tls: file.read("tls", Tls::read),
+            tls,
             log: file.read("log", |section| Log {
                 log_file: section.take("log_file", None),
                 log_level: section.take("log_level", LevelFilter::Info),
@@ -231,6 +225,7 @@ impl Config {
             ("ip", self.server.ip != new.server.ip),
             ("port", self.server.port != new.server.port),
             ("passive_ports", self.passive.passive_ports != new.passive.passive_ports),
+            ("data_port", self.active.data_port != new.active.data_port),
             ("max_cons", self.server.max_cons != new.server.max_cons),
             ("implicit_tls_port", self.tls.implicit_port != new.tls.implicit_port),
             ("sandbox", self.server.sandbox != new.server.sandbox),
@@ -392,7 +387,7 @@ mod tests {
             [transfer]\nmax_upload = 1K\nmax_download = 2M\ndata_timeout = 1\nconnect_timeout = 2\natomic_uploads = off\npartial_max_age = 1h\nfsync = close\numask = 077\n\
             follow_symlinks = Never\nuse_gmt_times = no\nascii_conversion = on\n[passive]\npassive_ports = 5-6\n\
             masquerade_address = ftp.example.org\nmasquerade_for = all\n[active]\nenable_active = off\n\
-            permit_foreign_addresses = on\npermit_privileged_ports = on\n[anonymous]\nenable_anonymous = on\n\
+            permit_foreign_addresses = on\npermit_privileged_ports = on\ndata_port = 20\n[anonymous]\nenable_anonymous = on\n\
             anonymous_path = pub\nanonymous_perm = elw\n\
             [tls]\ncertificate = c.pem\nprivate_key = k.pem\ntls_control_required = on\ntls_data_required = on\n\
             implicit_tls_port = 0\ntls_session_reuse = require\ntls_strict_eof = on\nclient_ca = /ca.pem\n[log]\nlog_file = a.log\nlog_level = debug\ntransfer_log = /x\nlog_format = JSON\n";
@@ -436,7 +431,12 @@ mod tests {
                 masquerade_address: Some(Masquerade::Name("ftp.example.org".to_owned())),
                 masquerade_for: Audience::All,
             },
-            active: Active { enable_active: false, permit_foreign_addresses: true, permit_privileged_ports: true },
+            active: Active {
+                enable_active: false,
+                permit_foreign_addresses: true,
+                permit_privileged_ports: true,
+                data_port: Some(20),
+            },
             anonymous: Anonymous {
                 enable_anonymous: true,
                 anonymous_path: Some("/etc/pub".into()),
@@ -519,9 +519,10 @@ mod tests {
         assert!(old.needs_restart(&new).is_empty());
         new.server.port = 1;
         new.passive.passive_ports = Some(1..=2);
+        new.active.data_port = Some(20);
         new.server.sandbox = Sandbox::Off;
         new.server.user = Some("ftp".to_owned());
-        assert_eq!(old.needs_restart(&new), ["port", "passive_ports", "sandbox", "user"]);
+        assert_eq!(old.needs_restart(&new), ["port", "passive_ports", "data_port", "sandbox", "user"]);
     }
 
     #[test]

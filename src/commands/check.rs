@@ -1,7 +1,7 @@
 //! `ftpd check`: reports what would be wrong at start, without starting.
 
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
 use crate::auth::users::Users;
@@ -10,6 +10,7 @@ use crate::commands::finding::Finding;
 use crate::commands::network;
 use crate::commands::reach::{can_append, out_of_reach, out_of_reach_of};
 use crate::config::Config;
+use crate::net::source_port;
 use crate::net::tls::Tickets;
 use crate::server::{capacity, encryption, listen, privileges};
 use crate::sys::access;
@@ -36,6 +37,7 @@ fn examine(files: &Files, options: Check, config: &Config, users: &Users) -> Vec
         findings.extend(control_connections(config));
         findings.extend(passive_ports(config));
     }
+    findings.extend(data_port(config));
     findings.extend(encryption(config));
     findings.extend(log_files(config));
     findings.extend(server_user(files, config, users));
@@ -74,6 +76,20 @@ fn control_connections(config: &Config) -> Vec<Finding> {
         text => Finding::Wrong(text),
     };
     failures.map(finding).collect()
+}
+
+/// Says why active data connections can't come from the configured port.
+fn data_port(config: &Config) -> Option<Finding> {
+    let bound = source_port::may_be_bound(config.active.data_port?, listening(config));
+    bound.err().map(Finding::Wrong)
+}
+
+/// The addresses to listen on of the families that this machine has.
+fn listening(config: &Config) -> impl Iterator<Item = IpAddr> {
+    let lacks = |ip: &IpAddr| {
+        listen::bind(SocketAddr::new(*ip, 0), &[*ip]).is_err_and(|error| listen::lacks_family(&error, *ip))
+    };
+    config.server.ip.iter().copied().filter(move |ip| !lacks(ip))
 }
 
 /// Counts the ports of the range that others hold, and names one that can't be bound for another reason.

@@ -2,16 +2,13 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use log::Level;
-use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use rustix::event::PollFlags;
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
+use crate::net::call::{Call, Dialling};
 use crate::net::passive::Lease;
 use crate::net::site::Invitation;
 use crate::net::stream::Stream;
@@ -23,13 +20,8 @@ use crate::net::who::Who;
 pub enum DataPort {
     /// The client connects to this listener.
     Passive(Lease, Invitation),
-    /// The server connects to this address, from the control connection's own one.
-    Active {
-        /// The client's end.
-        to: SocketAddr,
-        /// The server's end of the control connection.
-        from: SocketAddr,
-    },
+    /// The server connects to the client.
+    Active(Call),
     /// The client connected and began to shake hands before its command.
     Early(Stream),
 }
@@ -39,8 +31,8 @@ pub enum DataPort {
 pub enum Opening {
     /// Waits for a connection to the listener.
     Accepting(Lease, Invitation),
-    /// Waits for the client at this address to answer; `None` once it has.
-    Connecting(Option<OwnedFd>, SocketAddr),
+    /// Waits for the client to answer.
+    Connecting(Dialling),
     /// It stands; `None` once it is taken.
     Open(Option<Stream>),
 }
@@ -53,7 +45,7 @@ impl DataPort {
     pub fn open(self) -> io::Result<Opening> {
         match self {
             Self::Passive(lease, invitation) => Ok(Opening::Accepting(lease, invitation)),
-            Self::Active { to, from } => dial(to, from).map(|socket| Opening::Connecting(Some(socket), to)),
+            Self::Active(call) => call.dial().map(Opening::Connecting),
             Self::Early(stream) => Ok(Opening::Open(Some(stream))),
         }
     }
@@ -62,7 +54,7 @@ impl DataPort {
     pub fn dials(&self) -> Option<SocketAddr> {
         match self {
             Self::Passive(..) | Self::Early(_) => None,
-            Self::Active { to, .. } => Some(*to),
+            Self::Active(call) => Some(call.to),
         }
     }
 
@@ -70,7 +62,7 @@ impl DataPort {
     pub fn may_begin_early(&self) -> bool {
         match self {
             Self::Passive(..) => true,
-            Self::Active { .. } => false,
+            Self::Active(_) => false,
             Self::Early(stream) => stream.is_shaking_hands(),
         }
     }
@@ -95,7 +87,7 @@ impl DataPort {
     pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match self {
             Self::Passive(lease, _) => Some((lease.readiness(), PollFlags::IN)),
-            Self::Active { .. } => None,
+            Self::Active(_) => None,
             Self::Early(stream) => stream.is_shaking_hands().then(|| (stream.as_fd(), stream.handshake_needs())),
         }
     }
@@ -104,7 +96,7 @@ impl DataPort {
     pub fn rest(&mut self) {
         match self {
             Self::Passive(lease, _) => lease.rest(),
-            Self::Active { .. } | Self::Early(_) => {}
+            Self::Active(_) | Self::Early(_) => {}
         }
     }
 }
@@ -117,19 +109,7 @@ impl Opening {
     pub fn poll(&mut self, who: &Who) -> io::Result<Option<Stream>> {
         match self {
             Self::Accepting(lease, _) => lease.poll(who),
-            Self::Connecting(slot, _) => {
-                let Some(socket) = slot.take() else { return Err(Errno::NOTCONN.into()) };
-                sockopt::socket_error(&socket)??;
-                // Connected, or not yet: only a connected socket has a peer.
-                match rustix::net::getpeername(&socket) {
-                    Ok(_) => Ok(Some(Stream::new(socket))),
-                    Err(Errno::NOTCONN) => {
-                        *slot = Some(socket);
-                        Ok(None)
-                    }
-                    Err(error) => Err(error.into()),
-                }
-            }
+            Self::Connecting(dialling) => dialling.poll(),
             Self::Open(stream) => Ok(stream.take()),
         }
     }
@@ -138,7 +118,7 @@ impl Opening {
     pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match self {
             Self::Accepting(lease, _) => Some((lease.readiness(), PollFlags::IN)),
-            Self::Connecting(socket, _) => Some((socket.as_ref()?.as_fd(), PollFlags::OUT)),
+            Self::Connecting(dialling) => dialling.readiness(),
             Self::Open(_) => None,
         }
     }
@@ -148,7 +128,7 @@ impl Opening {
     pub fn rest(&mut self) {
         match self {
             Self::Accepting(lease, _) => lease.rest(),
-            Self::Connecting(..) | Self::Open(_) => {}
+            Self::Connecting(_) | Self::Open(_) => {}
         }
     }
 
@@ -157,8 +137,8 @@ impl Opening {
     pub fn give_up(&self, patience: Duration, who: &Who) -> String {
         match self {
             Self::Accepting(lease, invitation) => lease.give_up(*invitation, patience, who),
-            Self::Connecting(_, to) => {
-                let seconds = patience.as_secs();
+            Self::Connecting(dialling) => {
+                let (to, seconds) = (dialling.to(), patience.as_secs());
                 let sentence = format!("{to} did not answer within {seconds} s: use PASV or EPSV");
                 who.log(Level::Warn, format_args!("{sentence}"));
                 sentence
@@ -175,30 +155,12 @@ pub fn refused(dialled: Option<SocketAddr>, error: &io::Error, who: &Who) -> Str
         Some(to) if error.kind() == ErrorKind::ConnectionRefused => {
             format!("{to} refuses connections: use PASV or EPSV")
         }
+        Some(to) if error.kind() == ErrorKind::AddrNotAvailable => {
+            format!("no port is left for a connection to {to}: name another one, or use PASV or EPSV")
+        }
         Some(to) => format!("{to} can't be reached: use PASV or EPSV"),
         None => "the server can't take the data connection".to_owned(),
     };
     who.log(Level::Warn, format_args!("{sentence} ({error})"));
     sentence
-}
-
-fn dial(mut to: SocketAddr, mut from: SocketAddr) -> io::Result<OwnedFd> {
-    let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
-    if let (SocketAddr::V6(to), SocketAddr::V6(from)) = (&mut to, &from) {
-        // EPRT names no scope; a link-local address is on the link of the control connection.
-        to.set_scope_id(from.scope_id());
-    }
-    if from.is_ipv4() == to.is_ipv4() {
-        from.set_port(0);
-        // Leaves the port to connect, which may share one between connections to different clients. bind looks for a port
-        // that nobody has, and takes longer for each connection in TIME_WAIT. Linux before 4.2 lacks the option.
-        let _ = setsockopt(&socket, IpBindAddressNoPort, &true);
-        rustix::net::bind(&socket, &from)?;
-    }
-    match rustix::net::connect(&socket, &to) {
-        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
-        Err(error) => Err(error.into()),
-    }
 }

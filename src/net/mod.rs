@@ -1,5 +1,6 @@
 //! Connections: the control connection, data connections and the ports they come from.
 
+pub mod call;
 pub mod certificate;
 pub mod control;
 pub mod data_port;
@@ -13,6 +14,7 @@ pub mod proxy;
 mod random;
 pub mod secured;
 pub mod site;
+pub mod source_port;
 pub mod stop;
 pub mod stream;
 pub mod tls;

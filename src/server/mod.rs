@@ -21,6 +21,7 @@ use crate::fs::owners::Owners;
 use crate::ini::Problem;
 use crate::net::passive::PassivePorts;
 use crate::net::site::Site;
+use crate::net::source_port::SourcePort;
 use crate::net::stop::Stop;
 use crate::net::tls::{Tickets, Tls};
 use crate::net::who::canonical;
@@ -95,18 +96,24 @@ impl Server {
         let (listeners, wake) = bind(&config)?;
         set_patience(&listeners, config.server.timeout)?;
         let addresses = listeners.iter().filter_map(|(listener, _)| listener.local_addr().ok());
-        let control_ports: Vec<u16> = addresses.map(|address| address.port()).collect();
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        let control_ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
         let site = Site::new(control_ports.first().copied().unwrap_or(0), system::is_container(Path::new("/")));
         let jail = system::jail(&config)?;
         let transfers = TransferLog::default();
         transfers.open(config.log.transfer_log.as_deref())?;
-        privileges::give_up_root(&config.server)?;
+        let source_port = config.active.data_port.map(SourcePort::start).transpose()?.map(Arc::new);
+        privileges::give_up_root(&config.server, source_port.as_deref())?;
+        if let Some(source) = &source_port {
+            source.may_be_bound(addresses.iter().map(SocketAddr::ip).collect())?;
+        }
         let shared = Arc::new(Shared {
             users,
             limits: Arc::new(Limits::default()),
             bans: Default::default(),
             control_ports,
             passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone(), config.server.max_cons, site)),
+            source_port,
             names: Arc::default(),
             own: Default::default(),
             homes: Default::default(),

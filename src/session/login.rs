@@ -157,7 +157,7 @@ impl Login {
         let data = match &self.data_port {
             None => "none",
             Some(DataPort::Passive(..)) => "passive",
-            Some(DataPort::Active { .. }) => "active",
+            Some(DataPort::Active(_)) => "active",
             Some(DataPort::Early(_)) => "connected",
         };
         let protection = if self.protection.is_some() { "encrypted" } else { "in clear" };

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use log::Level;
 
 use crate::config::{Audience, Masquerade};
+use crate::net::call::Call;
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::passive::{Expected, NoPort};
@@ -115,7 +116,8 @@ impl Login {
         if to.ip() != control.who.peer.ip() {
             control.who.log(Level::Info, format_args!("data connection to the foreign address {to} asked for"));
         }
-        self.data_port = Some(DataPort::Active { to, from: control.local() });
+        self.data_port =
+            Some(DataPort::Active(Call { to, from: control.local(), source: self.shared.source_port.clone() }));
         Ok(Reply::new(200, "Ok, active mode."))
     }
 

@@ -16,6 +16,7 @@ use crate::fs::writers::Writers;
 use crate::net::interfaces::Own;
 use crate::net::names::Names;
 use crate::net::passive::PassivePorts;
+use crate::net::source_port::SourcePort;
 use crate::net::stop::Stop;
 use crate::session::transfer_log::TransferLog;
 
@@ -31,6 +32,8 @@ pub struct Shared {
     pub control_ports: Vec<u16>,
     /// The passive ports.
     pub passive: Arc<PassivePorts>,
+    /// The port that active data connections come from, where it is a certain one.
+    pub source_port: Option<Arc<SourcePort>>,
     /// The addresses of masquerade names.
     pub names: Arc<Names>,
     /// This machine's addresses.

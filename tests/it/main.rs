@@ -46,6 +46,7 @@ mod service;
 mod signals;
 mod small_transfers;
 mod soak;
+mod source_port;
 mod stacks;
 mod status;
 mod throttle;

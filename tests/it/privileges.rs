@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// The user that the server becomes: a system user with a group of its own everywhere.
-const USER: &str = "daemon";
-const SOMEBODY: &str = "nobody";
+pub const USER: &str = "daemon";
+pub const SOMEBODY: &str = "nobody";
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
         eprintln!("SKIPPED: needs root");
@@ -31,7 +31,7 @@ fn is_root() -> bool {
 }
 
 /// User and primary group of a name of /etc/passwd.
-fn ids(name: &str) -> (u32, u32) {
+pub fn ids(name: &str) -> (u32, u32) {
     let table = fs::read_to_string("/etc/passwd").unwrap();
     let line = table.lines().find(|line| line.split(':').next() == Some(name)).expect("a usual user");
     let fields: Vec<&str> = line.split(':').collect();
@@ -43,7 +43,7 @@ fn mode(path: impl AsRef<Path>, mode: u32) {
 }
 
 /// A tree that `user` may enter and whose home is its own.
-fn tree(conf: &str, users: &str, user: &str) -> Tree {
+pub fn tree(conf: &str, users: &str, user: &str) -> Tree {
     let tree = Tree::new(conf, users);
     mode(tree.path(""), 0o755);
     let (user, group) = ids(user);
@@ -56,7 +56,7 @@ fn conf(more: &str) -> String {
 }
 
 /// The values of one key in the status of every thread, each value once.
-fn of_all_threads(server: &Server, key: &str) -> Vec<String> {
+pub fn of_all_threads(server: &Server, key: &str) -> Vec<String> {
     let tasks = fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
     let values = tasks.map(|task| {
         let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
@@ -70,7 +70,7 @@ fn of_all_threads(server: &Server, key: &str) -> Vec<String> {
 }
 
 /// A port below 1024 that is free at the moment.
-fn privileged_port() -> u16 {
+pub fn privileged_port() -> u16 {
     let free = (900..1024).rev().find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok());
     free.expect("a free port below 1024")
 }

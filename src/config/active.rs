@@ -1,0 +1,83 @@
+//! The section `[active]`: data connections that the server opens.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use crate::ini::{Section, Value};
+
+/// The section `[active]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Active {
+    /// Whether PORT and EPRT are offered.
+    pub enable_active: bool,
+    /// Whether a data connection may have another address than the client's.
+    pub permit_foreign_addresses: bool,
+    /// Whether PORT may name ports below 1024.
+    pub permit_privileged_ports: bool,
+    /// The port that data connections come from, never 0; `None` is any.
+    pub data_port: Option<u16>,
+}
+
+impl Active {
+    /// Reads the section of a server that listens at the ports of these keys.
+    pub(super) fn read(section: &mut Section, listening: &[(&str, RangeInclusive<u16>)]) -> Active {
+        let active = Active {
+            enable_active: section.take("enable_active", true),
+            permit_foreign_addresses: section.take("permit_foreign_addresses", false),
+            permit_privileged_ports: section.take("permit_privileged_ports", false),
+            data_port: section.take("data_port", Port(None)).0,
+        };
+        let Some(port) = active.data_port else { return active };
+        // The system lets no port be both.
+        for (key, _) in listening.iter().filter(|(_, ports)| ports.contains(&port)) {
+            section.refuse("data_port", format!("{port} is a port to listen on already ({key})"));
+        }
+        active
+    }
+}
+
+/// A port to connect from, or none.
+struct Port(Option<u16>);
+
+impl Value for Port {
+    fn parse(text: &str, _: &Path) -> Result<Port, String> {
+        if text.eq_ignore_ascii_case("off") {
+            return Ok(Port(None));
+        }
+        let port = text.parse().ok().filter(|port| *port != 0);
+        port.map(|port| Port(Some(port))).ok_or_else(|| format!("'{text}' is neither off nor a port from 1 to 65535"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ini::{File, Problem};
+
+    fn read(value: &str) -> (Option<u16>, Vec<String>) {
+        let mut file = File::parse("ftpd.conf", Path::new("/"), &format!("[active]\ndata_port = {value}\n"));
+        let listening = [("port", 21..=21), ("passive_ports", 8300..=8500)];
+        let active = file.read("active", |section| Active::read(section, &listening));
+        (active.data_port, file.finish().iter().map(Problem::to_string).collect())
+    }
+
+    #[test]
+    fn the_data_port_is_a_port_or_off() {
+        assert_eq!(read("off"), (None, vec![]));
+        assert_eq!(read("OFF"), (None, vec![]));
+        assert_eq!(read("20"), (Some(20), vec![]));
+        assert_eq!(read("65535"), (Some(65535), vec![]));
+        for text in ["0", "65536", "-1", "on", "ftp-data", "20-21", "20.0"] {
+            let reason = format!("ftpd.conf:2: data_port: '{text}' is neither off nor a port from 1 to 65535");
+            assert_eq!(read(text).1, [reason]);
+        }
+    }
+
+    #[test]
+    fn a_port_to_listen_on_is_refused() {
+        for (port, key) in [("21", "port"), ("8300", "passive_ports"), ("8500", "passive_ports")] {
+            let reason = format!("ftpd.conf:2: data_port: {port} is a port to listen on already ({key})");
+            assert_eq!(read(port).1, [reason]);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A data connection that the server opens to its client (PORT, EPRT).
+
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
+
+use crate::net::source_port::SourcePort;
+use crate::net::stream::Stream;
+
+/// Whom to dial, and from where.
+#[derive(Debug)]
+pub struct Call {
+    /// The client's end.
+    pub to: SocketAddr,
+    /// The server's end of the control connection.
+    pub from: SocketAddr,
+    /// The port to connect from, where it is a certain one.
+    pub source: Option<Arc<SourcePort>>,
+}
+
+/// A call under way.
+#[derive(Debug)]
+pub struct Dialling {
+    call: Call,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The client has not answered yet.
+    Connecting(OwnedFd),
+    /// There is a connection of the same two ports, or was a moment ago; tried again when the timer says so.
+    Postponed(OwnedFd, u32),
+    Over,
+}
+
+/// Another session's transfer may end soon, and what the client has closed is forgotten after a round trip. Linux connects
+/// over a connection in TIME_WAIT at once if both ends have TCP timestamps, and else after a minute: too long to wait for.
+const TRIES: u32 = 30;
+const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+impl Call {
+    /// Dials the client.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn dial(self) -> io::Result<Dialling> {
+        let state = match self.connect() {
+            Ok(socket) => State::Connecting(socket),
+            Err(error) if self.is_too_early(&error) => State::Postponed(timer()?, TRIES),
+            Err(error) => return Err(error),
+        };
+        Ok(Dialling { call: self, state })
+    }
+
+    fn connect(&self) -> io::Result<OwnedFd> {
+        let mut to = self.to;
+        if let (SocketAddr::V6(to), SocketAddr::V6(from)) = (&mut to, &self.from) {
+            // EPRT names no scope; a link-local address is on the link of the control connection.
+            to.set_scope_id(from.scope_id());
+        }
+        let socket = self.socket()?;
+        match rustix::net::connect(&socket, &to) {
+            Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A socket at the address of the control connection, if the client is dialled in the same family.
+    fn socket(&self) -> io::Result<OwnedFd> {
+        let same = self.from.is_ipv4() == self.to.is_ipv4();
+        if let Some(source) = &self.source {
+            return source.socket(if same { self.from } else { unspecified(self.to) });
+        }
+        let family = if self.to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+        if same {
+            let mut from = self.from;
+            from.set_port(0);
+            // Leaves the port to connect, which may share one between connections to different clients. bind looks for a
+            // port that nobody has, and takes longer for each connection in TIME_WAIT. Linux before 4.2 lacks the option.
+            let _ = setsockopt(&socket, IpBindAddressNoPort, &true);
+            rustix::net::bind(&socket, &from)?;
+        }
+        Ok(socket)
+    }
+
+    fn is_too_early(&self, error: &io::Error) -> bool {
+        self.source.is_some() && error.kind() == ErrorKind::AddrNotAvailable
+    }
+}
+
+impl Dialling {
+    /// The connection, if it stands by now.
+    ///
+    /// # Errors
+    /// As the system says when the client refuses it.
+    pub fn poll(&mut self) -> io::Result<Option<Stream>> {
+        match mem::replace(&mut self.state, State::Over) {
+            State::Connecting(socket) => {
+                sockopt::socket_error(&socket)??;
+                // Connected, or not yet: only a connected socket has a peer.
+                match rustix::net::getpeername(&socket) {
+                    Ok(_) => return Ok(Some(Stream::new(socket))),
+                    Err(Errno::NOTCONN) => self.state = State::Connecting(socket),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            State::Postponed(timer, left) => self.state = self.again(timer, left)?,
+            State::Over => return Err(Errno::NOTCONN.into()),
+        }
+        Ok(None)
+    }
+
+    #[cold]
+    fn again(&self, timer: OwnedFd, left: u32) -> io::Result<State> {
+        if rustix::io::read(&timer, &mut [0; 8]).is_err() {
+            return Ok(State::Postponed(timer, left));
+        }
+        match self.call.connect() {
+            Ok(socket) => Ok(State::Connecting(socket)),
+            Err(error) if self.call.is_too_early(&error) && left > 0 => Ok(State::Postponed(timer, left - 1)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What to wait for before [`Self::poll`] is of use again.
+    pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        match &self.state {
+            State::Connecting(socket) => Some((socket.as_fd(), PollFlags::OUT)),
+            State::Postponed(timer, _) => Some((timer.as_fd(), PollFlags::IN)),
+            State::Over => None,
+        }
+    }
+
+    /// The address that is dialled.
+    pub fn to(&self) -> SocketAddr {
+        self.call.to
+    }
+}
+
+fn timer() -> io::Result<OwnedFd> {
+    let timer =
+        rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+    let pause = Itimerspec { it_interval: PAUSE, it_value: PAUSE };
+    rustix::time::timerfd_settime(&timer, TimerfdTimerFlags::empty(), &pause)?;
+    Ok(timer)
+}
+
+fn unspecified(like: SocketAddr) -> SocketAddr {
+    match like {
+        SocketAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
+    }
+}

@@ -1,0 +1,99 @@
+//! The port that active data connections come from (`data_port`), bound by a thread of its own.
+//!
+//! A session's thread may bind no port: it has no capability, and its jail allows none. This thread is in no jail and
+//! keeps what the port needs; it hands out sockets that are bound and connected to nobody.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+
+/// A port to connect from; its thread ends with the last of these values.
+#[derive(Debug)]
+pub struct SourcePort {
+    port: u16,
+    jobs: Sender<Job>,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+impl SourcePort {
+    /// Starts the thread, which has the rights of the calling one.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn start(port: u16) -> io::Result<Self> {
+        let (jobs, waiting): (Sender<Job>, Receiver<Job>) = unbounded();
+        thread::Builder::new().name("data port".to_owned()).spawn(move || waiting.iter().for_each(|job| job()))?;
+        Ok(Self { port, jobs })
+    }
+
+    /// A socket at this port of a local address, the port of which is ignored. Any number of them may be open at once, as
+    /// long as each is connected to another client or port.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn socket(&self, at: SocketAddr) -> io::Result<OwnedFd> {
+        let port = self.port;
+        self.run(move || bind(at, port))?
+    }
+
+    /// Binds the port at each of these local addresses, and lets go again.
+    ///
+    /// # Errors
+    /// As [`may_be_bound`].
+    pub fn may_be_bound(&self, addresses: Vec<IpAddr>) -> io::Result<()> {
+        let port = self.port;
+        self.run(move || may_be_bound(port, addresses))?.map_err(io::Error::other)
+    }
+
+    /// Runs work on the thread and waits for it. It must not block, as sessions wait for the thread.
+    ///
+    /// # Errors
+    /// When the thread is gone.
+    pub fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        let (answer, answered) = bounded(1);
+        let gone = || io::Error::other("the thread of data_port is gone");
+        self.jobs.send(Box::new(move || drop(answer.send(work())))).map_err(|_| gone())?;
+        answered.recv().map_err(|_| gone())
+    }
+}
+
+/// Binds the port at each of these local addresses, and lets go again.
+///
+/// # Errors
+/// In words that name the key, and what gives the right that is missing.
+pub fn may_be_bound(port: u16, addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), String> {
+    for ip in addresses {
+        if let Err(error) = bind(SocketAddr::new(ip, 0), port) {
+            return Err(format!("data_port: can't use port {port} at {ip}: {error}{}", way_out(&error)));
+        }
+    }
+    Ok(())
+}
+
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ". Start the server as root (and let `user` give that up), or give it the capability CAP_NET_BIND_SERVICE: \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE and CapabilityBoundingSet=CAP_NET_BIND_SERVICE in the unit of \
+             systemd, or `setcap cap_net_bind_service=+ep` for its binary; data_port = off uses any port"
+        }
+        io::ErrorKind::AddrInUse => ": another program listens there",
+        _ => "",
+    }
+}
+
+fn bind(mut at: SocketAddr, port: u16) -> io::Result<OwnedFd> {
+    let family = if at.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    // Others may have the port, too, while none of them listens.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    at.set_port(port);
+    rustix::net::bind(&socket, &at)?;
+    Ok(socket)
+}
