@@ -17,7 +17,7 @@ mod table;
 
 pub use ports::PortSet;
 
-use table::Table;
+use table::{Family, Table, Tool};
 
 /// All firewall rules of this machine that can be read.
 #[derive(Debug, Default)]
@@ -74,25 +74,18 @@ impl Firewall {
     /// The IPv4 rules in an output of iptables-save.
     #[cfg(test)]
     pub fn of_iptables(text: &str) -> Self {
-        Self { tables: iptables::tables(text, table::Family::V4), unreadable: Vec::new() }
-    }
-}
-
-impl BaseChain<'_> {
-    /// What this chain does with a connection.
-    pub fn verdict(&self, connection: Connection) -> Verdict {
-        self.table.verdict(self.name, connection)
-    }
-
-    /// The command that lets connections to these ports pass this chain, for the program that made the rules.
-    pub fn opening(&self, ports: &PortSet) -> String {
-        opening::command(self.table, self.name, ports)
+        Self { tables: iptables::tables(text, Family::V4), unreadable: Vec::new() }
     }
 }
 
 impl fmt::Display for BaseChain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.table.describe(self.name))
+        let Self { table: Table { tool, name: table, family, .. }, name } = self;
+        match (tool, family) {
+            (Tool::Nft, family) => write!(f, "nft: chain {} {table} {name}", family.name()),
+            (Tool::Iptables, Family::V6) => write!(f, "ip6tables: chain {name} of {table}"),
+            (Tool::Iptables, _) => write!(f, "iptables: chain {name} of {table}"),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::mem;
 use std::net::IpAddr;
 
 use super::rule::{Certainty, Rule, Target};
-use super::{Connection, Verdict};
+use super::{BaseChain, Connection, Verdict};
 
 /// The kernel allows no more jumps in a row.
 const MAX_DEPTH: usize = 16;
@@ -61,19 +61,14 @@ struct Fates {
     returned: bool,
 }
 
-impl Table {
-    /// The names of the chains at which packets for this machine enter.
-    pub fn base_chains(&self) -> impl Iterator<Item = &str> {
-        self.chains.iter().filter(|(_, chain)| chain.policy.is_some()).map(|(name, _)| name.as_str())
-    }
-
-    /// What a base chain does with a connection.
-    pub fn verdict(&self, base_chain: &str, connection: Connection) -> Verdict {
-        if !self.family.contains(connection.ip) {
+impl BaseChain<'_> {
+    /// What this chain does with a connection.
+    pub fn verdict(&self, connection: Connection) -> Verdict {
+        if !self.table.family.contains(connection.ip) {
             return Verdict::Accepted;
         }
-        let policy = self.chains.get(base_chain).and_then(|chain| chain.policy.as_ref());
-        let mut fates = self.walk(base_chain, connection, 0);
+        let policy = self.table.chains.get(self.name).and_then(|chain| chain.policy.as_ref());
+        let mut fates = self.table.walk(self.name, connection, 0);
         if mem::take(&mut fates.returned) {
             fates.add(if policy == Some(&Target::Accept) { Fates::ACCEPTED } else { Fates::DROPPED });
         }
@@ -82,6 +77,13 @@ impl Table {
             Fates { accepted: false, .. } => Verdict::Dropped,
             Fates { .. } => Verdict::Doubtful,
         }
+    }
+}
+
+impl Table {
+    /// The names of the chains at which packets for this machine enter.
+    pub fn base_chains(&self) -> impl Iterator<Item = &str> {
+        self.chains.iter().filter(|(_, chain)| chain.policy.is_some()).map(|(name, _)| name.as_str())
     }
 
     fn walk(&self, chain: &str, connection: Connection, depth: usize) -> Fates {
@@ -110,15 +112,6 @@ impl Table {
             Target::Return => Fates::RETURNED,
             Target::Unknown => Fates::UNKNOWN,
             Target::Jump(chain) | Target::Goto(chain) => self.walk(chain, connection, depth + 1),
-        }
-    }
-
-    /// One of its chains, with the names of its table and program.
-    pub fn describe(&self, chain: &str) -> String {
-        match (self.tool, self.family) {
-            (Tool::Nft, family) => format!("nft: chain {} {} {chain}", family.name(), self.name),
-            (Tool::Iptables, Family::V6) => format!("ip6tables: chain {chain} of {}", self.name),
-            (Tool::Iptables, _) => format!("iptables: chain {chain} of {}", self.name),
         }
     }
 }
