@@ -44,6 +44,8 @@ pub struct Effort {
     /// Size of the big file.
     pub big: u64,
     pub idle: usize,
+    /// Fixed numbers of transfers are divided by this.
+    pub fewer: usize,
 }
 
 /// What came of a cell.
@@ -84,8 +86,8 @@ const NAMESPACES: [&[&str]; 2] = [
 ];
 
 impl Effort {
-    pub const FULL: Self = Self { cell: Duration::from_millis(1000), big: 1 << 30, idle: 1000 };
-    pub const QUICK: Self = Self { cell: Duration::from_millis(300), big: 1 << 28, idle: 200 };
+    pub const FULL: Self = Self { cell: Duration::from_millis(1000), big: 1 << 30, idle: 1000, fewer: 1 };
+    pub const QUICK: Self = Self { cell: Duration::from_millis(300), big: 1 << 28, idle: 200, fewer: 20 };
 }
 
 impl Bench {

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::mem;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -98,6 +98,21 @@ impl Session {
             return Ok(());
         }
         Err(Failure::broken(format!("{command}: {bytes} bytes came instead of {size}")))
+    }
+
+    /// PORT and a command that downloads so many bytes, to this listener.
+    pub fn active_download(&mut self, listener: &TcpListener, command: &str, size: u64) -> Result<(), Failure> {
+        let [high, low] = listener.local_addr()?.port().to_be_bytes();
+        self.ask(&format!("PORT 127,0,0,1,{high},{low}"), 200)?;
+        self.send(command)?;
+        self.expect(command, &[150, 125])?;
+        let bytes = drop_all(&mut Channel::Clear(listener.accept()?.0), size)?;
+        self.expect(command, &[226])?;
+        if bytes == size {
+            Ok(())
+        } else {
+            Err(Failure::broken(format!("{command}: {bytes} bytes came instead of {size}")))
+        }
     }
 
     /// PASV and a command that downloads; what came.

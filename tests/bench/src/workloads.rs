@@ -4,6 +4,7 @@ use crate::cell::Bench;
 use crate::failure::Failure;
 
 mod crowd;
+mod lasting;
 mod one;
 mod tls;
 mod trace;
@@ -87,6 +88,8 @@ const fn under_tls(workload: Workload) -> Workload {
 const BIG: &[Metric] = &[m("speed", "GB/s", Higher), m("server CPU", "s/GB", Lower)];
 const EACH: &[Metric] = &[m("rate", "/s", Higher), m("server CPU", "µs each", Lower)];
 const LISTING: &[Metric] = &[m("rate", "k entries/s", Higher), m("server CPU", "µs/entry", Lower)];
+const LASTING: &[Metric] =
+    &[m("CPU of the last round / of the first", "×", Lower), m("server CPU at last", "µs each", Lower)];
 const CALLS: &[Metric] = &[m("system calls", "each", Lower)];
 
 #[rustfmt::skip]
@@ -104,6 +107,9 @@ pub const WORKLOADS: &[Workload] = &[
     w("mlsd-10k",           (One,     Many), LISTING, one::mlsd),
     w("list-10k",           (One,     Many), LISTING, one::list),
     w("list-100k",          (AllCpus, Many), LISTING, one::list_long),
+    w("retr-60k",           (AllCpus, Once), LASTING, lasting::passive),
+    Workload { servers: Servers::NotFloor,
+    ..w("port-24k",         (AllCpus, Once), LASTING, lasting::active) },
     w("crowd-300",          (AllCpus, Many), &[m("wall time", "s", Lower), m("server CPU", "s", Lower)], crowd::published),
     w("idle-1k",            (AllCpus, Once), &[m("Pss", "KiB/session", Lower)], crowd::idle),
     Workload { servers: Servers::FtpdAndFloor,

@@ -141,7 +141,7 @@ fn settled_cpu_seconds() -> f64 {
 }
 
 /// Runs clients in threads of their own, `meanwhile` in this one; all of them must end well.
-fn at_once<T: Send, M>(
+pub fn at_once<T: Send, M>(
     clients: usize,
     client: impl Fn(usize) -> Result<T, Failure> + Sync,
     meanwhile: impl FnOnce() -> M,
