@@ -33,7 +33,7 @@ transcripts! {
     before_login before_login_http
     line_ends line_length line_telnet line_nul line_pipelining
     noop syst feat help opts clnt stat host lang
-    pwd cwd cdup list nlst mlsd mlst size mdtm
+    pwd cwd cwd_tilde cdup list nlst mlsd mlst size mdtm
     retr stor stou appe rest allo dele rmd mkd rename
     mfmt mff site_chmod site_help site_utime site_others
     types stru mode
