@@ -84,8 +84,9 @@ fn stalled() -> (Server, Client, Listener, Data) {
     let mut client = server.login();
     let listener = client.active();
     client.send("STOR new");
-    let data = listener.accept();
+    let mut data = listener.accept();
     client.read_reply().expect(150);
+    data.write_all(b"its beginning").unwrap();
     (server, client, listener, data)
 }
 
