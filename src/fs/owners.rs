@@ -12,7 +12,7 @@ pub struct Owners {
 impl Owners {
     /// Reads /etc/passwd and /etc/group; what can't be read has no names.
     pub fn of_system() -> Self {
-        let read = |file| names(&std::fs::read_to_string(file).unwrap_or_default());
+        let read = |file| names(&String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()));
         Self { users: read("/etc/passwd"), groups: read("/etc/group") }
     }
 
@@ -27,13 +27,16 @@ impl Owners {
     }
 }
 
-/// Lines `name:x:number:…`; the first name of a number counts.
+/// Lines `name:x:number:…`; the first name of a number counts. Each is one word, so that it shifts no column of a list.
 fn names(table: &str) -> HashMap<u32, String> {
     let mut names = HashMap::new();
     for line in table.lines() {
         let mut fields = line.split(':');
         if let (Some(name), Some(_), Some(Ok(number))) = (fields.next(), fields.next(), fields.next().map(str::parse)) {
-            names.entry(number).or_insert_with(|| name.to_owned());
+            let word = name.replace(|letter: char| letter.is_whitespace() || letter.is_control(), "_");
+            if !word.is_empty() {
+                names.entry(number).or_insert(word);
+            }
         }
     }
     names
@@ -42,6 +45,16 @@ fn names(table: &str) -> HashMap<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_one_word_or_none() {
+        let names = names("domain users:x:1\nDOM\\a\tb\x1b:x:2\n:x:3\n\u{a0}g\u{fc}\u{fffd}:x:4\n");
+        let name = |number: u32| names.get(&number).map(String::as_str);
+        assert_eq!(name(1), Some("domain_users"));
+        assert_eq!(name(2), Some("DOM\\a_b_"));
+        assert_eq!(name(3), None);
+        assert_eq!(name(4), Some("_g\u{fc}\u{fffd}"));
+    }
 
     #[test]
     fn the_first_name_of_a_number_counts_and_bad_lines_are_skipped() {
