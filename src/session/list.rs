@@ -7,7 +7,7 @@ use crate::auth::perm::{Perm, Perms};
 use crate::fs::entry::{Kind, Meta, Rights};
 use crate::fs::folder::{Folder, Order};
 use crate::fs::glob::Pattern;
-use crate::fs::listing::{self, Entry, LongFormat};
+use crate::fs::listing::{self, Entry, Fact, LongFormat};
 use crate::net::control::Control;
 use crate::net::long_reply::LongReply;
 use crate::protocol::command::{ListFormat, Switches};
@@ -53,7 +53,8 @@ impl<'a> Listing<'a> {
         let path = login.resolve_or_cwd(name, Perm::List)?;
         let asked = name.map_or(&b"."[..], Name::as_bytes);
         let (order, with_dots) = match format {
-            ListFormat::Facts => (Order::AsStored, true),
+            // Without the type fact nothing would tell them from entries.
+            ListFormat::Facts => (Order::AsStored, login.facts.has(Fact::Type)),
             ListFormat::Long => (Order::Sorted(switches.sorting), switches.dots),
             ListFormat::Names => (Order::Sorted(switches.sorting), false),
         };
