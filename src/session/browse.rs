@@ -6,7 +6,7 @@ use crate::auth::perm::Perm;
 use crate::fs::entry::Kind;
 use crate::net::control::Control;
 use crate::net::long_reply::LongReply;
-use crate::protocol::command::{ListFormat, Representation, Switches};
+use crate::protocol::command::{ListFormat, Switches};
 use crate::protocol::path::{Name, VirtualPath, quoted};
 use crate::protocol::reply::Reply;
 use crate::protocol::timestamp;
@@ -47,12 +47,10 @@ impl Login {
         self.cwd(Name::new(b"..").as_ref())
     }
 
+    /// Bytes on disk, whatever the type: counting the line ends of TYPE A would mean reading the file.
     #[inline(never)]
     pub(super) fn size(&self, name: &Name) -> Answer {
         let path = self.resolve(name, Perm::List)?;
-        if self.representation == Representation::Ascii {
-            return Err(Reply::new(550, "SIZE counts bytes on disk: TYPE I first."));
-        }
         let meta = self.root.meta(&path)?;
         match meta.kind {
             Kind::File => Ok(Reply::new(213, meta.size.to_string())),
