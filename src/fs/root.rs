@@ -218,28 +218,30 @@ impl Root {
             last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
             last_modification: Timespec { tv_sec: unix, tv_nsec: 0 },
         };
-        Ok(rustix::fs::futimens(self.open_for_facts(path)?, &times)?)
+        Ok(rustix::fs::futimens(self.open_for_facts(path)?.0, &times)?)
     }
 
-    /// Sets a file's or folder's permission bits; no others.
+    /// Sets a file's or folder's nine permission bits; setuid, setgid and sticky stay as they are.
     ///
     /// # Errors
     /// As the system says.
     pub fn set_mode(&self, path: &VirtualPath, mode: u16) -> io::Result<()> {
-        let mode = Mode::from_raw_mode(u32::from(mode & 0o777));
-        Ok(rustix::fs::fchmod(self.open_for_facts(path)?, mode)?)
+        let (opened, meta) = self.open_for_facts(path)?;
+        let mode = Mode::from_raw_mode((meta.mode & 0o7000) | u32::from(mode & 0o777));
+        Ok(rustix::fs::fchmod(opened, mode)?)
     }
 
     /// A handle that fchmod and futimens take: a regular file or a folder, readable or at least writable.
-    fn open_for_facts(&self, path: &VirtualPath) -> io::Result<OwnedFd> {
+    fn open_for_facts(&self, path: &VirtualPath) -> io::Result<(OwnedFd, Meta)> {
         let opened = match self.resolve(path, OFlags::RDONLY | CAREFUL, Mode::empty()) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 self.resolve(path, OFlags::WRONLY | CAREFUL, Mode::empty())
             }
             opened => opened,
         }?;
-        match Meta::from(rustix::fs::fstat(&opened)?).kind {
-            Kind::File | Kind::Folder => Ok(opened),
+        let meta = Meta::from(rustix::fs::fstat(&opened)?);
+        match meta.kind {
+            Kind::File | Kind::Folder => Ok((opened, meta)),
             Kind::Link | Kind::Other => Err(not_regular()),
         }
     }
