@@ -17,6 +17,12 @@ pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+/// The same among words alone: what stands behind all blanks after the first one.
+fn split_words(text: &[u8]) -> (&[u8], &[u8]) {
+    let (word, rest) = split_word(text);
+    (word, rest.trim_ascii_start())
+}
+
 pub(super) fn first_word(text: &[u8]) -> &[u8] {
     split_word(text).0
 }
@@ -68,10 +74,6 @@ pub(super) fn list(format: ListFormat, arg: &[u8]) -> Result<Command, Reply> {
     optional(path).map(|path| File(FileCommand::List(format, switches, path)))
 }
 
-pub(super) fn mlsd(arg: &[u8]) -> Result<Command, Reply> {
-    optional(arg).map(|path| File(FileCommand::List(ListFormat::Facts, Switches::default(), path)))
-}
-
 pub(super) fn stat(arg: &[u8]) -> Result<Command, Reply> {
     if arg.is_empty() {
         return Ok(Command::Stat);
@@ -97,13 +99,9 @@ fn switches(mut arg: &[u8]) -> (Switches, &[u8]) {
     (switches, arg)
 }
 
-pub(super) fn checksum(algorithm: Algorithm, arg: &[u8]) -> Result<Command, Reply> {
-    name(arg).map(|name| File(FileCommand::Checksum(algorithm, name)))
-}
-
 /// `RANG 1 0` takes a range back.
 pub(super) fn rang(arg: &[u8]) -> Result<Command, Reply> {
-    let (first, last) = split_word(arg);
+    let (first, last) = split_words(arg);
     let (first, last) = (size(first)?, size(last)?);
     match (first, last) {
         (1, 0) => Ok(File(FileCommand::Rang(None))),
@@ -140,25 +138,27 @@ pub(super) fn epsv(arg: &[u8]) -> Result<Command, Reply> {
 }
 
 pub(super) fn representation(arg: &[u8]) -> Result<Command, Reply> {
-    let representation = match arg.to_ascii_uppercase().as_slice() {
-        b"A" | b"A N" | b"A T" => Representation::Ascii,
-        b"I" | b"L 8" | b"L8" => Representation::Image,
-        b"" => return Err(syntax("TYPE takes A, I or L 8.")),
+    let upper = arg.to_ascii_uppercase();
+    let representation = match split_words(&upper) {
+        (b"A", b"" | b"N" | b"T") => Representation::Ascii,
+        (b"I" | b"L8", b"") | (b"L", b"8") => Representation::Image,
+        (b"", _) => return Err(syntax("TYPE takes A, I or L 8.")),
         _ => return Err(Reply::new(504, "Types A, I and L 8 are all there is.")),
     };
     Ok(File(FileCommand::Type(representation)))
 }
 
-pub(super) fn structure(arg: &[u8], known: &[u8]) -> Result<Command, Reply> {
+/// STRU R is none: the marks of its records would land in the file as data.
+pub(super) fn structure(arg: &[u8], known: u8) -> Result<Command, Reply> {
     match arg {
         [] => Err(syntax("A letter is missing.")),
-        [letter] if known.contains(&letter.to_ascii_uppercase()) => Ok(File(FileCommand::Structure)),
-        _ => Err(Reply::new(504, "STRU F, STRU R and MODE S are all there is.")),
+        [letter] if letter.eq_ignore_ascii_case(&known) => Ok(File(FileCommand::Structure)),
+        _ => Err(Reply::new(504, "STRU F and MODE S are all there is.")),
     }
 }
 
 pub(super) fn opts(arg: &[u8]) -> Result<Command, Reply> {
-    let (option, value) = split_word(arg);
+    let (option, value) = split_words(arg);
     match option.to_ascii_uppercase().as_slice() {
         b"" => Err(syntax("OPTS takes UTF8, MLST or HASH.")),
         b"UTF8" | b"UTF-8" if value.is_empty() || value.eq_ignore_ascii_case(b"ON") => Ok(Command::Opts(Opts::Utf8)),
@@ -187,52 +187,56 @@ pub(super) fn set_facts(change: FactChange, path: &[u8]) -> Result<Command, Repl
 }
 
 pub(super) fn set_time(arg: &[u8], verb: &'static str) -> Result<Command, Reply> {
-    let (time, path) = split_word(arg);
+    let (time, path) = split_word(arg.trim_ascii_start());
     let modify = timestamp::parse(time).ok_or_else(|| syntax("The time is not of the form YYYYMMDDhhmmss."))?;
     let echo = format!("Modify={}; ", String::from_utf8_lossy(time));
     set_facts(FactChange { verb, modify: Some(modify), mode: None, echo, code: 213 }, path)
 }
 
+/// Clients without MFMT set times with MDTM.
 pub(super) fn mdtm(arg: &[u8]) -> Result<Command, Reply> {
-    let (time, path) = split_word(arg);
-    // Clients without MFMT set times so; a name that begins with 14 digits and a blank has to be given with its folder.
-    if timestamp::parse(time).is_some() && !path.is_empty() {
-        return set_time(arg, "MDTM");
-    }
-    name(arg).map(|name| File(FileCommand::Mdtm(name)))
+    let whole = name(arg)?;
+    Ok(match set_time(arg, "MDTM") {
+        Ok(File(FileCommand::SetFacts(change, name))) => File(FileCommand::MdtmOrSet(whole, change, name)),
+        _ => File(FileCommand::Mdtm(whole)),
+    })
 }
 
 pub(super) fn mff(arg: &[u8]) -> Result<Command, Reply> {
-    let (facts, path) = split_word(arg);
+    let (facts, path) = split_word(arg.trim_ascii_start());
     let facts =
         facts.strip_suffix(b";").ok_or_else(|| syntax("MFF takes fact=value; and so on, a blank, and a name."))?;
     let mut change = FactChange { verb: "MFF", code: 213, ..FactChange::default() };
     for fact in facts.split(|&byte| byte == b';') {
         let equals =
             fact.iter().position(|&byte| byte == b'=').ok_or_else(|| syntax("A fact is given as fact=value."))?;
-        let (fact, value) = (fact[..equals].to_ascii_lowercase(), &fact[equals + 1..]);
-        let slot_free = match fact.as_slice() {
-            b"modify" => change
-                .modify
-                .replace(timestamp::parse(value).ok_or_else(|| syntax("modify is a time YYYYMMDDhhmmss."))?)
-                .is_none(),
-            b"unix.mode" => change.mode.replace(mode(value)?).is_none(),
+        let (fact, value) = (&fact[..equals], &fact[equals + 1..]);
+        let (slot_free, set) = match fact.to_ascii_lowercase().as_slice() {
+            b"modify" => {
+                let time = timestamp::parse(value).ok_or_else(|| syntax("modify is a time YYYYMMDDhhmmss."))?;
+                (change.modify.replace(time).is_none(), String::from_utf8_lossy(value).into_owned())
+            }
+            b"unix.mode" => {
+                let mode = mode(value)?;
+                (change.mode.replace(mode).is_none(), format!("{mode:04o}"))
+            }
             _ => return Err(Reply::new(504, "MFF sets modify and UNIX.mode.")),
         };
         if !slot_free {
             return Err(syntax("A fact is given twice."));
         }
+        change.echo += &format!("{}={set};", String::from_utf8_lossy(fact));
     }
-    change.echo = format!("{}; ", String::from_utf8_lossy(facts));
+    change.echo.push(' ');
     set_facts(change, path)
 }
 
 pub(super) fn site(arg: &[u8]) -> Result<Command, Reply> {
-    let (word, rest) = split_word(arg);
+    let (word, rest) = split_word(arg.trim_ascii_start());
     match word.to_ascii_uppercase().as_slice() {
         b"HELP" => Ok(File(FileCommand::SiteHelp)),
         b"CHMOD" => {
-            let (digits, path) = split_word(rest);
+            let (digits, path) = split_word(rest.trim_ascii_start());
             let change = FactChange {
                 verb: "SITE CHMOD",
                 modify: None,
@@ -250,20 +254,21 @@ pub(super) fn site(arg: &[u8]) -> Result<Command, Reply> {
 
 /// Two forms are in use: `SITE UTIME <time> <name>` and `SITE UTIME <name> <atime> <mtime> <ctime> UTC`.
 pub(super) fn site_utime(arg: &[u8]) -> Result<Command, Reply> {
-    let (first, rest) = split_word(arg);
-    let long_form = |arg: &[u8]| {
-        let words: Vec<&[u8]> = arg.rsplitn(5, |&byte| byte == b' ').collect();
-        let [b"UTC", _, modify, _, path] = words[..] else { return None };
-        Some((site_time(modify)?, path.to_vec()))
+    let long_form = || {
+        let words: Vec<&[u8]> = arg.trim_ascii_end().rsplitn(5, |&byte| byte == b' ').collect();
+        let [b"UTC", changed, modify, accessed, path] = words[..] else { return None };
+        // A name that looks like a time begins no short form.
+        site_time(changed).and(site_time(accessed))?;
+        Some((site_time(modify)?, path))
     };
-    let (modify, path) = match site_time(first) {
-        Some(modify) if !rest.is_empty() => (modify, rest.to_vec()),
-        _ => long_form(arg).ok_or_else(|| syntax("SITE UTIME takes YYYYMMDDhhmmss and a name."))?,
+    let short_form = || {
+        let (time, path) = split_word(arg.trim_ascii_start());
+        site_time(time).filter(|_| !path.is_empty()).map(|modify| (modify, path))
     };
-    set_facts(
-        FactChange { verb: "SITE UTIME", modify: Some(modify), mode: None, echo: "Time set: ".to_owned(), code: 200 },
-        &path,
-    )
+    let (modify, path) =
+        long_form().or_else(short_form).ok_or_else(|| syntax("SITE UTIME takes YYYYMMDDhhmmss and a name."))?;
+    let (verb, echo) = ("SITE UTIME", "Time set: ".to_owned());
+    set_facts(FactChange { verb, modify: Some(modify), mode: None, echo, code: 200 }, path)
 }
 
 /// SITE UTIME's times may lack the seconds.
@@ -275,13 +280,11 @@ pub(super) fn site_time(text: &[u8]) -> Option<i64> {
     }
 }
 
-/// Permission bits: three octal digits, a fourth before them only if it is 0 (no setuid, setgid, sticky).
+/// The nine permission bits of three octal digits, or of four or five that name setuid, setgid and sticky as well: those
+/// are never set, but a refusal would make a client take all modes for refused.
 pub(super) fn mode(digits: &[u8]) -> Result<u16, Reply> {
-    let octal = (3..=4).contains(&digits.len()) && digits.iter().all(|digit| (b'0'..=b'7').contains(digit));
+    let octal = (3..=5).contains(&digits.len()) && digits.iter().all(|digit| (b'0'..=b'7').contains(digit));
     let value = || digits.iter().fold(0, |value, digit| value * 8 + u16::from(digit - b'0'));
-    if let Some(mode) = octal.then(value).filter(|&mode| mode <= 0o777) {
-        Ok(mode)
-    } else {
-        Err(syntax("A mode is three octal digits, without setuid, setgid or sticky."))
-    }
+    let mode = octal.then(value).filter(|&mode| mode <= 0o7777);
+    mode.map(|mode| mode & 0o777).ok_or_else(|| syntax("A mode is three or four octal digits."))
 }

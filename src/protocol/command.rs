@@ -67,7 +67,9 @@ pub enum FileCommand {
     Size(Name),
     /// MDTM (RFC 3659 §3)
     Mdtm(Name),
-    /// MFMT, MFF, MDTM with a time, SITE UTIME, SITE CHMOD: sets facts of a file
+    /// MDTM with what may be a time and a name, or one name that begins like a time: the whole, the change, the name
+    MdtmOrSet(Name, FactChange, Name),
+    /// MFMT, MFF, SITE UTIME, SITE CHMOD: sets facts of a file
     SetFacts(FactChange, Name),
     /// RETR
     Retr(Name),
@@ -95,7 +97,7 @@ pub enum FileCommand {
     SiteHelp,
     /// TYPE
     Type(Representation),
-    /// STRU F, STRU R, MODE S: all there is
+    /// STRU F, MODE S: all there is
     Structure,
     /// PASV
     Pasv,

@@ -1,7 +1,8 @@
 //! The table of verbs: FEAT, HELP and the parser read it, so none of them can know a command that the others don't.
 
 use crate::protocol::arguments::*;
-use crate::protocol::command::{Algorithm, Command, FileCommand, ListFormat};
+use crate::protocol::command::{Algorithm, Command, FileCommand, ListFormat, Switches};
+use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 
 /// A verb: its name, how it is used, what FEAT says of it, and what its argument must look like.
@@ -14,78 +15,109 @@ pub struct Verb {
     pub feature: Option<&'static str>,
     /// It is offered only where TLS is.
     pub needs_tls: bool,
-    parse: fn(&[u8]) -> Result<Command, Reply>,
+    argument: Argument,
+    motion: Motion,
 }
 
+/// What comes after a verb and a blank. Every blank of a name is part of it; before and after words they do not count.
+enum Argument {
+    /// Nothing that counts.
+    Nothing(Read),
+    /// A name that must be there.
+    Path(fn(Name) -> FileCommand),
+    /// A name, or nothing.
+    AnyPath(fn(Option<Name>) -> FileCommand),
+    /// Words.
+    Words(Read),
+    /// Words and a name, or what is like a name: its reader tells them apart.
+    Mixed(Read),
+}
+
+type Read = fn(&[u8]) -> Result<Command, Reply>;
+
+/// Whether a command moves bytes of files or folders: that uses up what was said of the next one to do so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Motion {
+    /// Not at all.
+    Still,
+    /// HASH: inside the server.
+    Digest,
+    /// RETR and the lists.
+    Download,
+    /// STOR, STOU, APPE.
+    Upload,
+}
+
+use Argument::{AnyPath, Mixed, Nothing, Path, Words};
 use Command::File;
 
 /// Every verb that is offered, in the order of the alphabet.
 #[rustfmt::skip]
 pub const VERBS: &[Verb] = &[
-    verb("ABOR", "ABOR",                              None,                            |_| Ok(File(FileCommand::Abor))),
-    verb("ACCT", "ACCT <account>",                    None,                            |_| Ok(Command::Acct)),
-    verb("ALLO", "ALLO <bytes>",                      None,                            |arg| size(first_word(arg)).map(|n| File(FileCommand::Allo(n)))),
-    verb("APPE", "APPE <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Appe(n)))),
-    tls("AUTH", "AUTH TLS|TLS-C|TLS-P|SSL",           Some("AUTH TLS"),                auth),
-    verb("AVBL", "AVBL [<path>]",                       Some("AVBL"),                    |arg| optional(arg).map(|n| File(FileCommand::Avbl(n)))),
-    tls("CCC",  "CCC",                                None,                            |_| Ok(Command::Ccc)),
-    verb("CDUP", "CDUP",                              None,                            |_| Ok(File(FileCommand::Cdup))),
-    verb("CLNT", "CLNT <client>",                     Some("CLNT"),                    |arg| name(arg).map(|_| Command::Clnt)),
-    verb("CWD",  "CWD [<folder>]",                    None,                            |arg| optional(arg).map(|n| File(FileCommand::Cwd(n)))),
-    verb("DELE", "DELE <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Dele(n)))),
-    verb("EPRT", "EPRT |<family>|<address>|<port>|",  Some("EPRT"),                    eprt),
-    verb("EPSV", "EPSV [1|2|ALL]",                    Some("EPSV"),                    epsv),
-    verb("FEAT", "FEAT",                              None,                            |_| Ok(Command::Feat)),
+    verb("ABOR", "ABOR",                              None,                            Nothing(|_| Ok(File(FileCommand::Abor)))),
+    verb("ACCT", "ACCT <account>",                    None,                            Nothing(|_| Ok(Command::Acct))),
+    verb("ALLO", "ALLO <bytes>",                      None,                            Words(|arg| size(first_word(arg)).map(|n| File(FileCommand::Allo(n))))),
+    verb("APPE", "APPE <name>",                       None,                            Path(FileCommand::Appe)).moving(Motion::Upload),
+    tls("AUTH", "AUTH TLS|TLS-C|TLS-P|SSL",           Some("AUTH TLS"),                Words(auth)),
+    verb("AVBL", "AVBL [<path>]",                       Some("AVBL"),                    AnyPath(FileCommand::Avbl)),
+    tls("CCC",  "CCC",                                None,                            Nothing(|_| Ok(Command::Ccc))),
+    verb("CDUP", "CDUP",                              None,                            Nothing(|_| Ok(File(FileCommand::Cdup)))),
+    verb("CLNT", "CLNT <client>",                     Some("CLNT"),                    Words(|arg| name(arg).map(|_| Command::Clnt))),
+    verb("CWD",  "CWD [<folder>]",                    None,                            AnyPath(FileCommand::Cwd)),
+    verb("DELE", "DELE <name>",                       None,                            Path(FileCommand::Dele)),
+    verb("EPRT", "EPRT |<family>|<address>|<port>|",  Some("EPRT"),                    Words(eprt)),
+    verb("EPSV", "EPSV [1|2|ALL]",                    Some("EPSV"),                    Words(epsv)),
+    verb("FEAT", "FEAT",                              None,                            Nothing(|_| Ok(Command::Feat))),
     // Its FEAT line shows the session's checksum: see `session::info`.
-    verb("HASH", "HASH <name>",                         None,                            |arg| name(arg).map(|n| File(FileCommand::Hash(n)))),
-    verb("HELP", "HELP [<verb>]",                     None,                            |arg| optional(arg).map(Command::Help)),
-    verb("HOST", "HOST <host>",                       Some("HOST"),                    |arg| name(arg).map(|_| Command::Host)),
-    verb("LANG", "LANG [<tag>]",                      Some("LANG EN*"),                lang),
-    verb("LIST", "LIST [-adrtS] [<path>]",            None,                            |arg| list(ListFormat::Long, arg)),
-    verb("MDTM", "MDTM [<time>] <name>",              Some("MDTM"),                    mdtm),
-    verb("MFF",  "MFF <fact>=<value>;... <name>",     Some("MFF modify;UNIX.mode;"),   mff),
-    verb("MFMT", "MFMT <time> <name>",                Some("MFMT"),                    |arg| set_time(arg, "MFMT")),
-    verb("MKD",  "MKD <folder>",                      None,                            |arg| name(arg).map(|n| File(FileCommand::Mkd(n)))),
-    verb("MLSD", "MLSD [<folder>]",                   None,                            mlsd),
+    verb("HASH", "HASH <name>",                         None,                            Path(FileCommand::Hash)).moving(Motion::Digest),
+    verb("HELP", "HELP [<verb>]",                     None,                            Words(|arg| optional(arg).map(Command::Help))),
+    verb("HOST", "HOST <host>",                       Some("HOST"),                    Words(|arg| name(arg).map(|_| Command::Host))),
+    verb("LANG", "LANG [<tag>]",                      Some("LANG EN*"),                Words(lang)),
+    verb("LIST", "LIST [-adrtS] [<path>]",            None,                            Mixed(|arg| list(ListFormat::Long, arg))).moving(Motion::Download),
+    verb("MDTM", "MDTM [<time>] <name>",              Some("MDTM"),                    Mixed(mdtm)),
+    verb("MFF",  "MFF <fact>=<value>;... <name>",     Some("MFF modify;UNIX.mode;"),   Mixed(mff)),
+    verb("MFMT", "MFMT <time> <name>",                Some("MFMT"),                    Mixed(|arg| set_time(arg, "MFMT"))),
+    verb("MKD",  "MKD <folder>",                      None,                            Path(FileCommand::Mkd)),
+    verb("MLSD", "MLSD [<folder>]",                   None,                            AnyPath(|path| FileCommand::List(ListFormat::Facts, Switches::default(), path))).moving(Motion::Download),
     // Its FEAT line shows the session's facts: see `session::info`.
-    verb("MLST", "MLST [<path>]",                     None,                            |arg| optional(arg).map(|n| File(FileCommand::Mlst(n)))),
-    verb("MODE", "MODE S",                            None,                            |arg| structure(arg, b"S")),
-    verb("NLST", "NLST [-drtS] [<path>]",             None,                            |arg| list(ListFormat::Names, arg)),
-    verb("NOOP", "NOOP",                              None,                            |_| Ok(Command::Noop)),
-    verb("OPTS", "OPTS UTF8 ON | OPTS MLST <fact>;... | OPTS HASH <algorithm>", None,                            opts),
-    verb("PASS", "PASS <password>",                   None,                            pass),
-    verb("PASV", "PASV",                              Some("PASV"),                    |_| Ok(File(FileCommand::Pasv))),
-    tls("PBSZ", "PBSZ 0",                             Some("PBSZ"),                    |arg| size(arg).map(|_| Command::Pbsz)),
-    verb("PORT", "PORT <h1,h2,h3,h4,p1,p2>",          None,                            port),
-    tls("PROT", "PROT C|P",                           Some("PROT"),                    prot),
-    verb("PWD",  "PWD",                               None,                            |_| Ok(File(FileCommand::Pwd))),
-    verb("QUIT", "QUIT",                              None,                            |_| Ok(Command::Quit)),
-    verb("RANG", "RANG <first byte> <last byte>",       Some("RANG STREAM"),             rang),
-    verb("REIN", "REIN",                              None,                            |_| Ok(Command::Rein)),
-    verb("REST", "REST <bytes>",                      Some("REST STREAM"),             |arg| size(arg).map(|n| File(FileCommand::Rest(n)))),
-    verb("RETR", "RETR <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Retr(n)))),
-    verb("RMD",  "RMD <folder>",                      None,                            |arg| name(arg).map(|n| File(FileCommand::Rmd(n)))),
-    verb("RNFR", "RNFR <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Rnfr(n)))),
-    verb("RNTO", "RNTO <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Rnto(n)))),
-    verb("SITE", "SITE CHMOD <mode> <name> | SITE UTIME <time> <name> | SITE HELP", None,                            site),
-    verb("SIZE", "SIZE <name>",                       Some("SIZE"),                    |arg| name(arg).map(|n| File(FileCommand::Size(n)))),
-    verb("STAT", "STAT [-drtS] [<path>]",             None,                            stat),
-    verb("STOR", "STOR <name>",                       None,                            |arg| name(arg).map(|n| File(FileCommand::Stor(n)))),
-    verb("STOU", "STOU [<name>]",                     None,                            |arg| optional(arg).map(|n| File(FileCommand::Stou(n)))),
-    verb("STRU", "STRU F|R",                          None,                            |arg| structure(arg, b"FR")),
-    verb("SYST", "SYST",                              None,                            |_| Ok(Command::Syst)),
-    verb("TYPE", "TYPE A|I|L 8",                      None,                            representation),
-    verb("USER", "USER <name>",                       None,                            |arg| name(arg).map(Command::User)),
-    verb("XCRC", "XCRC <name> [<begin> [<end>]]",       Some("XCRC"),                    |arg| checksum(Algorithm::Crc32, arg)),
-    verb("XCUP", "XCUP",                              None,                            |_| Ok(File(FileCommand::Cdup))),
-    verb("XCWD", "XCWD [<folder>]",                   None,                            |arg| optional(arg).map(|n| File(FileCommand::Cwd(n)))),
-    verb("XMD5", "XMD5 <name> [<begin> [<end>]]",       Some("XMD5"),                    |arg| checksum(Algorithm::Md5, arg)),
-    verb("XMKD", "XMKD <folder>",                     None,                            |arg| name(arg).map(|n| File(FileCommand::Mkd(n)))),
-    verb("XPWD", "XPWD",                              None,                            |_| Ok(File(FileCommand::Pwd))),
-    verb("XRMD", "XRMD <folder>",                     None,                            |arg| name(arg).map(|n| File(FileCommand::Rmd(n)))),
-    verb("XSHA1", "XSHA1 <name> [<begin> [<end>]]",      Some("XSHA1"),                   |arg| checksum(Algorithm::Sha1, arg)),
-    verb("XSHA256", "XSHA256 <name> [<begin> [<end>]]",    Some("XSHA256"),                 |arg| checksum(Algorithm::Sha256, arg)),
-    verb("XSHA512", "XSHA512 <name> [<begin> [<end>]]",    Some("XSHA512"),                 |arg| checksum(Algorithm::Sha512, arg)),
+    verb("MLST", "MLST [<path>]",                     None,                            AnyPath(FileCommand::Mlst)),
+    verb("MODE", "MODE S",                            None,                            Words(|arg| structure(arg, b'S'))),
+    verb("NLST", "NLST [-drtS] [<path>]",             None,                            Mixed(|arg| list(ListFormat::Names, arg))).moving(Motion::Download),
+    verb("NOOP", "NOOP",                              None,                            Nothing(|_| Ok(Command::Noop))),
+    verb("OPTS", "OPTS UTF8 ON | OPTS MLST <fact>;... | OPTS HASH <algorithm>", None,                            Words(opts)),
+    verb("PASS", "PASS <password>",                   None,                            Mixed(pass)),
+    verb("PASV", "PASV",                              Some("PASV"),                    Nothing(|_| Ok(File(FileCommand::Pasv)))),
+    tls("PBSZ", "PBSZ 0",                             Some("PBSZ"),                    Words(|arg| size(arg).map(|_| Command::Pbsz))),
+    verb("PORT", "PORT <h1,h2,h3,h4,p1,p2>",          None,                            Words(port)),
+    tls("PROT", "PROT C|P",                           Some("PROT"),                    Words(prot)),
+    verb("PWD",  "PWD",                               None,                            Nothing(|_| Ok(File(FileCommand::Pwd)))),
+    verb("QUIT", "QUIT",                              None,                            Nothing(|_| Ok(Command::Quit))),
+    verb("RANG", "RANG <first byte> <last byte>",       Some("RANG STREAM"),             Words(rang)),
+    verb("REIN", "REIN",                              None,                            Nothing(|_| Ok(Command::Rein))),
+    verb("REST", "REST <bytes>",                      Some("REST STREAM"),             Words(|arg| size(arg).map(|n| File(FileCommand::Rest(n))))),
+    verb("RETR", "RETR <name>",                       None,                            Path(FileCommand::Retr)).moving(Motion::Download),
+    verb("RMD",  "RMD <folder>",                      None,                            Path(FileCommand::Rmd)),
+    verb("RNFR", "RNFR <name>",                       None,                            Path(FileCommand::Rnfr)),
+    verb("RNTO", "RNTO <name>",                       None,                            Path(FileCommand::Rnto)),
+    verb("SITE", "SITE CHMOD <mode> <name> | SITE UTIME <time> <name> | SITE HELP", None,                            Mixed(site)),
+    verb("SIZE", "SIZE <name>",                       Some("SIZE"),                    Path(FileCommand::Size)),
+    verb("STAT", "STAT [-drtS] [<path>]",             None,                            Mixed(stat)),
+    verb("STOR", "STOR <name>",                       None,                            Path(FileCommand::Stor)).moving(Motion::Upload),
+    verb("STOU", "STOU [<name>]",                     None,                            AnyPath(FileCommand::Stou)).moving(Motion::Upload),
+    verb("STRU", "STRU F",                            None,                            Words(|arg| structure(arg, b'F'))),
+    verb("SYST", "SYST",                              None,                            Nothing(|_| Ok(Command::Syst))),
+    verb("TYPE", "TYPE A|I|L 8",                      None,                            Words(representation)),
+    verb("USER", "USER <name>",                       None,                            Mixed(|arg| name(arg).map(Command::User))),
+    verb("XCRC", "XCRC <name> [<begin> [<end>]]",       Some("XCRC"),                    Path(|name| FileCommand::Checksum(Algorithm::Crc32, name))),
+    verb("XCUP", "XCUP",                              None,                            Nothing(|_| Ok(File(FileCommand::Cdup)))),
+    verb("XCWD", "XCWD [<folder>]",                   None,                            AnyPath(FileCommand::Cwd)),
+    verb("XMD5", "XMD5 <name> [<begin> [<end>]]",       Some("XMD5"),                    Path(|name| FileCommand::Checksum(Algorithm::Md5, name))),
+    verb("XMKD", "XMKD <folder>",                     None,                            Path(FileCommand::Mkd)),
+    verb("XPWD", "XPWD",                              None,                            Nothing(|_| Ok(File(FileCommand::Pwd)))),
+    verb("XRMD", "XRMD <folder>",                     None,                            Path(FileCommand::Rmd)),
+    verb("XSHA1", "XSHA1 <name> [<begin> [<end>]]",      Some("XSHA1"),                   Path(|name| FileCommand::Checksum(Algorithm::Sha1, name))),
+    verb("XSHA256", "XSHA256 <name> [<begin> [<end>]]",    Some("XSHA256"),                 Path(|name| FileCommand::Checksum(Algorithm::Sha256, name))),
+    verb("XSHA512", "XSHA512 <name> [<begin> [<end>]]",    Some("XSHA512"),                 Path(|name| FileCommand::Checksum(Algorithm::Sha512, name))),
 ];
 
 /// Features without a verb of their own.
@@ -106,22 +138,27 @@ const FOREIGN: &[&str] = &[
     "PUT", "RCPT", "TRACE",
 ];
 
-const fn verb(
-    name: &'static str,
-    usage: &'static str,
-    feature: Option<&'static str>,
-    parse: fn(&[u8]) -> Result<Command, Reply>,
-) -> Verb {
-    Verb { name, usage, feature, needs_tls: false, parse }
+const fn verb(name: &'static str, usage: &'static str, feature: Option<&'static str>, argument: Argument) -> Verb {
+    Verb { name, usage, feature, needs_tls: false, argument, motion: Motion::Still }
 }
 
-const fn tls(
-    name: &'static str,
-    usage: &'static str,
-    feature: Option<&'static str>,
-    parse: fn(&[u8]) -> Result<Command, Reply>,
-) -> Verb {
-    Verb { name, usage, feature, needs_tls: true, parse }
+const fn tls(name: &'static str, usage: &'static str, feature: Option<&'static str>, argument: Argument) -> Verb {
+    Verb { name, usage, feature, needs_tls: true, argument, motion: Motion::Still }
+}
+
+impl Verb {
+    const fn moving(self, motion: Motion) -> Self {
+        Self { motion, ..self }
+    }
+
+    fn read(&self, argument: &[u8]) -> Result<Command, Reply> {
+        match self.argument {
+            Nothing(read) | Mixed(read) => read(argument),
+            Words(read) => read(argument.trim_ascii()),
+            Path(command) => name(argument).map(|name| File(command(name))),
+            AnyPath(command) => Ok(File(command(Name::new(argument)))),
+        }
+    }
 }
 
 /// Reads a line: the verb ends at the first space, the argument is what follows it, byte for byte.
@@ -139,10 +176,23 @@ pub fn parse(line: &[u8]) -> Result<Command, Reply> {
             Reply::new(500, "Unknown command.")
         });
     };
-    if argument.contains(&0) {
-        return Err(Reply::new(501, "No NUL in an argument, please."));
+    if argument.contains(&0) { verb.read(&without_telnet_nul(argument)?) } else { verb.read(argument) }
+}
+
+/// Telnet writes a CR that ends no line as CR NUL (RFC 854, RFC 2640 §3.1); no other NUL has a meaning.
+#[cold]
+fn without_telnet_nul(argument: &[u8]) -> Result<Vec<u8>, Reply> {
+    let mut bytes = Vec::with_capacity(argument.len());
+    let mut after_cr = false;
+    for &byte in argument {
+        match byte {
+            0 if after_cr => {}
+            0 => return Err(Reply::new(501, "No NUL in an argument, please.")),
+            byte => bytes.push(byte),
+        }
+        after_cr = byte == b'\r';
     }
-    (verb.parse)(argument)
+    Ok(bytes)
 }
 
 /// The table's row of a verb, in any case.
@@ -172,6 +222,11 @@ pub fn keeps_user(line: &[u8]) -> bool {
     find(split_word(line).0).is_some_and(|verb| KEEP_USER.contains(&verb.name))
 }
 
+/// Whether this line's command moves bytes, however its argument looks.
+pub fn motion(line: &[u8]) -> Motion {
+    find(split_word(line).0).map_or(Motion::Still, |verb| verb.motion)
+}
+
 /// True for a line whose verb is offered only where TLS is.
 pub fn needs_tls(line: &[u8]) -> bool {
     find(split_word(line).0).is_some_and(|verb| verb.needs_tls)
@@ -193,8 +248,7 @@ pub fn loggable(line: &[u8], logged_in: bool) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::command::{Password, Representation, SortKey, Sorting, Switches};
-    use crate::protocol::path::Name;
+    use crate::protocol::command::{Password, Representation, SortKey, Sorting};
     use proptest::prelude::*;
 
     fn file_name(text: &str) -> Name {
@@ -233,6 +287,9 @@ mod tests {
             (b"REST 9223372036854775807", File(FileCommand::Rest(i64::MAX.unsigned_abs()))),
             (b"ALLO 10 R 5", File(FileCommand::Allo(10))),
             (b"MDTM 20240101000000", File(FileCommand::Mdtm(file_name("20240101000000")))),
+            (b"MDTM 20240101000000 ", File(FileCommand::Mdtm(file_name("20240101000000 ")))),
+            (b"DELE a\r\0b\r\0", File(FileCommand::Dele(file_name("a\rb\r")))),
+            (b"USER  bob ", Command::User(file_name(" bob "))),
         ];
         for (line, command) in cases {
             assert_eq!(parse(line).as_ref(), Ok(command), "{}", line.escape_ascii());
@@ -272,6 +329,44 @@ mod tests {
     }
 
     #[test]
+    fn blanks_before_and_after_words_do_not_count() {
+        for line in [
+            "ALLO 10",
+            "AUTH TLS",
+            "CLNT x",
+            "EPRT |1|127.0.0.1|2000|",
+            "EPSV",
+            "EPSV 1",
+            "EPSV ALL",
+            "HELP",
+            "HELP RETR",
+            "HOST x",
+            "LANG",
+            "LANG en",
+            "MODE S",
+            "OPTS HASH",
+            "OPTS HASH MD5",
+            "OPTS UTF8 ON",
+            "PBSZ 0",
+            "PORT 127,0,0,1,7,208",
+            "PROT P",
+            "RANG 1 2",
+            "REST 0",
+            "SITE HELP",
+            "STRU F",
+            "TYPE A",
+            "TYPE A N",
+            "TYPE I",
+            "TYPE L 8",
+        ] {
+            let expected = parse(line.as_bytes());
+            assert!(expected.is_ok(), "{line}");
+            let spread = format!("{}  ", line.replace(' ', "   "));
+            assert_eq!(parse(spread.as_bytes()), expected, "{spread}");
+        }
+    }
+
+    #[test]
     fn times_and_modes_are_read_from_all_their_commands() {
         let cases: &[(&str, Option<i64>, Option<u16>)] = &[
             ("MFMT 20241122100000 a b", Some(1_732_269_600), None),
@@ -281,9 +376,23 @@ mod tests {
             ("SITE UTIME 20241122100000 a b", Some(1_732_269_600), None),
             ("SITE UTIME 202411221000 a b", Some(1_732_269_600), None),
             ("SITE UTIME a b 20200101000000 20241122100000 20200101000000 UTC", Some(1_732_269_600), None),
+            ("MFMT  20241122100000 a b", Some(1_732_269_600), None),
+            ("MDTM  20241122100000 a b", Some(1_732_269_600), None),
+            ("MFF  UNIX.mode=640; a b", None, Some(0o640)),
+            ("SITE  CHMOD  755 a b", None, Some(0o755)),
+            ("SITE  UTIME  20241122100000 a b", Some(1_732_269_600), None),
+            ("SITE UTIME a b 20200101000000 20241122100000 20200101000000 UTC  ", Some(1_732_269_600), None),
+            ("SITE CHMOD 4755 a b", None, Some(0o755)),
+            ("SITE CHMOD 02775 a b", None, Some(0o775)),
+            ("MFF UNIX.mode=1777; a b", None, Some(0o777)),
         ];
         for (line, modify, mode) in cases {
-            let Ok(File(FileCommand::SetFacts(change, name))) = parse(line.as_bytes()) else { panic!("{line}") };
+            let (change, name) = match parse(line.as_bytes()) {
+                Ok(File(FileCommand::SetFacts(change, name) | FileCommand::MdtmOrSet(_, change, name))) => {
+                    (change, name)
+                }
+                other => panic!("{line}: {other:?}"),
+            };
             assert_eq!((change.modify, change.mode, name.as_bytes()), (*modify, *mode, &b"a b"[..]), "{line}");
         }
     }
@@ -333,7 +442,15 @@ mod tests {
             ("MFF UNIX.mode=644;UNIX.mode=600; x", 501),
             ("SITE", 501),
             ("SITE EXEC ls", 504),
-            ("SITE CHMOD 4755 x", 501),
+            ("SITE CHMOD 64 x", 501),
+            ("SITE CHMOD 12345 x", 501),
+            ("SITE CHMOD 755 ", 501),
+            ("STRU R", 504),
+            ("STRU R ", 504),
+            ("TYPE A N N", 504),
+            ("TYPE  ", 501),
+            ("DELE a\0", 501),
+            ("DELE a\r\0\0", 501),
             ("SITE CHMOD 88 x", 501),
             ("SITE CHMOD 755", 501),
             ("SITE CHMOD 77777777777 x", 501),

@@ -22,6 +22,7 @@ use crate::net::who::Who;
 use crate::protocol::command::{Algorithm, FileCommand, Representation};
 use crate::protocol::path::{Name, VirtualPath, has_control_bytes};
 use crate::protocol::reply::Reply;
+use crate::session::prepared::Prepared;
 use crate::session::shared::Shared;
 use crate::session::{Answer, info};
 
@@ -30,12 +31,8 @@ pub struct Login {
     pub(super) user: Arc<User>,
     pub(super) root: Arc<Root>,
     pub(super) cwd: VirtualPath,
-    /// The path of the RNFR just before.
-    pub(super) rename_from: Option<VirtualPath>,
-    /// Where the next RETR or STOR begins, in bytes.
-    pub(super) restart: u64,
-    /// What ALLO announced for the next STOR or APPE, in bytes.
-    pub(super) announced: Option<u64>,
+    /// What was said in advance of commands to come.
+    pub(super) prepared: Prepared,
     pub(super) representation: Representation,
     pub(super) data_port: Option<DataPort>,
     /// What data connections need; `None` for those in clear.
@@ -46,8 +43,6 @@ pub struct Login {
     pub(super) aborted: bool,
     pub(super) facts: Facts,
     pub(super) algorithm: Algorithm,
-    /// The first and the last byte that RANG chose for the next HASH or RETR.
-    pub(super) window: Option<(u64, u64)>,
     /// The connection ends without a reply: one was begun and can't be kept.
     pub(super) hang_up: bool,
     pub(super) upload: Throttle,
@@ -77,9 +72,7 @@ impl Login {
         Box::new(Self {
             root,
             cwd: VirtualPath::root(),
-            rename_from: None,
-            restart: 0,
-            announced: None,
+            prepared: Prepared::default(),
             representation: Representation::Ascii,
             data_port: None,
             epsv_only: false,
@@ -87,7 +80,6 @@ impl Login {
             protection,
             facts,
             algorithm,
-            window: None,
             hang_up: false,
             upload: Throttle::new(config.transfer.max_upload, shared_upload),
             download: Throttle::new(config.transfer.max_download, shared_download),
@@ -99,10 +91,10 @@ impl Login {
         })
     }
 
-    /// Runs a command that needs a login; for RNTO with the path of the RNFR just before.
+    /// Runs a command that needs a login, with what was prepared for it.
     // The command is lent, and the larger handlers are calls: what lies in this frame, every idle session would hold.
     #[inline(never)]
-    pub fn run(&mut self, command: &FileCommand, rename_from: Option<VirtualPath>, control: &mut Control) -> Answer {
+    pub fn run(&mut self, command: &FileCommand, prepared: Prepared, control: &mut Control) -> Answer {
         match command {
             FileCommand::Pwd => Ok(self.pwd()),
             FileCommand::Cwd(name) => self.cwd(name.as_ref()),
@@ -112,18 +104,25 @@ impl Login {
             FileCommand::StatPath(switches, name) => self.stat_path(*switches, name.as_ref(), control),
             FileCommand::Size(name) => self.size(name),
             FileCommand::Mdtm(name) => self.mdtm(name),
+            FileCommand::MdtmOrSet(whole, change, name) => self.mdtm_or_set(whole, change, name, control),
             FileCommand::SetFacts(change, name) => self.set_facts(control, change, name),
-            FileCommand::Retr(name) => self.retr(name, control).or_else(|no| self.refused(control, "RETR", name, no)),
-            FileCommand::Stor(name) => self.stor(name, control).or_else(|no| self.refused(control, "STOR", name, no)),
-            FileCommand::Appe(name) => self.appe(name, control).or_else(|no| self.refused(control, "APPE", name, no)),
-            FileCommand::Stou(name) => self.stou(name.as_ref(), control),
+            FileCommand::Retr(name) => {
+                self.retr(name, &prepared, control).or_else(|no| self.refused(control, "RETR", name, no))
+            }
+            FileCommand::Stor(name) => {
+                self.stor(name, &prepared, control).or_else(|no| self.refused(control, "STOR", name, no))
+            }
+            FileCommand::Appe(name) => {
+                self.appe(name, &prepared, control).or_else(|no| self.refused(control, "APPE", name, no))
+            }
+            FileCommand::Stou(name) => self.stou(name.as_ref(), &prepared, control),
             FileCommand::Rest(offset) => Ok(self.rest(*offset)),
             FileCommand::Allo(bytes) => self.allo(*bytes),
             FileCommand::Dele(name) => self.dele(control, name),
             FileCommand::Rmd(name) => self.rmd(control, name),
             FileCommand::Mkd(name) => self.mkd(control, name),
             FileCommand::Rnfr(name) => self.rename_from(name),
-            FileCommand::Rnto(name) => self.rename_to(control, rename_from, name),
+            FileCommand::Rnto(name) => self.rename_to(control, prepared.rename_from, name),
             FileCommand::SiteHelp => info::help_with(b"SITE"),
             FileCommand::Type(representation) => Ok(self.set_type(*representation)),
             FileCommand::Structure => Ok(Reply::new(200, "Ok.")),
@@ -131,7 +130,7 @@ impl Login {
             FileCommand::Epsv(kind) => self.epsv(*kind, control),
             FileCommand::Port(address) => self.port(*address, control),
             FileCommand::Abor => Ok(self.abor()),
-            FileCommand::Hash(name) => self.hash(name, control),
+            FileCommand::Hash(name) => self.hash(name, prepared.window, control),
             FileCommand::Rang(window) => Ok(self.rang(*window)),
             FileCommand::Checksum(algorithm, name) => self.checksum(*algorithm, name, control),
             FileCommand::Avbl(name) => self.avbl(name.as_ref()),
@@ -214,6 +213,13 @@ impl Login {
             _ if path.has_component(is_partial) => Err(Reply::new(553, "Names of that form are the server's own.")),
             _ => Ok(path),
         }
+    }
+
+    /// The same for a file that the client writes: an old one keeps its name, whatever bytes that holds.
+    pub(super) fn resolve_written(&self, name: &Name, perm: Perm) -> Result<VirtualPath, Reply> {
+        let is_old = has_control_bytes(name.as_bytes())
+            && self.resolve(name, perm).is_ok_and(|path| self.root.link_meta(&path).is_ok());
+        if is_old { self.resolve(name, perm) } else { self.resolve_new(name, perm) }
     }
 
     /// The current folder, or the one that is named.

@@ -18,7 +18,7 @@ use crate::net::control::{Control, Event};
 use crate::net::tls::Tls;
 use crate::protocol::command::{Algorithm, Command};
 use crate::protocol::line::Line;
-use crate::protocol::path::{Name, VirtualPath};
+use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 use crate::protocol::verbs;
 
@@ -31,6 +31,7 @@ mod modify;
 mod parameters;
 #[cfg(feature = "planted-bug")]
 mod planted;
+mod prepared;
 mod security;
 pub mod shared;
 mod transfer;
@@ -39,6 +40,7 @@ mod verify;
 
 pub use access::{ban_rule, banned, short_of_resources};
 use login::Login;
+use prepared::Prepared;
 use security::Security;
 use shared::Shared;
 
@@ -286,7 +288,7 @@ impl Session {
     // Kept out of the loop, as are the other large handlers: an idle session holds the stack that its deepest call touched.
     #[inline(never)]
     fn answer(&mut self, line: &[u8]) -> Reply {
-        let (user, rename_from) = self.forget_previous(line);
+        let (user, prepared) = self.forget_previous(line);
         if self.login.is_none() && verbs::is_foreign(line) {
             return self.close(Reply::new(500, "That is no FTP."));
         }
@@ -298,7 +300,7 @@ impl Session {
             return reply;
         }
         let answer = match verbs::parse(line) {
-            Ok(command) => self.run_command(command, user, rename_from),
+            Ok(command) => self.run_command(command, user, prepared),
             Err(reply) => {
                 if let Some(login) = self.login.as_mut().filter(|_| verbs::names_data_port(line)) {
                     // RFC 2577 §3: an address that was refused leaves none behind.
@@ -316,14 +318,15 @@ impl Session {
         Reply::new(500, "Line too long.")
     }
 
-    /// The name of a USER and the path of an RNFR are forgotten by any line that follows, except that the name outlives
-    /// what keeps a connection alive while a person types the password.
-    fn forget_previous(&mut self, line: &[u8]) -> (Option<Name>, Option<VirtualPath>) {
+    /// The name of a USER is forgotten by any line that follows, except by what keeps a connection alive while a person
+    /// types the password; so is what was prepared for this line at the latest.
+    fn forget_previous(&mut self, line: &[u8]) -> (Option<Name>, Prepared) {
         let user = self.user.take_if(|_| !verbs::keeps_user(line));
-        (user, self.login.as_mut().and_then(|login| login.rename_from.take()))
+        let prepared = self.login.as_mut().map(|login| login.prepared.take_for(line));
+        (user, prepared.unwrap_or_default())
     }
 
-    fn run_command(&mut self, command: Command, user: Option<Name>, rename_from: Option<VirtualPath>) -> Answer {
+    fn run_command(&mut self, command: Command, user: Option<Name>, prepared: Prepared) -> Answer {
         match command {
             Command::User(name) => self.user(name),
             Command::Pass(password) => self.pass(user, &password),
@@ -344,7 +347,7 @@ impl Session {
             Command::Prot(level) => self.prot(level),
             Command::Ccc => self.ccc(),
             Command::File(command) => match &mut self.login {
-                Some(login) => login.run(&command, rename_from, &mut self.control),
+                Some(login) => login.run(&command, prepared, &mut self.control),
                 None => Err(Reply::new(530, "Log in with USER and PASS first.")),
             },
         }

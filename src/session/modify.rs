@@ -55,7 +55,7 @@ impl Login {
         let path = self.resolve(name, Perm::Rename)?;
         refuse_root(&path)?;
         self.root.link_meta(&path)?;
-        self.rename_from = Some(path);
+        self.prepared.rename_from = Some(path);
         Ok(Reply::new(350, "RNTO, please."))
     }
 
@@ -77,6 +77,13 @@ impl Login {
         let from = self.root.real_path(&from);
         let verb = format!("RNTO {} ->", from.as_os_str().as_encoded_bytes().escape_ascii());
         self.logged(control, &verb, name, answer)
+    }
+
+    /// A name that begins like a time is known by its file.
+    #[inline(never)]
+    pub(super) fn mdtm_or_set(&self, whole: &Name, change: &FactChange, name: &Name, control: &Control) -> Answer {
+        let is_there = self.resolve(whole, Perm::List).is_ok_and(|path| self.root.link_meta(&path).is_ok());
+        if is_there { self.mdtm(whole) } else { self.set_facts(control, change, name) }
     }
 
     #[inline(never)]

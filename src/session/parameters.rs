@@ -31,12 +31,12 @@ impl Login {
     }
 
     pub(super) fn rest(&mut self, offset: u64) -> Reply {
-        self.restart = offset;
+        self.prepared.restart = offset;
         Reply::new(350, format!("The next transfer begins at byte {offset}."))
     }
 
     pub(super) fn rang(&mut self, window: Option<(u64, u64)>) -> Reply {
-        self.window = window;
+        self.prepared.window = window;
         Reply::new(
             350,
             match window {
@@ -51,7 +51,7 @@ impl Login {
         if bytes > self.root.free_space(&self.cwd)? {
             return Err(Reply::new(552, "The disk has not that much room."));
         }
-        self.announced = Some(bytes);
+        self.prepared.announced = Some(bytes);
         Ok(Reply::new(200, "There is room."))
     }
 

@@ -1,7 +1,6 @@
 //! Moving bytes: RETR, STOR, STOU, APPE, LIST, NLST, MLSD.
 
 use std::io::ErrorKind;
-use std::mem;
 use std::os::unix::ffi::OsStrExt;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,6 +28,7 @@ use crate::protocol::reply::Reply;
 use crate::session::Answer;
 use crate::session::list::Listing;
 use crate::session::login::Login;
+use crate::session::prepared::Prepared;
 use crate::session::transfer_log::TransferRecord;
 
 /// How a transfer ended, and what it moved.
@@ -45,6 +45,8 @@ struct Subject<'a> {
     verb: &'static str,
     path: &'a VirtualPath,
     incoming: bool,
+    /// What ALLO announced of it, in bytes.
+    announced: Option<u64>,
 }
 
 /// The folder takes no new files, so the old one can't be kept until the new one is whole.
@@ -58,13 +60,12 @@ const MAX_UNIQUE_TRIES: u32 = 1000;
 
 impl Login {
     #[inline(never)]
-    pub(super) fn retr(&mut self, name: &Name, control: &mut Control) -> Answer {
-        let (offset, window) = (mem::take(&mut self.restart), self.window.take());
+    pub(super) fn retr(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
         let path = self.resolve(name, Perm::Read)?;
         let (file, meta) = self.root.open_file(&path)?;
-        let (offset, end) = match window {
+        let (offset, end) = match prepared.window {
             Some((first, last)) => (first, last.saturating_add(1).min(meta.size)),
-            None => (offset, meta.size),
+            None => (prepared.restart, meta.size),
         };
         if offset > end {
             return Err(behind_the_end());
@@ -79,34 +80,35 @@ impl Login {
         let outcome = transfer((port, &self.protection), watch, config, &preliminary, |data, watch| {
             copy::send(file, offset..end, line_ends, data, (watch, throttle))
         });
-        let subject = Subject { verb: "RETR", path: &path, incoming: false };
+        let subject = Subject { verb: "RETR", path: &path, incoming: false, announced: None };
         self.log_line_ends(control, &subject, (asked, line_ends));
         Ok(self.finish(control, &subject, &outcome))
     }
 
     #[inline(never)]
-    pub(super) fn stor(&mut self, name: &Name, control: &mut Control) -> Answer {
-        let offset = mem::take(&mut self.restart);
-        let path = self.resolve_new(name, Perm::Write)?;
-        self.refuse_restart_in_ascii(offset)?;
-        let mode = if offset > 0 { Mode::Resume(offset) } else { Mode::Replace };
-        let subject = Subject { verb: "STOR", path: &path, incoming: true };
+    pub(super) fn stor(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
+        let path = self.resolve_written(name, Perm::Write)?;
+        refuse_window(prepared)?;
+        self.refuse_restart_in_ascii(prepared.restart)?;
+        let mode = if prepared.restart > 0 { Mode::Resume(prepared.restart) } else { Mode::Replace };
+        let subject = Subject::upload("STOR", &path, prepared);
         self.store(&subject, mode, Reply::new(150, "Send the file."), control)
     }
 
     #[inline(never)]
-    pub(super) fn appe(&mut self, name: &Name, control: &mut Control) -> Answer {
-        self.restart = 0;
-        let path = self.resolve_new(name, Perm::Append)?;
+    pub(super) fn appe(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
+        let path = self.resolve_written(name, Perm::Append)?;
+        refuse_window(prepared)?;
         let mode = if self.user.perms.has(Perm::Write) { Mode::Append } else { Mode::AppendToOld };
-        let subject = Subject { verb: "APPE", path: &path, incoming: true };
+        let subject = Subject::upload("APPE", &path, prepared);
         self.store(&subject, mode, Reply::new(150, "Send what to append."), control)
     }
 
     /// RFC 1123 §4.1.2.9: the 150 reply names the file that is made.
     #[inline(never)]
-    pub(super) fn stou(&mut self, name: Option<&Name>, control: &mut Control) -> Answer {
+    pub(super) fn stou(&mut self, name: Option<&Name>, prepared: &Prepared, control: &mut Control) -> Answer {
         let wanted = self.resolve_new(name.unwrap_or(&Name::from_text("upload")), Perm::Write)?;
+        refuse_window(prepared)?;
         let base = wanted.file_name().ok_or_else(|| Reply::new(553, "That is no name for a file."))?;
         let folder = wanted.parent().unwrap_or_else(VirtualPath::root);
         for number in 0..MAX_UNIQUE_TRIES {
@@ -118,7 +120,7 @@ impl Login {
                 Err(error) => return Err(error.into()),
             }
             let preliminary = Reply::raw(150, [b"FILE: ", path.file_name().unwrap_or_default()].concat());
-            let subject = Subject { verb: "STOU", path: &path, incoming: true };
+            let subject = Subject::upload("STOU", &path, prepared);
             match self.store(&subject, Mode::New, preliminary, control) {
                 // Somebody else was faster with that name, or is uploading to it just now.
                 Err(no) if self.data_port.is_some() && (no.code() == 450 || self.root.link_meta(&path).is_ok()) => {}
@@ -167,10 +169,6 @@ impl Login {
     }
 
     fn store(&mut self, subject: &Subject, mode: Mode, preliminary: Reply, control: &mut Control) -> Answer {
-        let announced = self.announced.take();
-        if self.window.take().is_some() {
-            return Err(Reply::new(554, "RANG is for HASH and RETR; uploads take REST."));
-        }
         if self.data_port.is_none() {
             // Before anything is made; but a folder that is not there is the better news.
             self.root.locate(subject.path)?;
@@ -216,10 +214,6 @@ impl Login {
         }
         drop(upload);
         self.hang_up = outcome.result.is_err() && heartbeat.has_spoken();
-        if let Some(announced) = announced.filter(|&announced| outcome.result.is_ok() && outcome.bytes < announced) {
-            let bytes = outcome.bytes;
-            control.who.log(Level::Warn, format_args!("ALLO announced {announced} bytes, {bytes} came"));
-        }
         self.log_line_ends(control, subject, (asked, incoming.line_ends()));
         Ok(self.finish(control, subject, &outcome))
     }
@@ -298,6 +292,9 @@ impl Login {
         let (complete, seconds) = (outcome.result.is_ok(), outcome.took.as_secs_f64());
         let reason = outcome.result.as_ref().err().map(|error| format!(" ({error})")).unwrap_or_default();
         let (shown, bytes) = (path.as_os_str().as_bytes().escape_ascii(), outcome.bytes);
+        if let Some(announced) = subject.announced.filter(|&announced| complete && bytes < announced) {
+            control.who.log(Level::Warn, format_args!("ALLO announced {announced} bytes, {bytes} came"));
+        }
         let completed = u8::from(complete);
         control.who.log(
             Level::Info,
@@ -318,6 +315,12 @@ impl Login {
             });
         }
         outcome.reply()
+    }
+}
+
+impl<'a> Subject<'a> {
+    fn upload(verb: &'static str, path: &'a VirtualPath, prepared: &Prepared) -> Self {
+        Self { verb, path, incoming: true, announced: prepared.announced }
     }
 }
 
@@ -410,6 +413,13 @@ fn patiently<T: Send>(control: &mut Control, heartbeat: &mut Heartbeat, mut work
         }
     })
     .unwrap_or_else(work)
+}
+
+fn refuse_window(prepared: &Prepared) -> Result<(), Reply> {
+    match prepared.window {
+        Some(_) => Err(Reply::new(554, "RANG is for HASH and RETR; uploads take REST.")),
+        None => Ok(()),
+    }
 }
 
 fn no_data_port() -> Reply {

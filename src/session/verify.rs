@@ -20,8 +20,7 @@ use crate::session::login::Login;
 impl Login {
     /// draft-bryan-ftpext-hash §3.2: the answer names the algorithm, the range, the checksum and the file.
     #[inline(never)]
-    pub(super) fn hash(&mut self, name: &Name, control: &mut Control) -> Answer {
-        let window = self.window.take();
+    pub(super) fn hash(&mut self, name: &Name, window: Option<(u64, u64)>, control: &mut Control) -> Answer {
         let path = self.resolve(name, Perm::Read)?;
         let (file, meta) = self.root.open_file(&path)?;
         let range = match window {
@@ -96,17 +95,20 @@ impl Login {
 
 /// `"a name" 0 10` or `a name 0 10`: the name, and up to two numbers behind it.
 fn split_range(argument: &[u8]) -> (&[u8], Vec<u64>) {
-    if let Some(quoted) = argument.strip_prefix(b"\"")
+    if let Some(quoted) = argument.trim_ascii_start().strip_prefix(b"\"")
         && let Some(end) = quoted.iter().rposition(|&byte| byte == b'"')
     {
         let numbers = quoted[end + 1..].split(|&byte| byte == b' ').filter_map(decimal).collect();
         return (&quoted[..end], numbers);
     }
     let (mut name, mut numbers) = (argument, Vec::new());
-    while let Some(blank) = name.iter().rposition(|&byte| byte == b' ').filter(|_| numbers.len() < 2) {
-        let Some(number) = decimal(&name[blank + 1..]) else { break };
+    // Blanks after a number do not count, those after a name do.
+    while let Some(words) = Some(name.trim_ascii_end()).filter(|_| numbers.len() < 2)
+        && let Some(blank) = words.iter().rposition(|&byte| byte == b' ')
+        && let Some(number) = decimal(&words[blank + 1..])
+    {
         numbers.insert(0, number);
-        name = &name[..blank];
+        name = &words[..blank];
     }
     (name, numbers)
 }
@@ -126,6 +128,11 @@ mod tests {
             ("\"a 1 2\"", "a 1 2", &[]),
             ("\"a \"b\" 1 2", "a \"b", &[1, 2]),
             ("a -1", "a -1", &[]),
+            ("a 5 ", "a", &[5]),
+            ("a 5  10  ", "a", &[5, 10]),
+            ("a  5", "a ", &[5]),
+            ("a  ", "a  ", &[]),
+            (" \"a\"  5  ", "a", &[5]),
         ];
         for (argument, name, numbers) in cases {
             assert_eq!(split_range(argument.as_bytes()), (name.as_bytes(), numbers.to_vec()), "{argument}");

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     env, fs,
     net::{Ipv6Addr, TcpListener},
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::{Duration, SystemTime},
@@ -137,6 +137,10 @@ fn expect_same_files(one: &Path, other: &Path) {
     assert!(one == other, "some contents differ");
 }
 
+fn mode_of(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
 /// A content that no cut or conversion leaves as it was.
 fn content() -> Vec<u8> {
     (0..700_000_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
@@ -221,10 +225,24 @@ fn curl_sends_quoted_commands_times_and_names_of_every_kind() {
     assert!(head.contains("Content-Length: 8") && head.contains("Last-Modified:"), "{head}");
     stage.run(curl().unwrap().args(["-Q", "MKD made", "-Q", "RNFR made", "-Q", "RNTO renamed"]).arg(&url));
     assert!(stage.server.home().join("renamed").is_dir());
+    let mode = |bits: &str| format!("-SITE CHMOD {bits} renamed");
+    stage.run(curl().unwrap().args(["-Q", "SITE CHMOD 0700 renamed", "-Q", &mode("2750")]).arg(&url));
+    assert_eq!(mode_of(&stage.server.home().join("renamed")), 0o750);
     let refused = stage.output(curl().unwrap().arg(format!("{url}missing")));
     assert_eq!(refused.status.code(), Some(78), "curl knows that the file is not there");
     let wrong = stage.output(curl().unwrap().args(["--user", "bob:wrong"]).arg(&url));
     assert_eq!(wrong.status.code(), Some(67), "curl knows that the login was denied");
+}
+
+#[test]
+fn curl_learns_the_size_in_ascii_and_converts_what_comes() {
+    let stage = Stage::new();
+    let Some(_) = curl() else { return };
+    let url = stage.urls("").next().unwrap();
+    stage.server.write("text", "one\ntwo\n");
+    let head = stage.run(curl().unwrap().args(["--use-ascii", "--head"]).arg(format!("{url}text")));
+    assert!(head.contains("Content-Length: 8"), "{head}");
+    assert_eq!(stage.run(curl().unwrap().args(["--use-ascii", &format!("{url}text")])), "one\ntwo\n");
 }
 
 // lftp
@@ -357,6 +375,27 @@ fn php_lists_are_sorted_by_switches() {
         stage.port()
     );
     assert_eq!(stage.run(php.arg("-r").arg(script)), "bac cab");
+}
+
+/// A refused mode would make lftp set none any more.
+#[test]
+fn lftp_sets_all_modes_of_a_tree_with_setuid_and_setgid_in_it() {
+    let stage = Stage::new();
+    let modes =
+        [("a", 0o4755), ("b", 0o600), ("c", 0o755), ("d", 0o2710), ("e", 0o640), ("f/g", 0o1604), ("f/h", 0o604)];
+    for (name, mode) in modes {
+        let path = stage.local.join("tree").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, name).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    fs::set_permissions(stage.local.join("tree/f"), fs::Permissions::from_mode(0o2750)).unwrap();
+    let Some(mut command) = lftp(&stage, &stage.hosts[0], "", "mirror -R -s tree remote") else { return };
+    stage.run(&mut command);
+    let remote = stage.server.home().join("remote");
+    let found = modes.map(|(name, _)| (name, mode_of(&remote.join(name))));
+    assert_eq!(found, modes.map(|(name, mode)| (name, mode & 0o777)));
+    assert_eq!(mode_of(&remote.join("f")), 0o750);
 }
 
 #[test]
@@ -704,6 +743,21 @@ assert fetch('small') == b'content'
 ftp.quit()
 ";
     python(&stage, &stage.hosts[0], script);
+}
+
+#[test]
+fn phps_ftp_chmod_succeeds_with_special_bits() {
+    let stage = Stage::new();
+    let Some(mut command) = program_without_tls("php") else { return };
+    stage.server.write("folder/file", "x");
+    let script = format!(
+        "$ftp = ftp_connect('127.0.0.1', {}); ftp_login($ftp, 'bob', 'secret');
+         if (ftp_chmod($ftp, 02775, 'folder') === false || ftp_chmod($ftp, 0600, 'folder/file') === false) exit(1);",
+        stage.port()
+    );
+    stage.run(command.arg("-r").arg(script));
+    assert_eq!(mode_of(&stage.server.home().join("folder")), 0o775);
+    assert_eq!(mode_of(&stage.server.home().join("folder/file")), 0o600);
 }
 
 #[test]

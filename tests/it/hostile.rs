@@ -61,6 +61,44 @@ fn names_that_are_no_utf8_go_through_every_verb_as_they_are() {
     }
 }
 
+/// RFC 2640 §3.1: CR NUL is how Telnet writes a CR.
+#[test]
+fn a_name_with_a_cr_can_be_used_and_got_rid_of_but_not_made() {
+    let server = Server::plain();
+    for odd in ["a\rb", "\r", "end\r"] {
+        server.write(odd, "content");
+        server.write("sub/file", "x");
+        let mut client = server.login();
+        let with = |verb: &str| format!("{verb} {}", odd.replace('\r', "\r\0"));
+        for (verb, code) in [("SIZE", 213), ("MDTM", 213), ("MLST", 250), ("HASH", 213), ("STAT", 213), ("XCRC", 250)] {
+            client.expect(with(verb), code);
+        }
+        for (verb, code) in [("SITE CHMOD 600", 200), ("MFMT 20010203040506", 213), ("MFF UNIX.mode=0640;", 213)] {
+            client.expect(with(verb), code);
+        }
+        assert_eq!(client.download(with("RETR")), b"content");
+        client.upload(with("APPE"), " and more").expect(226);
+        assert_eq!(server.read(odd), b"content and more");
+        client.upload(with("STOR"), "new").expect(226);
+        assert_eq!(server.read(odd), b"new");
+        client.passive();
+        client.expect(with("STOU"), 553);
+        client.expect("RNFR sub", 350);
+        client.expect(with("RNTO"), 553);
+        client.expect(with("RNFR"), 350);
+        client.expect("RNTO plain", 250);
+        for verb in ["STOR", "APPE", "STOU", "MKD"] {
+            client.expect(with(verb), 553);
+        }
+        client.expect("RNFR plain", 350);
+        client.expect(with("RNTO"), 553);
+        server.write(odd, "content");
+        client.expect(with("DELE"), 250);
+        assert_eq!(client.lines("NLST"), ["plain", "sub"]);
+        client.expect("DELE plain", 250);
+    }
+}
+
 #[test]
 fn a_tree_of_links_to_itself_is_listed_once() {
     let server = Server::plain();

@@ -400,6 +400,26 @@ fn who_reads_the_old_file_gets_all_of_it_when_the_new_one_comes() {
 }
 
 #[test]
+fn what_allo_announced_holds_for_the_name_that_stou_finds_in_the_end_and_for_nothing_after() {
+    let server = server_with_an_old_file();
+    let (mut client, mut other) = (server.login(), server.login_as("eve"));
+    let _busy = half_stored(&server, &mut other, "new", b"x");
+    client.expect("ALLO 100", 200);
+    client.expect("NOOP", 200);
+    assert_eq!(client.lines("NLST"), ["file"]);
+    assert_eq!(client.retr("file"), OLD);
+    client.upload("STOU new", "abc").expect(226);
+    assert_eq!(server.read("new.1"), b"abc");
+    server.wait_log("ALLO announced 100 bytes, 3 came");
+    client.expect("ALLO 100", 200);
+    client.passive();
+    client.expect("STOR missing/new", 550);
+    client.stor("next", "abc");
+    server.wait_log("STOR *next completed=1");
+    assert_eq!(server.log_lines("ALLO announced").len(), 1);
+}
+
+#[test]
 fn the_second_writer_is_450_whatever_both_do_and_whatever_way_they_name_the_file() {
     let server = server_with_an_old_file();
     fs::create_dir(server.home().join("folder")).unwrap();

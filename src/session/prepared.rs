@@ -1,0 +1,74 @@
+//! What commands say in advance of a later one: RNFR, REST, RANG and ALLO.
+
+use std::mem;
+
+use crate::protocol::path::VirtualPath;
+use crate::protocol::verbs::{self, Motion};
+
+/// What is said already of the commands to come.
+#[derive(Default)]
+pub struct Prepared {
+    /// RNFR: what RNTO, as the very next command, renames.
+    pub rename_from: Option<VirtualPath>,
+    /// REST: the byte at which the next RETR or STOR begins.
+    pub restart: u64,
+    /// RANG: the first and the last byte of the next HASH or RETR.
+    pub window: Option<(u64, u64)>,
+    /// ALLO: how many bytes the next upload brings.
+    pub announced: Option<u64>,
+}
+
+impl Prepared {
+    /// Takes out what must not outlive the command of this line, whether that command is refused or has no use for it.
+    pub fn take_for(&mut self, line: &[u8]) -> Self {
+        let rename_from = self.rename_from.take();
+        let rest = match verbs::motion(line) {
+            Motion::Still => Self::default(),
+            Motion::Digest => Self { window: self.window.take(), ..Self::default() },
+            Motion::Download => {
+                Self { restart: mem::take(&mut self.restart), window: self.window.take(), ..Self::default() }
+            }
+            Motion::Upload => mem::take(self),
+        };
+        Self { rename_from, ..rest }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_uses_up_what_was_said_of_its_kind() {
+        let cases: &[(&[u8], u64, bool, bool)] = &[
+            (b"NOOP", 0, false, false),
+            (b"TYPE I", 0, false, false),
+            (b"PASV", 0, false, false),
+            (b"XYZZY", 0, false, false),
+            (b"", 0, false, false),
+            (b"XCRC a", 0, false, false),
+            (b"HASH a", 0, true, false),
+            (b"RETR a", 4, true, false),
+            (b"list", 4, true, false),
+            (b"NLST -l", 4, true, false),
+            (b"MLSD", 4, true, false),
+            (b"STOR", 4, true, true),
+            (b"APPE a\0", 4, true, true),
+            (b"STOU", 4, true, true),
+        ];
+        for (line, restart, window, announced) in cases {
+            let mut prepared = Prepared {
+                rename_from: Some(VirtualPath::root()),
+                restart: 4,
+                window: Some((1, 2)),
+                announced: Some(9),
+            };
+            let taken = prepared.take_for(line);
+            let shown = line.escape_ascii();
+            assert!(taken.rename_from.is_some() && prepared.rename_from.is_none(), "{shown}");
+            assert_eq!((taken.restart, prepared.restart), (*restart, 4 - restart), "{shown}");
+            assert_eq!((taken.window.is_some(), prepared.window.is_some()), (*window, !window), "{shown}");
+            assert_eq!((taken.announced.is_some(), prepared.announced.is_some()), (*announced, !announced), "{shown}");
+        }
+    }
+}
