@@ -453,7 +453,7 @@ mod tests {
                 strict_eof: true,
                 client_ca: Some("/ca.pem".into()),
                 folder: "/etc".into(),
-                places: [("tls", 0), ("certificate", 43), ("private_key", 44), ("client_ca", 50)].map(place),
+                places: [("tls", 0), ("certificate", 44), ("private_key", 45), ("client_ca", 51)].map(place),
             },
             log: Log {
                 log_file: Some("/etc/a.log".into()),
