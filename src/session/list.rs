@@ -4,6 +4,9 @@ use std::io::{self, ErrorKind};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::auth::perm::{Perm, Perms};
+use crate::copy::pace::Throttle;
+use crate::copy::watch::Watch;
+use crate::copy::{self, Error};
 use crate::fs::entry::{Kind, Meta, Rights};
 use crate::fs::folder::{Folder, Order};
 use crate::fs::glob::Pattern;
@@ -13,7 +16,9 @@ use crate::net::long_reply::LongReply;
 use crate::protocol::command::{ListFormat, Switches};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
+use crate::session::Answer;
 use crate::session::login::Login;
+use crate::session::transfer::{no_data_port, transfer};
 
 /// A listing that is being made, entry by entry.
 pub struct Listing<'a> {
@@ -224,7 +229,50 @@ fn last_component(asked: &[u8]) -> &[u8] {
     asked.rsplit(|&byte| byte == b'/').find(|part| !part.is_empty()).unwrap_or(b"/")
 }
 
+/// Lines are collected to so many bytes before they are sent.
+const LISTING_BLOCK: usize = 64 << 10;
+/// After so many entries the control connection is looked at.
+const LISTING_ROUND: usize = 4096;
+
 impl Login {
+    #[inline(never)]
+    pub(super) fn list(
+        &mut self,
+        (format, switches): (ListFormat, Switches),
+        name: Option<&Name>,
+        control: &mut Control,
+    ) -> Answer {
+        self.refuse_clear()?;
+        let port = self.data_port.take();
+        let mut listing = match Listing::open(self, format, switches, name) {
+            Ok(listing) => listing,
+            Err(reply) => {
+                self.data_port = port;
+                return Err(reply);
+            }
+        };
+        let port = port.ok_or_else(no_data_port)?;
+        let preliminary = Reply::new(150, "Here comes the list.");
+        let (data, config) = ((port, &self.protection), &self.config.transfer);
+        let watch = Watch::new(control, config.data_timeout);
+        let outcome = transfer(data, watch, config, &preliminary, |data, watch| {
+            copy::produce(data, (watch, &mut Throttle::default()), |block| {
+                // Not without end: entries that a pattern leaves out add nothing.
+                for _ in 0..LISTING_ROUND {
+                    if block.len() >= LISTING_BLOCK {
+                        break;
+                    }
+                    if !listing.next_entry(block).map_err(Error::File)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            })
+        });
+        self.aborted |= matches!(outcome.result, Err(Error::Aborted));
+        Ok(outcome.reply())
+    }
+
     /// The MLST line of a path, without line end.
     ///
     /// # Errors

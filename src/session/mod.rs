@@ -1,8 +1,9 @@
 //! A client's session: read a line, parse it, run it, send the answer.
 //!
 //! [`Session`] holds what there is before login; `Login` all that needs one, so that without a login there is no root to
-//! touch. The commands are grouped: `access` who you are, `browse` and `list` looking, `modify` changing, `parameters` and
-//! `transfer` moving bytes, `verify` comparing, `security` TLS, `info` the rest.
+//! touch. The commands are grouped: `access` who you are, `browse` and `list` looking, `modify` changing, `parameters`,
+//! `download` and `upload` moving bytes (`transfer` is what they have in common, `outcome` how they end), `verify` comparing,
+//! `security` TLS, `info` the rest.
 
 use std::io::{self, ErrorKind};
 use std::mem;
@@ -24,10 +25,12 @@ use crate::protocol::verbs;
 
 mod access;
 mod browse;
+mod download;
 mod info;
 mod list;
 mod login;
 mod modify;
+mod outcome;
 mod parameters;
 #[cfg(feature = "planted-bug")]
 mod planted;
@@ -36,6 +39,7 @@ mod security;
 pub mod shared;
 mod transfer;
 pub mod transfer_log;
+mod upload;
 mod verify;
 
 pub use access::{ban_rule, banned, short_of_resources};

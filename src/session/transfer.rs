@@ -1,276 +1,30 @@
-//! Moving bytes: RETR, STOR, STOU, APPE, LIST, NLST, MLSD.
+//! What all transfers have in common: the data port, and the way from the 150 to the end of the data connection.
 
-use std::io::ErrorKind;
-use std::os::unix::ffi::OsStrExt;
-use std::thread;
-use std::time::{Duration, Instant};
-
-use crossbeam_channel::{RecvTimeoutError, bounded};
-use jiff::Timestamp;
-use log::Level;
-
-use crate::auth::perm::Perm;
-use crate::config::Fsync;
-use crate::copy::ascii::{Incoming, LineEnds};
-use crate::copy::heartbeat::Heartbeat;
-use crate::copy::pace::Throttle;
-use crate::copy::sink::Sink;
+use crate::copy::ascii::LineEnds;
 use crate::copy::watch::Watch;
 use crate::copy::{self, Error};
-use crate::fs::upload::{Break, Kept, Mode, Policy, Refusal, Upload};
-use crate::net::control::Control;
+use crate::fs::upload::Kept;
 use crate::net::data_port::DataPort;
-use crate::net::stream::{Doubt, Stream};
+use crate::net::stream::Stream;
 use crate::net::tls::Protection;
-use crate::protocol::command::{ListFormat, Representation, Switches};
-use crate::protocol::path::{Name, VirtualPath};
+use crate::protocol::command::Representation;
 use crate::protocol::reply::Reply;
-use crate::session::Answer;
-use crate::session::list::Listing;
 use crate::session::login::Login;
-use crate::session::prepared::Prepared;
-use crate::session::transfer_log::TransferRecord;
-
-/// How a transfer ended, and what it moved.
-struct Outcome {
-    result: Result<(), Error>,
-    bytes: u64,
-    took: Duration,
-    /// What is left of an upload that broke.
-    kept: Kept,
-}
-
-/// Which file a transfer of a file is about.
-struct Subject<'a> {
-    verb: &'static str,
-    path: &'a VirtualPath,
-    incoming: bool,
-    /// What ALLO announced of it, in bytes.
-    announced: Option<u64>,
-}
-
-/// The folder takes no new files, so the old one can't be kept until the new one is whole.
-const IN_PLACE: &str = "Send the file; it is written in place, its folder takes no other.";
-/// Lines are collected to so many bytes before they are sent.
-const LISTING_BLOCK: usize = 64 << 10;
-/// After so many entries the control connection is looked at.
-const LISTING_ROUND: usize = 4096;
-/// STOU tries so many names.
-const MAX_UNIQUE_TRIES: u32 = 1000;
+use crate::session::outcome::Outcome;
 
 impl Login {
-    #[inline(never)]
-    pub(super) fn retr(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
-        let path = self.resolve(name, Perm::Read)?;
-        let (file, meta) = self.root.open_file(&path)?;
-        let (offset, end) = match prepared.window {
-            Some((first, last)) => (first, last.saturating_add(1).min(meta.size)),
-            None => (prepared.restart, meta.size),
-        };
-        if offset > end {
-            return Err(behind_the_end());
-        }
-        self.refuse_restart_in_ascii(offset)?;
-        let asked = self.line_ends();
-        let line_ends = asked.decide(&file)?;
-        let port = self.take_data_port()?;
-        let preliminary = Reply::new(150, format!("Sending {} bytes.", end - offset));
-        let (config, throttle) = (&self.config.transfer, &mut self.download);
-        let watch = Watch::new(control, config.data_timeout);
-        let outcome = transfer((port, &self.protection), watch, config, &preliminary, |data, watch| {
-            copy::send(file, offset..end, line_ends, data, (watch, throttle))
-        });
-        let subject = Subject { verb: "RETR", path: &path, incoming: false, announced: None };
-        self.log_line_ends(control, &subject, (asked, line_ends));
-        Ok(self.finish(control, &subject, &outcome))
-    }
-
-    #[inline(never)]
-    pub(super) fn stor(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
-        let path = self.resolve_written(name, Perm::Write)?;
-        refuse_window(prepared)?;
-        self.refuse_restart_in_ascii(prepared.restart)?;
-        let mode = if prepared.restart > 0 { Mode::Resume(prepared.restart) } else { Mode::Replace };
-        let subject = Subject::upload("STOR", &path, prepared);
-        self.store(&subject, mode, Reply::new(150, "Send the file."), control)
-    }
-
-    #[inline(never)]
-    pub(super) fn appe(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
-        let path = self.resolve_written(name, Perm::Append)?;
-        refuse_window(prepared)?;
-        let mode = if self.user.perms.has(Perm::Write) { Mode::Append } else { Mode::AppendToOld };
-        let subject = Subject::upload("APPE", &path, prepared);
-        self.store(&subject, mode, Reply::new(150, "Send what to append."), control)
-    }
-
-    /// RFC 1123 §4.1.2.9: the 150 reply names the file that is made.
-    #[inline(never)]
-    pub(super) fn stou(&mut self, name: Option<&Name>, prepared: &Prepared, control: &mut Control) -> Answer {
-        let wanted = self.resolve_new(name.unwrap_or(&Name::from_text("upload")), Perm::Write)?;
-        refuse_window(prepared)?;
-        let base = wanted.file_name().ok_or_else(|| Reply::new(553, "That is no name for a file."))?;
-        let folder = wanted.parent().unwrap_or_else(VirtualPath::root);
-        for number in 0..MAX_UNIQUE_TRIES {
-            let suffix = if number == 0 { String::new() } else { format!(".{number}") };
-            let path = folder.join(&[base, suffix.as_bytes()].concat());
-            match self.root.link_meta(&path) {
-                Ok(_) => continue,
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
-            }
-            let preliminary = Reply::raw(150, [b"FILE: ", path.file_name().unwrap_or_default()].concat());
-            let subject = Subject::upload("STOU", &path, prepared);
-            match self.store(&subject, Mode::New, preliminary, control) {
-                // Somebody else was faster with that name, or is uploading to it just now.
-                Err(no) if self.data_port.is_some() && (no.code() == 450 || self.root.link_meta(&path).is_ok()) => {}
-                answer => return answer,
-            }
-        }
-        Err(Reply::new(550, "No free name was found."))
-    }
-
-    #[inline(never)]
-    pub(super) fn list(
-        &mut self,
-        (format, switches): (ListFormat, Switches),
-        name: Option<&Name>,
-        control: &mut Control,
-    ) -> Answer {
-        self.refuse_clear()?;
-        let port = self.data_port.take();
-        let mut listing = match Listing::open(self, format, switches, name) {
-            Ok(listing) => listing,
-            Err(reply) => {
-                self.data_port = port;
-                return Err(reply);
-            }
-        };
-        let port = port.ok_or_else(no_data_port)?;
-        let preliminary = Reply::new(150, "Here comes the list.");
-        let (data, config) = ((port, &self.protection), &self.config.transfer);
-        let watch = Watch::new(control, config.data_timeout);
-        let outcome = transfer(data, watch, config, &preliminary, |data, watch| {
-            copy::produce(data, (watch, &mut Throttle::default()), |block| {
-                // Not without end: entries that a pattern leaves out add nothing.
-                for _ in 0..LISTING_ROUND {
-                    if block.len() >= LISTING_BLOCK {
-                        break;
-                    }
-                    if !listing.next_entry(block).map_err(Error::File)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            })
-        });
-        self.aborted |= matches!(outcome.result, Err(Error::Aborted));
-        Ok(outcome.reply())
-    }
-
-    fn store(&mut self, subject: &Subject, mode: Mode, preliminary: Reply, control: &mut Control) -> Answer {
-        if self.data_port.is_none() {
-            // Before anything is made; but a folder that is not there is the better news.
-            self.root.locate(subject.path)?;
-        }
-        let port = self.take_data_port()?;
-        let (policy, target) = (self.policy(), (subject.path, self.user.name.as_str()));
-        let mut upload = match Upload::open(&self.root, target, mode, policy, &self.shared.writers) {
-            Ok(upload) => upload,
-            Err(refusal) => {
-                let reply = self.refused_upload(refusal, mode);
-                self.data_port = Some(port);
-                return Err(reply);
-            }
-        };
-        let preliminary = if upload.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
-        let asked = self.line_ends();
-        let mut incoming = Incoming::new(self.line_ends_of_old(subject, mode).unwrap_or(asked));
-        let (config, throttle, hasty) = (&self.config.transfer, &mut self.upload, self.user.hasty);
-        let watch = Watch::of_upload(control, config.data_timeout);
-        let mut begun = None;
-        let mut outcome = transfer((port, &self.protection), watch, config, &preliminary, |data, watch| {
-            let replaced = upload.replaced();
-            let mut sink = Sink::new(upload.begin().map_err(Error::File)?, policy.durable, mode.appends());
-            let received = copy::receive(&mut sink, &mut incoming, data, (watch, throttle));
-            begun = Some(sink.written());
-            received?;
-            judge_end(data.doubt(), replaced, watch)?;
-            if watch.is_gone() && !hasty {
-                return Err(lost(replaced));
-            }
-            tell_doubt(data.doubt(), watch);
-            Ok(())
-        });
-        let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
-        if outcome.result.is_ok() {
-            let mut finish = || upload.finish();
-            let finished = if policy.durable { patiently(control, &mut heartbeat, finish) } else { finish() };
-            outcome.result = finished.map_err(Error::File);
-        }
-        if let (Err(error), Some(written)) = (&outcome.result, begun) {
-            let how = if error.is_full() { Break::Full(written) } else { Break::Other };
-            outcome.kept = upload.abandon(how).unwrap_or(Kept::Nothing);
-        }
-        drop(upload);
-        self.hang_up = outcome.result.is_err() && heartbeat.has_spoken();
-        self.log_line_ends(control, subject, (asked, incoming.line_ends()));
-        Ok(self.finish(control, subject, &outcome))
-    }
-
-    fn line_ends(&self) -> LineEnds {
+    pub(super) fn line_ends(&self) -> LineEnds {
         let conversion = self.user.ascii_conversion.unwrap_or(self.config.transfer.ascii_conversion);
         LineEnds::of(self.representation, conversion)
     }
 
-    /// APPE follows the file's beginning, if it has one that this account may read; else what is appended decides.
-    fn line_ends_of_old(&self, subject: &Subject, mode: Mode) -> Option<LineEnds> {
-        if !mode.appends() || self.line_ends() != LineEnds::Undecided {
-            return None;
-        }
-        let (file, meta) = self.root.open_file(subject.path).ok()?;
-        if meta.size > 0 { self.line_ends().decide(&file).ok() } else { None }
-    }
-
-    /// Tells of a file whose line ends TYPE A asked to convert and its content did not.
-    fn log_line_ends(&self, control: &Control, subject: &Subject, (asked, became): (LineEnds, LineEnds)) {
-        if (asked, became) != (LineEnds::Undecided, LineEnds::Kept) {
-            return;
-        }
-        let path = self.root.real_path(subject.path);
-        let (verb, shown) = (subject.verb, path.as_os_str().as_bytes().escape_ascii());
-        let reason = "no text, left as it is under TYPE A (ascii_conversion = auto)";
-        control.who.log(Level::Info, format_args!("{verb} {shown}: {reason}"));
-    }
-
-    fn policy(&self) -> Policy {
-        let config = &self.config.transfer;
-        let durable = config.fsync == Fsync::Close;
-        Policy { atomic: config.atomic_uploads, durable, max_age: config.partial_max_age }
-    }
-
-    fn refused_upload(&self, refusal: Refusal, mode: Mode) -> Reply {
-        match refusal {
-            Refusal::BehindTheEnd => behind_the_end(),
-            Refusal::Pending(0) => Reply::new(554, "An upload of this file broke at its start: STOR it anew."),
-            Refusal::Pending(kept) => Reply::new(
-                554,
-                format!("A broken upload of this file waits: REST {kept} and STOR go on, STOR alone or DELE drop it."),
-            ),
-            Refusal::File(error) if error.kind() == ErrorKind::NotFound && mode == Mode::AppendToOld => {
-                self.permit(Perm::Write).err().unwrap_or(error.into())
-            }
-            Refusal::File(error) => error.into(),
-        }
-    }
-
-    fn take_data_port(&mut self) -> Result<DataPort, Reply> {
+    pub(super) fn take_data_port(&mut self) -> Result<DataPort, Reply> {
         self.refuse_clear()?;
         self.data_port.take().ok_or_else(no_data_port)
     }
 
     /// Looked at when the transfer begins: PROT C may have come behind PASV.
-    fn refuse_clear(&self) -> Result<(), Reply> {
+    pub(super) fn refuse_clear(&self) -> Result<(), Reply> {
         if self.config.tls.data_required && self.protection.is_none() {
             return Err(Reply::new(521, "Data connections must be encrypted here: PBSZ 0, PROT P."));
         }
@@ -278,75 +32,16 @@ impl Login {
     }
 
     /// Offsets count bytes on disk, which TYPE A does not show.
-    fn refuse_restart_in_ascii(&self, offset: u64) -> Result<(), Reply> {
+    pub(super) fn refuse_restart_in_ascii(&self, offset: u64) -> Result<(), Reply> {
         if offset > 0 && self.representation == Representation::Ascii {
             return Err(Reply::new(554, "REST counts bytes on disk: TYPE I first."));
         }
         Ok(())
     }
-
-    /// Logs a file's transfer and says how it ended.
-    fn finish(&mut self, control: &Control, subject: &Subject, outcome: &Outcome) -> Reply {
-        self.aborted |= matches!(outcome.result, Err(Error::Aborted));
-        let path = self.root.real_path(subject.path);
-        let (complete, seconds) = (outcome.result.is_ok(), outcome.took.as_secs_f64());
-        let reason = outcome.result.as_ref().err().map(|error| format!(" ({error})")).unwrap_or_default();
-        let (shown, bytes) = (path.as_os_str().as_bytes().escape_ascii(), outcome.bytes);
-        if let Some(announced) = subject.announced.filter(|&announced| complete && bytes < announced) {
-            control.who.log(Level::Warn, format_args!("ALLO announced {announced} bytes, {bytes} came"));
-        }
-        let completed = u8::from(complete);
-        control.who.log(
-            Level::Info,
-            format_args!("{} {shown} completed={completed} bytes={bytes} seconds={seconds:.3}{reason}", subject.verb),
-        );
-        if self.shared.transfers.is_open() {
-            self.shared.transfers.record(&TransferRecord {
-                ended: Timestamp::now().to_zoned(self.shared.zone.clone()),
-                took: outcome.took,
-                peer: control.who.peer.ip(),
-                bytes,
-                path: path.as_os_str().as_bytes(),
-                representation: self.representation,
-                incoming: subject.incoming,
-                user: &self.user.name,
-                anonymous: self.user.anonymous,
-                complete,
-            });
-        }
-        outcome.reply()
-    }
-}
-
-impl<'a> Subject<'a> {
-    fn upload(verb: &'static str, path: &'a VirtualPath, prepared: &Prepared) -> Self {
-        Self { verb, path, incoming: true, announced: prepared.announced }
-    }
-}
-
-impl Outcome {
-    fn reply(&self) -> Reply {
-        let error = match &self.result {
-            Ok(()) => {
-                let seconds = self.took.as_secs_f64();
-                return Reply::new(226, format!("Complete: {} bytes in {seconds:.2} s.", self.bytes));
-            }
-            Err(error) => error,
-        };
-        match self.kept {
-            Kept::Nothing => error.reply(),
-            Kept::Shown(_) | Kept::Hidden(_) if error.is_full() => error.reply(),
-            Kept::Shown(bytes) => error.reply().with(&format!(" The file has {bytes} bytes.")),
-            Kept::Hidden(bytes) => error.reply().with(&format!(
-                " The old file is as it was; {bytes} bytes of the new one are kept: TYPE I, REST {bytes} and STOR go on."
-            )),
-            Kept::Whole => Reply::new(451, "The file is in its place, but the disk has not confirmed it."),
-        }
-    }
 }
 
 /// Opens the data connection, sends the 150, acts, and closes the connection before the final reply.
-fn transfer(
+pub(super) fn transfer(
     (port, protection): (DataPort, &Option<Protection>),
     mut watch: Watch,
     config: &crate::config::Transfer,
@@ -367,65 +62,10 @@ fn transfer(
     Outcome { result, bytes: watch.bytes(), took: watch.elapsed(), kept: Kept::Nothing }
 }
 
-/// Whether an upload came to its end, if the stream leaves a doubt or a file of so many bytes is about to be replaced.
-fn judge_end(doubt: Option<Doubt>, replaced: Option<u64>, watch: &mut Watch) -> Result<(), Error> {
-    if doubt == Some(Doubt::InHandshake) && replaced.is_some_and(|bytes| bytes > 0) {
-        // Nobody has shaken hands, and there is something to lose.
-        return Err(Error::Handshake(ErrorKind::UnexpectedEof.into()));
-    }
-    if replaced.is_some() {
-        watch.last_look(doubt.is_some())?;
-    }
-    Ok(())
-}
-
-/// Writes into the log that a stream under TLS was taken as complete although nothing said so.
-fn tell_doubt(doubt: Option<Doubt>, watch: &Watch) {
-    let end = match doubt {
-        None => return,
-        Some(Doubt::NoCloseNotify) => "without close_notify",
-        Some(Doubt::InHandshake) => "in its handshake",
-    };
-    let warning = format_args!("the upload's TLS stream ended {end}: taken as complete (tls_strict_eof = off)");
-    watch.who().log(Level::Warn, warning);
-}
-
-/// Why an upload whose client hung up at its end is not taken as whole.
-fn lost(replaced: Option<u64>) -> Error {
-    if replaced.is_some() { Error::HungUp } else { Error::Vanished }
-}
-
-/// Runs work that may take long on a thread of its own, so that this one can keep the client patient. It inherits this
-/// one's jail, which is as it should be: it works on the session's own files and ends with its work.
-fn patiently<T: Send>(control: &mut Control, heartbeat: &mut Heartbeat, mut work: impl FnMut() -> T + Send) -> T {
-    let (done, wait) = bounded(1);
-    thread::scope(|scope| {
-        let run = || drop(done.send(work()));
-        if thread::Builder::new().name("closing".to_owned()).spawn_scoped(scope, run).is_err() {
-            return None;
-        }
-        loop {
-            match wait.recv_timeout(Heartbeat::INTERVAL) {
-                // A client that is gone meanwhile changes nothing about its file.
-                Err(RecvTimeoutError::Timeout) => drop(heartbeat.beat(control, Instant::now())),
-                result => return result.ok(),
-            }
-        }
-    })
-    .unwrap_or_else(work)
-}
-
-fn refuse_window(prepared: &Prepared) -> Result<(), Reply> {
-    match prepared.window {
-        Some(_) => Err(Reply::new(554, "RANG is for HASH and RETR; uploads take REST.")),
-        None => Ok(()),
-    }
-}
-
-fn no_data_port() -> Reply {
+pub(super) fn no_data_port() -> Reply {
     Reply::new(425, "Say where first: PASV, EPSV, PORT or EPRT.")
 }
 
-fn behind_the_end() -> Reply {
+pub(super) fn behind_the_end() -> Reply {
     Reply::new(554, "REST is behind the end of the file.")
 }

@@ -1,0 +1,41 @@
+//! RETR: from a file to the client.
+
+use crate::auth::perm::Perm;
+use crate::copy;
+use crate::copy::watch::Watch;
+use crate::net::control::Control;
+use crate::protocol::path::Name;
+use crate::protocol::reply::Reply;
+use crate::session::Answer;
+use crate::session::login::Login;
+use crate::session::outcome::Subject;
+use crate::session::prepared::Prepared;
+use crate::session::transfer::{behind_the_end, transfer};
+
+impl Login {
+    #[inline(never)]
+    pub(super) fn retr(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
+        let path = self.resolve(name, Perm::Read)?;
+        let (file, meta) = self.root.open_file(&path)?;
+        let (offset, end) = match prepared.window {
+            Some((first, last)) => (first, last.saturating_add(1).min(meta.size)),
+            None => (prepared.restart, meta.size),
+        };
+        if offset > end {
+            return Err(behind_the_end());
+        }
+        self.refuse_restart_in_ascii(offset)?;
+        let asked = self.line_ends();
+        let line_ends = asked.decide(&file)?;
+        let port = self.take_data_port()?;
+        let preliminary = Reply::new(150, format!("Sending {} bytes.", end - offset));
+        let (config, throttle) = (&self.config.transfer, &mut self.download);
+        let watch = Watch::new(control, config.data_timeout);
+        let outcome = transfer((port, &self.protection), watch, config, &preliminary, |data, watch| {
+            copy::send(file, offset..end, line_ends, data, (watch, throttle))
+        });
+        let subject = Subject { verb: "RETR", path: &path, incoming: false, announced: None };
+        self.log_line_ends(control, &subject, (asked, line_ends));
+        Ok(self.finish(control, &subject, &outcome))
+    }
+}

@@ -1,0 +1,107 @@
+//! How a transfer ended: the reply, the lines in the log and in the transfer log.
+
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use log::Level;
+
+use crate::copy::Error;
+use crate::copy::ascii::LineEnds;
+use crate::fs::upload::Kept;
+use crate::net::control::Control;
+use crate::protocol::path::VirtualPath;
+use crate::protocol::reply::Reply;
+use crate::session::login::Login;
+use crate::session::prepared::Prepared;
+use crate::session::transfer_log::TransferRecord;
+
+/// How a transfer ended, and what it moved.
+pub(super) struct Outcome {
+    pub(super) result: Result<(), Error>,
+    pub(super) bytes: u64,
+    pub(super) took: Duration,
+    /// What is left of an upload that broke.
+    pub(super) kept: Kept,
+}
+
+/// Which file a transfer of a file is about.
+pub(super) struct Subject<'a> {
+    pub(super) verb: &'static str,
+    pub(super) path: &'a VirtualPath,
+    pub(super) incoming: bool,
+    /// What ALLO announced of it, in bytes.
+    pub(super) announced: Option<u64>,
+}
+
+impl Login {
+    /// Tells of a file whose line ends TYPE A asked to convert and its content did not.
+    pub(super) fn log_line_ends(&self, control: &Control, subject: &Subject, (asked, became): (LineEnds, LineEnds)) {
+        if (asked, became) != (LineEnds::Undecided, LineEnds::Kept) {
+            return;
+        }
+        let path = self.root.real_path(subject.path);
+        let (verb, shown) = (subject.verb, path.as_os_str().as_bytes().escape_ascii());
+        let reason = "no text, left as it is under TYPE A (ascii_conversion = auto)";
+        control.who.log(Level::Info, format_args!("{verb} {shown}: {reason}"));
+    }
+
+    /// Logs a file's transfer and says how it ended.
+    pub(super) fn finish(&mut self, control: &Control, subject: &Subject, outcome: &Outcome) -> Reply {
+        self.aborted |= matches!(outcome.result, Err(Error::Aborted));
+        let path = self.root.real_path(subject.path);
+        let (complete, seconds) = (outcome.result.is_ok(), outcome.took.as_secs_f64());
+        let reason = outcome.result.as_ref().err().map(|error| format!(" ({error})")).unwrap_or_default();
+        let (shown, bytes) = (path.as_os_str().as_bytes().escape_ascii(), outcome.bytes);
+        if let Some(announced) = subject.announced.filter(|&announced| complete && bytes < announced) {
+            control.who.log(Level::Warn, format_args!("ALLO announced {announced} bytes, {bytes} came"));
+        }
+        let completed = u8::from(complete);
+        control.who.log(
+            Level::Info,
+            format_args!("{} {shown} completed={completed} bytes={bytes} seconds={seconds:.3}{reason}", subject.verb),
+        );
+        if self.shared.transfers.is_open() {
+            self.shared.transfers.record(&TransferRecord {
+                ended: Timestamp::now().to_zoned(self.shared.zone.clone()),
+                took: outcome.took,
+                peer: control.who.peer.ip(),
+                bytes,
+                path: path.as_os_str().as_bytes(),
+                representation: self.representation,
+                incoming: subject.incoming,
+                user: &self.user.name,
+                anonymous: self.user.anonymous,
+                complete,
+            });
+        }
+        outcome.reply()
+    }
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn upload(verb: &'static str, path: &'a VirtualPath, prepared: &Prepared) -> Self {
+        Self { verb, path, incoming: true, announced: prepared.announced }
+    }
+}
+
+impl Outcome {
+    pub(super) fn reply(&self) -> Reply {
+        let error = match &self.result {
+            Ok(()) => {
+                let seconds = self.took.as_secs_f64();
+                return Reply::new(226, format!("Complete: {} bytes in {seconds:.2} s.", self.bytes));
+            }
+            Err(error) => error,
+        };
+        match self.kept {
+            Kept::Nothing => error.reply(),
+            Kept::Shown(_) | Kept::Hidden(_) if error.is_full() => error.reply(),
+            Kept::Shown(bytes) => error.reply().with(&format!(" The file has {bytes} bytes.")),
+            Kept::Hidden(bytes) => error.reply().with(&format!(
+                " The old file is as it was; {bytes} bytes of the new one are kept: TYPE I, REST {bytes} and STOR go on."
+            )),
+            Kept::Whole => Reply::new(451, "The file is in its place, but the disk has not confirmed it."),
+        }
+    }
+}
