@@ -39,7 +39,7 @@ transcripts! {
     types stru mode
     pasv epsv port eprt abor
     hash opts_hash rang xcrc xmd5 xsha1 xsha256 xsha512 avbl
-    not_offered ascii listing_switches listing_globs listing_links data_port_kept blanks cwd_tilde
+    not_offered ascii listing_switches listing_globs listing_links data_port_kept blanks
 }
 
 const SAY_THAT_TLS_IS_OFF: [&str; 2] = ["feat", "not_offered"];
