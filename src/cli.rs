@@ -28,12 +28,12 @@ pub struct Cli {
 
     /// What to do; nothing given: serve.
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub command: Option<Task>,
 }
 
 /// What can be asked for besides serving.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum Task {
     /// Read both files, test homes and ports, and say all that is wrong
     Check(Check),
     /// Ask for a password twice (or read one line from a pipe) and print its hash
@@ -157,7 +157,7 @@ mod tests {
     fn files_and_overrides_may_stand_before_or_behind_the_command() {
         for words in ["-c a -u b --set server.port=1 check", "check --config a --users b --set server.port=1"] {
             let cli = parse(words).unwrap();
-            assert!(matches!(cli.command, Some(Command::Check(Check { network: false }))));
+            assert!(matches!(cli.command, Some(Task::Check(Check { network: false }))));
             assert_eq!(cli.files.config_file(), Some("a".into()));
             assert_eq!(cli.files.users_file(), Some("b".into()));
             assert_eq!(cli.files.overrides, ["server.port=1".parse().unwrap()]);
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn the_network_is_checked_when_asked_for() {
         let cli = parse("check --network").unwrap();
-        assert!(matches!(cli.command, Some(Command::Check(Check { network: true }))));
+        assert!(matches!(cli.command, Some(Task::Check(Check { network: true }))));
         assert_eq!(parse("--network").err(), Some(ErrorKind::UnknownArgument));
     }
 

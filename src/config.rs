@@ -3,27 +3,27 @@
 //! [`Config`] is read once at start and again on SIGHUP; `main`, `server` and `session` take plain
 //! values from it. No file or address that it names is touched here.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use ipnet::IpNet;
-use log::LevelFilter;
-
-use crate::auth::perm::Perms;
-use crate::auth::user::{Anonymous as Guest, Terms};
-use crate::ini::{File, Override, Problem, Problems, Section};
-use crate::protocol::content::Conversion;
+use crate::auth::user::Terms;
+use crate::ini::{File, Override, Problem, Problems};
 
 mod active;
+mod anonymous;
+mod log;
 mod passive;
+mod server;
 mod tls;
-mod words;
+mod transfer;
 
-pub use active::Active;
-pub use passive::{Audience, Masquerade, Passive};
-pub use tls::{SessionReuse, Tls};
-use words::{Lines, Umask};
+pub use active::ActiveSection;
+pub use anonymous::AnonymousSection;
+pub use log::{LogFormat, LogSection};
+pub use passive::{Audience, Masquerade, PassiveSection};
+pub use server::{Sandbox, ServerSection};
+pub use tls::{SessionReuse, TlsSection};
+pub use transfer::{Fsync, Symlinks, TransferSection};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -33,145 +33,19 @@ const DAY: Duration = Duration::from_secs(86_400);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// `[server]`: who may connect, and for how long.
-    pub server: Server,
+    pub server: ServerSection,
     /// `[transfer]`: rates, waiting times, and how files are made.
-    pub transfer: Transfer,
+    pub transfer: TransferSection,
     /// `[passive]`: data connections that clients open.
-    pub passive: Passive,
+    pub passive: PassiveSection,
     /// `[active]`: data connections that the server opens.
-    pub active: Active,
+    pub active: ActiveSection,
     /// `[anonymous]`: logins without an account.
-    pub anonymous: Anonymous,
+    pub anonymous: AnonymousSection,
     /// `[tls]`: encryption.
-    pub tls: Tls,
+    pub tls: TlsSection,
     /// `[log]`: what is written down, and where.
-    pub log: Log,
-}
-
-/// The section `[server]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Server {
-    /// Addresses to listen on, at least one, each once.
-    pub ip: Vec<IpAddr>,
-    /// Control port; 0 is any free one, the same for all listeners.
-    pub port: u16,
-    /// Lines of the 220 reply, at least one.
-    pub welcome_msg: Vec<String>,
-    /// Sessions at once, at least 1.
-    pub max_cons: usize,
-    /// Sessions at once from one address.
-    pub max_cons_per_ip: Option<usize>,
-    /// Idle time between two commands.
-    pub timeout: Option<Duration>,
-    /// Time from connect to login.
-    pub login_timeout: Duration,
-    /// Wrong passwords before the connection is closed, at least 1.
-    pub max_login_attempts: u32,
-    /// How long after PASS a wrong password is answered.
-    pub auth_failed_delay: Duration,
-    /// Wrong passwords within `ban_time` that close the door to an address.
-    pub ban_after: Option<u32>,
-    /// How long the door stays closed.
-    pub ban_time: Option<Duration>,
-    /// Time that running transfers get when the server is asked to stop.
-    pub shutdown_grace: Duration,
-    /// Load balancers that say for whom they connect.
-    pub proxy_protocol_from: Vec<IpNet>,
-    /// Whether session threads lock themselves into their homes.
-    pub sandbox: Sandbox,
-    /// The system user to become once all is bound and open.
-    pub user: Option<String>,
-    /// Its group, where that is not its primary one; there is a `user` then.
-    pub group: Option<String>,
-}
-
-/// Whether session threads lock themselves into their homes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sandbox {
-    /// As well as this kernel can.
-    Auto,
-    /// Always, or the server does not start.
-    Require,
-    /// Never.
-    Off,
-}
-
-/// The section `[transfer]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Transfer {
-    /// Bytes per second from client to server, for each session.
-    pub max_upload: Option<u64>,
-    /// Bytes per second from server to client, for each session.
-    pub max_download: Option<u64>,
-    /// Time without a byte before a transfer is given up.
-    pub data_timeout: Duration,
-    /// Time to wait for a data connection.
-    pub connect_timeout: Duration,
-    /// A file replaces another only when it is whole.
-    pub atomic_uploads: bool,
-    /// Hidden partials of broken overwrites are removed when they are older.
-    pub partial_max_age: Duration,
-    /// When a finished upload is on the disk.
-    pub fsync: Fsync,
-    /// Permission bits that files and folders made by clients don't get, at most 0o777.
-    pub umask: u32,
-    /// Which symbolic links are followed.
-    pub follow_symlinks: Symlinks,
-    /// Whether listings show UTC instead of local time.
-    pub use_gmt_times: bool,
-    /// Whose line ends are converted under TYPE A, for accounts that do not say otherwise.
-    pub ascii_conversion: Conversion,
-}
-
-/// Which symbolic links are followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Symlinks {
-    /// Those that stay inside the home.
-    Inside,
-    /// None.
-    Never,
-}
-
-/// When the bytes of a finished upload are on the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fsync {
-    /// When the system finds it convenient.
-    Off,
-    /// Before the 226.
-    Close,
-}
-
-/// The section `[anonymous]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Anonymous {
-    /// Whether the names `anonymous` and `ftp` may log in; then there is an `anonymous_path`.
-    pub enable_anonymous: bool,
-    /// Their home.
-    pub anonymous_path: Option<PathBuf>,
-    /// Their letters.
-    pub anonymous_perm: Perms,
-}
-
-/// The section `[log]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Log {
-    /// File that gets the log besides stderr.
-    pub log_file: Option<PathBuf>,
-    /// The least important level that is written: error, warn, info or debug.
-    pub log_level: LevelFilter,
-    /// File that gets an xferlog line for each transfer.
-    pub transfer_log: Option<PathBuf>,
-    /// The form of a log line.
-    pub log_format: LogFormat,
-}
-
-/// The form of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// `[I 2024-11-22 10:00:01] message`.
-    Text,
-    /// A JSON object.
-    Json,
+    pub log: LogSection,
 }
 
 impl Config {
@@ -194,9 +68,9 @@ impl Config {
     }
 
     fn read(file: &mut File) -> Config {
-        let server = file.read("server", Server::read);
-        let passive = file.read("passive", |section| Passive::read(section, &server.ip));
-        let tls = file.read("tls", Tls::read);
+        let server = file.read("server", ServerSection::read);
+        let passive = file.read("passive", |section| PassiveSection::read(section, &server.ip));
+        let tls = file.read("tls", TlsSection::read);
         let ports = [
             ("port", Some(server.port..=server.port)),
             ("implicit_tls_port", tls.implicit_port.map(|port| port..=port)),
@@ -205,17 +79,12 @@ impl Config {
         let listening: Vec<_> = ports.into_iter().filter_map(|(key, ports)| Some((key, ports?))).collect();
         Config {
             server,
-            transfer: file.read("transfer", Transfer::read),
+            transfer: file.read("transfer", TransferSection::read),
             passive,
-            active: file.read("active", |section| Active::read(section, &listening)),
-            anonymous: file.read("anonymous", Anonymous::read),
+            active: file.read("active", |section| ActiveSection::read(section, &listening)),
+            anonymous: file.read("anonymous", AnonymousSection::read),
             tls,
-            log: file.read("log", |section| Log {
-                log_file: section.take("log_file", None),
-                log_level: section.take("log_level", LevelFilter::Info),
-                transfer_log: section.take("transfer_log", None),
-                log_format: section.take("log_format", LogFormat::Text),
-            }),
+            log: file.read("log", LogSection::read),
         }
     }
 
@@ -242,7 +111,7 @@ impl Config {
 
     /// What is allowed but deserves a second look, a line each.
     pub fn warnings(&self) -> Vec<String> {
-        let Anonymous { enable_anonymous, anonymous_perm, .. } = &self.anonymous;
+        let AnonymousSection { enable_anonymous, anonymous_perm, .. } = &self.anonymous;
         let writes = *enable_anonymous && anonymous_perm.can_write_anything();
         let warning = format!("anonymous_perm = {anonymous_perm}: everybody can change files without a password");
         writes.then_some(warning).into_iter().collect()
@@ -260,78 +129,15 @@ impl Default for Config {
     }
 }
 
-impl Server {
-    fn read(section: &mut Section) -> Server {
-        let (user, group) = (section.take("user", None), section.take("group", None));
-        if group.is_some() && user.is_none() {
-            section.refuse("group", "needs a user");
-        }
-        let everywhere = vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
-        Server {
-            ip: section.take("ip", everywhere),
-            port: section.take("port", 2121),
-            welcome_msg: section.take("welcome_msg", Lines(vec!["ftpd ready.".to_owned()])).0,
-            max_cons: section.take_in("max_cons", 512, 1..=100_000),
-            max_cons_per_ip: section.take("max_cons_per_ip", Some(32)),
-            timeout: section.take("timeout", Some(5 * MINUTE)),
-            login_timeout: section.take_in("login_timeout", MINUTE, SECOND..=DAY),
-            max_login_attempts: section.take_in("max_login_attempts", 3, 1..=1000),
-            auth_failed_delay: section.take_in("auth_failed_delay", 3 * SECOND, Duration::ZERO..=MINUTE),
-            ban_after: section.take("ban_after", Some(10)),
-            ban_time: section.take("ban_time", Some(10 * MINUTE)),
-            shutdown_grace: section.take_in("shutdown_grace", 30 * SECOND, Duration::ZERO..=DAY),
-            proxy_protocol_from: section.take("proxy_protocol_from", Vec::new()),
-            sandbox: section.take("sandbox", Sandbox::Auto),
-            user,
-            group,
-        }
-    }
-}
-
-impl Transfer {
-    fn read(section: &mut Section) -> Transfer {
-        Transfer {
-            max_upload: section.take("max_upload", None),
-            max_download: section.take("max_download", None),
-            data_timeout: section.take_in("data_timeout", 5 * MINUTE, SECOND..=DAY),
-            connect_timeout: section.take_in("connect_timeout", 30 * SECOND, SECOND..=DAY),
-            atomic_uploads: section.take("atomic_uploads", true),
-            partial_max_age: section.take_in("partial_max_age", 7 * DAY, SECOND..=365 * DAY),
-            fsync: section.take("fsync", Fsync::Off),
-            umask: section.take("umask", Umask(0o022)).0,
-            follow_symlinks: section.take("follow_symlinks", Symlinks::Inside),
-            use_gmt_times: section.take("use_gmt_times", true),
-            ascii_conversion: section.take("ascii_conversion", Conversion::Auto),
-        }
-    }
-}
-
-impl Anonymous {
-    fn read(section: &mut Section) -> Anonymous {
-        let letters = "elr".parse().expect("the default letters are known");
-        let anonymous = Anonymous {
-            enable_anonymous: section.take("enable_anonymous", false),
-            anonymous_path: section.take("anonymous_path", None),
-            anonymous_perm: section.take("anonymous_perm", letters),
-        };
-        if anonymous.enable_anonymous && anonymous.anonymous_path.is_none() {
-            section.refuse("enable_anonymous", "needs an anonymous_path");
-        }
-        anonymous
-    }
-
-    /// The account that anonymous users share, where it is enabled.
-    pub fn account(&self) -> Option<Guest> {
-        let home = self.anonymous_path.clone().filter(|_| self.enable_anonymous)?;
-        Some(Guest { home, perms: self.anonymous_perm })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use ::log::LevelFilter;
 
     use super::*;
+    use crate::protocol::content::Conversion;
 
     const SAMPLE: &str = include_str!("../ftpd.conf");
 
@@ -395,7 +201,7 @@ mod tests {
             (key, if line == 0 { "ftpd.conf".to_owned() } else { format!("ftpd.conf:{line}") })
         };
         let expected = Config {
-            server: Server {
+            server: ServerSection {
                 ip: vec![Ipv6Addr::LOCALHOST.into()],
                 port: 0,
                 welcome_msg: vec!["a".to_owned(), "b".to_owned()],
@@ -413,7 +219,7 @@ mod tests {
                 user: Some("ftp".to_owned()),
                 group: Some("share".to_owned()),
             },
-            transfer: Transfer {
+            transfer: TransferSection {
                 max_upload: Some(1024),
                 max_download: Some(2 << 20),
                 data_timeout: SECOND,
@@ -426,23 +232,23 @@ mod tests {
                 use_gmt_times: false,
                 ascii_conversion: Conversion::On,
             },
-            passive: Passive {
+            passive: PassiveSection {
                 passive_ports: Some(5..=6),
                 masquerade_address: Some(Masquerade::Name("ftp.example.org".to_owned())),
                 masquerade_for: Audience::All,
             },
-            active: Active {
+            active: ActiveSection {
                 enable_active: false,
                 permit_foreign_addresses: true,
                 permit_privileged_ports: true,
                 data_port: Some(20),
             },
-            anonymous: Anonymous {
+            anonymous: AnonymousSection {
                 enable_anonymous: true,
                 anonymous_path: Some("/etc/pub".into()),
                 anonymous_perm: "elw".parse().unwrap(),
             },
-            tls: Tls {
+            tls: TlsSection {
                 tls: true,
                 certificate: Some("/etc/c.pem".into()),
                 private_key: Some("/etc/k.pem".into()),
@@ -455,7 +261,7 @@ mod tests {
                 folder: "/etc".into(),
                 places: [("tls", 0), ("certificate", 44), ("private_key", 45), ("client_ca", 51)].map(place),
             },
-            log: Log {
+            log: LogSection {
                 log_file: Some("/etc/a.log".into()),
                 log_level: LevelFilter::Debug,
                 transfer_log: Some("/x".into()),

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use log::{LevelFilter, Metadata, Record};
 
-use crate::config::{Log, LogFormat};
+use crate::config::{LogFormat, LogSection};
 use crate::ini::Problem;
 use crate::lines::{LineFile, Output};
 
@@ -41,7 +41,7 @@ pub struct Logging {
 impl Logging {
     /// Starts the log; `verbosity` moves `log_level` up or down by this number of steps. The environment
     /// variable RUST_LOG overrides both. To be called once; fails if the log file can't be opened.
-    pub fn start(log: &Log, verbosity: i8) -> Result<Logging, Problem> {
+    pub fn start(log: &LogSection, verbosity: i8) -> Result<Logging, Problem> {
         let filter = env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
         let (json, output) = (Arc::new(AtomicBool::new(false)), Output::new(io::stderr()));
         let logger = Arc::new(logger(filter.as_deref(), Arc::clone(&json), output.clone()));
@@ -59,14 +59,14 @@ impl Logging {
 
     /// Opens the log file again, after it was rotated or when `log` names another one, and applies level and format.
     /// If it can't be opened, the log says so and the old file stays open.
-    pub fn reopen(&self, log: &Log) {
+    pub fn reopen(&self, log: &LogSection) {
         if let Err(error) = self.lines.open(log.log_file.as_deref()) {
             log::error!("{}; the old one stays open", problem(log, error.to_string()));
         }
         self.adjust(log);
     }
 
-    fn adjust(&self, log: &Log) {
+    fn adjust(&self, log: &LogSection) {
         self.json.store(log.log_format == LogFormat::Json, Ordering::Relaxed);
         if !self.rust_log {
             log::set_max_level(shifted(log.log_level, self.verbosity));
@@ -119,7 +119,7 @@ impl log::Log for Relay {
     fn flush(&self) {}
 }
 
-fn problem(log: &Log, reason: String) -> Problem {
+fn problem(log: &LogSection, reason: String) -> Problem {
     let file = log.log_file.as_ref().map_or("ftpd".to_owned(), |path| path.display().to_string());
     Problem { file, line: None, key: "log_file".to_owned(), reason }
 }

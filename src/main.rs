@@ -5,14 +5,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use ftpd::cli::{Cli, Command};
+use ftpd::cli::{Cli, Task};
 use ftpd::commands::{check, hash_password, serve};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match &cli.command {
         None => serve::run(&cli),
-        Some(Command::Check(wish)) => check::run(&cli.files, *wish, &mut std::io::stdout()),
-        Some(Command::HashPassword) => hash_password::run(),
+        Some(Task::Check(wish)) => check::run(&cli.files, *wish, &mut std::io::stdout()),
+        Some(Task::HashPassword) => hash_password::run(),
     }
 }

@@ -153,20 +153,20 @@ impl Checks {
         self.started.load(Ordering::Relaxed)
     }
 
-    fn turn(&self, deadline: Instant) -> Option<Turn<'_>> {
+    fn turn(&self, deadline: Instant) -> Option<Permit<'_>> {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let patience = deadline.saturating_duration_since(Instant::now());
         let waited = self.returned.wait_timeout_while(free, patience, |free| *free == 0);
         let (mut free, _) = waited.unwrap_or_else(PoisonError::into_inner);
         *free = free.checked_sub(1)?;
-        Some(Turn(self))
+        Some(Permit(self))
     }
 }
 
 /// The right to check one password, given back on drop.
-struct Turn<'a>(&'a Checks);
+struct Permit<'a>(&'a Checks);
 
-impl Drop for Turn<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.0.returned.notify_one();

@@ -48,7 +48,7 @@ pub struct User {
 
 /// The account that anonymous users share.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Anonymous {
+pub struct Guest {
     /// Their home.
     pub home: PathBuf,
     /// What they may do.
@@ -59,7 +59,7 @@ pub struct Anonymous {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Terms {
     /// The account of those without one.
-    pub anonymous: Option<Anonymous>,
+    pub anonymous: Option<Guest>,
     /// The server becomes another user than root, so no session can become a third one.
     pub gives_up_root: bool,
 }
@@ -101,7 +101,7 @@ impl User {
     }
 
     /// The account without a password.
-    pub(super) fn anonymous(anonymous: &Anonymous) -> User {
+    pub(super) fn anonymous(anonymous: &Guest) -> User {
         User {
             name: "anonymous".to_owned(),
             perms: anonymous.perms,

@@ -15,14 +15,14 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use crate::auth::hash::{Checks, StoredPassword};
-use crate::auth::user::{Anonymous, Terms, User, is_anonymous};
+use crate::auth::user::{Guest, Terms, User, is_anonymous};
 use crate::ini::{File, Problem, Problems};
 use crate::seen::Seen;
 use crate::sys::stamp::{Stamp, has_mode};
 
 /// Why a login was refused: for the log only, the client hears the same of all but `NoAnonymous` and `Busy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum LoginRefusal {
     /// No account has that name.
     Unknown,
     /// Nor is there an anonymous one, for which the name asks.
@@ -35,25 +35,25 @@ pub enum Refusal {
     Busy,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for LoginRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Refusal::Unknown => "unknown name",
-            Refusal::NoAnonymous => "anonymous is off",
-            Refusal::WrongPassword => "wrong password",
-            Refusal::Address => "address not in allow_from",
-            Refusal::Busy => "too many passwords being checked",
+            LoginRefusal::Unknown => "unknown name",
+            LoginRefusal::NoAnonymous => "anonymous is off",
+            LoginRefusal::WrongPassword => "wrong password",
+            LoginRefusal::Address => "address not in allow_from",
+            LoginRefusal::Busy => "too many passwords being checked",
         })
     }
 }
 
 /// All accounts; shared by all sessions.
 pub struct Users {
-    state: Mutex<State>,
+    state: Mutex<Current>,
     checks: Checks,
 }
 
-struct State {
+struct Current {
     file: Option<PathBuf>,
     accounts: Arc<Accounts>,
     terms: Terms,
@@ -66,7 +66,7 @@ impl Users {
     pub fn load(file: Option<&Path>, terms: Terms) -> Result<Users, Problems> {
         let (accounts, seen) = Accounts::read(file, &terms)?;
         Ok(Users {
-            state: Mutex::new(State { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen }),
+            state: Mutex::new(Current { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen }),
             checks: Checks::new(available_parallelism().map_or(1, usize::from)),
         })
     }
@@ -75,7 +75,7 @@ impl Users {
     /// error all stays as it was.
     pub fn reload(&self, file: Option<&Path>, terms: Terms) -> Result<(), Problems> {
         let (accounts, seen) = Accounts::read(file, &terms)?;
-        *self.state() = State { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen };
+        *self.state() = Current { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen };
         Ok(())
     }
 
@@ -88,22 +88,22 @@ impl Users {
         password: &[u8],
         from: IpAddr,
         deadline: Instant,
-    ) -> Result<Arc<User>, Refusal> {
+    ) -> Result<Arc<User>, LoginRefusal> {
         let accounts = self.fresh_accounts();
         let Some(user) = accounts.find(name) else {
             if is_anonymous(name) {
-                return Err(Refusal::NoAnonymous);
+                return Err(LoginRefusal::NoAnonymous);
             }
             self.decoy(&accounts, Duration::ZERO, password, deadline)?;
-            return Err(Refusal::Unknown);
+            return Err(LoginRefusal::Unknown);
         };
         let Some(stored) = &user.password else { return Ok(Arc::clone(user)) };
-        let right = self.checks.run(stored, password, deadline).ok_or(Refusal::Busy)?;
+        let right = self.checks.run(stored, password, deadline).ok_or(LoginRefusal::Busy)?;
         if right && user.admits(from) {
             return Ok(Arc::clone(user));
         }
         self.decoy(&accounts, stored.cost(), password, deadline)?;
-        Err(if right { Refusal::Address } else { Refusal::WrongPassword })
+        Err(if right { LoginRefusal::Address } else { LoginRefusal::WrongPassword })
     }
 
     /// How many accounts there are, the anonymous one included.
@@ -179,7 +179,7 @@ impl Users {
     fn fresh_accounts(&self) -> Arc<Accounts> {
         // Looked at under the lock, or a slow thread could bring back an older state.
         let mut state = self.state();
-        let State { file, seen, .. } = &*state;
+        let Current { file, seen, .. } = &*state;
         if let Some(file) = file {
             let stamp = Stamp::of(file);
             if !seen.is_current(&stamp) {
@@ -190,17 +190,23 @@ impl Users {
     }
 
     /// Costs the time of the dearest password of the file, unless `spent` was as much.
-    fn decoy(&self, accounts: &Accounts, spent: Duration, password: &[u8], deadline: Instant) -> Result<(), Refusal> {
+    fn decoy(
+        &self,
+        accounts: &Accounts,
+        spent: Duration,
+        password: &[u8],
+        deadline: Instant,
+    ) -> Result<(), LoginRefusal> {
         let Some(stored) = accounts.dearest().filter(|stored| stored.cost() > spent) else { return Ok(()) };
-        self.checks.run(stored, password, deadline).map(|_| ()).ok_or(Refusal::Busy)
+        self.checks.run(stored, password, deadline).map(|_| ()).ok_or(LoginRefusal::Busy)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Current> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Current {
     #[cold]
     fn refresh(&mut self, stamp: Option<Stamp>) {
         let Some(path) = &self.file else { return };
@@ -248,7 +254,7 @@ impl Accounts {
         Ok((accounts(path, content, terms)?, seen))
     }
 
-    fn new(users: Vec<User>, anonymous: Option<&Anonymous>) -> Accounts {
+    fn new(users: Vec<User>, anonymous: Option<&Guest>) -> Accounts {
         let named: Vec<Arc<User>> = users.into_iter().map(Arc::new).collect();
         let by_name = named.iter().map(|user| (user.name.clone().into_bytes(), Arc::clone(user)));
         Accounts {
@@ -307,7 +313,7 @@ mod tests {
         format!("[{name}]\npassword = {password}\nperm = elr\nhome = .\n{more}\n")
     }
 
-    fn terms(anonymous: Option<Anonymous>) -> Terms {
+    fn terms(anonymous: Option<Guest>) -> Terms {
         Terms { anonymous, ..Terms::default() }
     }
 
@@ -318,7 +324,7 @@ mod tests {
     }
 
     impl Fixture {
-        fn new(text: &str, anonymous: Option<Anonymous>) -> Fixture {
+        fn new(text: &str, anonymous: Option<Guest>) -> Fixture {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("user.ini");
             fs::write(&path, text).unwrap();
@@ -334,22 +340,22 @@ mod tests {
             fs::write(self.path(), text).unwrap();
         }
 
-        fn log_in(&self, name: &str, password: &str) -> Result<String, Refusal> {
+        fn log_in(&self, name: &str, password: &str) -> Result<String, LoginRefusal> {
             self.log_in_from(name, password, "10.0.0.1")
         }
 
-        fn log_in_from(&self, name: &str, password: &str, from: &str) -> Result<String, Refusal> {
+        fn log_in_from(&self, name: &str, password: &str, from: &str) -> Result<String, LoginRefusal> {
             let deadline = Instant::now() + Duration::from_secs(60);
             let user = self.users.check_in(name.as_bytes(), password.as_bytes(), from.parse().unwrap(), deadline);
             user.map(|user| user.name.clone())
         }
     }
 
-    fn public() -> Option<Anonymous> {
-        Some(Anonymous { home: "/pub".into(), perms: "elr".parse().unwrap() })
+    fn public() -> Option<Guest> {
+        Some(Guest { home: "/pub".into(), perms: "elr".parse().unwrap() })
     }
 
-    fn problems(text: &str, anonymous: Option<Anonymous>) -> Vec<String> {
+    fn problems(text: &str, anonymous: Option<Guest>) -> Vec<String> {
         let read = accounts(Path::new("user.ini"), Ok(text.into()), &terms(anonymous));
         read.err().map_or(Vec::new(), |problems| problems.0.iter().map(Problem::to_string).collect())
     }
@@ -364,8 +370,8 @@ mod tests {
             account("dan", "near", "allow_from = 192.0.2.1"),
         ]
         .concat();
-        let anonymous = Anonymous { home: "/".into(), perms: "elr".parse().unwrap() };
-        let login = |anonymous: Option<Anonymous>, from: &str| {
+        let anonymous = Guest { home: "/".into(), perms: "elr".parse().unwrap() };
+        let login = |anonymous: Option<Guest>, from: &str| {
             Fixture::new(&text, anonymous).users.plain_login(from.parse().unwrap())
         };
         let pair = |name: &str, password: &str| Some((name.to_owned(), password.to_owned()));
@@ -466,7 +472,7 @@ mod tests {
         let users = Users::load(None, terms(public())).unwrap();
         let from = "10.0.0.1".parse().unwrap();
         assert!(users.check_in(b"FTP", b"me@home", from, Instant::now()).unwrap().anonymous);
-        assert_eq!(users.check_in(b"bob", b"x", from, Instant::now()).unwrap_err(), Refusal::Unknown);
+        assert_eq!(users.check_in(b"bob", b"x", from, Instant::now()).unwrap_err(), LoginRefusal::Unknown);
     }
 
     #[test]
@@ -480,20 +486,20 @@ mod tests {
             ("bob", "secret", "::ffff:10.1.2.3", bob()),
             ("bob", "secret", "192.168.7.7", bob()),
             ("bob", "secret", "2001:db8::1", bob()),
-            ("bob", "secret", "11.0.0.1", Err(Refusal::Address)),
-            ("bob", "secret", "2001:db8::2", Err(Refusal::Address)),
-            ("bob", "secreT", "10.1.2.3", Err(Refusal::WrongPassword)),
-            ("bob", "wrong", "11.0.0.1", Err(Refusal::WrongPassword)),
+            ("bob", "secret", "11.0.0.1", Err(LoginRefusal::Address)),
+            ("bob", "secret", "2001:db8::2", Err(LoginRefusal::Address)),
+            ("bob", "secreT", "10.1.2.3", Err(LoginRefusal::WrongPassword)),
+            ("bob", "wrong", "11.0.0.1", Err(LoginRefusal::WrongPassword)),
             ("Bob", "password", "11.0.0.1", Ok("Bob".to_owned())),
-            ("Bob", "secret", "10.1.2.3", Err(Refusal::WrongPassword)),
-            ("BOB", "secret", "10.1.2.3", Err(Refusal::Unknown)),
-            ("bob\0x", "secret", "10.1.2.3", Err(Refusal::Unknown)),
-            ("bob", "secret\0x", "10.1.2.3", Err(Refusal::WrongPassword)),
-            ("DEFAULT", "secret", "10.1.2.3", Err(Refusal::Unknown)),
-            ("anonymous", "x", "10.1.2.3", Err(Refusal::NoAnonymous)),
-            ("FTP", "", "10.1.2.3", Err(Refusal::NoAnonymous)),
-            ("ftp ", "", "10.1.2.3", Err(Refusal::Unknown)),
-            ("", "", "10.1.2.3", Err(Refusal::Unknown)),
+            ("Bob", "secret", "10.1.2.3", Err(LoginRefusal::WrongPassword)),
+            ("BOB", "secret", "10.1.2.3", Err(LoginRefusal::Unknown)),
+            ("bob\0x", "secret", "10.1.2.3", Err(LoginRefusal::Unknown)),
+            ("bob", "secret\0x", "10.1.2.3", Err(LoginRefusal::WrongPassword)),
+            ("DEFAULT", "secret", "10.1.2.3", Err(LoginRefusal::Unknown)),
+            ("anonymous", "x", "10.1.2.3", Err(LoginRefusal::NoAnonymous)),
+            ("FTP", "", "10.1.2.3", Err(LoginRefusal::NoAnonymous)),
+            ("ftp ", "", "10.1.2.3", Err(LoginRefusal::Unknown)),
+            ("", "", "10.1.2.3", Err(LoginRefusal::Unknown)),
         ];
         for (name, password, from, expected) in cases {
             assert_eq!(fixture.log_in_from(name, password, from), expected, "{name} {password} {from}");
@@ -523,10 +529,10 @@ mod tests {
         };
         let (bob, ftp) = (account("bob", ARGON2, ""), account("ftp", ARGON2, ""));
         for name in ["anonymous", "Anonymous", "FTP", "ftp"] {
-            assert_eq!(checks(&bob, name), (Refusal::NoAnonymous, 0), "{name}");
+            assert_eq!(checks(&bob, name), (LoginRefusal::NoAnonymous, 0), "{name}");
         }
-        assert_eq!(checks(&ftp, "ftp"), (Refusal::WrongPassword, 1));
-        assert_eq!(checks(&ftp, "anonymous"), (Refusal::NoAnonymous, 0));
+        assert_eq!(checks(&ftp, "ftp"), (LoginRefusal::WrongPassword, 1));
+        assert_eq!(checks(&ftp, "anonymous"), (LoginRefusal::NoAnonymous, 0));
     }
 
     #[test]
@@ -547,7 +553,7 @@ mod tests {
         fixture.users.checks = Checks::new(0);
         let from = "10.0.0.1".parse().unwrap();
         for name in [&b"bob"[..], b"nobody"] {
-            assert_eq!(fixture.users.check_in(name, b"x", from, Instant::now()).unwrap_err(), Refusal::Busy);
+            assert_eq!(fixture.users.check_in(name, b"x", from, Instant::now()).unwrap_err(), LoginRefusal::Busy);
         }
     }
 
@@ -561,7 +567,7 @@ mod tests {
         fixture.write(&(account("bob", "six", "") + &account("eve", "x", "")));
         assert!(fixture.log_in("bob", "six").is_ok());
         fixture.write(&account("bob", "six", ""));
-        assert_eq!(fixture.log_in("eve", "x"), Err(Refusal::Unknown));
+        assert_eq!(fixture.log_in("eve", "x"), Err(LoginRefusal::Unknown));
     }
 
     #[test]

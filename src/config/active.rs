@@ -7,7 +7,7 @@ use crate::ini::{Section, Value};
 
 /// The section `[active]`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Active {
+pub struct ActiveSection {
     /// Whether PORT and EPRT are offered.
     pub enable_active: bool,
     /// Whether a data connection may have another address than the client's.
@@ -18,14 +18,14 @@ pub struct Active {
     pub data_port: Option<u16>,
 }
 
-impl Active {
+impl ActiveSection {
     /// Reads the section of a server that listens at the ports of these keys.
-    pub(super) fn read(section: &mut Section, listening: &[(&str, RangeInclusive<u16>)]) -> Active {
-        let active = Active {
+    pub(super) fn read(section: &mut Section, listening: &[(&str, RangeInclusive<u16>)]) -> ActiveSection {
+        let active = ActiveSection {
             enable_active: section.take("enable_active", true),
             permit_foreign_addresses: section.take("permit_foreign_addresses", false),
             permit_privileged_ports: section.take("permit_privileged_ports", false),
-            data_port: section.take("data_port", Port(None)).0,
+            data_port: section.take("data_port", DialPort(None)).0,
         };
         let Some(port) = active.data_port else { return active };
         // The system lets no port be both.
@@ -37,15 +37,16 @@ impl Active {
 }
 
 /// A port to connect from, or none.
-struct Port(Option<u16>);
+struct DialPort(Option<u16>);
 
-impl Value for Port {
-    fn parse(text: &str, _: &Path) -> Result<Port, String> {
+impl Value for DialPort {
+    fn parse(text: &str, _: &Path) -> Result<DialPort, String> {
         if text.eq_ignore_ascii_case("off") {
-            return Ok(Port(None));
+            return Ok(DialPort(None));
         }
         let port = text.parse().ok().filter(|port| *port != 0);
-        port.map(|port| Port(Some(port))).ok_or_else(|| format!("'{text}' is neither off nor a port from 1 to 65535"))
+        port.map(|port| DialPort(Some(port)))
+            .ok_or_else(|| format!("'{text}' is neither off nor a port from 1 to 65535"))
     }
 }
 
@@ -57,7 +58,7 @@ mod tests {
     fn read(value: &str) -> (Option<u16>, Vec<String>) {
         let mut file = File::parse("ftpd.conf", Path::new("/"), &format!("[active]\ndata_port = {value}\n"));
         let listening = [("port", 21..=21), ("passive_ports", 8300..=8500)];
-        let active = file.read("active", |section| Active::read(section, &listening));
+        let active = file.read("active", |section| ActiveSection::read(section, &listening));
         (active.data_port, file.finish().iter().map(Problem::to_string).collect())
     }
 

@@ -9,7 +9,7 @@ use crate::protocol::address;
 
 /// The section `[passive]`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Passive {
+pub struct PassiveSection {
     /// Ports for passive data connections, never 0; `None` is any free port.
     pub passive_ports: Option<RangeInclusive<u16>>,
     /// What clients are told instead of the address that they dialled.
@@ -36,10 +36,10 @@ pub enum Audience {
     All,
 }
 
-impl Passive {
+impl PassiveSection {
     /// Reads the section of a server that listens on these addresses.
-    pub(super) fn read(section: &mut Section, listening: &[IpAddr]) -> Passive {
-        let passive = Passive {
+    pub(super) fn read(section: &mut Section, listening: &[IpAddr]) -> PassiveSection {
+        let passive = PassiveSection {
             passive_ports: section.take("passive_ports", None),
             masquerade_address: section.take("masquerade_address", None),
             masquerade_for: section.take("masquerade_for", Audience::Outside),
@@ -93,10 +93,10 @@ mod tests {
     use super::*;
     use crate::ini::{File, Problem};
 
-    fn read(text: &str, listening: &str) -> (Passive, Vec<String>) {
+    fn read(text: &str, listening: &str) -> (PassiveSection, Vec<String>) {
         let mut file = File::parse("ftpd.conf", Path::new("/"), &format!("[passive]\n{text}"));
         let listening = [listening.parse().unwrap()];
-        let passive = file.read("passive", |section| Passive::read(section, &listening));
+        let passive = file.read("passive", |section| PassiveSection::read(section, &listening));
         (passive, file.finish().iter().map(Problem::to_string).collect())
     }
 

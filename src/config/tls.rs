@@ -6,7 +6,7 @@ use crate::ini::{Section, Value, word};
 
 /// The section `[tls]`: whether, and how, connections are encrypted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tls {
+pub struct TlsSection {
     /// Whether TLS is offered at all.
     pub tls: bool,
     /// PEM file of the certificate; `None` where the server makes its own.
@@ -40,16 +40,16 @@ pub enum SessionReuse {
     Require,
 }
 
-impl Tls {
-    pub(super) fn read(section: &mut Section) -> Tls {
+impl TlsSection {
+    pub(super) fn read(section: &mut Section) -> TlsSection {
         let certificate = section.take("certificate", None);
-        let read = Tls {
+        let read = TlsSection {
             tls: section.take("tls", certificate.is_some()),
             certificate,
             private_key: section.take("private_key", None),
             control_required: section.take("tls_control_required", false),
             data_required: section.take("tls_data_required", false),
-            implicit_port: section.take("implicit_tls_port", Port(None)).0,
+            implicit_port: section.take("implicit_tls_port", ImplicitPort(None)).0,
             session_reuse: section.take("tls_session_reuse", SessionReuse::Accept),
             strict_eof: section.take("tls_strict_eof", false),
             client_ca: section.take("client_ca", None),
@@ -79,11 +79,15 @@ impl Tls {
 }
 
 /// A port, or none: here 0 is a port, too.
-struct Port(Option<u16>);
+struct ImplicitPort(Option<u16>);
 
-impl Value for Port {
-    fn parse(text: &str, folder: &Path) -> Result<Port, String> {
-        if text.eq_ignore_ascii_case("off") { Ok(Port(None)) } else { u16::parse(text, folder).map(Some).map(Port) }
+impl Value for ImplicitPort {
+    fn parse(text: &str, folder: &Path) -> Result<ImplicitPort, String> {
+        if text.eq_ignore_ascii_case("off") {
+            Ok(ImplicitPort(None))
+        } else {
+            u16::parse(text, folder).map(Some).map(ImplicitPort)
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::protocol::reply::Reply;
 use crate::server::capacity::Room;
 use crate::session::shared::Shared;
-use crate::session::{ban_rule, banned, short_of_resources};
+use crate::session::{banned, short_of_resources};
 
 /// What every connection has to pass.
 pub struct Door {
@@ -93,7 +93,7 @@ impl Door {
     }
 
     fn refuse_banned(&self, address: IpAddr, config: &Config) -> Result<(), Reply> {
-        if self.shared.bans.is_banned(address, ban_rule(config), Instant::now()) {
+        if self.shared.bans.is_banned(address, config.server.ban_rule(), Instant::now()) {
             return Err(banned());
         }
         Ok(())

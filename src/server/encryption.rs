@@ -17,7 +17,7 @@ const NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 ///
 /// # Errors
 /// Names the key of the configuration, the file and the reason.
-pub fn load(config: &config::Tls, tickets: &Tickets) -> Result<Option<Arc<Tls>>, Problem> {
+pub fn load(config: &config::TlsSection, tickets: &Tickets) -> Result<Option<Arc<Tls>>, Problem> {
     let Some(pair) = pair(config) else { return Ok(None) };
     let settings = Settings {
         pair,
@@ -55,17 +55,17 @@ fn make(pair: &Pair, config: &Config) -> io::Result<()> {
     owner.map_or(Ok(()), |owner| pair.give_to(owner.user, owner.group))
 }
 
-fn problem(config: &config::Tls, key: &'static str, reason: String) -> Problem {
+fn problem(config: &config::TlsSection, key: &'static str, reason: String) -> Problem {
     Problem { file: config.place(key).to_owned(), line: None, key: key.to_owned(), reason }
 }
 
 /// The pair that the server has to make before it can start.
-pub fn missing(config: &config::Tls) -> Option<Pair> {
+pub fn missing(config: &config::TlsSection) -> Option<Pair> {
     pair(config).filter(|pair| config.certificate.is_none() && pair.is_missing())
 }
 
 /// The files of the certificate and its key; `None` where TLS is off.
-pub fn pair(config: &config::Tls) -> Option<Pair> {
+pub fn pair(config: &config::TlsSection) -> Option<Pair> {
     config.tls.then(|| match &config.certificate {
         None => Pair::self_signed(&config.folder),
         Some(certificate) => Pair {

@@ -21,7 +21,7 @@ struct Keeper {
 ///
 /// # Errors
 /// When that user is unknown, somebody else is asked for without root, or anything of root is left.
-pub fn give_up_root(server: &config::Server, source: Option<&SourcePort>) -> io::Result<()> {
+pub fn give_up_root(server: &config::ServerSection, source: Option<&SourcePort>) -> io::Result<()> {
     let Some(person) = wanted(server)? else { return Ok(()) };
     let name = &person.name;
     if rustix::process::geteuid().as_raw() == person.user {
@@ -47,7 +47,7 @@ pub fn give_up_root(server: &config::Server, source: Option<&SourcePort>) -> io:
 ///
 /// # Errors
 /// In words, when this system has no such user or group.
-pub fn wanted(server: &config::Server) -> io::Result<Option<Person>> {
+pub fn wanted(server: &config::ServerSection) -> io::Result<Option<Person>> {
     let Some(user) = &server.user else { return Ok(None) };
     Person::find(user, server.group.as_deref()).map(Some).map_err(|error| told(format!("user: {error}")))
 }

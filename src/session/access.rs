@@ -6,11 +6,10 @@ use std::time::Instant;
 
 use log::Level;
 
-use crate::auth::bans::BanRule;
 use crate::auth::limits::Key;
 use crate::auth::user::User;
-use crate::auth::users::Refusal;
-use crate::config::{Config, Symlinks};
+use crate::auth::users::LoginRefusal;
+use crate::config::Symlinks;
 use crate::fs::jail::Dialling;
 use crate::fs::listing::Facts;
 use crate::fs::root::{Links, Root};
@@ -41,13 +40,15 @@ impl Session {
         let name = user.ok_or_else(|| Reply::new(503, "USER comes before PASS."))?;
         let arrived = Instant::now();
         let from = self.control.who.peer.ip();
-        if self.shared.bans.is_banned(from, ban_rule(&self.config), arrived) {
+        if self.shared.bans.is_banned(from, self.config.server.ban_rule(), arrived) {
             return Err(self.close(banned()));
         }
         match self.shared.users.check_in(name.as_bytes(), &password.0, from, self.login_by) {
             Ok(user) => self.log_in(user),
-            Err(Refusal::Busy) => Err(self.close(Reply::new(421, "Too many logins at the moment; try again later."))),
-            Err(Refusal::NoAnonymous) => Err(self.refuse_anonymous(&name)),
+            Err(LoginRefusal::Busy) => {
+                Err(self.close(Reply::new(421, "Too many logins at the moment; try again later.")))
+            }
+            Err(LoginRefusal::NoAnonymous) => Err(self.refuse_anonymous(&name)),
             Err(refusal) => Err(self.refuse(&name, refusal, arrived)),
         }
     }
@@ -139,7 +140,7 @@ impl Session {
     #[cold]
     fn refuse_anonymous(&mut self, name: &Name) -> Reply {
         let shown = name.as_bytes().escape_ascii();
-        self.control.who.log(Level::Info, format_args!("USER '{shown}' refused: {}", Refusal::NoAnonymous));
+        self.control.who.log(Level::Info, format_args!("USER '{shown}' refused: {}", LoginRefusal::NoAnonymous));
         self.anonymous_tries += 1;
         let reply = Reply::new(530, "Anonymous logins are off here; log in with an account.");
         if self.anonymous_tries >= MAX_ANONYMOUS_TRIES { self.close(reply) } else { reply }
@@ -147,12 +148,12 @@ impl Session {
 
     /// One text and one delay for every other refusal, counted from PASS whatever the check took.
     #[cold]
-    fn refuse(&mut self, name: &Name, refusal: Refusal, arrived: Instant) -> Reply {
+    fn refuse(&mut self, name: &Name, refusal: LoginRefusal, arrived: Instant) -> Reply {
         let server = &self.config.server;
         let shown = name.as_bytes().escape_ascii();
         self.control.who.log(Level::Warn, format_args!("USER '{shown}' failed login. ({refusal})"));
         let peer = self.control.who.peer.ip();
-        let banned = self.shared.bans.strike(peer, ban_rule(&self.config), arrived);
+        let banned = self.shared.bans.strike(peer, self.config.server.ban_rule(), arrived);
         if banned {
             let time = server.ban_time.map_or(0, |time| time.as_secs());
             self.control
@@ -164,12 +165,6 @@ impl Session {
         let reply = Reply::new(530, "Name or password is wrong.");
         if banned || self.wrong_passwords >= self.config.server.max_login_attempts { self.close(reply) } else { reply }
     }
-}
-
-/// The configured rule for wrong passwords.
-pub fn ban_rule(config: &Config) -> BanRule {
-    let server = &config.server;
-    BanRule { after: server.ban_time.and(server.ban_after), time: server.ban_time.unwrap_or_default() }
 }
 
 /// What a client hears whose address is banned.

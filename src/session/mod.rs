@@ -42,7 +42,7 @@ pub mod transfer_log;
 mod upload;
 mod verify;
 
-pub use access::{ban_rule, banned, short_of_resources};
+pub use access::{banned, short_of_resources};
 use login::Login;
 use prepared::Prepared;
 use security::Security;

@@ -44,7 +44,7 @@ impl Login {
 pub(super) fn transfer(
     (port, protection): (DataPort, &Option<Protection>),
     mut watch: Watch,
-    config: &crate::config::Transfer,
+    config: &crate::config::TransferSection,
     preliminary: &Reply,
     act: impl FnOnce(&mut Stream, &mut Watch) -> Result<(), Error>,
 ) -> Outcome {

@@ -1,0 +1,53 @@
+//! The section `[log]`: what is written down, and where.
+
+use std::path::{Path, PathBuf};
+
+use log::LevelFilter;
+
+use crate::ini::{Section, Value, word};
+
+/// The section `[log]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogSection {
+    /// File that gets the log besides stderr.
+    pub log_file: Option<PathBuf>,
+    /// The least important level that is written: error, warn, info or debug.
+    pub log_level: LevelFilter,
+    /// File that gets an xferlog line for each transfer.
+    pub transfer_log: Option<PathBuf>,
+    /// The form of a log line.
+    pub log_format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `[I 2024-11-22 10:00:01] message`.
+    Text,
+    /// A JSON object.
+    Json,
+}
+
+impl LogSection {
+    pub(super) fn read(section: &mut Section) -> LogSection {
+        LogSection {
+            log_file: section.take("log_file", None),
+            log_level: section.take("log_level", LevelFilter::Info),
+            transfer_log: section.take("transfer_log", None),
+            log_format: section.take("log_format", LogFormat::Text),
+        }
+    }
+}
+
+impl Value for LogFormat {
+    fn parse(text: &str, _: &Path) -> Result<LogFormat, String> {
+        word(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
+    }
+}
+
+impl Value for LevelFilter {
+    fn parse(text: &str, _: &Path) -> Result<LevelFilter, String> {
+        use LevelFilter::{Debug, Error, Info, Warn};
+        word(text, &[("error", Error), ("warn", Warn), ("info", Info), ("debug", Debug)])
+    }
+}

@@ -1,0 +1,107 @@
+//! The section `[server]`: who may connect, and for how long.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::{DAY, MINUTE, SECOND};
+use crate::auth::bans::BanRule;
+use crate::ini::{Section, Value, word};
+
+/// The section `[server]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServerSection {
+    /// Addresses to listen on, at least one, each once.
+    pub ip: Vec<IpAddr>,
+    /// Control port; 0 is any free one, the same for all listeners.
+    pub port: u16,
+    /// Lines of the 220 reply, at least one.
+    pub welcome_msg: Vec<String>,
+    /// Sessions at once, at least 1.
+    pub max_cons: usize,
+    /// Sessions at once from one address.
+    pub max_cons_per_ip: Option<usize>,
+    /// Idle time between two commands.
+    pub timeout: Option<Duration>,
+    /// Time from connect to login.
+    pub login_timeout: Duration,
+    /// Wrong passwords before the connection is closed, at least 1.
+    pub max_login_attempts: u32,
+    /// How long after PASS a wrong password is answered.
+    pub auth_failed_delay: Duration,
+    /// Wrong passwords within `ban_time` that close the door to an address.
+    pub ban_after: Option<u32>,
+    /// How long the door stays closed.
+    pub ban_time: Option<Duration>,
+    /// Time that running transfers get when the server is asked to stop.
+    pub shutdown_grace: Duration,
+    /// Load balancers that say for whom they connect.
+    pub proxy_protocol_from: Vec<IpNet>,
+    /// Whether session threads lock themselves into their homes.
+    pub sandbox: Sandbox,
+    /// The system user to become once all is bound and open.
+    pub user: Option<String>,
+    /// Its group, where that is not its primary one; there is a `user` then.
+    pub group: Option<String>,
+}
+
+/// Whether session threads lock themselves into their homes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sandbox {
+    /// As well as this kernel can.
+    Auto,
+    /// Always, or the server does not start.
+    Require,
+    /// Never.
+    Off,
+}
+
+impl ServerSection {
+    pub(super) fn read(section: &mut Section) -> ServerSection {
+        let (user, group) = (section.take("user", None), section.take("group", None));
+        if group.is_some() && user.is_none() {
+            section.refuse("group", "needs a user");
+        }
+        let everywhere = vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        ServerSection {
+            ip: section.take("ip", everywhere),
+            port: section.take("port", 2121),
+            welcome_msg: section.take("welcome_msg", Lines(vec!["ftpd ready.".to_owned()])).0,
+            max_cons: section.take_in("max_cons", 512, 1..=100_000),
+            max_cons_per_ip: section.take("max_cons_per_ip", Some(32)),
+            timeout: section.take("timeout", Some(5 * MINUTE)),
+            login_timeout: section.take_in("login_timeout", MINUTE, SECOND..=DAY),
+            max_login_attempts: section.take_in("max_login_attempts", 3, 1..=1000),
+            auth_failed_delay: section.take_in("auth_failed_delay", 3 * SECOND, Duration::ZERO..=MINUTE),
+            ban_after: section.take("ban_after", Some(10)),
+            ban_time: section.take("ban_time", Some(10 * MINUTE)),
+            shutdown_grace: section.take_in("shutdown_grace", 30 * SECOND, Duration::ZERO..=DAY),
+            proxy_protocol_from: section.take("proxy_protocol_from", Vec::new()),
+            sandbox: section.take("sandbox", Sandbox::Auto),
+            user,
+            group,
+        }
+    }
+
+    /// When wrong passwords close the door to an address, and for how long.
+    pub fn ban_rule(&self) -> BanRule {
+        BanRule { after: self.ban_time.and(self.ban_after), time: self.ban_time.unwrap_or_default() }
+    }
+}
+
+/// Text in which `\n` begins a new line.
+struct Lines(Vec<String>);
+
+impl Value for Lines {
+    fn parse(text: &str, _: &Path) -> Result<Lines, String> {
+        Ok(Lines(text.split("\\n").map(str::to_owned).collect()))
+    }
+}
+
+impl Value for Sandbox {
+    fn parse(text: &str, _: &Path) -> Result<Sandbox, String> {
+        word(text, &[("auto", Sandbox::Auto), ("require", Sandbox::Require), ("off", Sandbox::Off)])
+    }
+}

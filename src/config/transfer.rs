@@ -1,0 +1,93 @@
+//! The section `[transfer]`: rates, waiting times, and how files are made.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::{DAY, MINUTE, SECOND};
+use crate::ini::{Section, Value, word};
+use crate::protocol::content::Conversion;
+
+/// The section `[transfer]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransferSection {
+    /// Bytes per second from client to server, for each session.
+    pub max_upload: Option<u64>,
+    /// Bytes per second from server to client, for each session.
+    pub max_download: Option<u64>,
+    /// Time without a byte before a transfer is given up.
+    pub data_timeout: Duration,
+    /// Time to wait for a data connection.
+    pub connect_timeout: Duration,
+    /// A file replaces another only when it is whole.
+    pub atomic_uploads: bool,
+    /// Hidden partials of broken overwrites are removed when they are older.
+    pub partial_max_age: Duration,
+    /// When a finished upload is on the disk.
+    pub fsync: Fsync,
+    /// Permission bits that files and folders made by clients don't get, at most 0o777.
+    pub umask: u32,
+    /// Which symbolic links are followed.
+    pub follow_symlinks: Symlinks,
+    /// Whether listings show UTC instead of local time.
+    pub use_gmt_times: bool,
+    /// Whose line ends are converted under TYPE A, for accounts that do not say otherwise.
+    pub ascii_conversion: Conversion,
+}
+
+/// Which symbolic links are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Symlinks {
+    /// Those that stay inside the home.
+    Inside,
+    /// None.
+    Never,
+}
+
+/// When the bytes of a finished upload are on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fsync {
+    /// When the system finds it convenient.
+    Off,
+    /// Before the 226.
+    Close,
+}
+
+impl TransferSection {
+    pub(super) fn read(section: &mut Section) -> TransferSection {
+        TransferSection {
+            max_upload: section.take("max_upload", None),
+            max_download: section.take("max_download", None),
+            data_timeout: section.take_in("data_timeout", 5 * MINUTE, SECOND..=DAY),
+            connect_timeout: section.take_in("connect_timeout", 30 * SECOND, SECOND..=DAY),
+            atomic_uploads: section.take("atomic_uploads", true),
+            partial_max_age: section.take_in("partial_max_age", 7 * DAY, SECOND..=365 * DAY),
+            fsync: section.take("fsync", Fsync::Off),
+            umask: section.take("umask", Umask(0o022)).0,
+            follow_symlinks: section.take("follow_symlinks", Symlinks::Inside),
+            use_gmt_times: section.take("use_gmt_times", true),
+            ascii_conversion: section.take("ascii_conversion", Conversion::Auto),
+        }
+    }
+}
+
+/// Permission bits in octal.
+struct Umask(u32);
+
+impl Value for Umask {
+    fn parse(text: &str, _: &Path) -> Result<Umask, String> {
+        let bits = u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o777);
+        bits.map(Umask).ok_or_else(|| format!("'{text}' is not an octal number from 000 to 777"))
+    }
+}
+
+impl Value for Symlinks {
+    fn parse(text: &str, _: &Path) -> Result<Symlinks, String> {
+        word(text, &[("inside", Symlinks::Inside), ("never", Symlinks::Never)])
+    }
+}
+
+impl Value for Fsync {
+    fn parse(text: &str, _: &Path) -> Result<Fsync, String> {
+        word(text, &[("off", Fsync::Off), ("close", Fsync::Close)])
+    }
+}
