@@ -8,11 +8,11 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use argon2::{Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier};
 use bcrypt::HashParts;
+use parking_lot::{Condvar, Mutex};
 use sha_crypt::{PasswordHashRef, ShaCrypt};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -154,10 +154,8 @@ impl Checks {
     }
 
     fn turn(&self, deadline: Instant) -> Option<Permit<'_>> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let patience = deadline.saturating_duration_since(Instant::now());
-        let waited = self.returned.wait_timeout_while(free, patience, |free| *free == 0);
-        let (mut free, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.free.lock();
+        self.returned.wait_while_until(&mut free, |free| *free == 0, deadline);
         *free = free.checked_sub(1)?;
         Some(Permit(self))
     }
@@ -168,7 +166,7 @@ struct Permit<'a>(&'a Checks);
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *self.0.free.lock() += 1;
         self.0.returned.notify_one();
     }
 }
@@ -392,6 +390,6 @@ mod tests {
             drop(turn);
             assert_eq!(waiting.join().unwrap(), Some(false));
         });
-        assert_eq!((checks.started(), *checks.free.lock().unwrap()), (1, 1));
+        assert_eq!((checks.started(), *checks.free.lock()), (1, 1));
     }
 }

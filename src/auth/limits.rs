@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 /// What places are counted for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -41,7 +43,7 @@ impl Limits {
     /// # Errors
     /// [`Full`] names the limit.
     pub fn take(self: &Arc<Self>, key: Key, max: Option<usize>) -> Result<Ticket, Full> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.lock();
         let taken = counts.get(&key).copied().unwrap_or(0);
         if let Some(max) = max.filter(|&max| taken >= max) {
             return Err(Full { key, max });
@@ -53,13 +55,13 @@ impl Limits {
 
     /// How many places are taken.
     pub fn taken(&self, key: &Key) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied().unwrap_or(0)
+        self.0.lock().get(key).copied().unwrap_or(0)
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut counts = self.limits.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.limits.0.lock();
         match counts.get_mut(&self.key) {
             Some(count) if *count > 1 => *count -= 1,
             _ => drop(counts.remove(&self.key)),
@@ -82,7 +84,7 @@ mod tests {
         drop(one);
         assert!(limits.take(Key::Server, Some(2)).is_ok());
         drop(two);
-        assert!(limits.0.lock().expect("not poisoned").is_empty());
+        assert!(limits.0.lock().is_empty());
     }
 
     proptest! {

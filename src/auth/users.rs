@@ -10,9 +10,11 @@ use std::io;
 use std::mem;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::auth::hash::{Checks, StoredPassword};
 use crate::auth::user::{Guest, Terms, User, is_anonymous};
@@ -49,7 +51,7 @@ impl fmt::Display for LoginRefusal {
 
 /// All accounts; shared by all sessions.
 pub struct Users {
-    state: Mutex<Current>,
+    current: Mutex<Current>,
     checks: Checks,
 }
 
@@ -66,7 +68,7 @@ impl Users {
     pub fn load(file: Option<&Path>, terms: Terms) -> Result<Users, Problems> {
         let (accounts, seen) = Accounts::read(file, &terms)?;
         Ok(Users {
-            state: Mutex::new(Current { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen }),
+            current: Mutex::new(Current { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen }),
             checks: Checks::new(available_parallelism().map_or(1, usize::from)),
         })
     }
@@ -75,7 +77,7 @@ impl Users {
     /// error all stays as it was.
     pub fn reload(&self, file: Option<&Path>, terms: Terms) -> Result<(), Problems> {
         let (accounts, seen) = Accounts::read(file, &terms)?;
-        *self.state() = Current { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen };
+        *self.current.lock() = Current { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen };
         Ok(())
     }
 
@@ -108,12 +110,12 @@ impl Users {
 
     /// How many accounts there are, the anonymous one included.
     pub fn count(&self) -> usize {
-        self.state().accounts.all().count()
+        self.current.lock().accounts.all().count()
     }
 
     /// Homes that can't be used at the moment, a line each with the place where they are written.
     pub fn missing_homes(&self) -> Vec<String> {
-        let accounts = Arc::clone(&self.state().accounts);
+        let accounts = Arc::clone(&self.current.lock().accounts);
         let missing = accounts.all().filter_map(|user| {
             let reason = match fs::metadata(&user.home) {
                 Ok(found) if found.is_dir() => return None,
@@ -128,7 +130,7 @@ impl Users {
 
     /// Homes that are there and fail this, each as the beginning of a line with the place where it is written.
     pub fn homes_without(&self, usable: impl Fn(&Path) -> bool) -> Vec<String> {
-        let accounts = Arc::clone(&self.state().accounts);
+        let accounts = Arc::clone(&self.current.lock().accounts);
         let is_missing = |home| fs::metadata(home).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         let closed = accounts.all().filter(|user| !is_missing(&user.home) && !usable(&user.home));
         closed.map(|user| format!("{}: the home {} of {}", user.home_place, user.home.display(), user.name)).collect()
@@ -139,7 +141,7 @@ impl Users {
     pub fn warnings(&self, reachable_from_other_machines: bool) -> Vec<String> {
         let mut warnings = self.missing_homes();
         let (file, accounts) = {
-            let state = self.state();
+            let state = self.current.lock();
             (state.file.clone(), Arc::clone(&state.accounts))
         };
         for user in accounts.all().filter(|user| user.home.parent().is_none()) {
@@ -167,7 +169,7 @@ impl Users {
     /// A name and a password that may log in from an address, where one is known: anonymous, or an account whose
     /// password stands in the file as it is.
     pub fn plain_login(&self, from: IpAddr) -> Option<(String, String)> {
-        let accounts = Arc::clone(&self.state().accounts);
+        let accounts = Arc::clone(&self.current.lock().accounts);
         let mut usable = accounts.anonymous.iter().chain(&accounts.named).filter(|user| user.home.is_dir());
         usable.find_map(|user| {
             let password = user.password.as_ref().map_or(Some("anonymous@"), StoredPassword::plain)?;
@@ -178,7 +180,7 @@ impl Users {
     /// The accounts, read again before if the file has changed.
     fn fresh_accounts(&self) -> Arc<Accounts> {
         // Looked at under the lock, or a slow thread could bring back an older state.
-        let mut state = self.state();
+        let mut state = self.current.lock();
         let Current { file, seen, .. } = &*state;
         if let Some(file) = file {
             let stamp = Stamp::of(file);
@@ -199,10 +201,6 @@ impl Users {
     ) -> Result<(), LoginRefusal> {
         let Some(stored) = accounts.dearest().filter(|stored| stored.cost() > spent) else { return Ok(()) };
         self.checks.run(stored, password, deadline).map(|_| ()).ok_or(LoginRefusal::Busy)
-    }
-
-    fn state(&self) -> MutexGuard<'_, Current> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

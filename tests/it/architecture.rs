@@ -48,8 +48,16 @@ const MAY_NAME_A_PATH: &[&str] = &[
 const SERVES_CLIENTS: &[&str] = &["fs", "session", "copy", "net", "protocol"];
 
 /// Files that reckon with time and never ask for it.
-const RECKONS_TIME: &[&str] =
-    &["auth/bans.rs", "copy/heartbeat.rs", "copy/pace.rs", "net/turns.rs", "protocol/timestamp.rs"];
+const RECKONS_TIME: &[&str] = &[
+    "auth/bans.rs",
+    "auth/hash.rs",
+    "auth/limits.rs",
+    "auth/users.rs",
+    "copy/heartbeat.rs",
+    "copy/pace.rs",
+    "net/turns.rs",
+    "protocol/timestamp.rs",
+];
 
 /// The only writer of a reply's line end.
 const WRITES_REPLIES: &[&str] = &["protocol/reply.rs"];
