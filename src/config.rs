@@ -197,8 +197,9 @@ mod tests {
             anonymous_path = pub\nanonymous_perm = elw\n\
             [tls]\ncertificate = c.pem\nprivate_key = k.pem\ntls_control_required = on\ntls_data_required = on\n\
             implicit_tls_port = 0\ntls_session_reuse = require\ntls_strict_eof = on\nclient_ca = /ca.pem\n[log]\nlog_file = a.log\nlog_level = debug\ntransfer_log = /x\nlog_format = JSON\n";
-        let place = |(key, line): (&'static str, u32)| {
-            (key, if line == 0 { "ftpd.conf".to_owned() } else { format!("ftpd.conf:{line}") })
+        let place = |key: &'static str| {
+            let line = text.lines().position(|line| line.starts_with(&format!("{key} =")));
+            (key, line.map_or("ftpd.conf".to_owned(), |index| format!("ftpd.conf:{}", index + 1)))
         };
         let expected = Config {
             server: ServerSection {
@@ -259,7 +260,7 @@ mod tests {
                 strict_eof: true,
                 client_ca: Some("/ca.pem".into()),
                 folder: "/etc".into(),
-                places: [("tls", 0), ("certificate", 44), ("private_key", 45), ("client_ca", 51)].map(place),
+                places: ["tls", "certificate", "private_key", "client_ca"].map(place),
             },
             log: LogSection {
                 log_file: Some("/etc/a.log".into()),
