@@ -8,6 +8,5 @@ pub mod bans;
 pub mod hash;
 pub mod limits;
 pub mod perm;
-pub mod person;
 pub mod user;
 pub mod users;

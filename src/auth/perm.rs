@@ -7,6 +7,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::ini::Value;
+use crate::sys::jail::Right;
 
 /// One thing that an account may be allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +60,19 @@ impl Perm {
         self.row().2
     }
 
+    /// What its handlers ask of the file system, besides opening and listing folders.
+    pub fn right(self) -> Option<Right> {
+        match self {
+            Perm::Enter | Perm::List => None,
+            Perm::Read | Perm::Mode | Perm::Time => Some(Right::ReadFiles),
+            Perm::Append => Some(Right::ChangeFiles),
+            Perm::Write => Some(Right::StoreFiles),
+            Perm::MakeDir => Some(Right::MakeFolders),
+            Perm::Delete => Some(Right::Remove),
+            Perm::Rename => Some(Right::Move),
+        }
+    }
+
     fn row(self) -> &'static (char, Perm, &'static str, bool) {
         let row = LETTERS.iter().find(|(_, perm, ..)| *perm == self);
         row.expect("every permission has a row")
@@ -92,7 +106,16 @@ impl Perms {
 
     /// The letters that are granted.
     pub fn letters(self) -> impl Iterator<Item = char> {
-        LETTERS.iter().filter(move |(_, perm, ..)| self.has(*perm)).map(|(letter, ..)| *letter)
+        self.granted().map(Perm::letter)
+    }
+
+    /// What the handlers of the granted letters ask of the file system.
+    pub fn rights(self) -> impl Iterator<Item = Right> {
+        self.granted().filter_map(Perm::right)
+    }
+
+    fn granted(self) -> impl Iterator<Item = Perm> {
+        LETTERS.iter().map(|(_, perm, ..)| *perm).filter(move |perm| self.has(*perm))
     }
 
     /// Whether any letter is granted that changes something on the disk.
@@ -171,6 +194,22 @@ mod tests {
             [("elr", false), ("a", true), ("d", true), ("f", true), ("m", true), ("w", true), ("M", true), ("T", true)];
         for (text, writes) in cases {
             assert_eq!(text.parse::<Perms>().unwrap().can_write_anything(), writes, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_jail_grants_what_the_letters_need() {
+        use Right::{ChangeFiles, MakeFolders, Move, ReadFiles, Remove, StoreFiles};
+        let cases: [(&str, &[Right]); 6] = [
+            ("el", &[]),
+            ("elr", &[ReadFiles]),
+            ("M", &[ReadFiles]),
+            ("T", &[ReadFiles]),
+            ("adm", &[ChangeFiles, Remove, MakeFolders]),
+            ("fw", &[Move, StoreFiles]),
+        ];
+        for (letters, rights) in cases {
+            assert_eq!(letters.parse::<Perms>().unwrap().rights().collect::<Vec<_>>(), rights, "{letters}");
         }
     }
 }

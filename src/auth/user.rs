@@ -7,9 +7,10 @@ use ipnet::IpNet;
 
 use crate::auth::hash::StoredPassword;
 use crate::auth::perm::Perms;
-use crate::auth::person::Person;
 use crate::ini::{Section, Value, word};
 use crate::protocol::content::Conversion;
+use crate::sys::access;
+use crate::sys::person::Person;
 
 /// One account.
 #[derive(Debug)]
@@ -134,7 +135,7 @@ fn system_user(section: &mut Section, terms: &Terms) -> Option<Person> {
     let reason = match () {
         () if person.is_none() => return None,
         () if terms.gives_up_root => "goes only without `user` in ftpd.conf, which gives up root",
-        () if !rustix::process::geteuid().is_root() => "needs a server that runs as root",
+        () if access::user_id() != 0 => "needs a server that runs as root",
         () => return person,
     };
     section.refuse("system_user", reason);
@@ -150,13 +151,19 @@ impl<T: Value> Value for Literal<T> {
     }
 }
 
+impl Value for Person {
+    fn parse(text: &str, _: &Path) -> Result<Person, String> {
+        Person::find(text, None)
+    }
+}
+
 impl Value for Conversion {
     fn parse(text: &str, _: &Path) -> Result<Conversion, String> {
         word(text, &[("auto", Conversion::Auto), ("on", Conversion::On), ("off", Conversion::Off)])
     }
 }
 
-/// True for the names that mean the account without a password.
+/// Whether a name means the account without a password.
 pub(super) fn is_anonymous(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"anonymous") || name.eq_ignore_ascii_case(b"ftp")
 }

@@ -6,12 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use crate::auth::person::Person;
 use crate::auth::users::Users;
 use crate::cli::Files;
 use crate::config::Config;
 use crate::server::encryption;
 use crate::sys::access;
+use crate::sys::person::Person;
 
 /// A line for each file or home that the calling thread can't use as the server has to.
 pub fn out_of_reach(files: &Files, config: &Config, users: &Users) -> Vec<String> {

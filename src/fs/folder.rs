@@ -6,10 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, RawDir, Stat};
 
-use crate::fs::entry::Meta;
 use crate::fs::glob::Pattern;
 use crate::fs::partial::is_partial;
 use crate::protocol::command::{SortKey, Sorting};
+use crate::sys::meta::Meta;
 
 /// In which order the entries come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::fs::entry::Meta;
 use crate::fs::root::{Links, Root};
+use crate::sys::meta::{FileId, Meta};
 
 /// The open homes, by path; one that nobody uses is forgotten.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl Homes {
     pub fn open(&self, home: &Path, links: Links) -> io::Result<Arc<Root>> {
         let open = self.homes().get(home).and_then(Weak::upgrade);
         match open.filter(|root| root.links() == links) {
-            Some(root) if root.identity() == identity(home)? => Ok(root),
+            Some(root) if root.id() == id(home)? => Ok(root),
             _ => self.open_anew(home, links),
         }
     }
@@ -42,8 +42,8 @@ impl Homes {
 
 // Not part of `Homes::open`: it needs stack that an idle session would hold.
 #[inline(never)]
-fn identity(home: &Path) -> io::Result<(u64, u64)> {
-    Ok(Meta::from(rustix::fs::stat(home)?).identity())
+fn id(home: &Path) -> io::Result<FileId> {
+    Ok(Meta::from(rustix::fs::stat(home)?).id)
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::fs::entry::{Kind, Meta};
-use crate::fs::owners::Owners;
 use crate::protocol::reply::printable;
 use crate::protocol::timestamp::{self, Civil};
+use crate::sys::meta::{FileKind, Meta};
+use crate::sys::owners::Owners;
 
 /// An entry as a listing shows it.
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +128,7 @@ pub fn name_line(name: &[u8], out: &mut Vec<u8>) {
 pub fn facts(entry: Entry, kind: &str, perm: &[u8], facts: Facts, out: &mut Vec<u8>) {
     let meta = entry.meta;
     for (fact, name) in FACTS {
-        if !facts.has(fact) || (fact == Fact::Size && matches!(meta.kind, Kind::Folder | Kind::Link)) {
+        if !facts.has(fact) || (fact == Fact::Size && matches!(meta.kind, FileKind::Folder | FileKind::Link)) {
             continue;
         }
         out.extend_from_slice(name.as_bytes());
@@ -139,10 +139,9 @@ pub fn facts(entry: Entry, kind: &str, perm: &[u8], facts: Facts, out: &mut Vec<
             Fact::Modify => timestamp::write(meta.modified, out),
             Fact::Perm => out.extend_from_slice(perm),
             Fact::Unique => {
-                let (device, inode) = meta.identity();
-                hexadecimal(device, out);
+                hexadecimal(meta.id.device, out);
                 out.push(b'g');
-                hexadecimal(inode, out);
+                hexadecimal(meta.id.inode, out);
             }
             Fact::UnixMode => octal(meta.mode, out),
         }
@@ -154,10 +153,10 @@ pub fn facts(entry: Entry, kind: &str, perm: &[u8], facts: Facts, out: &mut Vec<
 
 fn mode_letters(meta: &Meta, out: &mut Vec<u8>) {
     out.push(match meta.kind {
-        Kind::File => b'-',
-        Kind::Folder => b'd',
-        Kind::Link => b'l',
-        Kind::Other => b'?',
+        FileKind::File => b'-',
+        FileKind::Folder => b'd',
+        FileKind::Link => b'l',
+        FileKind::Other => b'?',
     });
     let special = [(0o4000, b's', b'S'), (0o2000, b's', b'S'), (0o1000, b't', b'T')];
     for (shift, (bit, with_x, without_x)) in [6, 3, 0].into_iter().zip(special) {
@@ -241,7 +240,7 @@ mod tests {
 
     const NOW: i64 = 1_732_291_801;
 
-    fn meta(kind: Kind, mode: u32, size: u64, modified: i64) -> Meta {
+    fn meta(kind: FileKind, mode: u32, size: u64, modified: i64) -> Meta {
         Meta::for_tests(kind, mode, size, modified)
     }
 
@@ -255,25 +254,25 @@ mod tests {
     fn long_lines_look_like_ls() {
         let cases: &[(Meta, &str, Option<&str>, &str)] = &[
             (
-                meta(Kind::File, 0o644, 19, NOW - 60),
+                meta(FileKind::File, 0o644, 19, NOW - 60),
                 "name",
                 None,
                 "-rw-r--r--   1 4000000000 5               19 Nov 22 16:09 name\r\n",
             ),
             (
-                meta(Kind::Folder, 0o1777, 4096, 0),
+                meta(FileKind::Folder, 0o1777, 4096, 0),
                 "d",
                 None,
                 "drwxrwxrwt   1 4000000000 5             4096 Jan  1  1970 d\r\n",
             ),
             (
-                meta(Kind::File, 0o4755, 0, NOW + 99_999),
+                meta(FileKind::File, 0o4755, 0, NOW + 99_999),
                 "s",
                 None,
                 "-rwsr-xr-x   1 4000000000 5                0 Nov 23  2024 s\r\n",
             ),
             (
-                meta(Kind::Link, 0o777, 3, NOW),
+                meta(FileKind::Link, 0o777, 3, NOW),
                 "l",
                 Some("a/b"),
                 "lrwxrwxrwx   1 4000000000 5                3 Nov 22 16:10 l -> a/b\r\n",
@@ -296,7 +295,7 @@ mod tests {
 
     #[test]
     fn facts_are_chosen_and_written_in_their_order() {
-        let file = meta(Kind::File, 0o640, 12, 1_732_269_600);
+        let file = meta(FileKind::File, 0o640, 12, 1_732_269_600);
         let line = |facts_: Facts| {
             let mut line = Vec::new();
             facts(Entry { name: b"a b", meta: &file, target: None }, "file", b"rw", facts_, &mut line);
@@ -316,7 +315,7 @@ mod tests {
             target in proptest::option::of(proptest::collection::vec(1u8.., 1..40)),
             (modified, size, mode) in (any::<i64>(), any::<u64>(), 0u32..0o10000),
         ) {
-            let meta = meta(Kind::Link, mode, size, modified / 1000);
+            let meta = meta(FileKind::Link, mode, size, modified / 1000);
             let entry = Entry { name: &name, meta: &meta, target: target.as_deref() };
             let mut line = Vec::new();
             long_line(entry, LongFormat { now: NOW, zone: None, owners: &Owners::default() }, &mut line);

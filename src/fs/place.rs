@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use crate::fs::entry::{Kind, Meta};
+use crate::sys::meta::{FileId, FileKind, Meta};
 
 /// A folder's handle.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Place<'a> {
     /// The name: one component.
     pub name: Cow<'a, [u8]>,
     /// The folder's device and inode, where they are known.
-    pub known: Option<(u64, u64)>,
+    pub known: Option<FileId>,
 }
 
 /// A FIFO or a device must not block or become the controlling terminal.
@@ -38,8 +38,8 @@ impl Place<'_> {
     ///
     /// # Errors
     /// As the system says.
-    pub fn folder_identity(&self) -> io::Result<(u64, u64)> {
-        self.known.map_or_else(|| Ok(self.folder.meta()?.identity()), Ok)
+    pub fn folder_id(&self) -> io::Result<FileId> {
+        self.known.map_or_else(|| Ok(self.folder.meta()?.id), Ok)
     }
 
     /// What stands here.
@@ -76,7 +76,7 @@ impl Place<'_> {
     /// # Errors
     /// `ResourceBusy` while another has it, or when it has given the file another name meanwhile.
     pub fn lock(&self, file: &File) -> io::Result<()> {
-        self.lock_if(file, |opened| self.meta().is_ok_and(|named| named.identity() == opened.identity()))
+        self.lock_if(file, |opened| self.meta().is_ok_and(|named| named.id == opened.id))
     }
 
     /// The same for a file that was just made here: another process that got hold of it before would have put something in.
@@ -136,7 +136,7 @@ impl Place<'_> {
     pub fn rename_over(&self, to: &Self) -> io::Result<()> {
         match self.rename_to_free(to) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            Err(_) if self.meta()?.identity() != to.meta()?.identity() => self.rename(to),
+            Err(_) if self.meta()?.id != to.meta()?.id => self.rename(to),
             other => other,
         }
     }
@@ -157,7 +157,7 @@ impl Place<'_> {
 
     /// The same, where the file system has no RENAME_NOREPLACE (FUSE, NFS, exFAT).
     fn rename_gently(&self, to: &Self) -> io::Result<()> {
-        if self.meta()?.kind == Kind::File {
+        if self.meta()?.kind == FileKind::File {
             match rustix::fs::linkat(&self.folder, self.name.as_ref(), &to.folder, to.name.as_ref(), AtFlags::empty()) {
                 Ok(()) => return self.unlink(AtFlags::empty()),
                 Err(Errno::EXIST) if !self.is_respelled(to)? => return Err(Errno::EXIST.into()),
@@ -196,7 +196,7 @@ impl Place<'_> {
     /// True where both names are one file that has but one name: two hard links are two files to a rename.
     fn is_respelled(&self, other: &Self) -> io::Result<bool> {
         let (this, other) = (self.meta()?, other.meta()?);
-        Ok(this.identity() == other.identity() && (this.links == 1 || this.kind == Kind::Folder))
+        Ok(this.id == other.id && (this.links == 1 || this.kind == FileKind::Folder))
     }
 
     fn open(&self, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
@@ -238,9 +238,9 @@ impl AsFd for Handle<'_> {
 pub fn regular(opened: OwnedFd) -> io::Result<(File, Meta)> {
     let meta = Meta::from(rustix::fs::fstat(&opened)?);
     match meta.kind {
-        Kind::File => Ok((File::from(opened), meta)),
-        Kind::Folder => Err(io::ErrorKind::IsADirectory.into()),
-        Kind::Link | Kind::Other => Err(not_regular()),
+        FileKind::File => Ok((File::from(opened), meta)),
+        FileKind::Folder => Err(io::ErrorKind::IsADirectory.into()),
+        FileKind::Link | FileKind::Other => Err(not_regular()),
     }
 }
 

@@ -17,9 +17,9 @@ use nix::sys::statfs::{self, FsType};
 use rustix::fs::{Access, AtFlags, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 
-use crate::fs::entry::{Kind, Meta};
 use crate::fs::place::{CAREFUL, Handle, Place, not_regular, regular};
 use crate::protocol::path::VirtualPath;
+use crate::sys::meta::{FileId, FileKind, Meta};
 
 /// Which symbolic links are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Root {
     home: PathBuf,
     links: Links,
     /// Its device and inode.
-    identity: (u64, u64),
+    id: FileId,
     is_local: bool,
 }
 
@@ -66,19 +66,19 @@ impl Root {
     /// As the system says when it is missing, no folder or not accessible.
     pub fn open(home: &Path, links: Links) -> io::Result<Self> {
         let dir = rustix::fs::open(home, FIND_FOLDER, Mode::empty())?;
-        let identity = Meta::from(rustix::fs::fstat(&dir)?).identity();
+        let id = Meta::from(rustix::fs::fstat(&dir)?).id;
         let is_local = statfs::fstatfs(&dir).is_ok_and(|disk| LOCAL.contains(&disk.filesystem_type()));
-        Ok(Self { dir, home: home.to_owned(), links, identity, is_local })
+        Ok(Self { dir, home: home.to_owned(), links, id, is_local })
     }
 
     /// The home's device and inode.
-    pub fn identity(&self) -> (u64, u64) {
-        self.identity
+    pub fn id(&self) -> FileId {
+        self.id
     }
 
     /// True for a folder on a disk that tells of all its errors before a file is closed: one of this machine's own.
     pub fn is_local(&self, device: u64) -> bool {
-        self.is_local && device == self.identity.0
+        self.is_local && device == self.id.device
     }
 
     /// Fails where this thread may not enter the home, which an O_PATH handle does not tell.
@@ -138,7 +138,9 @@ impl Root {
     /// A link that leads outside is `PermissionDenied`.
     pub fn meta(&self, path: &VirtualPath) -> io::Result<Meta> {
         match self.link_meta(path)? {
-            meta if meta.kind == Kind::Link => Ok(rustix::fs::fstat(self.resolve(path, FIND, Mode::empty())?)?.into()),
+            meta if meta.kind == FileKind::Link => {
+                Ok(rustix::fs::fstat(self.resolve(path, FIND, Mode::empty())?)?.into())
+            }
             meta => Ok(meta),
         }
     }
@@ -156,7 +158,7 @@ impl Root {
 
     /// What a path whose own facts are known is shown as: what its last link leads to if that is inside, or the link itself.
     pub fn followed(&self, path: &VirtualPath, own: Meta) -> Meta {
-        if own.kind == Kind::Link { self.meta(path).unwrap_or(own) } else { own }
+        if own.kind == FileKind::Link { self.meta(path).unwrap_or(own) } else { own }
     }
 
     /// Where a symbolic link leads, as it is written in it, or from the home where it is absolute.
@@ -241,8 +243,8 @@ impl Root {
         }?;
         let meta = Meta::from(rustix::fs::fstat(&opened)?);
         match meta.kind {
-            Kind::File | Kind::Folder => Ok((opened, meta)),
-            Kind::Link | Kind::Other => Err(not_regular()),
+            FileKind::File | FileKind::Folder => Ok((opened, meta)),
+            FileKind::Link | FileKind::Other => Err(not_regular()),
         }
     }
 
@@ -253,7 +255,7 @@ impl Root {
     pub fn locate<'p>(&'p self, path: &'p VirtualPath) -> io::Result<(Place<'p>, Option<Meta>)> {
         let place = self.place(path)?.ok_or(Errno::ISDIR)?;
         match place.meta() {
-            Ok(meta) if meta.kind == Kind::Link => {
+            Ok(meta) if meta.kind == FileKind::Link => {
                 let spot = self.walk(path.relative()).map_err(explain)?;
                 let folder = spot.folder.map_or(Handle::Borrowed(self.dir.as_fd()), Handle::Opened);
                 let place = Place { folder, name: Cow::Owned(spot.name.ok_or(Errno::ISDIR)?), known: None };
@@ -275,7 +277,7 @@ impl Root {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
         let name = Cow::Borrowed(name);
         if parent.is_root() {
-            let known = Some(self.identity);
+            let known = Some(self.id);
             return Ok(Some(Place { folder: Handle::Borrowed(self.dir.as_fd()), name, known }));
         }
         let folder = Handle::Opened(self.resolve(&parent, FIND_FOLDER, Mode::empty())?);
@@ -448,7 +450,7 @@ mod tests {
         let (target, linked) = (path("deep/file"), path("file-link"));
         let place = |path| {
             let (place, _) = root.locate(path).expect("inside");
-            (place.folder.meta().expect("there").identity(), place.name.to_vec())
+            (place.folder.meta().expect("there").id, place.name.to_vec())
         };
         assert_eq!(place(&linked), place(&target));
         assert!(root.locate(&path("out-link")).is_err());

@@ -14,12 +14,12 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, Gid, Mode as Bits, OFlags, Uid};
 use rustix::io::Errno;
 
-use crate::fs::entry::{Kind, Meta};
 use crate::fs::partial;
 use crate::fs::place::Place;
 use crate::fs::root::Root;
 use crate::fs::writers::{Claim, Writers};
 use crate::protocol::path::VirtualPath;
+use crate::sys::meta::{FileKind, Meta};
 
 /// How an upload meets the file that may be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -330,7 +330,7 @@ fn open_in_place(target: &Place, old: Option<Meta>, mode: Mode) -> Result<Opened
 /// old file.
 fn open_partial(target: &Place, name: &[u8], old: Option<&Meta>) -> io::Result<(File, Option<File>, bool)> {
     if let Some(old) = old {
-        if old.kind != Kind::File {
+        if old.kind != FileKind::File {
             // Says why: a folder, a device.
             target.open_for_write(OFlags::empty())?;
         }
@@ -362,7 +362,7 @@ fn lock_replaced(target: &Place, old: Option<&Meta>) -> io::Result<Option<File>>
 
 /// The bytes that wait to be resumed.
 fn pending(partial: &Place) -> Option<u64> {
-    partial.meta().ok().filter(|meta| meta.kind == Kind::File).map(|meta| meta.size)
+    partial.meta().ok().filter(|meta| meta.kind == FileKind::File).map(|meta| meta.size)
 }
 
 fn no_new_files(error: &io::Error) -> bool {

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::AtFlags;
 
-use crate::fs::entry::Meta;
 use crate::fs::folder::Folder;
 use crate::fs::partial;
 use crate::fs::place::{Handle, Place};
 use crate::fs::root::Root;
 use crate::protocol::path::VirtualPath;
+use crate::sys::meta::{FileId, Meta};
 
 /// The files that are being written now; shared by all sessions.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ impl Writers {
     /// # Errors
     /// `ResourceBusy` while it is another's.
     pub fn claim(writers: &Arc<Self>, target: &Place, partial: Option<&[u8]>) -> io::Result<Claim> {
-        let (device, inode) = target.folder_identity()?;
+        let FileId { device, inode } = target.folder_id()?;
         let mut claim = Claim { writers: Arc::clone(writers), spots: Vec::with_capacity(2) };
         for name in std::iter::once(target.name.as_ref()).chain(partial) {
             claim.extend((device, inode, name.to_vec()))?;
@@ -71,7 +71,7 @@ impl Writers {
     /// As the system says.
     pub fn clear(&self, root: &Root, path: &VirtualPath) -> io::Result<bool> {
         let mut folder = Folder::with_partials(root.open_folder(path)?);
-        let (device, inode) = folder.own_meta()?.identity();
+        let FileId { device, inode } = folder.own_meta()?.id;
         let mut names = Vec::new();
         while folder.advance()? {
             if !partial::is_partial(folder.name()) {
@@ -120,7 +120,7 @@ impl Claim {
     /// # Errors
     /// `ResourceBusy` while it is written under one of them.
     pub fn extend_to_all_names(&mut self, file: &Meta) -> io::Result<()> {
-        let (device, inode) = file.identity();
+        let FileId { device, inode } = file.id;
         if file.links > 1 { self.extend((device, inode, Vec::new())) } else { Ok(()) }
     }
 

@@ -16,8 +16,6 @@ use rustix::net::{Shutdown, shutdown};
 use crate::auth::limits::Limits;
 use crate::auth::users::Users;
 use crate::config::Config;
-use crate::fs::entry::Identity;
-use crate::fs::owners::Owners;
 use crate::ini::Problem;
 use crate::net::passive::PassivePorts;
 use crate::net::site::Site;
@@ -33,6 +31,8 @@ use crate::server::visit::{Arrival, Settings, Stage, Visit};
 use crate::session::shared::Shared;
 use crate::session::transfer_log::TransferLog;
 use crate::session::{Entrance, short_of_resources};
+use crate::sys::identity::Identity;
+use crate::sys::owners::Owners;
 
 pub mod capacity;
 mod control_group;

@@ -5,9 +5,9 @@ use std::io;
 
 use rustix::thread::{CapabilitySet, CapabilitySets, Pid};
 
-use crate::auth::person::Person;
 use crate::config;
 use crate::net::source_port::SourcePort;
+use crate::sys::person::Person;
 
 /// The thread that keeps a capability.
 #[derive(Clone, Copy)]

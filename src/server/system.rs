@@ -8,7 +8,7 @@ use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, umask};
 
 use crate::config::{Config, Sandbox};
-use crate::fs::jail::{Jail, Kernel};
+use crate::sys::jail::{Jail, Kernel};
 
 /// Sets the umask of the files and folders that clients make.
 pub fn set_umask(mask: u32) {

@@ -10,7 +10,6 @@ use crate::auth::limits::Key;
 use crate::auth::user::User;
 use crate::auth::users::LoginRefusal;
 use crate::config::Symlinks;
-use crate::fs::jail::Dialling;
 use crate::fs::listing::Facts;
 use crate::fs::root::{Links, Root};
 use crate::protocol::command::{Algorithm, Password};
@@ -18,6 +17,7 @@ use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 use crate::session::login::Login;
 use crate::session::{Answer, Session};
+use crate::sys::jail::Dialling;
 
 /// A client that is told as often that anonymous is off does not listen.
 const MAX_ANONYMOUS_TRIES: u32 = 10;
@@ -98,7 +98,7 @@ impl Session {
         }
         let Some(jail) = jail else { return Ok(()) };
         let dialling = if self.config.active.enable_active { Dialling::Anywhere } else { Dialling::Never };
-        let jailed = jail.lock_in(root, user.perms.letters(), dialling)?;
+        let jailed = jail.lock_in(root.handle(), user.perms.rights(), dialling)?;
         self.locked = person.is_some() || jailed;
         Ok(())
     }

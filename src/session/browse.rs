@@ -3,7 +3,6 @@
 use std::io::ErrorKind;
 
 use crate::auth::perm::Perm;
-use crate::fs::entry::Kind;
 use crate::net::control::Control;
 use crate::net::long_reply::LongReply;
 use crate::protocol::command::{ListFormat, Switches};
@@ -13,6 +12,7 @@ use crate::protocol::timestamp;
 use crate::session::Answer;
 use crate::session::list::Listing;
 use crate::session::login::Login;
+use crate::sys::meta::FileKind;
 
 impl Login {
     pub(super) fn pwd(&self) -> Reply {
@@ -53,8 +53,8 @@ impl Login {
         let path = self.resolve(name, Perm::List)?;
         let meta = self.root.meta(&path)?;
         match meta.kind {
-            Kind::File => Ok(Reply::new(213, meta.size.to_string())),
-            Kind::Folder | Kind::Link | Kind::Other => Err(Reply::new(550, "Not a regular file.")),
+            FileKind::File => Ok(Reply::new(213, meta.size.to_string())),
+            FileKind::Folder | FileKind::Link | FileKind::Other => Err(Reply::new(550, "Not a regular file.")),
         }
     }
 

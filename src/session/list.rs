@@ -7,7 +7,6 @@ use crate::auth::perm::{Perm, Perms};
 use crate::copy::pace::Throttle;
 use crate::copy::watch::Watch;
 use crate::copy::{self, Error};
-use crate::fs::entry::{Kind, Meta, Rights};
 use crate::fs::folder::{Folder, Order};
 use crate::fs::glob::Pattern;
 use crate::fs::listing::{self, Entry, Fact, LongFormat};
@@ -19,6 +18,8 @@ use crate::protocol::reply::Reply;
 use crate::session::Answer;
 use crate::session::login::Login;
 use crate::session::transfer::{no_data_port, transfer};
+use crate::sys::identity::Rights;
+use crate::sys::meta::{FileKind, Meta};
 
 /// A listing that is being made, entry by entry.
 pub struct Listing<'a> {
@@ -64,7 +65,7 @@ impl<'a> Listing<'a> {
             ListFormat::Names => (Order::Sorted(switches.sorting), false),
         };
         let shown = match login.root.meta(&path) {
-            Ok(meta) if meta.kind == Kind::Folder && !switches.itself => {
+            Ok(meta) if meta.kind == FileKind::Folder && !switches.itself => {
                 let entries = Entries::of(login, path, None, Vec::new(), order)?;
                 if with_dots { Shown::SelfAndParent(entries) } else { Shown::Entries(entries) }
             }
@@ -159,12 +160,12 @@ impl<'a> Listing<'a> {
         // It may have vanished meanwhile.
         let Ok(meta) = entries.folder.meta() else { return };
         match self.format {
-            ListFormat::Facts if meta.kind == Kind::Link => {
+            ListFormat::Facts if meta.kind == FileKind::Link => {
                 let meta = self.login.root.followed(&entries.path.join(name), meta);
                 self.facts_line(name, &meta, entries.writable, out);
             }
             ListFormat::Facts => self.facts_line(name, &meta, entries.writable, out),
-            ListFormat::Long if meta.kind == Kind::Link => self.long(&entries.path.join(name), &meta, name, out),
+            ListFormat::Long if meta.kind == FileKind::Link => self.long(&entries.path.join(name), &meta, name, out),
             ListFormat::Long => self.long_line(Entry { name, meta: &meta, target: None }, out),
             ListFormat::Names => {}
         }
@@ -173,7 +174,7 @@ impl<'a> Listing<'a> {
     /// A LIST line; a link's target is named only if it is inside.
     fn long(&self, path: &VirtualPath, meta: &Meta, name: &[u8], out: &mut Vec<u8>) {
         let root = &self.login.root;
-        let inside = meta.kind == Kind::Link && root.meta(path).is_ok();
+        let inside = meta.kind == FileKind::Link && root.meta(path).is_ok();
         let target = if inside { root.link_target(path).ok() } else { None };
         self.long_line(Entry { name, meta, target: target.as_deref() }, out);
     }
@@ -296,22 +297,22 @@ impl Login {
 
 /// RFC 3659 §7.5.1. A link that leads to something inside is shown as that; only what leads nowhere or out is a link, of
 /// which the target is not told.
-fn type_fact(kind: Kind) -> &'static str {
+fn type_fact(kind: FileKind) -> &'static str {
     match kind {
-        Kind::Folder => "dir",
-        Kind::File => "file",
-        Kind::Link => "OS.unix=slink",
-        Kind::Other => "OS.unix=special",
+        FileKind::Folder => "dir",
+        FileKind::File => "file",
+        FileKind::Link => "OS.unix=slink",
+        FileKind::Other => "OS.unix=special",
     }
 }
 
 /// What may be done with an entry (RFC 3659 §7.5.5): both the account's letters and the file system must allow it.
-fn perm_fact(perms: Perms, kind: Kind, rights: Rights, parent_writable: bool) -> Vec<u8> {
+fn perm_fact(perms: Perms, kind: FileKind, rights: Rights, parent_writable: bool) -> Vec<u8> {
     let both = |letter, perm, allowed: bool| (allowed && perms.has(perm)).then_some(letter);
     let Rights { read, write, enter } = rights;
     let (delete, rename) = (both(b'd', Perm::Delete, parent_writable), both(b'f', Perm::Rename, parent_writable));
     let facts = match kind {
-        Kind::Folder => [
+        FileKind::Folder => [
             both(b'c', Perm::Write, write),
             delete,
             both(b'e', Perm::Enter, enter),
@@ -321,8 +322,8 @@ fn perm_fact(perms: Perms, kind: Kind, rights: Rights, parent_writable: bool) ->
             both(b'p', Perm::Delete, write),
         ],
         // Nothing can be done with it but to remove or rename it.
-        Kind::Link => [delete, rename, None, None, None, None, None],
-        Kind::File | Kind::Other => [
+        FileKind::Link => [delete, rename, None, None, None, None, None],
+        FileKind::File | FileKind::Other => [
             both(b'a', Perm::Append, write),
             delete,
             rename,
@@ -346,15 +347,15 @@ mod tests {
         let full = Rights { read: true, write: true, enter: true };
         let readonly = Rights { write: false, ..full };
         let cases = [
-            (all, Kind::File, full, true, "adfrw"),
-            (all, Kind::File, full, false, "arw"),
-            (all, Kind::File, readonly, true, "dfr"),
-            (reader, Kind::File, full, true, "r"),
-            (all, Kind::Folder, full, true, "cdeflmp"),
-            (all, Kind::Folder, readonly, false, "el"),
-            (reader, Kind::Folder, full, true, "el"),
-            (all, Kind::Link, full, true, "df"),
-            (reader, Kind::Link, full, true, ""),
+            (all, FileKind::File, full, true, "adfrw"),
+            (all, FileKind::File, full, false, "arw"),
+            (all, FileKind::File, readonly, true, "dfr"),
+            (reader, FileKind::File, full, true, "r"),
+            (all, FileKind::Folder, full, true, "cdeflmp"),
+            (all, FileKind::Folder, readonly, false, "el"),
+            (reader, FileKind::Folder, full, true, "el"),
+            (all, FileKind::Link, full, true, "df"),
+            (reader, FileKind::Link, full, true, ""),
         ];
         for (perms, kind, rights, parent, expected) in cases {
             assert_eq!(perm_fact(perms, kind, rights, parent), expected.as_bytes(), "{perms} {kind:?} {rights:?}");

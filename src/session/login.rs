@@ -11,7 +11,6 @@ use crate::auth::perm::Perm;
 use crate::auth::user::User;
 use crate::config::Config;
 use crate::copy::pace::Throttle;
-use crate::fs::entry::Identity;
 use crate::fs::listing::Facts;
 use crate::fs::partial::is_partial;
 use crate::fs::root::Root;
@@ -25,6 +24,7 @@ use crate::protocol::reply::Reply;
 use crate::session::prepared::Prepared;
 use crate::session::shared::Shared;
 use crate::session::{Answer, info};
+use crate::sys::identity::Identity;
 
 /// An account that is logged in, where it stands, and its transfer parameters.
 pub struct Login {

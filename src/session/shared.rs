@@ -8,10 +8,7 @@ use crate::auth::bans::Bans;
 use crate::auth::limits::Limits;
 use crate::auth::users::Users;
 use crate::copy::pace::SharedPaces;
-use crate::fs::entry::Identity;
 use crate::fs::homes::Homes;
-use crate::fs::jail::Jail;
-use crate::fs::owners::Owners;
 use crate::fs::writers::Writers;
 use crate::net::interfaces::Own;
 use crate::net::names::Names;
@@ -19,6 +16,9 @@ use crate::net::passive::PassivePorts;
 use crate::net::source_port::SourcePort;
 use crate::net::stop::Stop;
 use crate::session::transfer_log::TransferLog;
+use crate::sys::identity::Identity;
+use crate::sys::jail::Jail;
+use crate::sys::owners::Owners;
 
 /// What all sessions share.
 pub struct Shared {

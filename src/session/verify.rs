@@ -8,7 +8,6 @@ use crate::auth::perm::Perm;
 use crate::copy::heartbeat::Heartbeat;
 use crate::copy::watch::Watch;
 use crate::copy::{Error, digest};
-use crate::fs::entry::Kind;
 use crate::net::control::Control;
 use crate::protocol::address::decimal;
 use crate::protocol::command::Algorithm;
@@ -16,6 +15,7 @@ use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::session::Answer;
 use crate::session::login::Login;
+use crate::sys::meta::FileKind;
 
 impl Login {
     /// draft-bryan-ftpext-hash §3.2: the answer names the algorithm, the range, the checksum and the file.
@@ -53,7 +53,7 @@ impl Login {
     pub(super) fn avbl(&self, name: Option<&Name>) -> Answer {
         let path = self.resolve_or_cwd(name, Perm::List)?;
         let meta = self.root.meta(&path)?;
-        let folder = if meta.kind == Kind::Folder { path } else { path.parent().unwrap_or_else(VirtualPath::root) };
+        let folder = if meta.kind == FileKind::Folder { path } else { path.parent().unwrap_or_else(VirtualPath::root) };
         Ok(Reply::new(213, self.root.free_space(&folder)?.to_string()))
     }
 

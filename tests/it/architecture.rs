@@ -11,13 +11,13 @@ use std::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("main",     &["cli", "commands", "logging", "config", "ini", "server", "auth"]),
     ("commands", &["cli", "config", "auth", "ini", "logging", "server", "net", "protocol", "firewall", "sys"]),
-    ("server",   &["session", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini"]),
+    ("server",   &["session", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini", "sys"]),
     ("cli",      &["config", "auth", "ini"]),
     ("logging",  &["config", "ini", "lines"]),
-    ("session",  &["config", "copy", "fs", "auth", "net", "lines", "protocol"]),
+    ("session",  &["config", "copy", "fs", "auth", "net", "lines", "protocol", "sys"]),
     ("config",   &["auth", "ini", "protocol"]),
     ("copy",     &["net", "protocol"]),
-    ("fs",       &["protocol"]),
+    ("fs",       &["protocol", "sys"]),
     ("auth",     &["ini", "protocol", "seen", "sys"]),
     ("net",      &["protocol", "seen", "sys"]),
     ("protocol", &[]),
@@ -40,8 +40,6 @@ const MAY_NAME_A_PATH: &[&str] = &[
     "fs/place.rs",        // one component in an opened folder, never followed
     "fs/folder.rs",       // names that were read from the folder itself
     "fs/homes.rs",        // a home's own path, named by user.ini
-    "fs/jail.rs",         // `/`, to see at start that a locked thread can't open it
-    "fs/owners.rs",       // /etc/passwd and /etc/group, at start
     "net/certificate.rs", // certificate and key, named by ftpd.conf
     "session/planted.rs", // any path, on purpose; only with the feature planted-bug
 ];

@@ -2,12 +2,9 @@
 
 use std::ffi::CString;
 use std::io;
-use std::path::Path;
 
 use nix::unistd::{self, Group, User};
 use rustix::thread::{CapabilitySet, CapabilitySets};
-
-use crate::ini::Value;
 
 /// A user of the system with the groups it is in; never root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +20,8 @@ pub struct Person {
 }
 
 impl Person {
-    /// Asks the system (which may read files or ask a directory service); its primary group is another one if `group` says
-    /// so.
-    ///
-    /// # Errors
-    /// In words: a name that nobody has, or root's.
+    /// Asks the system, which may read files or ask a directory service. Its primary group is `group`, if there is one.
+    /// The error says in words what is wrong with the names.
     pub fn find(name: &str, group: Option<&str>) -> Result<Self, String> {
         let unknown = |what: &str, name: &str| format!("this system has no {what} '{name}'");
         let found = User::from_name(name).map_err(|error| format!("the user '{name}' can't be looked up: {error}"))?;
@@ -46,22 +40,17 @@ impl Person {
     }
 
     /// Makes the whole process this user, with no way back: each call reaches every thread.
-    ///
-    /// # Errors
-    /// As the system says, for instance without root.
-    pub fn become_for_good(&self) -> nix::Result<()> {
+    pub fn become_for_good(&self) -> io::Result<()> {
         let groups: Vec<_> = self.groups.iter().copied().map(unistd::Gid::from_raw).collect();
         let (user, group) = (unistd::Uid::from_raw(self.user), unistd::Gid::from_raw(self.group));
         unistd::setgroups(&groups)?;
         unistd::setresgid(group, group, group)?;
-        unistd::setresuid(user, user, user)
+        Ok(unistd::setresuid(user, user, user)?)
     }
 
     /// Makes the calling thread this user to the file system for the rest of its life, and takes all its capabilities.
-    /// Only so far: a thread that were this user to all the system could be killed by it, and the server with it.
-    ///
-    /// # Errors
-    /// As the system says; the thread may be neither the one nor the other then.
+    /// To the rest of the system it stays who it was: else this user could kill it, and the server with it. After an
+    /// error only one half may be done.
     // Not part of the login: it needs stack that an idle session would hold.
     #[inline(never)]
     pub fn become_on_this_thread(&self) -> io::Result<()> {
@@ -79,12 +68,6 @@ impl Person {
             None,
             CapabilitySets { effective: none, permitted: none, inheritable: none },
         )?)
-    }
-}
-
-impl Value for Person {
-    fn parse(text: &str, _: &Path) -> Result<Self, String> {
-        Self::find(text, None)
     }
 }
 

@@ -1,8 +1,8 @@
-//! The session thread's own kernel sandbox: Landlock, under the directory handle that confines every name already.
+//! The session thread's own kernel sandbox: Landlock, beneath the folder handle that confines every name already.
 //!
 //! After login a session's thread locks *itself* into its account's home. That can't be undone and is inherited by what
-//! the thread starts, so such a thread ends with its session, and only threads outside start new ones. Whatever the
-//! session needs besides (logs, accounts, time zone, names of owners) is open or loaded before.
+//! the thread starts, so such a thread ends with its session, and only threads outside start new ones. Everything else
+//! that the session needs (logs, accounts, time zone, names of owners) is open or loaded before.
 
 use std::fmt;
 use std::io;
@@ -13,10 +13,9 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, PathBeneath, RestrictionStatus, Ruleset,
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
+use rustix::fd::BorrowedFd;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
-
-use crate::fs::root::Root;
 
 /// What this kernel can enforce, found out by trying it on a thread of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +28,7 @@ pub struct Kernel {
 struct Landlock {
     /// What both the kernel and this program know.
     abi: ABI,
-    /// The kernel's own number, where that is higher.
+    /// The kernel's own number, if that is higher.
     newer: Option<i32>,
 }
 
@@ -50,9 +49,26 @@ pub enum Dialling {
     Never,
 }
 
-/// What is denied where no rule allows it. What came after ABI 7, UDP and Unix sockets by name, no session ever uses.
+/// What a session asks of the file system below its home. Nothing here executes files or makes devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// To read files, and to set their times and permissions: what sets those needs a handle, for which reading is enough.
+    ReadFiles,
+    /// To change files that are there.
+    ChangeFiles,
+    /// To store files: a partial gets its file's name by a rename, or is removed.
+    StoreFiles,
+    /// To make folders.
+    MakeFolders,
+    /// To remove files and folders.
+    Remove,
+    /// To move anything to another folder.
+    Move,
+}
+
+/// What is denied unless a rule allows it. What came after ABI 7, UDP and Unix sockets by name, no session ever uses.
 const HANDLED: ABI = ABI::V10;
-/// Each port is a rule that every login pays for (some 0.8 µs); a longer range is left open.
+/// Each port is a rule that costs every login some 0.8 µs; a longer range is left open.
 const MAX_PORT_RULES: usize = 32;
 
 impl Kernel {
@@ -67,12 +83,12 @@ impl Kernel {
         Self { landlock, openat2 }
     }
 
-    /// The jail of this server; `None` where the kernel has none.
+    /// The jail of this server; `None` if the kernel has none.
     pub fn jail(&self, passive: Option<RangeInclusive<u16>>) -> Option<Jail> {
         self.landlock.ok().map(|Landlock { abi, .. }| Jail { abi, passive })
     }
 
-    /// True where every account is locked in, whatever its letters.
+    /// Whether every account is locked in, whatever its letters.
     pub fn is_complete(&self) -> bool {
         self.landlock.is_ok_and(|landlock| landlock.abi >= ABI::V2)
     }
@@ -93,7 +109,7 @@ impl fmt::Display for Kernel {
 }
 
 impl Landlock {
-    /// Locks the calling thread out of everything, and looks whether that holds.
+    /// Locks the calling thread out of everything, and checks that this holds.
     fn probe() -> Result<Self, &'static str> {
         let locked = handled().and_then(Ruleset::create).and_then(RulesetCreated::restrict_self);
         let found = match locked.map(|status| status.landlock) {
@@ -113,16 +129,19 @@ impl Landlock {
 }
 
 impl Jail {
-    /// Locks the calling thread into this home for the rest of its life, with the rights that these permission letters
-    /// need. False where it can't be: the letter `f` on ABI 1, where nothing is ever moved to another folder.
-    ///
-    /// # Errors
-    /// When the kernel refuses; the thread may be locked in nevertheless.
+    /// Locks the calling thread into this home for the rest of its life, with these rights alone. False if the kernel
+    /// can't do that: [`Right::Move`] on ABI 1, where a thread in a jail moves nothing to another folder. After an error
+    /// the thread may be locked in nevertheless.
     // Not part of the login: it needs stack that an idle session would hold.
     #[inline(never)]
-    pub fn lock_in(&self, root: &Root, letters: impl Iterator<Item = char>, dialling: Dialling) -> io::Result<bool> {
-        let Some(rights) = rights(letters, self.abi) else { return Ok(false) };
-        match self.restrict(root, rights, dialling).map(|status| status.ruleset) {
+    pub fn lock_in(
+        &self,
+        home: BorrowedFd,
+        rights: impl Iterator<Item = Right>,
+        dialling: Dialling,
+    ) -> io::Result<bool> {
+        let Some(granted) = granted(rights, self.abi) else { return Ok(false) };
+        match self.restrict(home, granted, dialling).map(|status| status.ruleset) {
             Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced) => Ok(true),
             Ok(RulesetStatus::NotEnforced) => Err(Errno::OPNOTSUPP.into()),
             Err(error) => Err(io::Error::other(error)),
@@ -131,8 +150,8 @@ impl Jail {
 
     fn restrict(
         &self,
-        root: &Root,
-        rights: BitFlags<AccessFs>,
+        home: BorrowedFd,
+        granted: BitFlags<AccessFs>,
         dialling: Dialling,
     ) -> Result<RestrictionStatus, RulesetError> {
         let mut ruleset = handled()?;
@@ -143,15 +162,15 @@ impl Jail {
         if ports.is_some() {
             ruleset = ruleset.handle_access(AccessNet::BindTcp)?;
         }
-        let mut locked = ruleset.create()?.add_rule(PathBeneath::new(root.handle(), rights))?;
+        let mut locked = ruleset.create()?.add_rule(PathBeneath::new(home, granted))?;
         for port in ports.into_iter().flatten() {
             locked = locked.add_rule(NetPort::new(port, AccessNet::BindTcp))?;
         }
         locked.restrict_self()
     }
 
-    /// The ports that a session may have to bind; `None` where they are too many to be told one by one. Port 0 stands
-    /// for any free one: passive listeners without a range, and the near end of active connections.
+    /// The ports that a session may have to bind; `None` if they are too many to be listed. Port 0 stands for any free
+    /// one: passive listeners without a range, and the near end of active connections.
     fn ports_to_bind(&self, dialling: Dialling) -> Option<Vec<u16>> {
         let any = match (&self.passive, dialling) {
             (None, _) | (_, Dialling::Anywhere) => Some(0),
@@ -163,8 +182,8 @@ impl Jail {
     }
 }
 
-/// Denies all that is known, as far as this kernel knows it, but the TCP ports of data connections: where a client wants
-/// to be dialled is not known at login. There is nobody inside whom a session could signal.
+/// Denies all that is known, as far as this kernel knows it, except the TCP ports of data connections: which address a
+/// client wants to be dialled at is not known at login. There is nobody inside whom a session could signal.
 fn handled() -> Result<Ruleset, RulesetError> {
     Ruleset::default()
         .handle_access(AccessFs::from_all(HANDLED))?
@@ -172,33 +191,29 @@ fn handled() -> Result<Ruleset, RulesetError> {
         .scope(Scope::from_all(HANDLED))
 }
 
-/// What the handlers of these letters ask of the file system below the home; `None` where the kernel can't grant it.
-/// Finer differences are the handlers' own: this is what holds when one of them is wrong.
-fn rights(mut letters: impl Iterator<Item = char>, abi: ABI) -> Option<BitFlags<AccessFs>> {
-    letters.try_fold(AccessFs::ReadDir.into(), |rights, letter| match letter {
+/// The kernel's words for these rights, besides opening and listing folders; `None` if it can't grant them. Finer
+/// differences are the handlers' own: this is what holds when one of them is wrong.
+fn granted(mut rights: impl Iterator<Item = Right>, abi: ABI) -> Option<BitFlags<AccessFs>> {
+    rights.try_fold(AccessFs::ReadDir.into(), |granted, right| match right {
         // Without REFER no thread in a jail may move anything to another folder.
-        'f' if abi < ABI::V2 => None,
-        letter => Some(rights | rights_of(letter)),
+        Right::Move if abi < ABI::V2 => None,
+        right => Some(granted | right.access()),
     })
 }
 
-/// Neither executing nor devices are among them for any letter.
-fn rights_of(letter: char) -> BitFlags<AccessFs> {
-    match letter {
-        // What sets facts needs a handle, for which reading is enough.
-        'r' | 'M' | 'T' => AccessFs::ReadFile.into(),
-        'a' => AccessFs::WriteFile | AccessFs::Truncate,
-        // The temporary gets its file's name by a rename, or goes.
-        'w' => AccessFs::WriteFile | AccessFs::Truncate | AccessFs::MakeReg | AccessFs::RemoveFile,
-        'm' => AccessFs::MakeDir.into(),
-        'd' => AccessFs::RemoveFile | AccessFs::RemoveDir,
-        'f' => {
-            let make =
-                AccessFs::MakeReg | AccessFs::MakeDir | AccessFs::MakeSym | AccessFs::MakeFifo | AccessFs::MakeSock;
-            make | AccessFs::RemoveFile | AccessFs::RemoveDir | AccessFs::Refer
+impl Right {
+    fn access(self) -> BitFlags<AccessFs> {
+        let change = AccessFs::WriteFile | AccessFs::Truncate;
+        let remove = AccessFs::RemoveFile | AccessFs::RemoveDir;
+        let make = AccessFs::MakeReg | AccessFs::MakeDir | AccessFs::MakeSym | AccessFs::MakeFifo | AccessFs::MakeSock;
+        match self {
+            Right::ReadFiles => AccessFs::ReadFile.into(),
+            Right::ChangeFiles => change,
+            Right::StoreFiles => change | AccessFs::MakeReg | AccessFs::RemoveFile,
+            Right::MakeFolders => AccessFs::MakeDir.into(),
+            Right::Remove => remove,
+            Right::Move => make | remove | AccessFs::Refer,
         }
-        // `e`, `l`: a folder's handle and its entries.
-        _ => BitFlags::EMPTY,
     }
 }
 
@@ -208,8 +223,9 @@ mod tests {
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
     use std::path::Path;
 
+    use rustix::fd::AsFd;
+
     use super::*;
-    use crate::fs::root::Links;
 
     /// The jail of a kernel that knows at least this; else the test is skipped.
     fn jail(least: ABI) -> Option<Jail> {
@@ -221,45 +237,45 @@ mod tests {
         jail
     }
 
-    /// What the test gives back, run by a thread that is locked in.
+    const ALL: [Right; 6] =
+        [Right::ReadFiles, Right::ChangeFiles, Right::StoreFiles, Right::MakeFolders, Right::Remove, Right::Move];
+
+    /// What the test returns, run by a thread that is locked in.
     fn inside<T: Send>(
         home: &Path,
-        letters: &str,
+        rights: &[Right],
         (jail, dialling): (&Jail, Dialling),
         test: impl FnOnce() -> T + Send,
     ) -> T {
-        let root = Root::open(home, Links::Inside).expect("there");
+        let root = fs::File::open(home).expect("there");
         let locked = || {
-            assert!(jail.lock_in(&root, letters.chars(), dialling).expect("locked in"));
+            assert!(jail.lock_in(root.as_fd(), rights.iter().copied(), dialling).expect("locked in"));
             test()
         };
         thread::scope(|scope| scope.spawn(locked).join()).expect("no panic")
     }
 
     #[test]
-    fn rights_follow_from_the_letters() {
+    fn the_kernels_words_follow_from_the_rights() {
         use AccessFs::{
             MakeDir, MakeFifo, MakeReg, MakeSock, MakeSym, ReadDir, ReadFile, Refer, RemoveDir, RemoveFile, Truncate,
             WriteFile,
         };
         let make = MakeReg | MakeDir | MakeSym | MakeFifo | MakeSock;
-        let cases = [
-            ("", BitFlags::from(ReadDir)),
-            ("el", ReadDir.into()),
-            ("elr", ReadDir | ReadFile),
-            ("M", ReadDir | ReadFile),
-            ("T", ReadDir | ReadFile),
-            ("a", ReadDir | WriteFile | Truncate),
-            ("w", ReadDir | WriteFile | Truncate | MakeReg | RemoveFile),
-            ("m", ReadDir | MakeDir),
-            ("d", ReadDir | RemoveFile | RemoveDir),
-            ("f", make | ReadDir | RemoveFile | RemoveDir | Refer),
-            ("elradfmwMT", ReadDir | ReadFile | WriteFile | Truncate | make | RemoveFile | RemoveDir | Refer),
+        let cases: [(&[Right], _); 8] = [
+            (&[], BitFlags::from(ReadDir)),
+            (&[Right::ReadFiles], ReadDir | ReadFile),
+            (&[Right::ChangeFiles], ReadDir | WriteFile | Truncate),
+            (&[Right::StoreFiles], ReadDir | WriteFile | Truncate | MakeReg | RemoveFile),
+            (&[Right::MakeFolders], ReadDir | MakeDir),
+            (&[Right::Remove], ReadDir | RemoveFile | RemoveDir),
+            (&[Right::Move], make | ReadDir | RemoveFile | RemoveDir | Refer),
+            (&ALL, ReadDir | ReadFile | WriteFile | Truncate | make | RemoveFile | RemoveDir | Refer),
         ];
-        for (letters, expected) in cases {
-            assert_eq!(rights(letters.chars(), ABI::V7), Some(expected), "{letters}");
-            let old = (!letters.contains('f')).then_some(expected);
-            assert_eq!(rights(letters.chars(), ABI::V1), old, "{letters}");
+        for (rights, expected) in cases {
+            assert_eq!(granted(rights.iter().copied(), ABI::V7), Some(expected), "{rights:?}");
+            let old = (!rights.contains(&Right::Move)).then_some(expected);
+            assert_eq!(granted(rights.iter().copied(), ABI::V1), old, "{rights:?}");
         }
     }
 
@@ -288,13 +304,13 @@ mod tests {
         fs::write(folder.path().join("secret"), "outside").expect("made");
         let denied =
             |result: io::Result<()>| result.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-        inside(&home, "elr", (&jail, Dialling::Anywhere), || {
+        inside(&home, &[Right::ReadFiles], (&jail, Dialling::Anywhere), || {
             assert_eq!(fs::read(home.join("file")).expect("readable"), b"inside");
             assert!(denied(fs::read(folder.path().join("secret")).map(drop)));
             assert!(denied(fs::write(home.join("file"), "x")) && denied(fs::write(home.join("new"), "x")));
             assert!(denied(std::process::Command::new("/bin/true").status().map(drop)));
         });
-        inside(&home, "elradfmwMT", (&jail, Dialling::Anywhere), || {
+        inside(&home, &ALL, (&jail, Dialling::Anywhere), || {
             fs::write(home.join("new"), "x").expect("written");
             fs::create_dir(home.join("folder")).expect("made");
             fs::rename(home.join("new"), home.join("folder/moved")).expect("moved");
@@ -328,7 +344,7 @@ mod tests {
         ];
         for (passive, dialling, expected) in cases {
             let jail = jail(passive.clone());
-            assert_eq!(inside(home.path(), "", (&jail, dialling), tried), expected, "{passive:?} {dialling:?}");
+            assert_eq!(inside(home.path(), &[], (&jail, dialling), tried), expected, "{passive:?} {dialling:?}");
         }
     }
 
