@@ -2,9 +2,8 @@
 //!
 //! A full disk, a stopped terminal or a FIFO that nobody reads costs lines, which are counted, and never a session.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,7 +12,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::Mutex;
-use rustix::fs::OFlags;
+
+use crate::sys::files;
 
 /// The sending side: any thread hands in an `L`, of which the thread that writes makes a line, and goes on.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl<L: Send + 'static> LineFile<L> {
     /// Opens this file, or none, for the lines that follow; a rotated file is opened again under its name. If this
     /// fails, the old file stays open.
     pub fn open(&self, path: Option<&Path>) -> io::Result<()> {
-        let file = path.map(open).transpose()?;
+        let file = path.map(files::open_for_lines).transpose()?;
         let has_file = file.is_some();
         let handed_over = self.waiting.send_timeout(Message::Reopen(file), PATIENCE);
         handed_over.map_err(|_| io::Error::other("earlier lines are still to be written"))?;
@@ -148,15 +148,6 @@ impl Loss {
             log::warn!("{}: {lost} lines are missing: they came faster than they could be written", self.name);
         }
     }
-}
-
-/// Does not wait for a reader if this is a FIFO: one that nobody reads is an error.
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true).mode(0o640).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
-    let file = options.open(path)?;
-    rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
-    Ok(file)
 }
 
 #[cfg(test)]

@@ -12,12 +12,13 @@ use crate::cli::{Cli, Files};
 use crate::commands::reach::out_of_reach;
 use crate::config::Config;
 use crate::logging::Logging;
-use crate::server::signals::{self, Wish};
-use crate::server::{Server, privileges, service};
+use crate::server::Server;
+use crate::sys::signals::{self, Wish};
+use crate::sys::{process, service};
 
 /// Serves; the exit code is 0 if stopped as asked, 1 if it could not start.
 pub fn run(cli: &Cli) -> ExitCode {
-    privileges::forbid_more();
+    process::forbid_more_rights();
     let (config, users) = match cli.files.load() {
         Ok(loaded) => loaded,
         Err(problems) => return fail(&problems.to_string()),

@@ -2,9 +2,8 @@
 //! change.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -21,6 +20,7 @@ use x509_cert::der::Decode;
 
 use crate::net::interfaces;
 use crate::seen::Seen;
+use crate::sys::files;
 use crate::sys::stamp::{Stamp, has_mode};
 
 /// Two PEM files, which may be one.
@@ -91,7 +91,7 @@ impl Pair {
     /// Names the file whose owner can't be changed.
     pub fn give_to(&self, user: u32, group: u32) -> io::Result<()> {
         [&self.certificate, &self.private_key].into_iter().try_for_each(|path| {
-            chown(path, Some(user), Some(group)).map_err(|error| {
+            files::give_to(path, user, group).map_err(|error| {
                 io::Error::new(error.kind(), format!("can't give {} to user {user}: {error}", path.display()))
             })
         })
@@ -269,8 +269,7 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let told = |error: io::Error| io::Error::new(error.kind(), format!("can't write {}: {error}", path.display()));
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
-    let mut options = OpenOptions::new();
-    let mut file: File = options.write(true).create(true).truncate(true).mode(0o600).open(&new).map_err(told)?;
+    let mut file = files::create_private(new.as_ref()).map_err(told)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(told)?;
     fs::rename(&new, path).map_err(told)
 }

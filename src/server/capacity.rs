@@ -4,16 +4,11 @@
 //! Too few files fail a call, and are only warned about. An allocation that fails ends the process, so address space and
 //! memory also bound the number of sessions that are admitted.
 
-use std::fs;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::param::page_size;
-use rustix::process::{Resource, getrlimit};
-
 use crate::config::Config;
-use crate::server::control_group;
 use crate::server::pool::STACK;
+use crate::sys::limits;
 
 /// How much there is of something, and what is needed of it.
 struct Supply {
@@ -75,8 +70,7 @@ pub fn sessions(config: &Config) -> usize {
 fn files(config: &Config) -> Option<Supply> {
     let ports = config.passive.passive_ports.as_ref().map_or(0, |range| range.len() * config.server.ip.len());
     Some(Supply {
-        // The server raises its soft limit to the hard one.
-        limit: getrlimit(Resource::Nofile).maximum?,
+        limit: limits::open_files()?,
         own: count(ports) + OWN_FILES,
         each: FILES_PER_SESSION,
         shortage: |Shortage { max_cons, needed, limit, fits }| {
@@ -90,7 +84,7 @@ fn files(config: &Config) -> Option<Supply> {
 
 fn address_space() -> Option<Supply> {
     Some(Supply {
-        limit: getrlimit(Resource::As).current?,
+        limit: limits::address_space()?,
         own: OWN_ADDRESS_SPACE,
         each: ADDRESS_SPACE_PER_SESSION,
         shortage: |Shortage { max_cons, needed, limit, fits }| {
@@ -105,7 +99,7 @@ fn address_space() -> Option<Supply> {
 
 fn memory() -> Option<Supply> {
     Some(Supply {
-        limit: control_group::memory_limit(Path::new("/"))?,
+        limit: limits::memory()?,
         own: OWN_MEMORY,
         each: MEMORY_PER_SESSION,
         shortage: |Shortage { max_cons, needed, limit, fits }| {
@@ -157,10 +151,7 @@ impl Room {
 
 /// Address space that is neither used nor spared.
 fn left(limit: u64) -> u64 {
-    // proc_pid_statm(5): the first number is VmSize in pages.
-    let pages = fs::read_to_string("/proc/self/statm").ok().and_then(|text| text.split(' ').next()?.parse().ok());
-    let used = pages.map_or(0, |pages: u64| pages.saturating_mul(count(page_size())));
-    limit.saturating_sub(used).saturating_sub(SPARE_ADDRESS_SPACE)
+    limit.saturating_sub(limits::address_space_in_use().unwrap_or(0)).saturating_sub(SPARE_ADDRESS_SPACE)
 }
 
 fn count(number: usize) -> u64 {

@@ -2,14 +2,12 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{Shutdown, shutdown};
 
@@ -33,17 +31,16 @@ use crate::session::transfer_log::TransferLog;
 use crate::session::{Entrance, short_of_resources};
 use crate::sys::identity::Identity;
 use crate::sys::owners::Owners;
+use crate::sys::waker::Waker;
+use crate::sys::{limits, process, service};
 
 pub mod capacity;
-mod control_group;
 mod door;
 pub mod encryption;
 pub mod listen;
 mod pool;
 pub mod privileges;
 mod roster;
-pub mod service;
-pub mod signals;
 mod system;
 mod visit;
 
@@ -64,7 +61,7 @@ enum Wake {
     /// The listener, which is the server's own, is shut down.
     Shut,
     /// This becomes readable, and systemd goes on listening.
-    Event(Arc<OwnedFd>),
+    Event(Waker),
 }
 
 /// Where every connection comes through.
@@ -88,8 +85,8 @@ impl Server {
     /// When no listener can be bound, the transfer log can't be opened, a thread can't be started, root can't be
     /// given up, or the sandbox that is required is not to be had.
     pub fn start(config: Config, users: Arc<Users>) -> io::Result<Self> {
-        system::set_umask(config.transfer.umask);
-        system::raise_file_limit();
+        process::set_umask(config.transfer.umask);
+        limits::raise_open_files();
         capacity::warnings(&config).iter().for_each(|line| log::warn!("{line}"));
         let tickets = Tickets::new()?;
         let tls = encryption::start(&config, &tickets).map_err(io::Error::other)?;
@@ -98,7 +95,7 @@ impl Server {
         let addresses = listeners.iter().filter_map(|(listener, _)| listener.local_addr().ok());
         let addresses: Vec<SocketAddr> = addresses.collect();
         let control_ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
-        let site = Site::new(control_ports.first().copied().unwrap_or(0), system::is_container(Path::new("/")));
+        let site = Site::new(control_ports.first().copied().unwrap_or(0), process::is_in_container());
         let jail = system::jail(&config)?;
         let transfers = TransferLog::default();
         transfers.open(config.log.transfer_log.as_deref())?;
@@ -172,7 +169,7 @@ impl Server {
         for key in self.gate.settings().config.needs_restart(&config) {
             log::warn!("{key} has changed: this needs a restart");
         }
-        system::set_umask(config.transfer.umask);
+        process::set_umask(config.transfer.umask);
         if let Err(error) = self.gate.door.shared.transfers.open(config.log.transfer_log.as_deref()) {
             log::error!("transfer_log: {error}; the old one stays open");
         }
@@ -207,9 +204,7 @@ impl Server {
                     let _ = shutdown(listener, Shutdown::Both);
                 }
             }
-            Wake::Event(event) => {
-                let _ = rustix::io::write(event, &1_u64.to_ne_bytes());
-            }
+            Wake::Event(event) => event.wake(),
         }
         for thread in self.accepting {
             let _ = thread.join();
@@ -289,13 +284,14 @@ impl Gate {
 /// Binds the control port, and the one of implicit TLS, unless systemd has done so.
 fn bind(config: &Config) -> io::Result<(Vec<Listener>, Wake)> {
     let implicit = config.tls.implicit_port;
-    let handed_over = service::listeners()?.into_iter().map(|(listener, address)| {
-        let entrance = if implicit == Some(address.port()) { Entrance::Tls } else { Entrance::Greeting };
-        (Arc::new(listener), entrance)
+    let handed_over = service::listeners()?.into_iter().map(|listener| {
+        listen::adopt(&listener)?;
+        let entrance = if implicit == Some(listener.local_addr()?.port()) { Entrance::Tls } else { Entrance::Greeting };
+        Ok((Arc::new(listener), entrance))
     });
-    let handed_over: Vec<Listener> = handed_over.collect();
+    let handed_over: Vec<Listener> = handed_over.collect::<io::Result<_>>()?;
     if !handed_over.is_empty() {
-        return Ok((handed_over, Wake::Event(Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?))));
+        return Ok((handed_over, Wake::Event(Waker::new()?)));
     }
     let ports = [(Some(config.server.port), Entrance::Greeting), (implicit, Entrance::Tls)];
     let mut all = Vec::new();

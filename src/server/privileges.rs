@@ -57,13 +57,6 @@ pub fn only_root(person: &Person) -> String {
     format!("only root can become the user {}: start as root, or leave `user` out of ftpd.conf", person.name)
 }
 
-/// Nothing that this program starts, or that takes it over, gets more rights than it has. To be called while there is
-/// one thread: the others inherit it.
-pub fn forbid_more() {
-    // Kernels older than 3.5 lack it, and nothing else depends on it.
-    let _ = rustix::thread::set_no_new_privs(true);
-}
-
 /// All that this thread may do besides what the user may is to bind ports below 1024.
 fn keep_binding_alone() -> io::Result<Keeper> {
     rustix::thread::set_keep_capabilities(false)?;

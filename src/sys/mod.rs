@@ -1,9 +1,18 @@
 //! The floor that names an operating system: its functions say what is wanted, not how a system calls it.
 //!
-//! [`holder`] knows which program listens at a port, [`stamp`] tells one state of a file from the next, [`access`] is
-//! what the user of the calling thread may do, [`person`] another user that a thread or the process can become,
-//! [`identity`] reckons what it may do from a file's facts ([`meta`]), [`owners`] are the names of users and groups, and [`jail`] locks a thread into a folder.
+//! - [`access`]: what the user of the calling thread may do; [`identity`] works it out from a file's facts ([`meta`])
+//! - [`files`]: how the server's own files are opened; [`stamp`] tells one state of a file from the next
+//! - [`holder`]: which program listens at a port
+//! - [`jail`]: locks a thread into a folder
+//! - [`limits`], [`process`]: what holds for the whole process
+//! - [`owners`]: the names of users and groups
+//! - [`person`]: another user that a thread or the process can become
+//! - [`service`]: what started the server, and wants to know how it is
+//! - [`signals`]: what the administrator wants
+//! - [`waker`]: ends a wait in `poll`
 
 mod linux;
 
-pub use linux::{access, holder, identity, jail, meta, owners, person, stamp};
+pub use linux::{
+    access, files, holder, identity, jail, limits, meta, owners, person, process, service, signals, stamp, waker,
+};

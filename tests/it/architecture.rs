@@ -23,8 +23,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("ini",      &[]),
     ("seen",     &["sys"]),
+    ("lines",    &["sys"]),
     ("sys",      &[]),
-    ("lines",    &[]),
     ("firewall", &[]),
 ];
 

@@ -1,10 +1,17 @@
 //! Linux.
 
 pub mod access;
+mod control_group;
+pub mod files;
 pub mod holder;
 pub mod identity;
 pub mod jail;
+pub mod limits;
 pub mod meta;
 pub mod owners;
 pub mod person;
+pub mod process;
+pub mod service;
+pub mod signals;
 pub mod stamp;
+pub mod waker;

@@ -1,31 +1,26 @@
 //! A server under systemd: sockets that it hands over, and what it wants to be told (sd_notify(3)). Elsewhere nothing
 //! happens.
 
+use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
-use std::{io, net::SocketAddr};
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
-
-use crate::server::listen;
 
 /// Takes over the listeners that systemd has bound (LISTEN_FDS), which then are all there are. To be called once.
 ///
 /// # Errors
 /// Names the socket that is no TCP listener.
-pub fn listeners() -> io::Result<Vec<(TcpListener, SocketAddr)>> {
+pub fn listeners() -> io::Result<Vec<TcpListener>> {
     let mut handed = ListenFd::from_env();
     (0..handed.len()).map(|number| take(&mut handed, number)).collect()
 }
 
-fn take(handed: &mut ListenFd, number: usize) -> io::Result<(TcpListener, SocketAddr)> {
+fn take(handed: &mut ListenFd, number: usize) -> io::Result<TcpListener> {
     let told = |reason: String| io::Error::other(format!("socket {number} of systemd: {reason}; see ListenStream="));
     let listener = handed.take_tcp_listener(number).map_err(|error| told(error.to_string()))?;
-    let listener = listener.ok_or_else(|| told("it is taken already".to_owned()))?;
-    let address = listener.local_addr()?;
-    listen::adopt(&listener)?;
-    Ok((listener, address))
+    listener.ok_or_else(|| told("it is taken already".to_owned()))
 }
 
 /// Serving.
