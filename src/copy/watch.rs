@@ -13,7 +13,7 @@ use crate::net::control::{Control, Received};
 use crate::net::who::Who;
 use crate::protocol::command::{Command, FileCommand};
 use crate::protocol::reply::Reply;
-use crate::protocol::verbs;
+use crate::protocol::request::Request;
 
 /// Watches over one transfer.
 pub struct Watch<'a> {
@@ -219,7 +219,7 @@ impl<'a> Watch<'a> {
     /// The client has nothing more to say.
     fn end_of_control(&mut self) -> Result<(), Error> {
         self.end_on_abort()?;
-        let leaving = |line: &[u8]| verbs::parse(line) == Ok(Command::Quit);
+        let leaving = |line: &[u8]| Request::parse(line).command == Ok(Command::Quit);
         let is_fine = self.control.stop_asked().is_some() || self.control.waiting().any(leaving);
         self.presence = match self.loss {
             _ if is_fine => Presence::Silent,
@@ -236,7 +236,7 @@ impl<'a> Watch<'a> {
     /// [`Error::Aborted`] on ABOR.
     pub fn answer_waiting(&mut self) -> Result<(), Error> {
         loop {
-            let reply = match self.control.waiting().next().map(verbs::parse) {
+            let reply = match self.control.waiting().next().map(|line| Request::parse(line).command) {
                 Some(Ok(Command::Noop)) => Reply::new(200, "Still transferring."),
                 Some(Ok(Command::Stat)) => self.status(),
                 _ => break,
@@ -248,7 +248,7 @@ impl<'a> Watch<'a> {
     }
 
     fn end_on_abort(&self) -> Result<(), Error> {
-        let abort = |line: &[u8]| verbs::parse(line) == Ok(Command::File(FileCommand::Abor));
+        let abort = |line: &[u8]| Request::parse(line).command == Ok(Command::File(FileCommand::Abor));
         if self.control.waiting().any(abort) { Err(Error::Aborted) } else { Ok(()) }
     }
 

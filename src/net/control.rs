@@ -18,7 +18,6 @@ use crate::net::until::Until;
 use crate::net::who::{Who, canonical};
 use crate::protocol::line::{Line, LineBuffer};
 use crate::protocol::reply::Reply;
-use crate::protocol::verbs::loggable;
 
 /// What came, or why nothing came.
 #[derive(Debug, PartialEq, Eq)]
@@ -103,7 +102,6 @@ impl Control {
         let mut idle_end = None;
         loop {
             if let Some(line) = self.input.take() {
-                self.log_received(&line);
                 return Event::Line(line);
             }
             if self.stop.asked().is_some() {
@@ -301,10 +299,10 @@ impl Control {
         self.input.lines()
     }
 
-    /// Takes the first waiting line out.
+    /// Takes the first waiting line out, one that the log may show.
     pub fn skip(&mut self) {
-        if let Some(line) = self.input.take() {
-            self.log_received(&line);
+        if let Some(Line::Text(line)) = self.input.take() {
+            self.who.log(Level::Debug, format_args!("<- {}", line.escape_ascii()));
         }
     }
 
@@ -333,16 +331,6 @@ impl Control {
             self.armed = wanted.map_or(Armed::Never, Armed::After);
         }
         Ok(())
-    }
-
-    fn log_received(&self, line: &Line) {
-        match line {
-            Line::Text(text) => {
-                let shown = loggable(text, !self.who.user.is_empty()).escape_ascii();
-                self.who.log(Level::Debug, format_args!("<- {shown}"));
-            }
-            Line::TooLong | Line::Flood => self.who.log(Level::Debug, format_args!("<- (a line that is too long)")),
-        }
     }
 }
 

@@ -7,5 +7,6 @@ pub mod content;
 pub mod line;
 pub mod path;
 pub mod reply;
+pub mod request;
 pub mod timestamp;
 pub mod verbs;

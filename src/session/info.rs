@@ -4,7 +4,7 @@ use crate::fs::listing::Facts;
 use crate::protocol::command::{Algorithm, Opts};
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
-use crate::protocol::verbs::{self, OTHER_FEATURES, VERBS, Verb};
+use crate::protocol::verbs::{OTHER_FEATURES, Role, VERBS, Verb};
 use crate::session::{Answer, Session};
 
 impl Session {
@@ -12,7 +12,7 @@ impl Session {
     #[cold]
     pub(super) fn feat(&self) -> Answer {
         let offered = offered(self.security.tls.is_some());
-        let mut features: Vec<String> = offered.filter_map(|verb| verb.feature).map(str::to_owned).collect();
+        let mut features: Vec<String> = offered.filter_map(Verb::feature).collect();
         features.extend(OTHER_FEATURES.iter().map(|&feature| feature.to_owned()));
         features.push(format!("MLST {}", self.facts.feature()));
         let star = |algorithm| if algorithm == self.algorithm { "*" } else { "" };
@@ -77,10 +77,10 @@ pub fn help(verb: Option<&Name>, with_tls: bool) -> Answer {
 
 /// HELP of one verb.
 pub fn help_with(verb: &[u8]) -> Answer {
-    let verb = verbs::find(verb).ok_or_else(|| Reply::new(501, "No such command; HELP lists all."))?;
-    Ok(Reply::new(214, verb.usage))
+    let verb = Verb::find(verb).ok_or_else(|| Reply::new(501, "No such command; HELP lists all."))?;
+    Ok(Reply::new(214, verb.usage()))
 }
 
 fn offered(with_tls: bool) -> impl Iterator<Item = &'static Verb> {
-    VERBS.iter().filter(move |verb| with_tls || !verb.needs_tls)
+    VERBS.iter().filter(move |verb| with_tls || verb.role != Role::Tls)
 }

@@ -21,7 +21,8 @@ use crate::protocol::command::{Algorithm, Command};
 use crate::protocol::line::Line;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
-use crate::protocol::verbs;
+use crate::protocol::request::{Malformed, Request};
+use crate::protocol::verbs::Role;
 
 mod access;
 mod browse;
@@ -236,8 +237,7 @@ impl Session {
     fn react(&mut self, event: Event) -> bool {
         let reply = match event {
             Event::Line(Line::Text(line)) => self.answer(&line),
-            Event::Line(Line::TooLong) => self.too_long(),
-            Event::Line(Line::Flood) => self.close(Reply::new(500, "That is no FTP.")),
+            Event::Line(long) => self.too_long(&long),
             Event::TimedOut => self.close(Reply::new(421, "Timeout, closing the connection.")),
             Event::Stopping => self.close(Reply::new(421, "The server is stopping.")),
             Event::Closed => return false,
@@ -292,41 +292,43 @@ impl Session {
     // Kept out of the loop, as are the other large handlers: an idle session holds the stack that its deepest call touched.
     #[inline(never)]
     fn answer(&mut self, line: &[u8]) -> Reply {
-        let (user, prepared) = self.forget_previous(line);
-        if self.login.is_none() && verbs::is_foreign(line) {
+        let request = Request::parse(line);
+        let shown = request.loggable(self.login.is_some()).escape_ascii();
+        self.control.who.log(Level::Debug, format_args!("<- {shown}"));
+        let (user, prepared) = self.forget_previous(request.role());
+        if self.login.is_none() && request.is_foreign() {
             return self.close(Reply::new(500, "That is no FTP."));
         }
-        if self.security.tls.is_none() && verbs::needs_tls(line) {
+        if self.security.tls.is_none() && request.role() == Role::Tls {
             return Reply::new(502, "TLS is off on this server.");
         }
         #[cfg(feature = "planted-bug")]
         if let Some(reply) = std::str::from_utf8(line).ok().filter(|_| self.login.is_some()).and_then(planted::answer) {
             return reply;
         }
-        let answer = match verbs::parse(line) {
+        let role = request.role();
+        let answer = match request.command {
             Ok(command) => self.run_command(command, user, prepared),
-            Err(reply) => {
-                if let Some(login) = self.login.as_mut().filter(|_| verbs::names_data_port(line)) {
-                    // RFC 2577 §3: an address that was refused leaves none behind.
-                    login.data_port = None;
-                }
-                Err(self.count_unknown(reply))
-            }
+            Err(malformed) => Err(self.misunderstood(malformed, role)),
         };
         answer.unwrap_or_else(|failure| failure)
     }
 
     #[cold]
-    fn too_long(&mut self) -> Reply {
-        self.forget_previous(b"");
+    fn too_long(&mut self, line: &Line) -> Reply {
+        self.control.who.log(Level::Debug, format_args!("<- (a line that is too long)"));
+        if *line == Line::Flood {
+            return self.close(Reply::new(500, "That is no FTP."));
+        }
+        self.forget_previous(Role::Plain);
         Reply::new(500, "Line too long.")
     }
 
     /// The name of a USER is forgotten by any line that follows, except by what keeps a connection alive while a person
     /// types the password; so is what was prepared for this line at the latest.
-    fn forget_previous(&mut self, line: &[u8]) -> (Option<Name>, Prepared) {
-        let user = self.user.take_if(|_| !verbs::keeps_user(line));
-        let prepared = self.login.as_mut().map(|login| login.prepared.take_for(line));
+    fn forget_previous(&mut self, role: Role) -> (Option<Name>, Prepared) {
+        let user = self.user.take_if(|_| role != Role::KeepsUser);
+        let prepared = self.login.as_mut().map(|login| login.prepared.take_for(role));
         (user, prepared.unwrap_or_default())
     }
 
@@ -357,15 +359,20 @@ impl Session {
         }
     }
 
-    /// Before login, whoever keeps sending unknown verbs speaks another protocol.
-    fn count_unknown(&mut self, reply: Reply) -> Reply {
-        if reply.code() == 500 && self.login.is_none() {
-            self.unknown_verbs += 1;
-            if self.unknown_verbs >= MAX_UNKNOWN_VERBS {
-                return self.close(reply);
+    /// Before login, a client that keeps sending unknown verbs speaks another protocol.
+    fn misunderstood(&mut self, malformed: Malformed, role: Role) -> Reply {
+        match &mut self.login {
+            // RFC 2577 §3: an address that was refused leaves none behind.
+            Some(login) if role == Role::NamesPort => login.data_port = None,
+            None if malformed == Malformed::Unknown => {
+                self.unknown_verbs += 1;
+                if self.unknown_verbs >= MAX_UNKNOWN_VERBS {
+                    return self.close(malformed.into());
+                }
             }
+            Some(_) | None => {}
         }
-        reply
+        malformed.into()
     }
 
     /// Makes this reply the last one.

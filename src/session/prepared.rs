@@ -3,7 +3,7 @@
 use std::mem;
 
 use crate::protocol::path::VirtualPath;
-use crate::protocol::verbs::{self, Motion};
+use crate::protocol::verbs::Role;
 
 /// What is said already of the commands to come.
 #[derive(Default)]
@@ -19,16 +19,16 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Takes out what must not outlive the command of this line, whether that command is refused or has no use for it.
-    pub fn take_for(&mut self, line: &[u8]) -> Self {
+    /// Takes out what must not outlive the next command, even if it is refused or has no use for that.
+    pub fn take_for(&mut self, role: Role) -> Self {
         let rename_from = self.rename_from.take();
-        let rest = match verbs::motion(line) {
-            Motion::Still => Self::default(),
-            Motion::Digest => Self { window: self.window.take(), ..Self::default() },
-            Motion::Download => {
+        let rest = match role {
+            Role::Plain | Role::Tls | Role::KeepsUser | Role::NamesPort => Self::default(),
+            Role::Digests => Self { window: self.window.take(), ..Self::default() },
+            Role::Sends => {
                 Self { restart: mem::take(&mut self.restart), window: self.window.take(), ..Self::default() }
             }
-            Motion::Upload => mem::take(self),
+            Role::Receives => mem::take(self),
         };
         Self { rename_from, ..rest }
     }
@@ -36,6 +36,8 @@ impl Prepared {
 
 #[cfg(test)]
 mod tests {
+    use crate::protocol::request::Request;
+
     use super::*;
 
     #[test]
@@ -63,7 +65,7 @@ mod tests {
                 window: Some((1, 2)),
                 announced: Some(9),
             };
-            let taken = prepared.take_for(line);
+            let taken = prepared.take_for(Request::parse(line).role());
             let shown = line.escape_ascii();
             assert!(taken.rename_from.is_some() && prepared.rename_from.is_none(), "{shown}");
             assert_eq!((taken.restart, prepared.restart), (*restart, 4 - restart), "{shown}");

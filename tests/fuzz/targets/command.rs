@@ -2,17 +2,20 @@
 #![no_main]
 
 use ftpd::protocol::command::Command;
-use ftpd::protocol::verbs;
+use ftpd::protocol::reply::Reply;
+use ftpd::protocol::request::Request;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|line: &[u8]| {
-    let _ = verbs::is_foreign(line);
-    match verbs::parse(line) {
+    let request = Request::parse(line);
+    let _ = (request.is_foreign(), request.loggable(false));
+    match request.command {
         Ok(command) => {
             let shown = format!("{command:?}");
             assert!(!matches!(command, Command::Pass(_)) || shown == "Pass(***)", "{shown}");
         }
-        Err(reply) => {
+        Err(malformed) => {
+            let reply = Reply::from(malformed);
             assert!((400..600).contains(&reply.code()));
             let mut wire = Vec::new();
             reply.write_to(&mut wire);

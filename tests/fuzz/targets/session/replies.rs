@@ -2,7 +2,7 @@
 
 use ftpd::protocol::command::Command;
 use ftpd::protocol::line::{Line, LineBuffer};
-use ftpd::protocol::verbs;
+use ftpd::protocol::request::Request;
 
 /// The codes of all final replies after the greeting, in order.
 pub struct Replies(Vec<u16>);
@@ -48,9 +48,9 @@ impl Replies {
         assert!(answered > 0, "no reply to {lines:?}");
         let (code, line) = (self.0[answered - 1], &lines[answered - 1]);
         let may_end = match (code, line) {
-            (221, Line::Text(text)) => verbs::parse(text) == Ok(Command::Quit),
-            (530 | 421, Line::Text(text)) => matches!(verbs::parse(text), Ok(Command::Pass(_))),
-            (500, Line::Text(text)) => verbs::is_foreign(text) || verbs::parse(text).is_err(),
+            (221, Line::Text(text)) => Request::parse(text).command == Ok(Command::Quit),
+            (530 | 421, Line::Text(text)) => matches!(Request::parse(text).command, Ok(Command::Pass(_))),
+            (500, Line::Text(text)) => Request::parse(text).is_foreign() || Request::parse(text).command.is_err(),
             (500, Line::Flood) => true,
             _ => false,
         };
