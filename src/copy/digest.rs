@@ -1,4 +1,4 @@
-//! Checksums of files, read in blocks with an eye on the control connection.
+//! Checksums of files, read in blocks with an ear for the client.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -9,7 +9,6 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
 use crate::copy::Error;
-use crate::copy::heartbeat::Heartbeat;
 use crate::copy::watch::Watch;
 use crate::protocol::command::Algorithm;
 
@@ -24,16 +23,9 @@ enum Hasher {
 
 const BLOCK: usize = 256 << 10;
 
-/// The checksum of a range of a file, in lower-case hexadecimal digits.
-///
-/// # Errors
-/// [`Error::File`] where the file can't be read or is shorter, and what the client asks for meanwhile.
-pub fn of_file(
-    mut file: File,
-    range: Range<u64>,
-    algorithm: Algorithm,
-    (watch, heartbeat): (&mut Watch, &mut Heartbeat),
-) -> Result<String, Error> {
+/// The checksum of a range of a file, in lower-case hexadecimal digits; [`Error::File`] if the file is shorter than that.
+pub fn of_file(mut file: File, range: Range<u64>, algorithm: Algorithm, watch: &mut Watch) -> Result<String, Error> {
+    watch.answer()?;
     file.seek(SeekFrom::Start(range.start)).map_err(Error::File)?;
     let mut left = range.end.saturating_sub(range.start);
     let mut hasher = Hasher::new(algorithm);
@@ -46,7 +38,7 @@ pub fn of_file(
         }
         hasher.update(&block[..read]);
         watch.count(read);
-        watch.heed(heartbeat)?;
+        watch.attend()?;
         left = left.saturating_sub(u64::try_from(read).unwrap_or(left));
     }
     Ok(hasher.finish())

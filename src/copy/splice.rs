@@ -2,55 +2,46 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::PollFlags;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
 use crate::copy::sink::Sink;
-use crate::copy::watch::Watch;
-use crate::copy::{Error, LARGE_BUFFER, STEP};
-use crate::net::stream::Stream;
+use crate::copy::transfer::Transfer;
+use crate::copy::{Error, LARGE_BUFFER};
 
 /// As large as the kernel lets any user make it.
 const PIPE: usize = 1 << 20;
 
-/// Receives to the end of the stream; false where the system can't do it this way and nothing was lost.
-///
-/// # Errors
-/// As [`crate::copy::receive`].
-pub fn receive(sink: &mut Sink, data: &mut Stream, watch: &mut Watch) -> Result<bool, Error> {
-    let Ok((outlet, inlet)) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK) else { return Ok(false) };
-    // Where the user's pipes are used up, the small one does, more slowly.
-    let _ = fcntl_setpipe_size(&inlet, PIPE);
-    let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
-    let mut unattended = 0;
-    loop {
-        let received = match splice(data.as_fd(), None, &inlet, None, PIPE, flags) {
-            Ok(0) => return Ok(true),
-            Ok(received) => received,
-            Err(Errno::AGAIN) => {
-                watch.ready(data.as_fd(), PollFlags::IN)?;
-                continue;
+impl Transfer<'_, '_> {
+    /// Receives to the end of the stream; false if the system can't do it this way and nothing was lost.
+    pub(super) fn receive_by_pipe(&mut self, sink: &mut Sink) -> Result<bool, Error> {
+        let Ok((outlet, inlet)) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK) else { return Ok(false) };
+        // If the user's pipes are used up, the small one does, more slowly.
+        let _ = fcntl_setpipe_size(&inlet, PIPE);
+        let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
+        loop {
+            match splice(self.stream.as_fd(), None, &inlet, None, PIPE, flags) {
+                Ok(0) => return Ok(true),
+                Ok(received) => {
+                    let goes_on = empty(&outlet, received, sink)?;
+                    self.moved(received)?;
+                    if !goes_on {
+                        return Ok(false);
+                    }
+                }
+                Err(Errno::AGAIN) => self.ready(PollFlags::IN)?,
+                Err(Errno::INTR) => {}
+                Err(Errno::INVAL | Errno::NOSYS) => return Ok(false),
+                Err(error) => return Err(Error::Data(error.into())),
             }
-            Err(Errno::INTR) => continue,
-            Err(Errno::INVAL | Errno::NOSYS) => return Ok(false),
-            Err(error) => return Err(Error::Data(error.into())),
-        };
-        watch.count(received);
-        if !empty(&outlet, received, sink)? {
-            return Ok(false);
-        }
-        unattended += received;
-        if unattended >= STEP {
-            watch.attend()?;
-            unattended = 0;
         }
     }
 }
 
-/// Moves what is in the pipe to the file; false where that took a buffer, as it will the next time.
+/// Moves what is in the pipe to the file; false if that took a buffer, as it will the next time.
 fn empty(outlet: &OwnedFd, mut left: usize, sink: &mut Sink) -> Result<bool, Error> {
     while left > 0 {
         match splice(outlet, None, &*sink.file, None, left, SpliceFlags::MOVE) {

@@ -1,43 +1,84 @@
-//! One wait for the data connection, the control connection and the clock: a transfer needs no thread of its own, and
-//! ABOR, STAT, NOOP, QUIT and a vanished client are seen at once.
+//! One wait for the data connection, the client and the clock: a transfer needs no thread of its own, and ABOR, STAT, NOOP,
+//! QUIT and a vanished client are seen at once.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 
 use crate::copy::Error;
-use crate::copy::heartbeat::Heartbeat;
-use crate::net::control::{Control, Received};
 use crate::net::who::Who;
-use crate::protocol::command::{Command, FileCommand};
-use crate::protocol::reply::Reply;
-use crate::protocol::request::Request;
 
-/// Watches over one transfer.
-pub struct Watch<'a> {
-    control: &'a mut Control,
-    presence: Presence,
-    loss: Loss,
-    /// How long the data connection may stand still.
-    patience: Duration,
-    started: Instant,
-    bytes: u64,
+/// The door by which a transfer's client came in: how it is heard, and what it is told, while bytes move.
+pub trait Doorway {
+    /// Whose transfer it is.
+    fn who(&self) -> &Who;
+
+    /// When running transfers must have ended, once the server is asked to stop.
+    fn stop_asked(&self) -> Option<Instant>;
+
+    /// What to wait for until the client says something.
+    fn readiness(&self) -> (BorrowedFd<'_>, PollFlags);
+
+    /// Whether something is there that no wait would tell of.
+    fn holds_bytes(&mut self) -> bool;
+
+    /// Takes in what the client has said, without waiting; false once it has said all. It fails if the connection broke.
+    fn hear(&mut self) -> io::Result<bool>;
+
+    /// Whether the client wants its transfer to end at once.
+    fn aborts(&self) -> bool;
+
+    /// Whether the client has said goodbye: that it says nothing more is no loss then.
+    fn leaves(&self) -> bool;
+
+    /// Says that the data connection stands.
+    fn announce(&mut self) -> io::Result<()>;
+
+    /// Answers what can be answered while bytes move.
+    fn answer(&mut self, progress: Progress) -> io::Result<()>;
 }
 
-/// What is known of the client on the control connection.
+/// How far a transfer is.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// Bytes moved so far.
+    pub bytes: u64,
+    began: Instant,
+}
+
+/// How long a client is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Until its data connection stands, and then until its handshake is over.
+    pub connect: Duration,
+    /// Until the data connection moves again.
+    pub stall: Duration,
+}
+
+/// Watches over one transfer.
+pub struct Watch<'d> {
+    door: &'d mut dyn Doorway,
+    presence: Presence,
+    loss: Loss,
+    patience: Patience,
+    progress: Progress,
+}
+
+/// What is known of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Presence {
     /// It may say something.
     Listening,
     /// It has said all, and that is no reason to end: after QUIT, and when the server itself shut this side down.
     Silent,
-    /// The connection is gone; what the client has sent on the other one is taken in until then.
+    /// Its connection is gone; what it has sent on the other one is received until then.
     Gone(Instant),
 }
 
-/// What becomes of a transfer whose control connection is lost.
+/// What becomes of a transfer whose client is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Loss {
     /// It ends at once.
@@ -46,9 +87,9 @@ enum Loss {
     Drains,
 }
 
-/// What a client sent before it closed both connections is on its way for no longer than this without a byte that comes.
+/// How long the next byte may take of what a client sent before it closed both connections.
 const LAST_BYTES: Duration = Duration::from_secs(2);
-/// How long a data connection may outlive its control connection, however much comes.
+/// How long a data connection may outlive the client's other one, however much comes.
 const MAX_DRAIN: Duration = Duration::from_secs(30);
 /// A client that was killed has lost both connections by then, even if its machine is busy.
 const LAST_LOOK: Duration = Duration::from_millis(1);
@@ -59,26 +100,33 @@ const LONG_LOOK: Duration = Duration::from_millis(250);
 pub enum Woken {
     /// The data connection is ready, or what it comes from.
     Data,
-    /// The control connection has news, which [`Watch::attend`] takes.
-    Control,
+    /// The client has news, which [`Watch::attend`] takes.
+    Client,
     /// The deadline is over.
     Clock,
 }
 
-impl<'a> Watch<'a> {
-    /// Begins to watch, with the time that may pass without a byte.
-    pub fn new(control: &'a mut Control, patience: Duration) -> Self {
-        let (presence, loss) = (Presence::Listening, Loss::Ends);
-        Self { control, presence, loss, patience, started: Instant::now(), bytes: 0 }
+impl Progress {
+    /// How long it has taken so far.
+    pub fn took(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.began)
+    }
+}
+
+impl<'d> Watch<'d> {
+    /// Begins to watch.
+    pub fn new(door: &'d mut dyn Doorway, patience: Patience) -> Self {
+        let progress = Progress { bytes: 0, began: Instant::now() };
+        Self { door, presence: Presence::Listening, loss: Loss::Ends, patience, progress }
     }
 
-    /// The same for an upload: if the control connection is lost, what the client has sent before is taken in first, and
+    /// Begins to watch over an upload: if its client is lost, what that has sent before is received first, and
     /// [`Self::is_gone`] tells.
-    pub fn of_upload(control: &'a mut Control, patience: Duration) -> Self {
-        Self { loss: Loss::Drains, ..Self::new(control, patience) }
+    pub fn of_upload(door: &'d mut dyn Doorway, patience: Patience) -> Self {
+        Self { loss: Loss::Drains, ..Self::new(door, patience) }
     }
 
-    /// True once the control connection is lost.
+    /// Whether the client is lost.
     pub fn is_gone(&self) -> bool {
         matches!(self.presence, Presence::Gone(_))
     }
@@ -87,89 +135,64 @@ impl<'a> Watch<'a> {
         self.presence == Presence::Listening
     }
 
-    /// Who the transfer belongs to.
+    /// Whose transfer it is.
     pub fn who(&self) -> &Who {
-        &self.control.who
+        self.door.who()
     }
 
-    /// Bytes moved so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
+    /// How long the client is waited for.
+    pub fn patience(&self) -> Patience {
+        self.patience
     }
 
-    /// Time since the transfer began.
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        self.progress
     }
 
     /// Counts bytes as moved.
     pub fn count(&mut self, bytes: usize) {
-        self.bytes += u64::try_from(bytes).unwrap_or(0);
+        self.progress.bytes += u64::try_from(bytes).unwrap_or(0);
     }
 
-    /// Sends a preliminary reply.
-    ///
-    /// # Errors
-    /// [`Error::Vanished`]
-    pub fn send(&mut self, reply: &Reply) -> Result<(), Error> {
+    /// Tells the client that the data connection stands.
+    pub fn announce(&mut self) -> Result<(), Error> {
         if self.is_gone() {
             return Ok(());
         }
-        self.control.send(reply).or_else(|_| self.lose())
+        self.door.announce().or_else(|_| self.lose())
     }
 
-    /// For work without a data connection whose answer is under way: ABOR and a lost client end it, all else waits.
-    ///
-    /// # Errors
-    /// As [`Self::attend`].
-    pub fn heed(&mut self, heartbeat: &mut Heartbeat) -> Result<(), Error> {
-        self.receive()?;
-        self.end_on_abort()?;
-        heartbeat.beat(self.control, Instant::now()).map_err(|_| Error::Vanished)
-    }
-
-    /// Waits until the data connection is ready for `events`.
-    ///
-    /// # Errors
-    /// [`Error::Stalled`] when it is not in time; what the client or the server's end asks for meanwhile.
+    /// Waits until the data connection is ready for `events`; [`Error::Stalled`] if it is not in time.
     pub fn ready(&mut self, data: BorrowedFd, events: PollFlags) -> Result<(), Error> {
-        self.ready_by(data, events, Instant::now() + self.patience)
+        self.ready_by(data, events, Instant::now() + self.patience.stall)
     }
 
-    /// The same, with another end than the transfer's patience.
-    ///
-    /// # Errors
-    /// As [`Self::ready`].
+    /// The same with another end than the transfer's patience.
     pub fn ready_by(&mut self, data: BorrowedFd, events: PollFlags, deadline: Instant) -> Result<(), Error> {
         loop {
             match self.wait(Some((data, events)), deadline)? {
                 Woken::Data => return Ok(()),
-                Woken::Control => self.attend()?,
+                Woken::Client => self.attend()?,
                 Woken::Clock => return Err(Error::Stalled),
             }
         }
     }
 
     /// Waits without the data connection, to keep to a rate.
-    ///
-    /// # Errors
-    /// What the client or the server's end asks for meanwhile.
     pub fn pause(&mut self, duration: Duration) -> Result<(), Error> {
         let deadline = Instant::now() + duration;
         loop {
             match self.wait(None, deadline)? {
                 Woken::Data | Woken::Clock => return Ok(()),
-                Woken::Control => self.attend()?,
+                Woken::Client => self.attend()?,
             }
         }
     }
 
-    /// Looks at the control connection for a last moment before something is done that can't be undone: of a client
-    /// that is killed the kernel closes the data connection first, in good order, and this one a little later. Where that
-    /// end is `doubtful` already, the look is longer.
-    ///
-    /// # Errors
-    /// As [`Self::attend`].
+    /// Listens to the client for a last moment before something is done that can't be undone: of a client that is killed
+    /// the kernel closes the data connection first, in good order, and the other one a little later. If that end is
+    /// `doubtful` already, the moment is longer.
     pub fn last_look(&mut self, doubtful: bool) -> Result<(), Error> {
         if self.is_gone() {
             return Ok(());
@@ -177,50 +200,53 @@ impl<'a> Watch<'a> {
         self.pause(if doubtful { LONG_LOOK } else { LAST_LOOK })
     }
 
-    /// Answers what the client has sent meanwhile, without waiting.
-    ///
-    /// # Errors
-    /// [`Error::Aborted`] on ABOR, [`Error::Vanished`] when the control connection is gone, [`Error::Stopping`] when the
-    /// server's grace is over.
+    /// Takes in what the client has said meanwhile and answers it, without waiting. [`Error::Aborted`] if it wants the end,
+    /// [`Error::Vanished`] if it is gone, [`Error::Stopping`] if the server's grace is over.
     pub fn attend(&mut self) -> Result<(), Error> {
-        if self.receive()? { self.answer_waiting() } else { Ok(()) }
+        self.hear()?;
+        self.answer()
     }
 
-    /// True where something new has come.
-    fn receive(&mut self) -> Result<bool, Error> {
-        if self.control.stop_asked().is_some_and(|deadline| deadline <= Instant::now()) {
+    /// Answers what the client has said, as far as that can be done now.
+    pub fn answer(&mut self) -> Result<(), Error> {
+        if !self.is_gone() && self.door.answer(self.progress).is_err() {
+            self.lose()?;
+        }
+        self.end_on_abort()
+    }
+
+    fn hear(&mut self) -> Result<(), Error> {
+        if self.door.stop_asked().is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Error::Stopping);
         }
         match self.presence {
-            Presence::Listening => {}
-            Presence::Silent => return Ok(false),
-            Presence::Gone(until) => return if until <= Instant::now() { Err(Error::Vanished) } else { Ok(false) },
-        }
-        match self.control.receive_waiting() {
-            Ok(Received::Nothing) => Ok(false),
-            Ok(Received::Bytes) => Ok(true),
-            Ok(Received::End) => self.end_of_control().map(|()| true),
-            Err(_) => self.lose().map(|()| true),
+            Presence::Listening => match self.door.hear() {
+                Ok(true) => Ok(()),
+                Ok(false) => self.end_of_words(),
+                Err(_) => self.lose(),
+            },
+            Presence::Silent => Ok(()),
+            Presence::Gone(until) if until <= Instant::now() => Err(Error::Vanished),
+            Presence::Gone(_) => Ok(()),
         }
     }
 
-    /// The control connection broke.
+    /// The client's connection broke.
     fn lose(&mut self) -> Result<(), Error> {
         match self.loss {
             Loss::Ends => Err(Error::Vanished),
             Loss::Drains => {
                 // What came before that counts: ABOR, QUIT.
-                let _ = self.control.receive_waiting();
-                self.end_of_control()
+                let _ = self.door.hear();
+                self.end_of_words()
             }
         }
     }
 
     /// The client has nothing more to say.
-    fn end_of_control(&mut self) -> Result<(), Error> {
+    fn end_of_words(&mut self) -> Result<(), Error> {
         self.end_on_abort()?;
-        let leaving = |line: &[u8]| Request::parse(line).command == Ok(Command::Quit);
-        let is_fine = self.control.stop_asked().is_some() || self.control.waiting().any(leaving);
+        let is_fine = self.door.stop_asked().is_some() || self.door.leaves();
         self.presence = match self.loss {
             _ if is_fine => Presence::Silent,
             Loss::Ends => return Err(Error::Vanished),
@@ -229,44 +255,18 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    /// Answers what has arrived: NOOP and STAT as long as no other command waits before them; ABOR counts wherever it
-    /// waits.
-    ///
-    /// # Errors
-    /// [`Error::Aborted`] on ABOR.
-    pub fn answer_waiting(&mut self) -> Result<(), Error> {
-        loop {
-            let reply = match self.control.waiting().next().map(|line| Request::parse(line).command) {
-                Some(Ok(Command::Noop)) => Reply::new(200, "Still transferring."),
-                Some(Ok(Command::Stat)) => self.status(),
-                _ => break,
-            };
-            self.control.skip();
-            self.send(&reply)?;
-        }
-        self.end_on_abort()
-    }
-
     fn end_on_abort(&self) -> Result<(), Error> {
-        let abort = |line: &[u8]| Request::parse(line).command == Ok(Command::File(FileCommand::Abor));
-        if self.control.waiting().any(abort) { Err(Error::Aborted) } else { Ok(()) }
+        if self.door.aborts() { Err(Error::Aborted) } else { Ok(()) }
     }
 
-    fn status(&self) -> Reply {
-        let line = format!("{} bytes in {:.1} s", self.bytes, self.started.elapsed().as_secs_f64());
-        Reply::lines(211, "Transfer in progress:", vec![line.into_bytes()], "End of status.")
-    }
-
-    /// Waits once: for the data connection where there is one, the control connection and the deadline.
-    ///
-    /// # Errors
-    /// [`Error::Vanished`] when the control connection is gone, [`Error::Stopping`] when the server's grace is over.
+    /// Waits once: for the data connection if there is one, the client and the deadline. [`Error::Vanished`] if the client
+    /// is gone, [`Error::Stopping`] if the server's grace is over.
     pub fn wait(&mut self, data: Option<(BorrowedFd, PollFlags)>, deadline: Instant) -> Result<Woken, Error> {
         // What is decrypted already does not wake anybody.
-        if self.is_listening() && self.control.holds_bytes() {
-            return Ok(Woken::Control);
+        if self.is_listening() && self.door.holds_bytes() {
+            return Ok(Woken::Client);
         }
-        let (stop, alone, now) = (self.control.stop_asked(), data.is_none(), Instant::now());
+        let (stop, alone, now) = (self.door.stop_asked(), data.is_none(), Instant::now());
         let deadline = match self.presence {
             Presence::Gone(until) if until <= now => return Err(Error::Vanished),
             Presence::Gone(until) => deadline.min(until).min(now + LAST_BYTES),
@@ -275,9 +275,9 @@ impl<'a> Watch<'a> {
         let end = stop.map_or(deadline, |stop| stop.min(deadline));
         let left = end.saturating_duration_since(now);
         let timeout = Timespec::try_from(left).ok();
-        let control = if self.control.has_room() { PollFlags::IN | PollFlags::RDHUP } else { PollFlags::empty() };
-        let (data, events) = data.unwrap_or((self.control.as_fd(), PollFlags::empty()));
-        let mut fds = [PollFd::new(&*self.control, control), PollFd::from_borrowed_fd(data, events)];
+        let (client, words) = self.door.readiness();
+        let (data, events) = data.unwrap_or((client, PollFlags::empty()));
+        let mut fds = [PollFd::from_borrowed_fd(client, words), PollFd::from_borrowed_fd(data, events)];
         // Without a data connection, or without anything more to hear, the other one is watched alone.
         let watched = match (self.is_listening(), alone) {
             (true, true) => &mut fds[..1],
@@ -290,14 +290,14 @@ impl<'a> Watch<'a> {
             Ok(0) if self.is_gone() && !alone => Err(Error::Vanished),
             Ok(0) => Ok(Woken::Clock),
             Ok(_) if self.is_listening() && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) => {
-                self.lose().map(|()| Woken::Control)
+                self.lose().map(|()| Woken::Client)
             }
-            // Whoever keeps talking on the control connection does not put the end off.
+            // A client that keeps talking does not put the end off.
             Ok(_) if left.is_zero() && (alone || fds[1].revents().is_empty()) => Ok(Woken::Clock),
-            Ok(_) if self.is_listening() && !fds[0].revents().is_empty() => Ok(Woken::Control),
+            Ok(_) if self.is_listening() && !fds[0].revents().is_empty() => Ok(Woken::Client),
             Ok(_) => Ok(Woken::Data),
-            // A signal: as if the control connection had woken up, which costs one look at it.
-            Err(Errno::INTR) => Ok(Woken::Control),
+            // A signal: as if the client had said something, which costs one look.
+            Err(Errno::INTR) => Ok(Woken::Client),
             Err(error) => Err(Error::Data(error.into())),
         }
     }

@@ -32,17 +32,6 @@ pub enum Event {
     Stopping,
 }
 
-/// What [`Control::receive_waiting`] found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Received {
-    /// Nothing new, or no room for it.
-    Nothing,
-    /// Something, which may hold lines.
-    Bytes,
-    /// The client has closed its side.
-    End,
-}
-
 /// A client's control connection.
 #[derive(Debug)]
 pub struct Control {
@@ -266,13 +255,10 @@ impl Control {
         }
     }
 
-    /// Takes in what has arrived, without waiting, as far as there is room for it.
-    ///
-    /// # Errors
-    /// When the connection broke, or brings a line without end.
-    pub fn receive_waiting(&mut self) -> io::Result<Received> {
+    /// Takes in what has arrived, without waiting, as far as there is room for it; false once the client has closed its
+    /// side. It fails if the connection broke, or brings a line without end.
+    pub fn receive_waiting(&mut self) -> io::Result<bool> {
         let mut bytes = [0; 512];
-        let mut received = Received::Nothing;
         // What is decrypted is taken in any case: the socket would not tell of it again.
         while self.has_room() || self.holds_bytes() {
             let read = match &mut self.secured {
@@ -280,7 +266,7 @@ impl Control {
                 Some(secured) => secured.receive(&mut Arrived(&self.stream), &mut bytes),
             };
             match read {
-                Ok(0) => return Ok(Received::End),
+                Ok(0) => return Ok(false),
                 Ok(read) => self.input.push(&bytes[..read]),
                 // Whatever is left wakes the next wait.
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => break,
@@ -289,9 +275,8 @@ impl Control {
             if self.input.is_flooded() {
                 return Err(ErrorKind::InvalidData.into());
             }
-            received = Received::Bytes;
         }
-        Ok(received)
+        Ok(true)
     }
 
     /// The lines that have arrived and wait, in order.

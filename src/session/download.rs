@@ -1,16 +1,17 @@
 //! RETR: from a file to the client.
 
 use crate::auth::perm::Perm;
-use crate::copy;
+use crate::copy::transfer::Transfer;
 use crate::copy::watch::Watch;
 use crate::net::control::Control;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 use crate::session::Answer;
+use crate::session::attention::Attention;
 use crate::session::login::Login;
-use crate::session::outcome::Subject;
+use crate::session::outcome::{Outcome, Subject};
 use crate::session::prepared::Prepared;
-use crate::session::transfer::{behind_the_end, transfer};
+use crate::session::transfer::behind_the_end;
 
 impl Login {
     #[inline(never)]
@@ -29,11 +30,11 @@ impl Login {
         let line_ends = asked.decide(&file)?;
         let port = self.take_data_port()?;
         let preliminary = Reply::new(150, format!("Sending {} bytes.", end - offset));
-        let (config, throttle) = (&self.config.transfer, &mut self.download);
-        let watch = Watch::new(control, config.data_timeout);
-        let outcome = transfer((port, &self.protection), watch, config, &preliminary, |data, watch| {
-            copy::send(file, offset..end, line_ends, data, (watch, throttle))
-        });
+        let mut attention = Attention::to_transfer(control, &preliminary);
+        let mut watch = Watch::new(&mut attention, self.patience());
+        let result = Transfer::open(port, self.protection.as_ref(), &mut watch, &mut self.download)
+            .and_then(|mut transfer| transfer.send(file, offset..end, line_ends));
+        let outcome = Outcome::of(result, watch.progress());
         let subject = Subject { verb: "RETR", path: &path, incoming: false, announced: None };
         self.log_line_ends(control, &subject, (asked, line_ends));
         Ok(self.finish(control, &subject, &outcome))

@@ -4,9 +4,10 @@ use std::io::{self, ErrorKind};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::auth::perm::{Perm, Perms};
+use crate::copy::Error;
 use crate::copy::pace::Throttle;
+use crate::copy::transfer::Transfer;
 use crate::copy::watch::Watch;
-use crate::copy::{self, Error};
 use crate::fs::folder::{Folder, Order};
 use crate::fs::glob::Pattern;
 use crate::fs::listing::{self, Entry, Fact, LongFormat};
@@ -16,10 +17,17 @@ use crate::protocol::command::{ListFormat, Switches};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::session::Answer;
+use crate::session::attention::Attention;
 use crate::session::login::Login;
-use crate::session::transfer::{no_data_port, transfer};
+use crate::session::outcome::Outcome;
+use crate::session::transfer::no_data_port;
 use crate::sys::identity::Rights;
 use crate::sys::meta::{FileKind, Meta};
+
+/// Lines are collected to this many bytes before they are sent.
+const LISTING_BLOCK: usize = 64 << 10;
+/// The most entries between two looks at the control connection.
+const LISTING_ROUND: usize = 4096;
 
 /// A listing that is being made, entry by entry.
 pub struct Listing<'a> {
@@ -118,6 +126,20 @@ impl<'a> Listing<'a> {
                 Ok(more)
             }
         }
+    }
+
+    /// Appends lines until the block is full enough to be sent; false at the end.
+    fn fill(&mut self, block: &mut Vec<u8>) -> io::Result<bool> {
+        // Not without end: entries that a pattern leaves out add nothing.
+        for _ in 0..LISTING_ROUND {
+            if block.len() >= LISTING_BLOCK {
+                break;
+            }
+            if !self.next_entry(block)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Writes all lines of it to a reply.
@@ -230,11 +252,6 @@ fn last_component(asked: &[u8]) -> &[u8] {
     asked.rsplit(|&byte| byte == b'/').find(|part| !part.is_empty()).unwrap_or(b"/")
 }
 
-/// Lines are collected to so many bytes before they are sent.
-const LISTING_BLOCK: usize = 64 << 10;
-/// After so many entries the control connection is looked at.
-const LISTING_ROUND: usize = 4096;
-
 impl Login {
     #[inline(never)]
     pub(super) fn list(
@@ -254,22 +271,11 @@ impl Login {
         };
         let port = port.ok_or_else(no_data_port)?;
         let preliminary = Reply::new(150, "Here comes the list.");
-        let (data, config) = ((port, &self.protection), &self.config.transfer);
-        let watch = Watch::new(control, config.data_timeout);
-        let outcome = transfer(data, watch, config, &preliminary, |data, watch| {
-            copy::produce(data, (watch, &mut Throttle::default()), |block| {
-                // Not without end: entries that a pattern leaves out add nothing.
-                for _ in 0..LISTING_ROUND {
-                    if block.len() >= LISTING_BLOCK {
-                        break;
-                    }
-                    if !listing.next_entry(block).map_err(Error::File)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            })
-        });
+        let mut attention = Attention::to_transfer(control, &preliminary);
+        let (mut watch, mut unthrottled) = (Watch::new(&mut attention, self.patience()), Throttle::default());
+        let result = Transfer::open(port, self.protection.as_ref(), &mut watch, &mut unthrottled)
+            .and_then(|mut transfer| transfer.produce(|block| listing.fill(block).map_err(Error::File)));
+        let outcome = Outcome::of(result, watch.progress());
         self.aborted |= matches!(outcome.result, Err(Error::Aborted));
         Ok(outcome.reply())
     }

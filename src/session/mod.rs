@@ -25,8 +25,10 @@ use crate::protocol::request::{Malformed, Request};
 use crate::protocol::verbs::Role;
 
 mod access;
+mod attention;
 mod browse;
 mod download;
+mod heartbeat;
 mod info;
 mod list;
 mod login;

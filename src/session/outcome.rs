@@ -1,13 +1,14 @@
 //! How a transfer ended: the reply, the lines in the log and in the transfer log.
 
 use std::os::unix::ffi::OsStrExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use log::Level;
 
 use crate::copy::Error;
 use crate::copy::ascii::LineEnds;
+use crate::copy::watch::Progress;
 use crate::fs::upload::Kept;
 use crate::net::control::Control;
 use crate::protocol::path::VirtualPath;
@@ -86,6 +87,10 @@ impl<'a> Subject<'a> {
 }
 
 impl Outcome {
+    pub(super) fn of(result: Result<(), Error>, progress: Progress) -> Self {
+        Self { result, bytes: progress.bytes, took: progress.took(Instant::now()), kept: Kept::Nothing }
+    }
+
     pub(super) fn reply(&self) -> Reply {
         let error = match &self.result {
             Ok(()) => {

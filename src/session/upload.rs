@@ -9,21 +9,24 @@ use log::Level;
 
 use crate::auth::perm::Perm;
 use crate::config::Fsync;
+use crate::copy::Error;
 use crate::copy::ascii::{Incoming, LineEnds};
-use crate::copy::heartbeat::Heartbeat;
 use crate::copy::sink::Sink;
+use crate::copy::transfer::Transfer;
 use crate::copy::watch::Watch;
-use crate::copy::{self, Error};
 use crate::fs::upload::{Break, Kept, Mode, Policy, Refusal, Upload};
 use crate::net::control::Control;
 use crate::net::stream::Doubt;
+use crate::net::who::Who;
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::session::Answer;
+use crate::session::attention::Attention;
+use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
-use crate::session::outcome::Subject;
+use crate::session::outcome::{Outcome, Subject};
 use crate::session::prepared::Prepared;
-use crate::session::transfer::{behind_the_end, transfer};
+use crate::session::transfer::behind_the_end;
 
 /// The folder takes no new files, so the old one can't be kept until the new one is whole.
 const IN_PLACE: &str = "Send the file; it is written in place, its folder takes no other.";
@@ -94,22 +97,19 @@ impl Login {
         let preliminary = if upload.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
         let asked = self.line_ends();
         let mut incoming = Incoming::new(self.line_ends_of_old(subject, mode).unwrap_or(asked));
-        let (config, throttle, hasty) = (&self.config.transfer, &mut self.upload, self.user.hasty);
-        let watch = Watch::of_upload(control, config.data_timeout);
+        let mut attention = Attention::to_transfer(control, &preliminary);
+        let mut watch = Watch::of_upload(&mut attention, self.patience());
         let mut begun = None;
-        let mut outcome = transfer((port, &self.protection), watch, config, &preliminary, |data, watch| {
+        let result = Transfer::open(port, self.protection.as_ref(), &mut watch, &mut self.upload);
+        let result = result.and_then(|mut transfer| {
             let replaced = upload.replaced();
             let mut sink = Sink::new(upload.begin().map_err(Error::File)?, policy.durable, mode.appends());
-            let received = copy::receive(&mut sink, &mut incoming, data, (watch, throttle));
+            let received = transfer.receive(&mut sink, &mut incoming);
             begun = Some(sink.written());
             received?;
-            judge_end(data.doubt(), replaced, watch)?;
-            if watch.is_gone() && !hasty {
-                return Err(lost(replaced));
-            }
-            tell_doubt(data.doubt(), watch);
-            Ok(())
+            judge_end(&mut transfer, replaced, self.user.hasty)
         });
+        let mut outcome = Outcome::of(result, watch.progress());
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
         if outcome.result.is_ok() {
             let mut finish = || upload.finish();
@@ -157,8 +157,9 @@ impl Login {
     }
 }
 
-/// Whether an upload came to its end, if the stream leaves a doubt or a file of so many bytes is about to be replaced.
-fn judge_end(doubt: Option<Doubt>, replaced: Option<u64>, watch: &mut Watch) -> Result<(), Error> {
+/// Whether an upload whose stream has ended is whole. `replaced` is the size of the file that it is about to replace.
+fn judge_end(transfer: &mut Transfer, replaced: Option<u64>, hasty: bool) -> Result<(), Error> {
+    let (doubt, watch) = (transfer.doubt(), transfer.watch());
     if doubt == Some(Doubt::InHandshake) && replaced.is_some_and(|bytes| bytes > 0) {
         // Nobody has shaken hands, and there is something to lose.
         return Err(Error::Handshake(ErrorKind::UnexpectedEof.into()));
@@ -166,23 +167,23 @@ fn judge_end(doubt: Option<Doubt>, replaced: Option<u64>, watch: &mut Watch) -> 
     if replaced.is_some() {
         watch.last_look(doubt.is_some())?;
     }
+    if watch.is_gone() && !hasty {
+        return Err(if replaced.is_some() { Error::HungUp } else { Error::Vanished });
+    }
+    if let Some(doubt) = doubt {
+        tell_doubt(doubt, watch.who());
+    }
     Ok(())
 }
 
 /// Writes into the log that a stream under TLS was taken as complete although nothing said so.
-fn tell_doubt(doubt: Option<Doubt>, watch: &Watch) {
+fn tell_doubt(doubt: Doubt, who: &Who) {
     let end = match doubt {
-        None => return,
-        Some(Doubt::NoCloseNotify) => "without close_notify",
-        Some(Doubt::InHandshake) => "in its handshake",
+        Doubt::NoCloseNotify => "without close_notify",
+        Doubt::InHandshake => "in its handshake",
     };
     let warning = format_args!("the upload's TLS stream ended {end}: taken as complete (tls_strict_eof = off)");
-    watch.who().log(Level::Warn, warning);
-}
-
-/// Why an upload whose client hung up at its end is not taken as whole.
-fn lost(replaced: Option<u64>) -> Error {
-    if replaced.is_some() { Error::HungUp } else { Error::Vanished }
+    who.log(Level::Warn, warning);
 }
 
 /// Runs work that may take long on a thread of its own, so that this one can keep the client patient. It inherits this

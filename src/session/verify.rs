@@ -5,7 +5,6 @@ use std::time::Instant;
 use log::Level;
 
 use crate::auth::perm::Perm;
-use crate::copy::heartbeat::Heartbeat;
 use crate::copy::watch::Watch;
 use crate::copy::{Error, digest};
 use crate::net::control::Control;
@@ -14,6 +13,8 @@ use crate::protocol::command::Algorithm;
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::session::Answer;
+use crate::session::attention::Attention;
+use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
 use crate::sys::meta::FileKind;
 
@@ -28,12 +29,10 @@ impl Login {
             Some(_) => return Err(Reply::new(550, "RANG begins behind the end of the file.")),
             None => 0..meta.size,
         };
-        let algorithm = self.algorithm;
-        let mut heartbeat = Heartbeat::new(213, "Reading the file.", Instant::now());
-        let (start, end) = (range.start, range.end);
-        let digest = self.digest(file, (range, algorithm), &mut heartbeat, control)?;
-        let last = end.saturating_sub(1);
-        let head = format!("{} {start}-{last} {digest} ", algorithm.name());
+        let (algorithm, first, last) = (self.algorithm, range.start, range.end.saturating_sub(1));
+        let answer = Heartbeat::new(213, "Reading the file.", Instant::now());
+        let digest = self.digest(answer, control, |watch| digest::of_file(file, range, algorithm, watch))?;
+        let head = format!("{} {first}-{last} {digest} ", algorithm.name());
         Ok(Reply::raw(213, [head.as_bytes(), name.as_bytes()].concat()))
     }
 
@@ -43,8 +42,8 @@ impl Login {
         self.permit(Perm::Read)?;
         let (path, range) = self.find_with_range(argument.as_bytes())?;
         let (file, _) = self.root.open_file(&path)?;
-        let mut heartbeat = Heartbeat::new(250, "Reading the file.", Instant::now());
-        let digest = self.digest(file, (range, algorithm), &mut heartbeat, control)?;
+        let answer = Heartbeat::new(250, "Reading the file.", Instant::now());
+        let digest = self.digest(answer, control, |watch| digest::of_file(file, range, algorithm, watch))?;
         Ok(Reply::new(250, digest.to_ascii_uppercase()))
     }
 
@@ -57,18 +56,18 @@ impl Login {
         Ok(Reply::new(213, self.root.free_space(&folder)?.to_string()))
     }
 
+    /// Keeps the client patient while a checksum is made.
     fn digest(
         &mut self,
-        file: std::fs::File,
-        (range, algorithm): (std::ops::Range<u64>, Algorithm),
-        heartbeat: &mut Heartbeat,
+        mut answer: Heartbeat,
         control: &mut Control,
+        make: impl FnOnce(&mut Watch) -> Result<String, Error>,
     ) -> Result<String, Reply> {
-        let mut watch = Watch::new(control, self.config.transfer.data_timeout);
-        digest::of_file(file, range, algorithm, (&mut watch, heartbeat)).map_err(|error| {
+        let mut attention = Attention::to_work(control, &mut answer);
+        make(&mut Watch::new(&mut attention, self.patience())).map_err(|error| {
             self.aborted |= matches!(error, Error::Aborted);
             // The first line promised a code that can't be kept any more.
-            self.hang_up = heartbeat.has_spoken();
+            self.hang_up = answer.has_spoken();
             control.who.log(Level::Info, format_args!("checksum given up ({error})"));
             error.reply()
         })

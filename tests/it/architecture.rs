@@ -51,10 +51,10 @@ const RECKONS_TIME: &[&str] = &[
     "auth/hash.rs",
     "auth/limits.rs",
     "auth/users.rs",
-    "copy/heartbeat.rs",
     "copy/pace.rs",
     "net/turns.rs",
     "protocol/timestamp.rs",
+    "session/heartbeat.rs",
 ];
 
 /// The only writer of a reply's line end.
