@@ -1,4 +1,4 @@
-//! Every key of ftpd.conf: its type, its default, what it means.
+//! The settings of ftpd.conf: [`keys`] tells their names and defaults, the other files read a section each.
 //!
 //! [`Config`] is read once at start and again on SIGHUP; `main`, `server` and `session` take plain
 //! values from it. No file or address that it names is touched here.
@@ -11,6 +11,7 @@ use crate::ini::{File, Override, Problem, Problems};
 
 mod active;
 mod anonymous;
+pub mod keys;
 mod log;
 mod passive;
 mod server;
@@ -68,9 +69,9 @@ impl Config {
     }
 
     fn read(file: &mut File) -> Config {
-        let server = file.read("server", ServerSection::read);
-        let passive = file.read("passive", |section| PassiveSection::read(section, &server.ip));
-        let tls = file.read("tls", TlsSection::read);
+        let server = file.read("server", &keys::SERVER, ServerSection::read);
+        let passive = file.read("passive", &keys::PASSIVE, |section| PassiveSection::read(section, &server.ip));
+        let tls = file.read("tls", &keys::TLS, TlsSection::read);
         let ports = [
             ("port", Some(server.port..=server.port)),
             ("implicit_tls_port", tls.implicit_port.map(|port| port..=port)),
@@ -79,12 +80,12 @@ impl Config {
         let listening: Vec<_> = ports.into_iter().filter_map(|(key, ports)| Some((key, ports?))).collect();
         Config {
             server,
-            transfer: file.read("transfer", TransferSection::read),
+            transfer: file.read("transfer", &keys::TRANSFER, TransferSection::read),
             passive,
-            active: file.read("active", |section| ActiveSection::read(section, &listening)),
-            anonymous: file.read("anonymous", AnonymousSection::read),
+            active: file.read("active", &keys::ACTIVE, |section| ActiveSection::read(section, &listening)),
+            anonymous: file.read("anonymous", &keys::ANONYMOUS, AnonymousSection::read),
             tls,
-            log: file.read("log", LogSection::read),
+            log: file.read("log", &keys::LOG, LogSection::read),
         }
     }
 

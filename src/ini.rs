@@ -1,13 +1,15 @@
 //! One INI file: its values, and everything that is wrong with it.
 //!
-//! `config` and `auth::users` read their sections key by key. A key that nobody asked for is an error, and all errors of
-//! a file are reported together, each with its line.
+//! `config` and `auth::users` read their sections key by key; a table of [`Key`]s says what each is called, and what holds
+//! if it isn't written. A key that nobody asked for is an error, and all errors of a file are reported together, each with
+//! its line.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+mod key;
 mod overrides;
 mod problem;
 mod scan;
@@ -15,6 +17,7 @@ mod section;
 mod value;
 mod written;
 
+pub use key::{Key, Missing};
 pub use overrides::Override;
 pub use problem::{Problem, Problems};
 pub use section::Section;
@@ -106,13 +109,13 @@ impl File {
         self.sections.iter().map(|section| section.name.clone()).collect()
     }
 
-    /// Hands section `name` (empty if the file has none) to `read`, which takes every key it
-    /// knows; the others are unknown keys.
-    pub fn read<T>(&mut self, name: &str, read: impl FnOnce(&mut Section) -> T) -> T {
+    /// Hands section `name` (empty if the file has none) to `read`, which takes every key of the table `keys`; all others
+    /// are unknown.
+    pub fn read<T>(&mut self, name: &str, keys: &'static [Key], read: impl FnOnce(&mut Section) -> T) -> T {
         let index = self.sections.iter().position(|section| section.name == name);
         let written = index.map(|index| self.sections.remove(index));
         let missing = || Written { name: name.to_owned(), origin: Origin::Nowhere, keys: Keys::new() };
-        let mut section = Section::new(self, written.unwrap_or_else(missing));
+        let mut section = Section::new(self, keys, written.unwrap_or_else(missing));
         let value = read(&mut section);
         section.finish();
         value
@@ -190,8 +193,17 @@ fn absolute(folder: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
+    const KEYS: [Key; 6] = [
+        Key::new("size", "size", "3", ""),
+        Key::new("port", "port", "1", ""),
+        Key::needed("home", "folder", ""),
+        Key::needed("a", "folder", ""),
+        Key::needed("b", "folder", ""),
+        Key::needed("c", "folder", ""),
+    ];
+
     fn told(mut file: File, read: impl Fn(&mut Section)) -> Vec<String> {
-        file.read("one", &read);
+        file.read("one", &KEYS, &read);
         file.finish().iter().map(Problem::to_string).collect()
     }
 
@@ -203,8 +215,8 @@ mod tests {
     fn all_problems_are_reported_at_once_sorted_by_line() {
         let text = "[one]\nsize = big\nprot = 1\nport = x\nstray\n[tow]\n[DEFAULT]\nzone = 1\n";
         let read = |section: &mut Section| {
-            section.take::<u64>("size", 0);
-            section.take::<u16>("port", 0);
+            section.take::<u64>("size");
+            section.take::<u16>("port");
             section.need::<String>("home");
         };
         let expected = [
@@ -222,22 +234,22 @@ mod tests {
     #[test]
     fn a_key_of_another_section_is_told_where_it_belongs() {
         let mut file = one("[one]\nport = 1\n");
-        file.read("one", |section| section.take::<u16>("max", 0));
-        file.read("two", |section| section.take::<u16>("port", 0));
+        file.read("one", &KEYS, |section| section.take::<u64>("size"));
+        file.read("two", &KEYS, |section| section.take::<u16>("port"));
         assert_eq!(file.finish()[0].to_string(), "x.ini:2: port: unknown key in [one], it belongs in [two]");
     }
 
     #[test]
     fn default_gives_every_section_what_it_lacks() {
         let mut file = one("[one]\nport = 1\n[DEFAULT]\nPort = 9\n[two]\n");
-        let ports = ["one", "two", "three"].map(|name| file.read(name, |section| section.take::<u16>("port", 0)));
+        let ports = ["one", "two", "three"].map(|name| file.read(name, &KEYS, |section| section.take::<u16>("port")));
         assert_eq!((ports, file.finish().len()), ([1, 9, 9], 0));
     }
 
     #[test]
     fn a_bad_default_is_reported_once() {
         let mut file = one("[one]\n[two]\n[DEFAULT]\nport = x\n");
-        let _ = ["one", "two"].map(|name| file.read(name, |section| section.take::<u16>("port", 0)));
+        let _ = ["one", "two"].map(|name| file.read(name, &KEYS, |section| section.take::<u16>("port")));
         assert_eq!(file.finish().len(), 1);
     }
 
@@ -245,7 +257,7 @@ mod tests {
     fn an_override_replaces_or_adds_and_is_named_in_its_problem() {
         let mut file = one("[one]\nport = 1\n");
         file.set(&["one.PORT=7", "one.size=x", "new.key=1", "one.prot=1"].map(|text| text.parse().unwrap()));
-        let values = file.read("one", |section| (section.take::<u16>("port", 0), section.take::<u64>("size", 3)));
+        let values = file.read("one", &KEYS, |section| (section.take::<u16>("port"), section.take::<u64>("size")));
         assert_eq!(values, (7, 3));
         let told: Vec<String> = file.finish().iter().map(Problem::to_string).collect();
         assert_eq!(told[0], "--set new.key: unknown section 'new'");
@@ -262,14 +274,14 @@ mod tests {
     #[test]
     fn relative_paths_begin_in_the_folder_of_the_file() {
         let mut file = File::parse("x.ini", Path::new("/etc/ftpd"), "[one]\na = share\nb = /srv\nc = ~/x\\y\n");
-        let paths = file.read("one", |section| ["a", "b", "c"].map(|key| section.need::<PathBuf>(key).unwrap()));
+        let paths = file.read("one", &KEYS, |section| ["a", "b", "c"].map(|key| section.need::<PathBuf>(key).unwrap()));
         assert_eq!(paths, ["/etc/ftpd/share", "/srv", "/etc/ftpd/~/x\\y"].map(PathBuf::from));
     }
 
     #[test]
     fn a_value_outside_its_range_is_a_problem() {
         let told = told(one("[one]\nport = 7\n"), |section| {
-            section.take_in::<u16>("port", 1, 1..=5);
+            section.take_in::<u16>("port", 1..=5);
         });
         assert_eq!(told, ["x.ini:2: port: must be between 1 and 5"]);
     }

@@ -7,10 +7,41 @@ use ipnet::IpNet;
 
 use crate::auth::hash::StoredPassword;
 use crate::auth::perm::Perms;
-use crate::ini::{Section, Value, word};
+use crate::ini::{Key, Section, Value, word};
 use crate::protocol::content::Conversion;
 use crate::sys::access;
 use crate::sys::person::Person;
+
+/// Every key of an account in user.ini, from which README.md and the sample are made, too.
+#[rustfmt::skip]
+pub const KEYS: [Key; 12] = [
+    Key::needed("password", "text",
+        "The password itself, or a hash: `$argon2id$`, `$2b$` (bcrypt), `$5$`, `$6$` (sha-crypt). `ftpd hash-password` makes \
+         one."),
+    Key::needed("perm", "letters",
+        "What the account may do; the letters are explained below."),
+    Key::needed("home", "folder",
+        "The folder that is `/` for the account; a relative path begins in the folder of user.ini."),
+    Key::new("max_cons", "number", "off",
+        "Sessions of this account at once."),
+    Key::new("max_upload", "size", "0",
+        "Bytes per second from client to server, for all its sessions together."),
+    Key::new("max_download", "size", "0",
+        "Bytes per second from server to client, for all its sessions together."),
+    Key::optional("allow_from", "networks",
+        "Addresses or networks it may log in from: `192.168.0.0/16, 10.1.2.3`."),
+    Key::optional("msg_login", "text",
+        "The reply to its login."),
+    Key::optional("msg_quit", "text",
+        "The reply to its QUIT."),
+    Key::optional("ascii_conversion", "auto, on, off",
+        "As in ftpd.conf, for this account."),
+    Key::new("hasty", "on or off", "off",
+        "For devices that close both connections at once and wait for no reply: an upload that ended in good order replaces \
+         the old file. With `off` it doesn't, because a killed client looks the same."),
+    Key::new("system_user", "name", "off",
+        "The system user that owns its files and whose rights the kernel checks; only if the server is root and stays it."),
+];
 
 /// One account.
 #[derive(Debug)]
@@ -72,14 +103,14 @@ impl User {
             section.refuse("", format!("the account '{name}' is hidden by enable_anonymous = on"));
         }
         let needed = (section.need("password"), section.need("perm"), section.need("home"));
-        let allow_from = section.take("allow_from", Vec::new());
-        let max_cons = section.take("max_cons", None);
-        let max_upload = section.take("max_upload", None);
-        let max_download = section.take("max_download", None);
-        let msg_login = section.take("msg_login", Literal(None)).0;
-        let msg_quit = section.take("msg_quit", Literal(None)).0;
-        let ascii_conversion = section.take("ascii_conversion", Literal(None)).0;
-        let hasty = section.take("hasty", false);
+        let allow_from = section.find("allow_from").unwrap_or_default();
+        let max_cons = section.take("max_cons");
+        let max_upload = section.take("max_upload");
+        let max_download = section.take("max_download");
+        let msg_login = section.find("msg_login");
+        let msg_quit = section.find("msg_quit");
+        let ascii_conversion = section.find("ascii_conversion");
+        let hasty = section.take("hasty");
         let system_user = system_user(section, terms);
         let (Some(password), Some(perms), Some(home)) = needed else { return None };
         Some(User {
@@ -131,7 +162,7 @@ impl User {
 
 /// A session can become somebody only in a server that is root and stays it.
 fn system_user(section: &mut Section, terms: &Terms) -> Option<Person> {
-    let person = section.take("system_user", None);
+    let person = section.take::<Option<Person>>("system_user");
     let reason = match () {
         () if person.is_none() => return None,
         () if terms.gives_up_root => "goes only without `user` in ftpd.conf, which gives up root",
@@ -140,15 +171,6 @@ fn system_user(section: &mut Section, terms: &Terms) -> Option<Person> {
     };
     section.refuse("system_user", reason);
     None
-}
-
-/// A value of which `off` and `0` mean themselves, not its absence.
-struct Literal<T>(Option<T>);
-
-impl<T: Value> Value for Literal<T> {
-    fn parse(text: &str, folder: &Path) -> Result<Literal<T>, String> {
-        T::parse(text, folder).map(|value| Literal(Some(value)))
-    }
 }
 
 impl Value for Person {
@@ -166,4 +188,37 @@ impl Value for Conversion {
 /// Whether a name means the account without a password.
 pub(super) fn is_anonymous(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"anonymous") || name.eq_ignore_ascii_case(b"ftp")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::ini::{File, Missing};
+
+    #[test]
+    fn every_key_of_the_table_is_read_and_those_that_are_needed_are_told() {
+        let mut file = File::parse("user.ini", Path::new("/"), "[a]\n");
+        assert!(file.read("a", &KEYS, |section| User::read(section, "a", &Terms::default())).is_none());
+        let read: BTreeSet<_> = file.known().map(|(_, key)| key).collect();
+        assert_eq!(read, KEYS.iter().map(|key| key.name).collect());
+        let missing: BTreeSet<_> = file.finish().into_iter().map(|problem| problem.key).collect();
+        let needed = KEYS.iter().filter(|key| key.missing == Missing::Problem);
+        assert_eq!(missing, needed.map(|key| key.name.to_owned()).collect());
+    }
+
+    #[test]
+    fn the_defaults_are_what_holds_for_an_account_that_has_only_what_is_needed() {
+        let bare = "[a]\npassword = x\nperm = elr\nhome = /\n".to_owned();
+        let defaults = KEYS.iter().filter_map(|key| Some(format!("{} = {}\n", key.name, key.default()?)));
+        let written = bare.clone() + &defaults.collect::<String>();
+        let [bare, written] = [bare, written].map(|text| {
+            let mut file = File::parse("user.ini", Path::new("/"), &text);
+            let user = file.read("a", &KEYS, |section| User::read(section, "a", &Terms::default()));
+            assert_eq!(file.finish(), []);
+            format!("{user:?}")
+        });
+        assert_eq!(bare, written);
+    }
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::auth::hash::{Checks, StoredPassword};
-use crate::auth::user::{Guest, Terms, User, is_anonymous};
+use crate::auth::user::{Guest, KEYS, Terms, User, is_anonymous};
 use crate::ini::{File, Problem, Problems};
 use crate::seen::Seen;
 use crate::sys::stamp::{Stamp, has_mode};
@@ -285,7 +285,7 @@ fn accounts(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<
     if names.is_empty() && terms.anonymous.is_none() {
         file.refuse("there is no account in it, and anonymous is off: nobody could log in");
     }
-    let read = |name: &String| file.read(name, |section| User::read(section, name, terms));
+    let read = |name: &String| file.read(name, &KEYS, |section| User::read(section, name, terms));
     let users: Vec<Option<User>> = names.iter().map(read).collect();
     let problems = file.finish();
     if problems.is_empty() {

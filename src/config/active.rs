@@ -22,10 +22,10 @@ impl ActiveSection {
     /// Reads the section of a server that listens at the ports of these keys.
     pub(super) fn read(section: &mut Section, listening: &[(&str, RangeInclusive<u16>)]) -> ActiveSection {
         let active = ActiveSection {
-            enable_active: section.take("enable_active", true),
-            permit_foreign_addresses: section.take("permit_foreign_addresses", false),
-            permit_privileged_ports: section.take("permit_privileged_ports", false),
-            data_port: section.take("data_port", DialPort(None)).0,
+            enable_active: section.take("enable_active"),
+            permit_foreign_addresses: section.take("permit_foreign_addresses"),
+            permit_privileged_ports: section.take("permit_privileged_ports"),
+            data_port: section.take::<DialPort>("data_port").0,
         };
         let Some(port) = active.data_port else { return active };
         // The system lets no port be both.
@@ -53,12 +53,13 @@ impl Value for DialPort {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::keys;
     use crate::ini::{File, Problem};
 
     fn read(value: &str) -> (Option<u16>, Vec<String>) {
         let mut file = File::parse("ftpd.conf", Path::new("/"), &format!("[active]\ndata_port = {value}\n"));
         let listening = [("port", 21..=21), ("passive_ports", 8300..=8500)];
-        let active = file.read("active", |section| ActiveSection::read(section, &listening));
+        let active = file.read("active", &keys::ACTIVE, |section| ActiveSection::read(section, &listening));
         (active.data_port, file.finish().iter().map(Problem::to_string).collect())
     }
 

@@ -19,11 +19,10 @@ pub struct AnonymousSection {
 
 impl AnonymousSection {
     pub(super) fn read(section: &mut Section) -> AnonymousSection {
-        let letters = "elr".parse().expect("the default letters are known");
         let anonymous = AnonymousSection {
-            enable_anonymous: section.take("enable_anonymous", false),
-            anonymous_path: section.take("anonymous_path", None),
-            anonymous_perm: section.take("anonymous_perm", letters),
+            enable_anonymous: section.take("enable_anonymous"),
+            anonymous_path: section.take("anonymous_path"),
+            anonymous_perm: section.take("anonymous_perm"),
         };
         if anonymous.enable_anonymous && anonymous.anonymous_path.is_none() {
             section.refuse("enable_anonymous", "needs an anonymous_path");

@@ -31,10 +31,10 @@ pub enum LogFormat {
 impl LogSection {
     pub(super) fn read(section: &mut Section) -> LogSection {
         LogSection {
-            log_file: section.take("log_file", None),
-            log_level: section.take("log_level", LevelFilter::Info),
-            transfer_log: section.take("transfer_log", None),
-            log_format: section.take("log_format", LogFormat::Text),
+            log_file: section.take("log_file"),
+            log_level: section.take("log_level"),
+            transfer_log: section.take("transfer_log"),
+            log_format: section.take("log_format"),
         }
     }
 }

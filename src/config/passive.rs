@@ -40,9 +40,9 @@ impl PassiveSection {
     /// Reads the section of a server that listens on these addresses.
     pub(super) fn read(section: &mut Section, listening: &[IpAddr]) -> PassiveSection {
         let passive = PassiveSection {
-            passive_ports: section.take("passive_ports", None),
-            masquerade_address: section.take("masquerade_address", None),
-            masquerade_for: section.take("masquerade_for", Audience::Outside),
+            passive_ports: section.take("passive_ports"),
+            masquerade_address: section.take("masquerade_address"),
+            masquerade_for: section.take("masquerade_for"),
         };
         if let Some(Masquerade::Address(given)) = passive.masquerade_address
             && let Err(reason) = address::may_be_given(given, listening)
@@ -91,12 +91,13 @@ impl Value for Audience {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::keys;
     use crate::ini::{File, Problem};
 
     fn read(text: &str, listening: &str) -> (PassiveSection, Vec<String>) {
         let mut file = File::parse("ftpd.conf", Path::new("/"), &format!("[passive]\n{text}"));
         let listening = [listening.parse().unwrap()];
-        let passive = file.read("passive", |section| PassiveSection::read(section, &listening));
+        let passive = file.read("passive", &keys::PASSIVE, |section| PassiveSection::read(section, &listening));
         (passive, file.finish().iter().map(Problem::to_string).collect())
     }
 

@@ -1,6 +1,6 @@
 //! The section `[server]`: who may connect, and for how long.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,26 +60,25 @@ pub enum Sandbox {
 
 impl ServerSection {
     pub(super) fn read(section: &mut Section) -> ServerSection {
-        let (user, group) = (section.take("user", None), section.take("group", None));
+        let (user, group) = (section.take::<Option<_>>("user"), section.take::<Option<_>>("group"));
         if group.is_some() && user.is_none() {
             section.refuse("group", "needs a user");
         }
-        let everywhere = vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
         ServerSection {
-            ip: section.take("ip", everywhere),
-            port: section.take("port", 2121),
-            welcome_msg: section.take("welcome_msg", Lines(vec!["ftpd ready.".to_owned()])).0,
-            max_cons: section.take_in("max_cons", 512, 1..=100_000),
-            max_cons_per_ip: section.take("max_cons_per_ip", Some(32)),
-            timeout: section.take("timeout", Some(5 * MINUTE)),
-            login_timeout: section.take_in("login_timeout", MINUTE, SECOND..=DAY),
-            max_login_attempts: section.take_in("max_login_attempts", 3, 1..=1000),
-            auth_failed_delay: section.take_in("auth_failed_delay", 3 * SECOND, Duration::ZERO..=MINUTE),
-            ban_after: section.take("ban_after", Some(10)),
-            ban_time: section.take("ban_time", Some(10 * MINUTE)),
-            shutdown_grace: section.take_in("shutdown_grace", 30 * SECOND, Duration::ZERO..=DAY),
-            proxy_protocol_from: section.take("proxy_protocol_from", Vec::new()),
-            sandbox: section.take("sandbox", Sandbox::Auto),
+            ip: section.take("ip"),
+            port: section.take("port"),
+            welcome_msg: section.take::<Lines>("welcome_msg").0,
+            max_cons: section.take_in("max_cons", 1..=100_000),
+            max_cons_per_ip: section.take("max_cons_per_ip"),
+            timeout: section.take("timeout"),
+            login_timeout: section.take_in("login_timeout", SECOND..=DAY),
+            max_login_attempts: section.take_in("max_login_attempts", 1..=1000),
+            auth_failed_delay: section.take_in("auth_failed_delay", Duration::ZERO..=MINUTE),
+            ban_after: section.take("ban_after"),
+            ban_time: section.take("ban_time"),
+            shutdown_grace: section.take_in("shutdown_grace", Duration::ZERO..=DAY),
+            proxy_protocol_from: section.take::<Option<_>>("proxy_protocol_from").unwrap_or_default(),
+            sandbox: section.take("sandbox"),
             user,
             group,
         }

@@ -42,17 +42,17 @@ pub enum SessionReuse {
 
 impl TlsSection {
     pub(super) fn read(section: &mut Section) -> TlsSection {
-        let certificate = section.take("certificate", None);
+        let certificate: Option<PathBuf> = section.take("certificate");
         let read = TlsSection {
-            tls: section.take("tls", certificate.is_some()),
+            tls: section.find("tls").unwrap_or(certificate.is_some()),
             certificate,
-            private_key: section.take("private_key", None),
-            control_required: section.take("tls_control_required", false),
-            data_required: section.take("tls_data_required", false),
-            implicit_port: section.take("implicit_tls_port", ImplicitPort(None)).0,
-            session_reuse: section.take("tls_session_reuse", SessionReuse::Accept),
-            strict_eof: section.take("tls_strict_eof", false),
-            client_ca: section.take("client_ca", None),
+            private_key: section.take("private_key"),
+            control_required: section.take("tls_control_required"),
+            data_required: section.take("tls_data_required"),
+            implicit_port: section.take::<ImplicitPort>("implicit_tls_port").0,
+            session_reuse: section.take("tls_session_reuse"),
+            strict_eof: section.take("tls_strict_eof"),
+            client_ca: section.take("client_ca"),
             folder: section.folder().to_owned(),
             places: ["tls", "certificate", "private_key", "client_ca"].map(|key| (key, section.place(key))),
         };

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{DAY, MINUTE, SECOND};
+use super::{DAY, SECOND};
 use crate::ini::{Section, Value, word};
 use crate::protocol::content::Conversion;
 
@@ -55,17 +55,17 @@ pub enum Fsync {
 impl TransferSection {
     pub(super) fn read(section: &mut Section) -> TransferSection {
         TransferSection {
-            max_upload: section.take("max_upload", None),
-            max_download: section.take("max_download", None),
-            data_timeout: section.take_in("data_timeout", 5 * MINUTE, SECOND..=DAY),
-            connect_timeout: section.take_in("connect_timeout", 30 * SECOND, SECOND..=DAY),
-            atomic_uploads: section.take("atomic_uploads", true),
-            partial_max_age: section.take_in("partial_max_age", 7 * DAY, SECOND..=365 * DAY),
-            fsync: section.take("fsync", Fsync::Off),
-            umask: section.take("umask", Umask(0o022)).0,
-            follow_symlinks: section.take("follow_symlinks", Symlinks::Inside),
-            use_gmt_times: section.take("use_gmt_times", true),
-            ascii_conversion: section.take("ascii_conversion", Conversion::Auto),
+            max_upload: section.take("max_upload"),
+            max_download: section.take("max_download"),
+            data_timeout: section.take_in("data_timeout", SECOND..=DAY),
+            connect_timeout: section.take_in("connect_timeout", SECOND..=DAY),
+            atomic_uploads: section.take("atomic_uploads"),
+            partial_max_age: section.take_in("partial_max_age", SECOND..=365 * DAY),
+            fsync: section.take("fsync"),
+            umask: section.take::<Umask>("umask").0,
+            follow_symlinks: section.take("follow_symlinks"),
+            use_gmt_times: section.take("use_gmt_times"),
+            ascii_conversion: section.take("ascii_conversion"),
         }
     }
 }

@@ -6,32 +6,37 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use super::written::{Origin, Setting, Written};
-use super::{File, Value, absolute};
+use super::{File, Key, Value, absolute};
 
 /// One section of a [`File`], with the defaults of the file.
 pub struct Section<'a> {
     file: &'a mut File,
     written: Written,
+    keys: &'static [Key],
+    /// Keys that were asked for.
     known: BTreeSet<&'static str>,
 }
 
 impl<'a> Section<'a> {
-    pub(super) fn new(file: &'a mut File, written: Written) -> Section<'a> {
-        Section { file, written, known: BTreeSet::new() }
+    pub(super) fn new(file: &'a mut File, keys: &'static [Key], written: Written) -> Section<'a> {
+        Section { file, written, keys, known: BTreeSet::new() }
     }
 
-    /// The value of `key`, or `default` if the key is missing. A value that can't be parsed is a problem of the file,
-    /// and `default` takes its place.
-    pub fn take<T: Value>(&mut self, key: &'static str, default: T) -> T {
-        self.find(key).unwrap_or(default)
+    /// The value of `key`, or its default if the key is missing. A value that can't be parsed is a problem of the file,
+    /// and the default takes its place.
+    pub fn take<T: Value>(&mut self, key: &'static str) -> T {
+        self.find(key).unwrap_or_else(|| {
+            let default = self.row(key).default().expect("the table has a default for this key");
+            T::parse(default, self.folder()).expect("a default is a sound value")
+        })
     }
 
     /// The same as [`Section::take`]; a value outside `range` is a problem of the file.
-    pub fn take_in<T>(&mut self, key: &'static str, default: T, range: RangeInclusive<T>) -> T
+    pub fn take_in<T>(&mut self, key: &'static str, range: RangeInclusive<T>) -> T
     where
         T: Value + PartialOrd + Debug,
     {
-        let value = self.take(key, default);
+        let value = self.take(key);
         if !range.contains(&value) {
             self.refuse(key, format!("must be between {:?} and {:?}", range.start(), range.end()));
         }
@@ -41,10 +46,20 @@ impl<'a> Section<'a> {
     /// The value of `key`; if the key is missing, that is a problem of the file.
     pub fn need<T: Value>(&mut self, key: &'static str) -> Option<T> {
         if self.setting(key).is_none() {
-            self.known.insert(key);
             self.refuse(key, format!("missing in [{}]", self.written.name));
         }
         self.find(key)
+    }
+
+    /// The value of `key`, if it is written and can be parsed; one that can't be is a problem of the file.
+    pub fn find<T: Value>(&mut self, key: &'static str) -> Option<T> {
+        self.known.insert(self.row(key).name);
+        let Setting { value, origin } = self.setting(key)?;
+        let parsed = match origin {
+            Origin::Override(_) => T::parse(value, &absolute(Path::new(""))),
+            Origin::Line(_) | Origin::Nowhere => T::parse(value, self.folder()),
+        };
+        parsed.map_err(|reason| self.refuse(key, reason)).ok()
     }
 
     /// Adds the problem that the value of `key` can't be used; an empty `key` stands for the whole section.
@@ -69,14 +84,8 @@ impl<'a> Section<'a> {
         &self.file.folder
     }
 
-    fn find<T: Value>(&mut self, key: &'static str) -> Option<T> {
-        self.known.insert(key);
-        let Setting { value, origin } = self.setting(key)?;
-        let parsed = match origin {
-            Origin::Override(_) => T::parse(value, &absolute(Path::new(""))),
-            Origin::Line(_) | Origin::Nowhere => T::parse(value, self.folder()),
-        };
-        parsed.map_err(|reason| self.refuse(key, reason)).ok()
+    fn row(&self, key: &str) -> &'static Key {
+        self.keys.iter().find(|row| row.name == key).expect("the table has every key that is read")
     }
 
     fn setting(&self, key: &str) -> Option<&Setting> {
@@ -85,7 +94,7 @@ impl<'a> Section<'a> {
 
     /// Leaves the keys that nobody asked for to the file.
     pub(super) fn finish(self) {
-        let Section { file, mut written, known } = self;
+        let Section { file, mut written, known, .. } = self;
         written.keys.retain(|key, _| !known.contains(key.as_str()));
         file.known.extend(known.into_iter().map(|key| (written.name.clone(), key)));
         if !written.keys.is_empty() {

@@ -3,13 +3,15 @@
 
 use std::path::Path;
 
-use ftpd::ini::File;
+use ftpd::ini::{File, Key};
 use libfuzzer_sys::fuzz_target;
+
+const KEYS: [Key; 1] = [Key::new("max_cons", "number", "0", "")];
 
 fuzz_target!(|text: &str| {
     let mut file = File::parse("fuzz.ini", Path::new("/"), text);
     for name in file.names() {
-        file.read(&name, |section| section.take("max_cons", 0_u32));
+        file.read(&name, &KEYS, |section| section.take::<u32>("max_cons"));
     }
     for problem in file.finish() {
         assert!(!problem.to_string().contains('\n'), "a problem is one line: {problem}");
