@@ -2,12 +2,13 @@
 
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, RawDir, Stat};
 
 use crate::fs::glob::Pattern;
 use crate::fs::partial::is_partial;
+use crate::fs::place::{Handle, Place};
 use crate::protocol::command::{SortKey, Sorting};
 use crate::sys::meta::Meta;
 
@@ -100,9 +101,9 @@ impl Folder {
         Ok(rustix::fs::fstat(&self.handle)?.into())
     }
 
-    /// The folder's own handle.
-    pub fn handle(&self) -> BorrowedFd<'_> {
-        self.handle.as_fd()
+    /// A name in the folder.
+    pub fn place<'n>(&'n self, name: &'n [u8]) -> Place<'n> {
+        Place { folder: Handle::Borrowed(self.handle.as_fd()), name: name.into(), known: None }
     }
 
     fn new(handle: OwnedFd) -> Self {

@@ -193,14 +193,6 @@ impl Root {
         Ok(rustix::fs::mkdirat(&place.folder, place.name.as_ref(), Mode::from_raw_mode(0o777))?)
     }
 
-    /// Removes an empty folder; never the home itself.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn remove_folder(&self, path: &VirtualPath) -> io::Result<()> {
-        self.place(path)?.ok_or(Errno::ACCESS)?.unlink(AtFlags::REMOVEDIR)
-    }
-
     /// Gives a file or folder another name; of a link the link itself.
     ///
     /// # Errors

@@ -5,30 +5,63 @@
 //! does; what arrived for an *existing* one stays hidden, the old file is untouched, and REST with exactly the number of
 //! bytes that are kept goes on from there. Resuming an ordinary file, appending, STOU, and everything with atomic
 //! uploads off is written in place.
+//!
+//! Each step is a type that consumes the one before: [`Upload`], [`Opened`], [`Receiving`], and then the file is in its
+//! place ([`Receiving::finish`]) or the upload broke ([`Broken`], [`Kept`]).
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Seek, SeekFrom};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, Gid, Mode as Bits, OFlags, Uid};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, OFlags};
 
+use crate::fs::claims::{Claim, Claims};
 use crate::fs::partial;
+use crate::fs::partials::{Partials, Swept};
 use crate::fs::place::Place;
 use crate::fs::root::Root;
-use crate::fs::writers::{Claim, Writers};
+use crate::fs::upload::found::{Found, Way};
 use crate::protocol::path::VirtualPath;
-use crate::sys::meta::{FileKind, Meta};
+
+mod found;
+
+/// An upload that was asked for.
+#[derive(Debug)]
+pub struct Upload<'a> {
+    /// The account's home.
+    pub root: &'a Root,
+    /// The name of the file.
+    pub path: &'a VirtualPath,
+    /// Whose partials are resumed and replaced.
+    pub account: &'a str,
+    /// What holds for all uploads.
+    pub policy: UploadPolicy,
+    /// The files that are being written.
+    pub claims: &'a Arc<Claims>,
+    /// The partials of all accounts.
+    pub partials: &'a Partials,
+}
+
+/// What the administrator wants of all uploads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UploadPolicy {
+    /// A file replaces another only when it is whole.
+    pub atomic: bool,
+    /// A finished upload is on the disk, not only in the page cache.
+    pub durable: bool,
+    /// Partials that were not touched for this time are removed.
+    pub max_age: Duration,
+}
 
 /// How an upload meets the file that may be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum Placement {
     /// STOR: the new bytes are the whole file.
     Replace,
     /// REST n, STOR: the new bytes overwrite the file from there on.
     Resume(u64),
-    /// APPE: the new bytes come behind the old ones, whoever else writes.
+    /// APPE: the new bytes come after the old ones, even if others write, too.
     Append,
     /// The same, for an account that may not make files.
     AppendToOld,
@@ -36,33 +69,31 @@ pub enum Mode {
     New,
 }
 
-impl Mode {
-    /// True where every byte goes to the end of the file, wherever that is by then.
+impl Placement {
+    /// Whether every byte goes to the end of the file, wherever that is by then.
     pub fn appends(self) -> bool {
         matches!(self, Self::Append | Self::AppendToOld)
     }
 }
 
-/// What the administrator wants of all uploads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    /// A file replaces another only when it is whole.
-    pub atomic: bool,
-    /// A finished upload is on the disk, not only in the page cache.
-    pub durable: bool,
-    /// Partials that were not touched for so long are removed.
-    pub max_age: Duration,
-}
-
 /// Why an upload can't begin.
 #[derive(Debug)]
-pub enum Refusal {
-    /// The file system says no.
+pub enum Refused {
+    /// The file system says no; `ResourceBusy` while another session writes the file.
     File(io::Error),
-    /// A resume would begin behind the end of the file.
+    /// A resume would begin after the end of the file.
     BehindTheEnd,
     /// A broken overwrite of this file waits to be resumed at exactly this byte.
     Pending(u64),
+}
+
+/// How an upload broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Break {
+    /// The disk took no more after this number of bytes of the upload: the room is given back.
+    Full(u64),
+    /// Anything else: what came is kept.
+    Other,
 }
 
 /// What is left of an upload that broke.
@@ -70,189 +101,177 @@ pub enum Refusal {
 pub enum Kept {
     /// Nothing; what was there before is there still.
     Nothing,
-    /// So many bytes, under the file's name.
+    /// This number of bytes, under the file's name.
     Shown(u64),
-    /// So many bytes, hidden: the old file has its name.
+    /// This number of bytes, hidden: the old file has its name.
     Hidden(u64),
     /// The whole file, under its name; only the disk's word for it is missing.
     Whole,
 }
 
-/// How an upload broke.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Break {
-    /// The disk took no more after so many bytes of this upload: the room is given back.
-    Full(u64),
-    /// Anything else: what came is kept.
-    Other,
+/// An upload whose bytes all came, and that broke nevertheless.
+#[derive(Debug)]
+pub struct Broken {
+    /// Why.
+    pub error: io::Error,
+    /// What is left of it.
+    pub kept: Kept,
 }
 
-/// A file opened for an upload. Dropped before [`Upload::begin`], it leaves everything as it was.
+/// A file that is open for an upload. If it is dropped, all is as it was before.
 #[derive(Debug)]
-pub struct Upload<'a> {
-    /// Open for its lock until the upload is over.
-    file: Option<File>,
-    /// The file that is to be replaced, for its lock.
-    _replaced: Option<File>,
+pub struct Opened<'a>(Writing<'a>);
+
+/// A file into which the bytes of an upload are written.
+#[derive(Debug)]
+pub struct Receiving<'a>(Writing<'a>);
+
+/// What both hold until the upload is over.
+#[derive(Debug)]
+struct Writing<'a> {
     target: Place<'a>,
-    /// What stood at the target when the upload was opened.
-    old: Option<Meta>,
-    mode: Mode,
-    way: Way,
-    policy: Policy,
+    found: Found,
+    placement: Placement,
+    policy: UploadPolicy,
     /// Closing the file can't fail.
     is_local: bool,
-    /// An empty file was made and is to be removed when nothing comes of it.
-    made: bool,
     _claim: Claim,
-}
-
-#[derive(Debug)]
-enum Way {
-    /// Bytes go to the target itself.
-    InPlace,
-    /// Bytes go to the partial of this name, behind those it holds already.
-    Partial { name: Vec<u8>, held: u64 },
-    /// The file is whole and has its name.
-    Done,
-}
-
-/// What [`Upload::open`] found or made.
-struct Opened {
-    file: File,
-    replaced: Option<File>,
-    old: Option<Meta>,
-    way: Way,
-    made: bool,
 }
 
 impl<'a> Upload<'a> {
     /// Opens or makes the file; existing content is not touched yet.
-    ///
-    /// # Errors
-    /// [`Refusal`]; `ResourceBusy` while another session writes the file.
-    pub fn open(
-        root: &'a Root,
-        (path, account): (&'a VirtualPath, &str),
-        mode: Mode,
-        policy: Policy,
-        writers: &Arc<Writers>,
-    ) -> Result<Self, Refusal> {
+    pub fn open(self, placement: Placement, now: SystemTime) -> Result<Opened<'a>, Refused> {
+        let Self { root, path, account, policy, claims, partials } = self;
         let (target, old) = root.locate(path)?;
         let partial = policy.atomic.then(|| partial::name(account, &target.name));
-        let mut claim = Writers::claim(writers, &target, partial.as_deref())?;
+        let mut claim = claims.claim(&target, partial.as_deref())?;
         if policy.atomic {
-            claim.sweep(&target.folder, policy.max_age);
+            partials.sweep(Swept { folder: &target.folder, id: claim.folder(), claims }, policy.max_age, now);
         }
-        let Opened { file, replaced, old, way, made } = open_file(&target, old, mode, partial)?;
-        if let (Way::InPlace, Some(old)) = (&way, &old) {
+        let found = Found::find(&target, old, placement, partial)?;
+        if let (Way::InPlace, Some(old)) = (&found.way, &found.old) {
             claim.extend_to_all_names(old)?;
         }
-        let is_local = claim.device().is_some_and(|device| root.is_local(device));
-        Ok(Self {
-            file: Some(file),
-            is_local,
-            _replaced: replaced,
-            target,
-            old,
-            mode,
-            way,
-            policy,
-            made,
-            _claim: claim,
-        })
+        let is_local = root.is_local(claim.folder().device);
+        Ok(Opened(Writing { target, found, placement, policy, is_local, _claim: claim }))
     }
+}
 
-    /// True where the old file is overwritten as the bytes come, although atomic uploads are on.
+impl<'a> Opened<'a> {
+    /// Whether the old file is overwritten as the bytes come, although atomic uploads are on.
     pub fn falls_back(&self) -> bool {
-        self.policy.atomic && self.mode == Mode::Replace && matches!(self.way, Way::InPlace)
+        let Writing { policy, placement, found, .. } = &self.0;
+        policy.atomic && *placement == Placement::Replace && matches!(found.way, Way::InPlace)
     }
 
     /// The bytes of the whole file that is about to lose its name to this one.
     pub fn replaced(&self) -> Option<u64> {
-        self.old.as_ref().filter(|_| matches!(self.way, Way::Partial { .. })).map(|old| old.size)
+        let Found { old, way, .. } = &self.0.found;
+        old.as_ref().filter(|_| matches!(way, Way::Partial { .. })).map(|old| old.size)
     }
 
     /// The data connection stands: brings the file to the state in which the first byte may be written.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn begin(&mut self) -> io::Result<&mut File> {
-        let made = std::mem::take(&mut self.made);
-        let start = match (&self.way, self.mode) {
+    pub fn begin(mut self) -> io::Result<Receiving<'a>> {
+        let Writing { found, placement, .. } = &mut self.0;
+        let start = match (&found.way, *placement) {
             (Way::Partial { held, .. }, _) => *held,
-            (_, Mode::Resume(offset)) => offset,
-            (_, Mode::Replace | Mode::Append | Mode::AppendToOld | Mode::New) => 0,
+            (_, Placement::Resume(offset)) => offset,
+            (_, Placement::Replace | Placement::Append | Placement::AppendToOld | Placement::New) => 0,
         };
-        let file = self.file.as_mut().ok_or(Errno::BADF)?;
         if start > 0 {
-            file.seek(SeekFrom::Start(start))?;
-        } else if self.mode == Mode::Replace && !made {
-            file.set_len(0)?;
+            found.file.seek(SeekFrom::Start(start))?;
+        } else if *placement == Placement::Replace && !found.made {
+            found.file.set_len(0)?;
         }
-        Ok(file)
+        found.made = false;
+        Ok(Receiving(self.0))
+    }
+}
+
+impl Receiving<'_> {
+    /// The file to write to.
+    pub fn file(&mut self) -> &mut File {
+        &mut self.0.found.file
     }
 
-    /// All bytes came: the file gets its name, and is on the disk if that is wanted.
-    ///
-    /// # Errors
-    /// As the system says; [`Self::abandon`] tells what is there then.
-    pub fn finish(&mut self) -> io::Result<()> {
-        let file = self.file.take().ok_or(Errno::BADF)?;
-        if !self.policy.durable {
-            // The lock stays until the file has its name, where there is a descriptor for it.
-            if self.is_local {
-                self.file = Some(file);
-            } else {
-                self.file = file.try_clone().ok();
-                // A network file system may say only now that it has no room.
-                nix::unistd::close(file)?;
+    /// All bytes of the upload are `written`: the file gets its name, and is on the disk if that is wanted.
+    pub fn finish(self, written: u64) -> Result<(), Broken> {
+        // The folder is opened before anything changes its name.
+        let named = self.0.settle().and_then(|()| {
+            let folder = self.0.policy.durable.then(|| self.0.target.folder.open_to_read());
+            self.0.give_name().map(|()| folder)
+        });
+        match named {
+            // A folder that takes files and shows none can only be written back with all else.
+            Ok(Some(folder)) => folder
+                .map_or_else(|_| rustix::fs::syncfs(&self.0.found.file), rustix::fs::fsync)
+                .map_err(|error| Broken { error: error.into(), kept: Kept::Whole }),
+            Ok(None) => Ok(()),
+            Err(error) => {
+                let kept = self.abandon(Break::of(&error, written));
+                Err(Broken { error, kept })
             }
-            return give_name(&self.target, &mut self.way);
         }
-        let file = self.file.insert(file);
-        file.sync_data()?;
-        let folder = self.target.folder.open_to_read();
-        give_name(&self.target, &mut self.way)?;
-        // A folder that takes files and shows none can only be written back with all else.
-        Ok(folder.map_or_else(|_| rustix::fs::syncfs(file), rustix::fs::fsync)?)
     }
 
     /// The transfer broke: keeps what can be resumed, or gives the room back.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn abandon(&mut self, how: Break) -> io::Result<Kept> {
-        match &self.way {
-            Way::Done => Ok(Kept::Whole),
-            Way::InPlace => self.abandon_in_place(how),
-            Way::Partial { name, held } => {
-                let partial = self.target.beside(name);
-                if matches!(how, Break::Full(_)) {
-                    partial.open_for_write(OFlags::empty())?.0.set_len(*held)?;
-                }
-                let bytes = partial.meta()?.size;
-                // Even an empty one stays beside an old file: a client that "resumes" must not write into that.
-                if bytes == 0 && self.old.is_none() {
-                    partial.unlink(AtFlags::empty())?;
-                    return Ok(Kept::Nothing);
-                }
-                let shown = self.old.is_none() && how == Break::Other && partial.rename_to_free(&self.target).is_ok();
-                Ok(if shown { Kept::Shown(bytes) } else { Kept::Hidden(bytes) })
-            }
+    pub fn abandon(self, how: Break) -> Kept {
+        let kept = match &self.0.found.way {
+            Way::InPlace => self.0.abandon_in_place(how),
+            Way::Partial { name, held } => self.0.abandon_partial(&self.0.target.beside(name), *held, how),
+        };
+        kept.unwrap_or(Kept::Nothing)
+    }
+}
+
+impl Writing<'_> {
+    /// Nothing that was written is lost any more, as far as that can be known.
+    fn settle(&self) -> io::Result<()> {
+        let file = &self.found.file;
+        match () {
+            () if self.policy.durable => file.sync_data(),
+            () if self.is_local => Ok(()),
+            // A network file system may say only when a descriptor is closed that it has no room. This one stays open: it
+            // has the lock until the file has its name.
+            () => match file.try_clone() {
+                Ok(twin) => Ok(nix::unistd::close(twin)?),
+                Err(_) => file.sync_data(),
+            },
         }
     }
 
+    fn give_name(&self) -> io::Result<()> {
+        match &self.found.way {
+            Way::InPlace => Ok(()),
+            Way::Partial { name, .. } => self.target.beside(name).rename(&self.target),
+        }
+    }
+
+    fn abandon_partial(&self, partial: &Place, held: u64, how: Break) -> io::Result<Kept> {
+        if matches!(how, Break::Full(_)) {
+            partial.open_for_write(OFlags::empty())?.0.set_len(held)?;
+        }
+        let (bytes, is_new) = (partial.meta()?.size, self.found.old.is_none());
+        // Even an empty one stays beside an old file: a client that "resumes" must not write into that.
+        if bytes == 0 && is_new {
+            partial.unlink(AtFlags::empty())?;
+            return Ok(Kept::Nothing);
+        }
+        let shown = is_new && how == Break::Other && partial.rename_to_free(&self.target).is_ok();
+        Ok(if shown { Kept::Shown(bytes) } else { Kept::Hidden(bytes) })
+    }
+
     fn abandon_in_place(&self, how: Break) -> io::Result<Kept> {
-        let before = self.old.as_ref().map_or(0, |old| old.size);
+        let old = &self.found.old;
+        let before = old.as_ref().map_or(0, |old| old.size);
         let size = self.target.meta()?.size;
-        if size == 0 && self.old.is_none() {
+        if size == 0 && old.is_none() {
             self.target.unlink(AtFlags::empty())?;
             return Ok(Kept::Nothing);
         }
         match how {
             // Another program may append, too: only what came last and is ours is cut off.
-            Break::Full(written) if self.mode != Mode::Replace && size == before.saturating_add(written) => {
+            Break::Full(written) if self.placement != Placement::Replace && size == before.saturating_add(written) => {
                 self.target.open_for_write(OFlags::empty())?.0.set_len(before)?;
                 Ok(Kept::Shown(before))
             }
@@ -261,132 +280,29 @@ impl<'a> Upload<'a> {
     }
 }
 
-impl Drop for Upload<'_> {
+impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        if self.made {
+        if self.found.made {
             // It is empty and ours; if it can't be removed, an empty file is all that stays.
-            let _ = match &self.way {
-                Way::InPlace | Way::Done => self.target.unlink(AtFlags::empty()),
+            let _ = match &self.found.way {
+                Way::InPlace => self.target.unlink(AtFlags::empty()),
                 Way::Partial { name, .. } => self.target.beside(name).unlink(AtFlags::empty()),
             };
         }
     }
 }
 
-fn give_name(target: &Place, way: &mut Way) -> io::Result<()> {
-    if let Way::Partial { name, .. } = way {
-        target.beside(name).rename(target)?;
-    }
-    *way = Way::Done;
-    Ok(())
-}
-
-fn open_file(target: &Place, old: Option<Meta>, mode: Mode, partial: Option<Vec<u8>>) -> Result<Opened, Refusal> {
-    let pending = match (&partial, mode) {
-        (Some(name), Mode::Resume(_) | Mode::Append | Mode::AppendToOld) => pending(&target.beside(name)),
-        _ => None,
-    };
-    match (mode, partial, pending) {
-        (Mode::Resume(offset), Some(name), Some(held)) if offset == held => {
-            let partial = target.beside(&name);
-            let (file, _) = partial.open_for_write(OFlags::empty())?;
-            partial.lock(&file)?;
-            let replaced = lock_replaced(target, old.as_ref())?;
-            Ok(Opened { file, replaced, old, way: Way::Partial { name, held }, made: false })
+impl Break {
+    /// What an error after this number of bytes means.
+    pub fn of(error: &io::Error, written: u64) -> Self {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Self::Full(written),
+            _ => Self::Other,
         }
-        (_, _, Some(held)) => Err(Refusal::Pending(held)),
-        (Mode::Replace, Some(name), None) => match open_partial(target, &name, old.as_ref()) {
-            Ok((file, replaced, made)) => Ok(Opened { file, replaced, old, way: Way::Partial { name, held: 0 }, made }),
-            // The folder takes no new files, but this one may be written.
-            Err(error) if old.is_some() && no_new_files(&error) => open_in_place(target, old, mode),
-            Err(error) => Err(error.into()),
-        },
-        _ => open_in_place(target, old, mode),
     }
 }
 
-fn open_in_place(target: &Place, old: Option<Meta>, mode: Mode) -> Result<Opened, Refusal> {
-    let position = match (mode, old) {
-        (Mode::Resume(_), None) => return Err(Refusal::BehindTheEnd),
-        (Mode::AppendToOld, None) => return Err(Refusal::File(ErrorKind::NotFound.into())),
-        (_, None) | (Mode::New, _) => {
-            let file = target.create_file(ANYBODY)?;
-            target.lock_new(&file)?;
-            return Ok(Opened { file, replaced: None, old: None, way: Way::InPlace, made: true });
-        }
-        (Mode::Append | Mode::AppendToOld, Some(_)) => OFlags::APPEND,
-        (Mode::Replace | Mode::Resume(_), Some(_)) => OFlags::empty(),
-    };
-    // What was opened counts, not what was seen before.
-    let (file, meta) = target.open_for_write(position)?;
-    target.lock(&file)?;
-    if matches!(mode, Mode::Resume(offset) if offset > meta.size) {
-        return Err(Refusal::BehindTheEnd);
-    }
-    Ok(Opened { file, replaced: None, old: Some(meta), way: Way::InPlace, made: false })
-}
-
-/// A new partial, or the one of an earlier try, which the first byte will empty; for nobody's eyes who may not see the
-/// old file.
-fn open_partial(target: &Place, name: &[u8], old: Option<&Meta>) -> io::Result<(File, Option<File>, bool)> {
-    if let Some(old) = old {
-        if old.kind != FileKind::File {
-            // Says why: a folder, a device.
-            target.open_for_write(OFlags::empty())?;
-        }
-        target.may_replace(old)?;
-    }
-    let replaced = lock_replaced(target, old)?;
-    let partial = target.beside(name);
-    let (file, made) = match partial.create_file(old.map_or(ANYBODY, |old| old.mode & 0o777)) {
-        Ok(file) => (file, true),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => (partial.open_for_write(OFlags::empty())?.0, false),
-        Err(error) => return Err(error),
-    };
-    if made {
-        partial.lock_new(&file)?
-    } else {
-        partial.lock(&file)?
-    }
-    if let Some(old) = old {
-        take_over(&file, old)?;
-    }
-    Ok((file, replaced, made))
-}
-
-/// Keeps other processes from writing what is to be replaced, where it can be opened for that.
-fn lock_replaced(target: &Place, old: Option<&Meta>) -> io::Result<Option<File>> {
-    let Some(Ok((file, _))) = old.map(|_| target.open_for_write(OFlags::empty())) else { return Ok(None) };
-    target.lock(&file).map(|()| Some(file))
-}
-
-/// The bytes that wait to be resumed.
-fn pending(partial: &Place) -> Option<u64> {
-    partial.meta().ok().filter(|meta| meta.kind == FileKind::File).map(|meta| meta.size)
-}
-
-fn no_new_files(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
-}
-
-/// The new file gets the owner and the permission bits of the one it replaces, as far as this process may give them.
-fn take_over(file: &File, old: &Meta) -> io::Result<()> {
-    let new = Meta::from(rustix::fs::fstat(file)?);
-    if (new.owner, new.group) != (old.owner, old.group) {
-        let (owner, group) = (Uid::from_raw(old.owner), Gid::from_raw(old.group));
-        let both = rustix::fs::fchown(file, Some(owner), Some(group));
-        let _ = both.or_else(|_| rustix::fs::fchown(file, None, Some(group)));
-    }
-    if new.mode != old.mode & 0o777 {
-        rustix::fs::fchmod(file, Bits::from_raw_mode(old.mode & 0o777))?;
-    }
-    Ok(())
-}
-
-/// The permission bits of a new file, before the umask.
-const ANYBODY: u32 = 0o666;
-
-impl From<io::Error> for Refusal {
+impl From<io::Error> for Refused {
     fn from(error: io::Error) -> Self {
         Self::File(error)
     }

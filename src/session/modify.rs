@@ -3,7 +3,6 @@
 use std::io::ErrorKind;
 
 use crate::auth::perm::Perm;
-use crate::fs::writers::Writers;
 use crate::net::control::Control;
 use crate::protocol::command::FactChange;
 use crate::protocol::path::{Name, VirtualPath, quoted};
@@ -16,7 +15,7 @@ impl Login {
     pub(super) fn dele(&self, control: &Control, name: &Name) -> Answer {
         let answer = self.resolve(name, Perm::Delete).and_then(|path| {
             refuse_root(&path)?;
-            Writers::remove(&self.shared.writers, &self.root, &path, &self.user.name)?;
+            self.root.remove_file(&path, &self.user.name, &self.shared.claims)?;
             Ok(Reply::new(250, "Deleted."))
         });
         self.logged(control, "DELE", name, answer)
@@ -26,16 +25,7 @@ impl Login {
     pub(super) fn rmd(&self, control: &Control, name: &Name) -> Answer {
         let answer = self.resolve(name, Perm::Delete).and_then(|path| {
             refuse_root(&path)?;
-            match self.root.remove_folder(&path) {
-                // Nothing that a client could see or remove keeps a folder.
-                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
-                    if !self.shared.writers.clear(&self.root, &path)? {
-                        return Err(error.into());
-                    }
-                    self.root.remove_folder(&path)?;
-                }
-                removed => removed?,
-            }
+            self.root.remove_folder(&path, &self.shared.claims)?;
             Ok(Reply::new(250, "Folder removed."))
         });
         self.logged(control, "RMD", name, answer)

@@ -8,8 +8,9 @@ use crate::auth::bans::Bans;
 use crate::auth::limits::Limits;
 use crate::auth::users::Users;
 use crate::copy::pace::SharedPaces;
+use crate::fs::claims::Claims;
 use crate::fs::homes::Homes;
-use crate::fs::writers::Writers;
+use crate::fs::partials::Partials;
 use crate::net::interfaces::Own;
 use crate::net::names::Names;
 use crate::net::passive::PassivePorts;
@@ -43,7 +44,9 @@ pub struct Shared {
     /// What session threads lock themselves in with.
     pub jail: Option<Jail>,
     /// Files that are being written.
-    pub writers: Arc<Writers>,
+    pub claims: Arc<Claims>,
+    /// What is kept of broken uploads.
+    pub partials: Partials,
     /// Rates of accounts, upload.
     pub uploads: SharedPaces,
     /// Rates of accounts, download.

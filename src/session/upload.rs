@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::thread;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use log::Level;
@@ -14,7 +14,7 @@ use crate::copy::ascii::{Incoming, LineEnds};
 use crate::copy::sink::Sink;
 use crate::copy::transfer::Transfer;
 use crate::copy::watch::Watch;
-use crate::fs::upload::{Break, Kept, Mode, Policy, Refusal, Upload};
+use crate::fs::upload::{Break, Broken, Placement, Receiving, Refused, Upload, UploadPolicy};
 use crate::net::control::Control;
 use crate::net::stream::Doubt;
 use crate::net::who::Who;
@@ -39,18 +39,18 @@ impl Login {
         let path = self.resolve_written(name, Perm::Write)?;
         refuse_window(prepared)?;
         self.refuse_restart_in_ascii(prepared.restart)?;
-        let mode = if prepared.restart > 0 { Mode::Resume(prepared.restart) } else { Mode::Replace };
+        let placement = if prepared.restart > 0 { Placement::Resume(prepared.restart) } else { Placement::Replace };
         let subject = Subject::upload("STOR", &path, prepared);
-        self.store(&subject, mode, Reply::new(150, "Send the file."), control)
+        self.store(&subject, placement, Reply::new(150, "Send the file."), control)
     }
 
     #[inline(never)]
     pub(super) fn appe(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
         let path = self.resolve_written(name, Perm::Append)?;
         refuse_window(prepared)?;
-        let mode = if self.user.perms.has(Perm::Write) { Mode::Append } else { Mode::AppendToOld };
+        let placement = if self.user.perms.has(Perm::Write) { Placement::Append } else { Placement::AppendToOld };
         let subject = Subject::upload("APPE", &path, prepared);
-        self.store(&subject, mode, Reply::new(150, "Send what to append."), control)
+        self.store(&subject, placement, Reply::new(150, "Send what to append."), control)
     }
 
     /// RFC 1123 §4.1.2.9: the 150 reply names the file that is made.
@@ -70,7 +70,7 @@ impl Login {
             }
             let preliminary = Reply::raw(150, [b"FILE: ", path.file_name().unwrap_or_default()].concat());
             let subject = Subject::upload("STOU", &path, prepared);
-            match self.store(&subject, Mode::New, preliminary, control) {
+            match self.store(&subject, Placement::New, preliminary, control) {
                 // Somebody else was faster with that name, or is uploading to it just now.
                 Err(no) if self.data_port.is_some() && (no.code() == 450 || self.root.link_meta(&path).is_ok()) => {}
                 answer => return answer,
@@ -79,80 +79,100 @@ impl Login {
         Err(Reply::new(550, "No free name was found."))
     }
 
-    fn store(&mut self, subject: &Subject, mode: Mode, preliminary: Reply, control: &mut Control) -> Answer {
+    fn store(&mut self, subject: &Subject, placement: Placement, preliminary: Reply, control: &mut Control) -> Answer {
         if self.data_port.is_none() {
             // Before anything is made; but a folder that is not there is the better news.
             self.root.locate(subject.path)?;
         }
         let port = self.take_data_port()?;
-        let (policy, target) = (self.policy(), (subject.path, self.user.name.as_str()));
-        let mut upload = match Upload::open(&self.root, target, mode, policy, &self.shared.writers) {
-            Ok(upload) => upload,
-            Err(refusal) => {
-                let reply = self.refused_upload(refusal, mode);
+        let policy = self.policy();
+        let (root, path, account) = (&self.root, subject.path, self.user.name.as_str());
+        let (claims, partials) = (&self.shared.claims, &self.shared.partials);
+        let upload = Upload { root, path, account, policy, claims, partials };
+        let opened = match upload.open(placement, SystemTime::now()) {
+            Ok(opened) => opened,
+            Err(refused) => {
+                let reply = self.refused_upload(refused, placement);
                 self.data_port = Some(port);
                 return Err(reply);
             }
         };
-        let preliminary = if upload.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
+        let preliminary = if opened.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
         let asked = self.line_ends();
-        let mut incoming = Incoming::new(self.line_ends_of_old(subject, mode).unwrap_or(asked));
+        let mut incoming = Incoming::new(self.line_ends_of_old(subject, placement).unwrap_or(asked));
         let mut attention = Attention::to_transfer(control, &preliminary);
         let mut watch = Watch::of_upload(&mut attention, self.patience());
         let mut begun = None;
         let result = Transfer::open(port, self.protection.as_ref(), &mut watch, &mut self.upload);
         let result = result.and_then(|mut transfer| {
-            let replaced = upload.replaced();
-            let mut sink = Sink::new(upload.begin().map_err(Error::File)?, policy.durable, mode.appends());
+            let replaced = opened.replaced();
+            let mut receiving = opened.begin().map_err(Error::File)?;
+            let mut sink = Sink::new(receiving.file(), policy.durable, placement.appends());
             let received = transfer.receive(&mut sink, &mut incoming);
-            begun = Some(sink.written());
+            let written = sink.written();
+            begun = Some((receiving, written));
             received?;
             judge_end(&mut transfer, replaced, self.user.hasty)
         });
         let mut outcome = Outcome::of(result, watch.progress());
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
-        if outcome.result.is_ok() {
-            let mut finish = || upload.finish();
-            let finished = if policy.durable { patiently(control, &mut heartbeat, finish) } else { finish() };
-            outcome.result = finished.map_err(Error::File);
-        }
-        if let (Err(error), Some(written)) = (&outcome.result, begun) {
-            let how = if error.is_full() { Break::Full(written) } else { Break::Other };
-            outcome.kept = upload.abandon(how).unwrap_or(Kept::Nothing);
-        }
-        drop(upload);
+        outcome.settle(begun, |receiving, written| {
+            if !policy.durable {
+                return receiving.finish(written);
+            }
+            let mut receiving = Some(receiving);
+            patiently(control, &mut heartbeat, || receiving.take().map_or(Ok(()), |whole| whole.finish(written)))
+        });
         self.hang_up = outcome.result.is_err() && heartbeat.has_spoken();
         self.log_line_ends(control, subject, (asked, incoming.line_ends()));
         Ok(self.finish(control, subject, &outcome))
     }
 
     /// APPE follows the file's beginning, if it has one that this account may read; else what is appended decides.
-    fn line_ends_of_old(&self, subject: &Subject, mode: Mode) -> Option<LineEnds> {
-        if !mode.appends() || self.line_ends() != LineEnds::Undecided {
+    fn line_ends_of_old(&self, subject: &Subject, placement: Placement) -> Option<LineEnds> {
+        if !placement.appends() || self.line_ends() != LineEnds::Undecided {
             return None;
         }
         let (file, meta) = self.root.open_file(subject.path).ok()?;
         if meta.size > 0 { self.line_ends().decide(&file).ok() } else { None }
     }
 
-    fn policy(&self) -> Policy {
+    fn policy(&self) -> UploadPolicy {
         let config = &self.config.transfer;
         let durable = config.fsync == Fsync::Close;
-        Policy { atomic: config.atomic_uploads, durable, max_age: config.partial_max_age }
+        UploadPolicy { atomic: config.atomic_uploads, durable, max_age: config.partial_max_age }
     }
 
-    fn refused_upload(&self, refusal: Refusal, mode: Mode) -> Reply {
-        match refusal {
-            Refusal::BehindTheEnd => behind_the_end(),
-            Refusal::Pending(0) => Reply::new(554, "An upload of this file broke at its start: STOR it anew."),
-            Refusal::Pending(kept) => Reply::new(
+    fn refused_upload(&self, refused: Refused, placement: Placement) -> Reply {
+        match refused {
+            Refused::BehindTheEnd => behind_the_end(),
+            Refused::Pending(0) => Reply::new(554, "An upload of this file broke at its start: STOR it anew."),
+            Refused::Pending(kept) => Reply::new(
                 554,
                 format!("A broken upload of this file waits: REST {kept} and STOR go on, STOR alone or DELE drop it."),
             ),
-            Refusal::File(error) if error.kind() == ErrorKind::NotFound && mode == Mode::AppendToOld => {
+            Refused::File(error) if error.kind() == ErrorKind::NotFound && placement == Placement::AppendToOld => {
                 self.permit(Perm::Write).err().unwrap_or(error.into())
             }
-            Refusal::File(error) => error.into(),
+            Refused::File(error) => error.into(),
+        }
+    }
+}
+
+impl Outcome {
+    /// Finishes a file of which all came, or decides what is left of it. `begun` is the file, if the first byte could be
+    /// written, and the number of bytes that were.
+    fn settle(&mut self, begun: Option<(Receiving, u64)>, finish: impl FnOnce(Receiving, u64) -> Result<(), Broken>) {
+        let Some((receiving, written)) = begun else { return };
+        match &self.result {
+            Ok(()) => {
+                if let Err(Broken { error, kept }) = finish(receiving, written) {
+                    self.result = Err(Error::File(error));
+                    self.kept = kept;
+                }
+            }
+            Err(Error::File(error)) => self.kept = receiving.abandon(Break::of(error, written)),
+            Err(_) => self.kept = receiving.abandon(Break::Other),
         }
     }
 }

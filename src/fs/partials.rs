@@ -1,0 +1,120 @@
+//! What is kept of broken uploads: how much waits to be resumed, and when it goes.
+
+use std::collections::HashMap;
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+
+use crate::fs::claims::Claims;
+use crate::fs::folder::Folder;
+use crate::fs::partial::is_partial;
+use crate::fs::place::{Handle, Place};
+use crate::fs::root::Root;
+use crate::protocol::path::VirtualPath;
+use crate::sys::meta::{FileId, FileKind};
+
+/// When folders were last searched for old partials; shared by all sessions.
+#[derive(Debug, Default)]
+pub struct Partials {
+    swept: Mutex<HashMap<FileId, SystemTime>>,
+}
+
+/// A folder that is about to be searched.
+#[derive(Debug, Clone, Copy)]
+pub struct Swept<'a> {
+    /// Its handle.
+    pub folder: &'a Handle<'a>,
+    /// Which one it is.
+    pub id: FileId,
+    /// What is being written, and so stays.
+    pub claims: &'a Claims,
+}
+
+/// How often a folder is searched at most.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
+/// Maximum number of folders remembered.
+const MAX_SWEPT: usize = 4096;
+
+impl Partials {
+    /// Removes the partials from a folder that were not touched for `max_age` and that nobody writes, unless that was done
+    /// lately.
+    pub fn sweep(&self, swept: Swept, max_age: Duration, now: SystemTime) {
+        if self.is_due(swept.id, now) {
+            let oldest = now.checked_sub(max_age).and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            // A folder that can't be read is not swept; nothing depends on it.
+            let _ = swept.remove_older(oldest.map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX)));
+        }
+    }
+
+    /// True for the first session that asks within the interval.
+    fn is_due(&self, folder: FileId, now: SystemTime) -> bool {
+        let mut swept = self.swept.lock();
+        let age = swept.get(&folder).and_then(|last| now.duration_since(*last).ok());
+        if age.is_some_and(|age| age < SWEEP_INTERVAL) {
+            return false;
+        }
+        if swept.len() >= MAX_SWEPT {
+            swept.clear();
+        }
+        swept.insert(folder, now);
+        true
+    }
+}
+
+impl Swept<'_> {
+    /// Removes the partials that were last changed before this time, in Unix seconds.
+    fn remove_older(&self, oldest: i64) -> io::Result<()> {
+        let mut folder = Folder::with_partials(self.folder.open_to_read()?);
+        while folder.advance()? {
+            let is_old = is_partial(folder.name()) && folder.meta().is_ok_and(|meta| meta.modified < oldest);
+            if is_old && !self.claims.has(self.id, folder.name()) {
+                let _ = folder.place(folder.name()).unlink_idle();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bytes that wait to be resumed in this partial.
+pub fn pending(partial: &Place) -> Option<u64> {
+    partial.meta().ok().filter(|meta| meta.kind == FileKind::File).map(|meta| meta.size)
+}
+
+/// Removes the partials of a folder that holds nothing else, so that it can be removed; false if it can't.
+pub fn clear(root: &Root, path: &VirtualPath, claims: &Claims) -> io::Result<bool> {
+    let mut folder = Folder::with_partials(root.open_folder(path)?);
+    let mut names = Vec::new();
+    while folder.advance()? {
+        if !is_partial(folder.name()) {
+            return Ok(false);
+        }
+        names.push(folder.name().to_vec());
+    }
+    if claims.has_any_in(folder.own_meta()?.id) {
+        return Ok(false);
+    }
+    for name in names {
+        match folder.place(&name).unlink_idle() {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return Ok(false),
+            other => other?,
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_swept_once_an_interval_and_after_the_clock_was_set_back() {
+        let (partials, folder) = (Partials::default(), FileId { device: 1, inode: 2 });
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        assert!(partials.is_due(folder, at(10_000)));
+        assert!(partials.is_due(FileId { inode: 3, ..folder }, at(10_000)));
+        assert!(!partials.is_due(folder, at(13_599)));
+        assert!(partials.is_due(folder, at(13_600)));
+        assert!(partials.is_due(folder, at(5)));
+    }
+}

@@ -1,0 +1,42 @@
+//! Removing files and folders, with the partials that no client sees.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+
+use rustix::fs::AtFlags;
+
+use crate::fs::claims::Claims;
+use crate::fs::root::Root;
+use crate::fs::{partial, partials};
+use crate::protocol::path::VirtualPath;
+
+impl Root {
+    /// Removes a file, and then what the account has kept of a broken overwrite of it; either alone will do.
+    pub fn remove_file(&self, path: &VirtualPath, account: &str, claims: &Arc<Claims>) -> io::Result<()> {
+        let place = self.place(path)?.ok_or(ErrorKind::IsADirectory)?;
+        // A partial that is being written will replace the file anyway.
+        let claim = claims.claim(&place, None);
+        let removed = place.unlink(AtFlags::empty());
+        let gone = removed.as_ref().err().is_none_or(|error| error.kind() == ErrorKind::NotFound);
+        let forgotten = || place.beside(&partial::name(account, &place.name)).unlink_idle().is_ok();
+        if gone && claim.is_ok() && forgotten() { Ok(()) } else { removed }
+    }
+
+    /// Removes a folder that is empty as far as a client can see; never the home itself.
+    pub fn remove_folder(&self, path: &VirtualPath, claims: &Claims) -> io::Result<()> {
+        match self.remove_empty_folder(path) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
+                if partials::clear(self, path, claims)? {
+                    self.remove_empty_folder(path)
+                } else {
+                    Err(error)
+                }
+            }
+            removed => removed,
+        }
+    }
+
+    fn remove_empty_folder(&self, path: &VirtualPath) -> io::Result<()> {
+        self.place(path)?.ok_or(ErrorKind::PermissionDenied)?.unlink(AtFlags::REMOVEDIR)
+    }
+}

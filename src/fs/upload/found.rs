@@ -1,0 +1,145 @@
+//! What an upload finds at its target: which file its bytes go to, opened or made, and locked.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+
+use rustix::fs::{Gid, Mode, OFlags, Uid};
+
+use crate::fs::partials;
+use crate::fs::place::Place;
+use crate::fs::upload::{Placement, Refused};
+use crate::sys::meta::{FileKind, Meta};
+
+/// The file that an upload's bytes go to.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Open for its lock until the upload is over.
+    pub(super) file: File,
+    /// The file that is to be replaced, for its lock.
+    _replaced: Option<File>,
+    /// What stood at the target when the upload was opened.
+    pub(super) old: Option<Meta>,
+    pub(super) way: Way,
+    /// It was made, empty, and is to be removed if nothing comes of it.
+    pub(super) made: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Way {
+    /// Bytes go to the target itself.
+    InPlace,
+    /// Bytes go to the partial of this name, after those it holds already.
+    Partial { name: Vec<u8>, held: u64 },
+}
+
+/// The permission bits of a new file, before the umask.
+const ANYBODY: u32 = 0o666;
+
+impl Found {
+    /// Opens or makes the file; `partial` is the name of the account's partial, if atomic uploads are on.
+    pub(super) fn find(
+        target: &Place,
+        old: Option<Meta>,
+        placement: Placement,
+        partial: Option<Vec<u8>>,
+    ) -> Result<Self, Refused> {
+        let pending = match (&partial, placement) {
+            (Some(name), Placement::Resume(_) | Placement::Append | Placement::AppendToOld) => {
+                partials::pending(&target.beside(name))
+            }
+            _ => None,
+        };
+        match (placement, partial, pending) {
+            (Placement::Resume(offset), Some(name), Some(held)) if offset == held => {
+                Ok(Self::resumed(target, old, name, held)?)
+            }
+            (_, _, Some(held)) => Err(Refused::Pending(held)),
+            (Placement::Replace, Some(name), None) => match Self::partial(target, old, name) {
+                // The folder takes no new files, but this one may be written.
+                Err(error) if old.is_some() && no_new_files(&error) => Self::in_place(target, old, placement),
+                found => Ok(found?),
+            },
+            _ => Self::in_place(target, old, placement),
+        }
+    }
+
+    fn in_place(target: &Place, old: Option<Meta>, placement: Placement) -> Result<Self, Refused> {
+        let position = match (placement, old) {
+            (Placement::Resume(_), None) => return Err(Refused::BehindTheEnd),
+            (Placement::AppendToOld, None) => return Err(Refused::File(ErrorKind::NotFound.into())),
+            (_, None) | (Placement::New, _) => {
+                let file = target.create_file(ANYBODY)?;
+                target.lock_new(&file)?;
+                return Ok(Self { file, _replaced: None, old: None, way: Way::InPlace, made: true });
+            }
+            (Placement::Append | Placement::AppendToOld, Some(_)) => OFlags::APPEND,
+            (Placement::Replace | Placement::Resume(_), Some(_)) => OFlags::empty(),
+        };
+        // What was opened counts, not what was seen before.
+        let (file, meta) = target.open_for_write(position)?;
+        target.lock(&file)?;
+        if matches!(placement, Placement::Resume(offset) if offset > meta.size) {
+            return Err(Refused::BehindTheEnd);
+        }
+        Ok(Self { file, _replaced: None, old: Some(meta), way: Way::InPlace, made: false })
+    }
+
+    /// The partial of an earlier try, which is resumed at its end.
+    fn resumed(target: &Place, old: Option<Meta>, name: Vec<u8>, held: u64) -> io::Result<Self> {
+        let partial = target.beside(&name);
+        let (file, _) = partial.open_for_write(OFlags::empty())?;
+        partial.lock(&file)?;
+        let replaced = lock_replaced(target, old.as_ref())?;
+        Ok(Self { file, _replaced: replaced, old, way: Way::Partial { name, held }, made: false })
+    }
+
+    /// A new partial, or the one of an earlier try, which the first byte will empty. Only those who may see the old file may
+    /// see it.
+    fn partial(target: &Place, old: Option<Meta>, name: Vec<u8>) -> io::Result<Self> {
+        if let Some(old) = &old {
+            if old.kind != FileKind::File {
+                // Says why: a folder, a device.
+                target.open_for_write(OFlags::empty())?;
+            }
+            target.may_replace(old)?;
+        }
+        let replaced = lock_replaced(target, old.as_ref())?;
+        let partial = target.beside(&name);
+        let (file, made) = match partial.create_file(old.map_or(ANYBODY, |old| old.mode & 0o777)) {
+            Ok(file) => (file, true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                (partial.open_for_write(OFlags::empty())?.0, false)
+            }
+            Err(error) => return Err(error),
+        };
+        if made { partial.lock_new(&file) } else { partial.lock(&file) }?;
+        if let Some(old) = &old {
+            take_over(&file, old)?;
+        }
+        Ok(Self { file, _replaced: replaced, old, way: Way::Partial { name, held: 0 }, made })
+    }
+}
+
+/// Keeps other processes from writing what is to be replaced, if it can be opened for that.
+fn lock_replaced(target: &Place, old: Option<&Meta>) -> io::Result<Option<File>> {
+    let Some(Ok((file, _))) = old.map(|_| target.open_for_write(OFlags::empty())) else { return Ok(None) };
+    target.lock(&file).map(|()| Some(file))
+}
+
+fn no_new_files(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+}
+
+/// The new file gets the owner and the permission bits of the one it replaces, as far as this process may give them.
+fn take_over(file: &File, old: &Meta) -> io::Result<()> {
+    let new = Meta::from(rustix::fs::fstat(file)?);
+    if (new.owner, new.group) != (old.owner, old.group) {
+        let (owner, group) = (Uid::from_raw(old.owner), Gid::from_raw(old.group));
+        let both = rustix::fs::fchown(file, Some(owner), Some(group));
+        let _ = both.or_else(|_| rustix::fs::fchown(file, None, Some(group)));
+    }
+    if new.mode != old.mode & 0o777 {
+        rustix::fs::fchmod(file, Mode::from_raw_mode(old.mode & 0o777))?;
+    }
+    Ok(())
+}
