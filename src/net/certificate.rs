@@ -5,10 +5,11 @@ use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use parking_lot::{Mutex, RwLock};
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SanType};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
@@ -125,7 +126,7 @@ impl Certificate {
 
     /// Takes a changed pair in, if it is sound; else the old one stays, and the log says why, once.
     pub fn refresh(&self) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         if seen[0].is_current(&Stamp::of(&self.pair.certificate))
             && seen[1].is_current(&Stamp::of(&self.pair.private_key))
         {
@@ -139,7 +140,7 @@ impl Certificate {
         }
         match parse(&self.pair, content.bytes, &self.provider) {
             Ok(certified) => {
-                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
+                *self.current.write() = Arc::new(certified);
                 log::info!("the certificate has changed: SHA-256 {}", self.fingerprint());
             }
             Err(error) => log::error!("{error}; the old certificate stays in use"),
@@ -169,7 +170,7 @@ impl Certificate {
     }
 
     fn current(&self) -> Arc<CertifiedKey> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current.read())
     }
 }
 

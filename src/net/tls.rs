@@ -40,7 +40,7 @@ pub enum Reuse {
 
 /// What the administrator chooses.
 #[derive(Clone, Debug)]
-pub struct Settings<'a> {
+pub struct TlsSettings<'a> {
     /// The files of the certificate and its key.
     pub pair: Pair,
     /// A PEM file with the authorities that clients' certificates must come from.
@@ -116,7 +116,7 @@ impl Tls {
     ///
     /// # Errors
     /// Names the key, the file and the reason.
-    pub fn new(settings: Settings, tickets: &Tickets) -> Result<Self, Fault> {
+    pub fn new(settings: TlsSettings, tickets: &Tickets) -> Result<Self, Fault> {
         let certificate = Arc::new(Certificate::load(settings.pair, &tickets.provider)?);
         let verifier = match settings.client_ca {
             None => Arc::new(NoClientAuth),

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::config::{self, Config, SessionReuse};
 use crate::ini::Problem;
 use crate::net::certificate::{Fault, Pair};
-use crate::net::tls::{Reuse, Settings, Tickets, Tls};
+use crate::net::tls::{Reuse, Tickets, Tls, TlsSettings};
 use crate::server::privileges;
 
 /// A certificate whose end is nearer is worth a word.
@@ -19,7 +19,7 @@ const NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// Names the key of the configuration, the file and the reason.
 pub fn load(config: &config::TlsSection, tickets: &Tickets) -> Result<Option<Arc<Tls>>, Problem> {
     let Some(pair) = pair(config) else { return Ok(None) };
-    let settings = Settings {
+    let settings = TlsSettings {
         pair,
         client_ca: config.client_ca.as_deref(),
         reuse: match config.session_reuse {

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
+
+use parking_lot::{Condvar, Mutex};
 
 /// Every session's control connection.
 #[derive(Debug, Default)]
@@ -18,27 +20,27 @@ struct Present {
     connections: HashMap<u64, Arc<TcpStream>>,
 }
 
-/// A session's line in the roster; taken out by Drop.
+/// A session's line in the roster; Drop takes it out.
 #[derive(Debug)]
-pub struct Entry {
+pub struct Presence {
     roster: Arc<Roster>,
     number: u64,
 }
 
 impl Roster {
-    /// Writes a session's connection in.
-    pub fn enter(roster: &Arc<Self>, connection: &Arc<TcpStream>) -> Entry {
-        let mut present = roster.present();
+    /// Adds a session's connection.
+    pub fn enter(roster: &Arc<Self>, connection: &Arc<TcpStream>) -> Presence {
+        let mut present = roster.present.lock();
         let number = present.next;
         present.next += 1;
         present.connections.insert(number, Arc::clone(connection));
         drop(present);
-        Entry { roster: Arc::clone(roster), number }
+        Presence { roster: Arc::clone(roster), number }
     }
 
     /// How many sessions are here.
     pub fn len(&self) -> usize {
-        self.present().connections.len()
+        self.present.lock().connections.len()
     }
 
     /// Wakes every session: nothing more is read from its client.
@@ -51,30 +53,23 @@ impl Roster {
         self.shutdown(Shutdown::Both);
     }
 
-    /// True when the last session has left before the deadline.
+    /// Waits until the last session has left; false if one is still here at the deadline.
     pub fn wait_until_empty(&self, deadline: Instant) -> bool {
-        let mut present = self.present();
-        while !present.connections.is_empty() {
-            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return false };
-            present = self.left.wait_timeout(present, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
+        let mut present = self.present.lock();
+        self.left.wait_while_until(&mut present, |present| !present.connections.is_empty(), deadline);
+        present.connections.is_empty()
     }
 
     fn shutdown(&self, how: Shutdown) {
-        for connection in self.present().connections.values() {
+        for connection in self.present.lock().connections.values() {
             let _ = connection.shutdown(how);
         }
     }
-
-    fn present(&self) -> MutexGuard<'_, Present> {
-        self.present.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl Drop for Entry {
+impl Drop for Presence {
     fn drop(&mut self) {
-        self.roster.present().connections.remove(&self.number);
+        self.roster.present.lock().connections.remove(&self.number);
         self.roster.left.notify_all();
     }
 }

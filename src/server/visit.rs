@@ -7,15 +7,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::config::Config;
-use crate::net::control::drop_unread;
 use crate::net::proxy;
-use crate::net::tls::Tls;
 use crate::net::who::canonical;
 use crate::protocol::reply::Reply;
-use crate::server::door::{Door, Places};
+use crate::server::gate::{self, Gate, Places, Settings};
 use crate::server::pool::After;
-use crate::server::roster::Entry;
+use crate::server::roster::Presence;
 use crate::session::{Entrance, Session, Turn, short_of_resources};
 
 /// An admitted connection: how far it got, and the places it holds.
@@ -28,8 +25,8 @@ pub struct Visit {
     pub peer: SocketAddr,
     /// Given back before the connection is closed.
     pub places: Places,
-    /// Until the last word is said: the server waits for it when it stops.
-    pub entry: Entry,
+    /// Kept until the last word is said: the server waits for it when it stops.
+    pub presence: Presence,
 }
 
 /// How far a visit got.
@@ -47,23 +44,12 @@ pub struct Arrival {
     /// What its session takes over.
     pub settings: Settings,
     /// What it passed.
-    pub door: Arc<Door>,
-    /// A load balancer has yet to say for whom it connects.
-    pub balanced: bool,
+    pub gate: Arc<Gate>,
 }
 
-/// What new sessions take over.
-#[derive(Clone)]
-pub struct Settings {
-    /// All of ftpd.conf.
-    pub config: Arc<Config>,
-    /// Where TLS is on.
-    pub tls: Option<Arc<Tls>>,
-}
-
-/// A client that takes no reply gets so long where others have to wait for it.
+/// How long a client may take to accept its last reply while others wait for the same thread.
 const HASTE: Duration = Duration::from_millis(100);
-/// A load balancer gets so long to say for whom it connects.
+/// How long a load balancer may take to send its PROXY header.
 const HEADER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A session on a thread of the pool, from its first to its last word or until it needs another thread. A panic costs this
@@ -73,10 +59,10 @@ pub fn serve(mut visit: Box<Visit>) -> After<Box<Visit>> {
     // Of a session that panicked nobody knows whether it was locked in by then.
     let is_spent = turn.is_err() || matches!(&visit.stage, Stage::Open(session) if session.is_locked());
     if matches!(turn, Ok(Ok(Turn::Elsewhere))) {
-        return After::Elsewhere(visit);
+        return After::Spent(Some(visit));
     }
     visit.end(turn);
-    if is_spent { After::Spent } else { After::Free }
+    if is_spent { After::Spent(None) } else { After::Free }
 }
 
 impl Visit {
@@ -95,17 +81,16 @@ impl Visit {
     #[inline(never)]
     fn begin(&mut self) -> io::Result<()> {
         let Stage::Arrived(arrival) = &self.stage else { return Ok(()) };
-        let Arrival { entrance, settings: Settings { config, tls }, door, balanced } = arrival;
-        if *balanced {
+        let Arrival { entrance, settings: Settings { config, tls }, gate } = arrival;
+        if self.places.await_client() {
             self.peer = client_behind(self.peer, &self.stream)?;
-            if let Err(reply) = door.admit_client(&mut self.places, self.peer.ip(), config) {
-                door.note_refusal(self.peer, &reply);
-                refuse(&self.stream, *entrance, &reply);
+            if let Err(reply) = gate.admit_behind(&mut self.places, self.peer.ip(), config) {
+                gate.refuse(&self.stream, self.peer, *entrance, &reply);
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
         }
         let connection = (Arc::clone(&self.stream), self.peer, *entrance);
-        let session = Session::new(connection, (Arc::clone(config), tls.clone()), Arc::clone(&door.shared))?;
+        let session = Session::new(connection, (Arc::clone(config), tls.clone()), Arc::clone(&gate.shared))?;
         self.stage = Stage::Open(session);
         Ok(())
     }
@@ -113,7 +98,7 @@ impl Visit {
     /// The last word, and the places given back before it.
     #[inline(never)]
     fn end(self, turn: thread::Result<io::Result<Turn>>) {
-        let Self { stage, peer, places, entry: _entry, .. } = self;
+        let Self { stage, peer, places, presence: _present, .. } = self;
         drop(places);
         let last = match turn {
             Ok(Ok(_)) => None,
@@ -132,11 +117,11 @@ impl Visit {
 
     /// No thread can be started for it, and the one that it had can't go on.
     pub fn give_up(self) {
-        let Self { stage, stream, peer, places, entry: _entry } = self;
+        let Self { stage, stream, peer, places, presence: _present } = self;
         log::error!(peer:%, user = ""; "can't start a session's thread");
         drop(places);
         match stage {
-            Stage::Arrived(arrival) => refuse(&stream, arrival.entrance, &short_of_resources()),
+            Stage::Arrived(arrival) => gate::dismiss(&stream, arrival.entrance, &short_of_resources()),
             // The keeper, who calls this, waits for no client.
             Stage::Open(session) => {
                 let _ = stream.set_write_timeout(Some(HASTE));
@@ -172,16 +157,4 @@ fn note_break(peer: SocketAddr, error: &io::Error) {
 fn apology(peer: SocketAddr) -> Reply {
     log::error!(peer:%, user = ""; "the session failed inside; it is closed, all others go on");
     Reply::new(421, "Something went wrong inside; closing the connection.")
-}
-
-/// Says why and hangs up, without ever waiting for the client. A client that expects TLS can be told nothing.
-pub fn refuse(stream: &TcpStream, entrance: Entrance, reply: &Reply) {
-    if entrance == Entrance::Greeting {
-        let mut bytes = Vec::new();
-        reply.write_to(&mut bytes);
-        let flags = rustix::net::SendFlags::DONTWAIT | rustix::net::SendFlags::NOSIGNAL;
-        let _ = rustix::net::send(stream, &bytes, flags);
-        drop_unread(stream);
-    }
-    let _ = stream.shutdown(std::net::Shutdown::Write);
 }

@@ -7,6 +7,7 @@
 //! - [`limits`], [`process`]: what holds for the whole process
 //! - [`owners`]: the names of users and groups
 //! - [`person`]: another user that a thread or the process can become
+//! - [`privileges`]: what is left of root after the process has become another user
 //! - [`service`]: what started the server, and wants to know how it is
 //! - [`signals`]: what the administrator wants
 //! - [`waker`]: ends a wait in `poll`
@@ -14,5 +15,6 @@
 mod linux;
 
 pub use linux::{
-    access, files, holder, identity, jail, limits, meta, owners, person, process, service, signals, stamp, waker,
+    access, files, holder, identity, jail, limits, meta, owners, person, privileges, process, service, signals, stamp,
+    waker,
 };

@@ -10,6 +10,7 @@ pub mod limits;
 pub mod meta;
 pub mod owners;
 pub mod person;
+pub mod privileges;
 pub mod process;
 pub mod service;
 pub mod signals;

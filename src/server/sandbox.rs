@@ -1,4 +1,4 @@
-//! The jail of session threads, as ftpd.conf wants it.
+//! The sandbox of session threads, as ftpd.conf wants it.
 
 use std::io;
 

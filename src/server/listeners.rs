@@ -1,0 +1,156 @@
+//! The listeners of control connections, and the threads that accept from them.
+
+use std::io::{self, ErrorKind};
+use std::mem;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::net::{Shutdown, shutdown};
+
+use crate::config::Config;
+use crate::net::who::canonical;
+use crate::protocol::reply::Reply;
+use crate::server::gate::{Gate, dismiss};
+use crate::server::listen;
+use crate::session::Entrance;
+use crate::sys::service;
+use crate::sys::waker::Waker;
+
+/// All listeners of a server.
+pub struct Listeners(Vec<Arc<ControlListener>>);
+
+/// One listener, and how its connections begin.
+struct ControlListener {
+    socket: TcpListener,
+    entrance: Entrance,
+    /// Ends the wait for connections if the listener is not the server's own: systemd goes on listening.
+    waker: Option<Waker>,
+}
+
+/// The time until the next try after an accept that failed for lack of something.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+impl Listeners {
+    /// Binds the control port, and the one of implicit TLS, unless systemd has done so.
+    pub fn bind(config: &Config) -> io::Result<Listeners> {
+        let handed_over = service::listeners()?;
+        if !handed_over.is_empty() {
+            return Listeners::adopt(handed_over, config.tls.implicit_port);
+        }
+        let ports = [(Some(config.server.port), Entrance::Greeting), (config.tls.implicit_port, Entrance::Tls)];
+        let mut all = Vec::new();
+        for (port, entrance) in ports {
+            let Some(port) = port else { continue };
+            let sockets = listen::bind_all(&config.server.ip, port)?.into_iter();
+            all.extend(sockets.map(|socket| Arc::new(ControlListener { socket, entrance, waker: None })));
+        }
+        Ok(Listeners(all))
+    }
+
+    fn adopt(sockets: Vec<TcpListener>, implicit_port: Option<u16>) -> io::Result<Listeners> {
+        let waker = Waker::new()?;
+        let adopted = sockets.into_iter().map(|socket| {
+            listen::adopt(&socket)?;
+            let is_implicit = implicit_port == Some(socket.local_addr()?.port());
+            let entrance = if is_implicit { Entrance::Tls } else { Entrance::Greeting };
+            Ok(Arc::new(ControlListener { socket, entrance, waker: Some(waker.clone()) }))
+        });
+        adopted.collect::<io::Result<_>>().map(Listeners)
+    }
+
+    /// The addresses that are listened on.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.0.iter().filter_map(|listener| listener.socket.local_addr().ok())
+    }
+
+    /// The same, for people.
+    pub fn describe(&self) -> String {
+        let on = |entrance| {
+            let listeners = self.0.iter().filter(|listener| listener.entrance == entrance);
+            let addresses = listeners.filter_map(|listener| listener.socket.local_addr().ok());
+            addresses.map(|address| address.to_string()).collect::<Vec<_>>().join(", ")
+        };
+        match on(Entrance::Tls).as_str() {
+            "" => on(Entrance::Greeting),
+            implicit => format!("{}, implicit TLS on {implicit}", on(Entrance::Greeting)),
+        }
+    }
+
+    /// Lets the connections that come from now on hold up a reply for no longer than this idle time.
+    pub fn set_patience(&self, idle: Option<Duration>) -> io::Result<()> {
+        self.0.iter().try_for_each(|listener| listen::set_patience(&listener.socket, idle))
+    }
+
+    /// Starts a thread for each listener that accepts until the server stops.
+    pub fn accept(&self, gate: &Arc<Gate>) -> io::Result<Vec<JoinHandle<()>>> {
+        let spawn = |listener: &Arc<ControlListener>| {
+            let (listener, gate) = (Arc::clone(listener), Arc::clone(gate));
+            thread::Builder::new().name("accept".to_owned()).spawn(move || listener.accept_all(&gate))
+        };
+        self.0.iter().map(spawn).collect()
+    }
+
+    /// Wakes the threads that accept, so that they see that the server stops.
+    pub fn stop(&self) {
+        for listener in &self.0 {
+            match &listener.waker {
+                Some(waker) => waker.wake(),
+                None => drop(shutdown(&listener.socket, Shutdown::Both)),
+            }
+        }
+    }
+}
+
+impl ControlListener {
+    fn accept_all(&self, gate: &Arc<Gate>) {
+        let mut troubled = false;
+        loop {
+            self.wait();
+            let accepted = self.socket.accept();
+            if gate.is_closed() {
+                if let Ok((stream, _)) = accepted {
+                    dismiss(&stream, self.entrance, &Reply::new(421, "The server is stopping."));
+                }
+                return;
+            }
+            match accepted {
+                Ok((stream, peer)) => match gate.ask(stream, canonical(peer), self.entrance) {
+                    Ok(()) => troubled = false,
+                    Err(error) => back_off(&mut troubled, "can't start a session's thread", &error),
+                },
+                Err(error) if is_transient(&error) => {}
+                Err(error) => back_off(&mut troubled, "can't accept connections at the moment", &error),
+            }
+        }
+    }
+
+    /// Waits for a connection or the waker; without one, `accept` itself waits.
+    fn wait(&self) {
+        if let Some(waker) = &self.waker {
+            let mut fds = [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(waker, PollFlags::IN)];
+            let _ = rustix::event::poll(&mut fds, None);
+        }
+    }
+}
+
+/// Says once what the system is short of, and gives it time.
+fn back_off(troubled: &mut bool, what: &str, error: &io::Error) {
+    if !mem::replace(troubled, true) {
+        log::error!("{what}: {error}{}", hint(error));
+    }
+    thread::sleep(BACK_OFF);
+}
+
+/// Whether the next accept may well succeed: a client is gone again, or another process has accepted it.
+fn is_transient(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted | ErrorKind::WouldBlock)
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    let limit = [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()));
+    if limit { " (raise LimitNOFILE= or ulimit -n, or lower max_cons)" } else { "" }
+}
