@@ -224,12 +224,12 @@ mod tests {
             .unwrap();
         fs::write(&config, "[server]\nport = x\n").unwrap();
         assert!(files.reload(&running, |_| Ok(())).is_err());
-        assert_eq!(running.count(), 1);
+        assert_eq!(running.accounts().count(), 1);
         fs::write(&config, "[server]\nport = 1\n").unwrap();
         let problem = || Problem { file: "key.pem".to_owned(), line: None, key: String::new(), reason: String::new() };
         assert!(files.reload(&running, |_| Err::<(), _>(problem())).is_err());
-        assert_eq!(running.count(), 1);
+        assert_eq!(running.accounts().count(), 1);
         assert_eq!(files.reload(&running, |_| Ok(())).unwrap().0.server.port, 1);
-        assert_eq!(running.count(), 2);
+        assert_eq!(running.accounts().count(), 2);
     }
 }

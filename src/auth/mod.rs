@@ -1,9 +1,10 @@
 //! Who may log in, and who may do what.
 //!
-//! An account ([`user`]) of user.ini ([`users`]) has a password ([`hash`]) and permission letters ([`perm`]);
-//! wrong passwords are counted for each address ([`bans`]), sessions for each account and address
-//! ([`limits`]). Nothing here knows a socket or a reply: `session` asks, and words the answer.
+//! An account ([`user`]) of user.ini ([`accounts`]) has a password ([`hash`]) and permission letters ([`perm`]);
+//! [`users`] checks a login. Wrong passwords are counted for each address ([`bans`]), sessions for each account and address
+//! ([`limits`]). Nothing here knows a socket or a reply.
 
+pub mod accounts;
 pub mod bans;
 pub mod hash;
 pub mod limits;

@@ -58,46 +58,44 @@ pub struct User {
     pub max_upload: Option<u64>,
     /// Bytes per second from server to client, for all its sessions together.
     pub max_download: Option<u64>,
-    /// Networks it may log in from; none listed: from anywhere.
+    /// Networks it may log in from; an empty list is all.
     pub allow_from: Vec<IpNet>,
     /// Text of the 230 reply.
     pub msg_login: Option<String>,
     /// Text of the 221 reply.
     pub msg_quit: Option<String>,
-    /// Whose line ends are converted under TYPE A, where that is not as for other accounts.
+    /// Which files are converted under TYPE A; `None` is the setting of the server.
     pub ascii_conversion: Option<Conversion>,
-    /// Whether its uploads count once they ended in good order, although the control connection went at the same moment.
+    /// Whether an upload that ended in good order counts even if the control connection ended at the same moment.
     pub hasty: bool,
-    /// Whether this is the account without a password.
-    pub anonymous: bool,
-    /// As whom its sessions meet the file system; else as the server's user.
+    /// The user that its sessions are to the file system; `None` is the server's.
     pub system_user: Option<Person>,
-    /// What its password is compared with; none for `anonymous`.
+    /// What a client's password is compared with; `None` for the anonymous account.
     pub(super) password: Option<StoredPassword>,
     /// Where its home is written, as `user.ini:14`.
     pub(super) home_place: String,
 }
 
-/// The account that anonymous users share.
+/// The account that anonymous clients share.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Guest {
-    /// Their home.
+    /// Its home.
     pub home: PathBuf,
-    /// What they may do.
+    /// What it may do.
     pub perms: Perms,
 }
 
 /// What the settings allow user.ini to hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Terms {
-    /// The account of those without one.
+    /// The account of anonymous clients, if they may log in.
     pub anonymous: Option<Guest>,
-    /// The server becomes another user than root, so no session can become a third one.
+    /// Whether the server becomes another user than root, so that no session can become a third one.
     pub gives_up_root: bool,
 }
 
 impl User {
-    /// Reads an account's section; `None` where a key that is needed is missing or wrong, which the section tells.
+    /// Reads an account's section; `None` if a needed key is missing or wrong, which is a problem of the section.
     pub(super) fn read(section: &mut Section, name: &str, terms: &Terms) -> Option<User> {
         if terms.anonymous.is_some() && is_anonymous(name.as_bytes()) {
             section.refuse("", format!("the account '{name}' is hidden by enable_anonymous = on"));
@@ -125,7 +123,6 @@ impl User {
             msg_quit,
             ascii_conversion,
             hasty,
-            anonymous: false,
             system_user,
             password: Some(password),
             home_place: section.place("home"),
@@ -146,21 +143,30 @@ impl User {
             msg_quit: None,
             ascii_conversion: None,
             hasty: false,
-            anonymous: true,
             system_user: None,
             password: None,
             home_place: "anonymous_path".to_owned(),
         }
     }
 
-    /// True where it may log in from this address.
+    /// Whether this is the account without a password.
+    pub fn is_anonymous(&self) -> bool {
+        self.password.is_none()
+    }
+
+    /// The password, if it is not a hash.
+    pub(super) fn plain_password(&self) -> Option<&str> {
+        self.password.as_ref()?.plain()
+    }
+
+    /// Whether it may log in from this address.
     pub(super) fn admits(&self, from: IpAddr) -> bool {
         let from = from.to_canonical();
         self.allow_from.is_empty() || self.allow_from.iter().any(|net| net.contains(&from))
     }
 }
 
-/// A session can become somebody only in a server that is root and stays it.
+/// A session can become another user only if the server is root and stays it.
 fn system_user(section: &mut Section, terms: &Terms) -> Option<Person> {
     let person = section.take::<Option<Person>>("system_user");
     let reason = match () {

@@ -49,10 +49,9 @@ fn examine(files: &Files, options: Check, config: &Config, users: &Users) -> Vec
 
 /// What deserves a second look, and homes that are missing.
 fn settings(config: &Config, users: &Users) -> Vec<Finding> {
-    let homes = users.missing_homes();
+    let homes = users.accounts().missing_homes();
     let warnings = users.warnings(config.reachable_from_other_machines());
-    let warnings = config.warnings().into_iter().chain(warnings.into_iter().filter(|line| !homes.contains(line)));
-    let mut findings: Vec<Finding> = warnings.map(Finding::Note).collect();
+    let mut findings: Vec<Finding> = config.warnings().into_iter().chain(warnings).map(Finding::Note).collect();
     findings.extend(capacity::warnings(config).into_iter().map(Finding::Note));
     findings.extend(homes.into_iter().map(Finding::Wrong));
     findings
@@ -167,7 +166,8 @@ fn summary(files: &Files, options: Check, users: &Users) -> Finding {
         [name] => format!("{name} is sound"),
         names => format!("{} are sound", names.join(" and ")),
     };
-    let (count, plural) = (users.count(), if users.count() == 1 { "" } else { "s" });
+    let count = users.accounts().count();
+    let plural = if count == 1 { "" } else { "s" };
     let reached = if options.network { ", and all that was dialled answers" } else { "" };
     Finding::Sound(format!("ok: {count} account{plural}, {sound}{reached}"))
 }

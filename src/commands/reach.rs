@@ -26,7 +26,7 @@ pub fn out_of_reach(files: &Files, config: &Config, users: &Users) -> Vec<String
         let path = path.display();
         format!("{name} can't write {path}, so it can't be opened again after a SIGHUP: chown {name} {path}")
     });
-    let closed = users.homes_without(access::may_enter).into_iter().map(|line| {
+    let closed = users.accounts().homes_without(access::may_enter).into_iter().map(|line| {
         format!("{line} can't be entered by {name}: chown {name}, or chmod o+rx, it (and o+x the folders it lies in)")
     });
     unread.chain(unwritten).chain(closed).collect()

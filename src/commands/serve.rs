@@ -28,7 +28,8 @@ pub fn run(cli: &Cli) -> ExitCode {
         Err(problem) => return fail(&problem.to_string()),
     };
     log::info!("{}", cli.files.summary());
-    for warning in config.warnings().into_iter().chain(users.warnings(config.reachable_from_other_machines())) {
+    let of_accounts = users.warnings(config.reachable_from_other_machines());
+    for warning in [config.warnings(), users.accounts().missing_homes(), of_accounts].concat() {
         log::warn!("{warning}");
     }
     match serve(&cli.files, config, Arc::new(users), &logging) {

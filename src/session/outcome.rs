@@ -72,7 +72,7 @@ impl Login {
                 representation: self.representation,
                 incoming: subject.incoming,
                 user: &self.user.name,
-                anonymous: self.user.anonymous,
+                anonymous: self.user.is_anonymous(),
                 complete,
             });
         }

@@ -106,7 +106,7 @@ impl Visit<'_> {
         let failed = |error: io::Error| error.kind().to_string();
         let from = client.local().map_err(failed)?.ip();
         let nobody = || format!("no account with a plain password may log in from {from}");
-        let (name, password) = self.users.plain_login(from).ok_or_else(nobody)?;
+        let (name, password) = self.users.accounts().plain_login(from).ok_or_else(nobody)?;
         let mut reply = client.ask(&format!("USER {name}")).map_err(failed)?;
         if reply.code == 331 {
             reply = client.ask(&format!("PASS {password}")).map_err(failed)?;

@@ -1,0 +1,290 @@
+//! The accounts that one reading of user.ini gave.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::auth::hash::StoredPassword;
+use crate::auth::user::{Guest, KEYS, Terms, User, is_anonymous};
+use crate::ini::{File, Problem, Problems};
+use crate::seen::Seen;
+use crate::sys::stamp::{Stamp, has_mode};
+
+/// All accounts of one reading, in the order of the file.
+#[derive(Default)]
+pub struct Accounts {
+    named: Vec<Arc<User>>,
+    by_name: HashMap<Vec<u8>, Arc<User>>,
+    anonymous: Option<Arc<User>>,
+}
+
+/// A plain password with fewer characters is worth a warning.
+const SHORT: usize = 8;
+
+impl Accounts {
+    /// Reads the file at `path`; with neither a file nor an anonymous account there is nobody to log in, which is a problem.
+    pub(super) fn read(path: Option<&Path>, terms: &Terms) -> Result<(Accounts, Seen), Problems> {
+        let Some(path) = path else {
+            let reason = "there is none in this folder, and anonymous is off: nobody could log in";
+            let problem = Problem { file: "user.ini".into(), line: None, key: String::new(), reason: reason.into() };
+            let anonymous = terms.anonymous.as_ref().ok_or(problem)?;
+            return Ok((Accounts::new(Vec::new(), Some(anonymous)), Seen::new(None, None)));
+        };
+        // The stamp is older than the content, so a change in between is seen at the next login.
+        let stamp = Stamp::of(path);
+        let content = fs::read(path);
+        let seen = Seen::new(stamp, Some(&content));
+        Ok((Accounts::parse(path, content, terms)?, seen))
+    }
+
+    /// Takes what was read from `path`.
+    pub(super) fn parse(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<Accounts, Problems> {
+        let mut file = File::decode(path, content)?;
+        let names = file.names();
+        if names.is_empty() && terms.anonymous.is_none() {
+            file.refuse("there is no account in it, and anonymous is off: nobody could log in");
+        }
+        let read = |name: &String| file.read(name, &KEYS, |section| User::read(section, name, terms));
+        let users: Vec<Option<User>> = names.iter().map(read).collect();
+        let problems = file.finish();
+        if problems.is_empty() {
+            Ok(Accounts::new(users.into_iter().flatten().collect(), terms.anonymous.as_ref()))
+        } else {
+            Err(Problems(problems))
+        }
+    }
+
+    fn new(users: Vec<User>, anonymous: Option<&Guest>) -> Accounts {
+        let named: Vec<Arc<User>> = users.into_iter().map(Arc::new).collect();
+        let by_name = named.iter().map(|user| (user.name.clone().into_bytes(), Arc::clone(user)));
+        Accounts {
+            by_name: by_name.collect(),
+            anonymous: anonymous.map(|anonymous| Arc::new(User::anonymous(anonymous))),
+            named,
+        }
+    }
+
+    /// The account that this name means.
+    pub(super) fn find(&self, name: &[u8]) -> Option<&Arc<User>> {
+        match &self.anonymous {
+            Some(user) if is_anonymous(name) => Some(user),
+            _ => self.by_name.get(name),
+        }
+    }
+
+    /// How many there are, the anonymous one included.
+    pub fn count(&self) -> usize {
+        self.all().count()
+    }
+
+    /// How many the file has.
+    pub(super) fn named(&self) -> usize {
+        self.named.len()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<User>> {
+        self.named.iter().chain(&self.anonymous)
+    }
+
+    /// The password whose check takes longest.
+    pub(super) fn dearest(&self) -> Option<&StoredPassword> {
+        let stored = self.named.iter().filter_map(|user| user.password.as_ref());
+        stored.max_by_key(|stored| stored.cost())
+    }
+
+    /// Homes that can't be used at the moment, a line each with the place where they are written.
+    pub fn missing_homes(&self) -> Vec<String> {
+        let missing = self.all().filter_map(|user| {
+            let reason = match fs::metadata(&user.home) {
+                Ok(found) if found.is_dir() => return None,
+                Ok(_) => "is not a folder".to_owned(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
+                Err(error) => format!("can't be used: {error}"),
+            };
+            Some(format!("{} {reason}", home_of(user)))
+        });
+        missing.collect()
+    }
+
+    /// Homes that exist and aren't `usable`, each as the beginning of a line with the place where it is written.
+    pub fn homes_without(&self, usable: impl Fn(&Path) -> bool) -> Vec<String> {
+        let is_missing = |home| fs::metadata(home).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        let closed = self.all().filter(|user| !is_missing(&user.home) && !usable(&user.home));
+        closed.map(|user| home_of(user)).collect()
+    }
+
+    /// Homes that are a whole disk, a line each.
+    pub(super) fn vast_homes(&self) -> impl Iterator<Item = String> {
+        let vast = self.all().filter(|user| user.home.parent().is_none());
+        vast.map(|user| format!("{}: the home of {} is the whole disk", user.home_place, user.name))
+    }
+
+    /// A warning about plain passwords in a `file` that others can read, with the command that fixes it.
+    pub(super) fn readable_passwords(&self, file: &Path) -> Option<String> {
+        let exposed = self.all().any(|user| user.plain_password().is_some()) && has_mode(file, 0o077);
+        let file = file.display();
+        exposed.then(|| format!("{file} holds plain passwords and others can read it: chmod 600 {file}"))
+    }
+
+    /// A warning about short plain passwords.
+    pub(super) fn short_passwords(&self) -> Option<String> {
+        let is_short = |password: &str| password.chars().count() < SHORT;
+        let short = self.all().filter(|user| user.plain_password().is_some_and(is_short));
+        let names: Vec<&str> = short.map(|user| user.name.as_str()).collect();
+        (!names.is_empty()).then(|| {
+            let names = names.join(", ");
+            format!("other machines can reach accounts with a plain password of less than {SHORT} characters: {names}")
+        })
+    }
+
+    /// A name and a password that may log in from an address, if one is known: anonymous, or an account with a plain
+    /// password.
+    pub fn plain_login(&self, from: IpAddr) -> Option<(String, String)> {
+        let mut usable = self.anonymous.iter().chain(&self.named).filter(|user| user.home.is_dir());
+        usable.find_map(|user| {
+            let password = if user.is_anonymous() { "anonymous@" } else { user.plain_password()? };
+            user.admits(from).then(|| (user.name.clone(), password.to_owned()))
+        })
+    }
+}
+
+fn home_of(user: &User) -> String {
+    format!("{}: the home {} of {}", user.home_place, user.home.display(), user.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use ipnet::IpNet;
+
+    use super::*;
+    use crate::protocol::content::Conversion;
+
+    const ARGON2: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+    const BCRYPT: &str = "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+
+    fn account(name: &str, password: &str, more: &str) -> String {
+        format!("[{name}]\npassword = {password}\nperm = elr\nhome = .\n{more}\n")
+    }
+
+    fn terms(anonymous: Option<Guest>) -> Terms {
+        Terms { anonymous, ..Terms::default() }
+    }
+
+    fn public() -> Option<Guest> {
+        Some(Guest { home: "/pub".into(), perms: "elr".parse().unwrap() })
+    }
+
+    fn problems(text: &str, anonymous: Option<Guest>) -> Vec<String> {
+        let read = Accounts::parse(Path::new("user.ini"), Ok(text.into()), &terms(anonymous));
+        read.err().map_or(Vec::new(), |problems| problems.0.iter().map(Problem::to_string).collect())
+    }
+
+    #[test]
+    fn the_sample_has_the_two_accounts_of_the_tutorial() {
+        let sample = include_bytes!("../../user.ini").to_vec();
+        let accounts = Accounts::parse(Path::new("/srv/user.ini"), Ok(sample), &terms(None)).unwrap();
+        let rows: Vec<_> =
+            accounts.all().map(|user| (user.name.as_str(), user.perms.to_string(), user.home.as_path())).collect();
+        let expected = [("alex", "elradfmwMT", "/srv/share/alex"), ("egon", "elr", "/srv/share/egon")];
+        assert_eq!(rows, expected.map(|(name, perms, home)| (name, perms.to_owned(), Path::new(home))));
+        assert!(accounts.all().all(|user| user.password.as_ref().unwrap().verify(b"123")));
+    }
+
+    #[test]
+    fn every_key_of_an_account_is_read() {
+        let more = "max_cons = 2\nmax_upload = 1M\nmax_download = off\nallow_from = 10.0.0.0/8, ::1\nmsg_login = hi\nmsg_quit = 0\n\
+                    ascii_conversion = off\nhasty = on";
+        let accounts =
+            Accounts::parse(Path::new("user.ini"), Ok(account("bob", "x", more).into()), &terms(None)).unwrap();
+        let user = accounts.find(b"bob").unwrap();
+        assert_eq!((user.max_cons, user.max_upload, user.max_download), (Some(2), Some(1 << 20), None));
+        assert_eq!(user.allow_from, ["10.0.0.0/8", "::1/128"].map(|net| net.parse::<IpNet>().unwrap()));
+        assert_eq!((user.msg_login.as_deref(), user.msg_quit.as_deref()), (Some("hi"), Some("0")));
+        assert_eq!((user.ascii_conversion, user.hasty), (Some(Conversion::Off), true));
+        assert!(!user.is_anonymous());
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_account_is_told_with_its_line() {
+        let cases = [
+            ("[a]\npassword = x\nhome = /", vec!["user.ini:1: perm: missing in [a]"]),
+            (
+                "[a]\npasswort = x\nperm = elx\nhome = /",
+                vec![
+                    "user.ini:1: password: missing in [a]",
+                    "user.ini:2: passwort: unknown key in [a], did you mean 'password'?",
+                    "user.ini:3: perm: unknown letter 'x' (known: e l r a d f m w M T)",
+                ],
+            ),
+            (
+                "[a]\npassword =\nperm = e\nhome = /",
+                vec!["user.ini:1: password: missing in [a]", "user.ini:2: password: has no value"],
+            ),
+            (
+                "[a]\npassword = x\nperm = e\nhome = /\nallow_from = 10.0.0.0/33",
+                vec!["user.ini:5: allow_from: '10.0.0.0/33' is neither an address nor a network such as 10.0.0.0/8"],
+            ),
+            ("# none\n", vec!["user.ini: there is no account in it, and anonymous is off: nobody could log in"]),
+            (
+                "[DEFAULT]\nperm = e\n",
+                vec!["user.ini: there is no account in it, and anonymous is off: nobody could log in"],
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(problems(text, None), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_system_user_is_looked_up_and_goes_with_root_alone() {
+        let read = |name: &str, terms: &Terms| {
+            let text = account("bob", "x", &format!("system_user = {name}"));
+            Accounts::parse(Path::new("user.ini"), Ok(text.into()), terms)
+                .map_err(|Problems(problems)| problems[0].to_string())
+        };
+        let unknown = read("no-such-user", &terms(None)).err();
+        assert_eq!(unknown.as_deref(), Some("user.ini:5: system_user: this system has no user 'no-such-user'"));
+        let gives_up = Terms { gives_up_root: true, ..Terms::default() };
+        assert!(read("daemon", &gives_up).is_err_and(|reason| reason.contains("only without `user` in ftpd.conf")));
+        match read("daemon", &terms(None)) {
+            Ok(accounts) => {
+                let person = accounts.find(b"bob").and_then(|user| user.system_user.clone());
+                assert_eq!(person.map(|person| person.name).as_deref(), Some("daemon"));
+            }
+            Err(reason) => assert!(reason.ends_with("needs a server that runs as root"), "{reason}"),
+        }
+    }
+
+    #[test]
+    fn anonymous_hides_no_account() {
+        for name in ["ftp", "FTP", "anonymous", "Anonymous"] {
+            let expected = format!("user.ini:1: the account '{name}' is hidden by enable_anonymous = on");
+            assert_eq!(problems(&account(name, "x", ""), public()), [expected]);
+            assert!(problems(&account(name, "x", ""), None).is_empty());
+        }
+        assert!(problems("", public()).is_empty());
+    }
+
+    #[test]
+    fn the_decoy_is_the_dearest_of_the_file() {
+        let accounts = Accounts::parse(
+            Path::new("user.ini"),
+            Ok((account("a", ARGON2, "") + &account("b", BCRYPT, "")).into()),
+            &terms(None),
+        )
+        .unwrap();
+        let dearest = [ARGON2, BCRYPT].map(|text| StoredPassword::parse(text).unwrap().cost()).into_iter().max();
+        assert_eq!(accounts.dearest().map(StoredPassword::cost), dearest);
+    }
+
+    #[test]
+    fn a_user_never_shows_its_password() {
+        let accounts =
+            Accounts::parse(Path::new("user.ini"), Ok(account("bob", "sesame", "").into()), &terms(None)).unwrap();
+        let shown = format!("{:?}", accounts.find(b"bob").unwrap());
+        assert!(shown.contains("***") && !shown.contains("sesame"), "{shown}");
+    }
+}
