@@ -2,14 +2,12 @@
 
 use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, OwnedFd};
-
-use rustix::fs::{AtFlags, RawDir, Stat};
 
 use crate::fs::glob::Pattern;
 use crate::fs::partial::is_partial;
 use crate::fs::place::{Handle, Place};
 use crate::protocol::command::{SortKey, Sorting};
+use crate::sys::folder::FolderHandle;
 use crate::sys::meta::Meta;
 
 /// In which order the entries come.
@@ -27,7 +25,7 @@ pub const MAX_SORTED: usize = 20_000;
 /// A folder that is being read.
 #[derive(Debug)]
 pub struct Folder {
-    handle: OwnedFd,
+    handle: FolderHandle,
     /// Names that were read and not yet given out, one after the other.
     names: Vec<u8>,
     ranges: Vec<Range<usize>>,
@@ -43,10 +41,7 @@ const BLOCK: usize = 32 * 1024;
 
 impl Folder {
     /// Starts to read an opened folder, of which only what fits the pattern is of interest.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn read(handle: OwnedFd, order: Order, pattern: Option<&Pattern>) -> io::Result<Self> {
+    pub fn read(handle: FolderHandle, order: Order, pattern: Option<&Pattern>) -> io::Result<Self> {
         let mut folder = Self::new(handle);
         if let Order::Sorted(sorting) = order {
             while !folder.at_end && folder.ranges.len() <= MAX_SORTED {
@@ -60,14 +55,11 @@ impl Folder {
     }
 
     /// Starts to read an opened folder with the partials that no client ever sees.
-    pub fn with_partials(handle: OwnedFd) -> Self {
+    pub fn with_partials(handle: FolderHandle) -> Self {
         Self { with_partials: true, ..Self::new(handle) }
     }
 
     /// Goes to the next entry, `.` and `..` left out; false at the end.
-    ///
-    /// # Errors
-    /// As the system says.
     pub fn advance(&mut self) -> io::Result<bool> {
         self.next += 1;
         while self.next > self.ranges.len() && !self.at_end {
@@ -85,28 +77,22 @@ impl Folder {
         range.map_or(b"", |range| &self.names[range.clone()])
     }
 
-    /// What the entry is, no link followed.
-    ///
-    /// # Errors
-    /// As the system says, `NotFound` where it vanished meanwhile.
+    /// What the entry is, no link followed; `NotFound` if it vanished meanwhile.
     pub fn meta(&self) -> io::Result<Meta> {
-        Ok(rustix::fs::statat(&self.handle, self.name(), AtFlags::SYMLINK_NOFOLLOW)?.into())
+        self.handle.meta_of(self.name())
     }
 
     /// What the folder itself is.
-    ///
-    /// # Errors
-    /// As the system says.
     pub fn own_meta(&self) -> io::Result<Meta> {
-        Ok(rustix::fs::fstat(&self.handle)?.into())
+        self.handle.meta()
     }
 
     /// A name in the folder.
     pub fn place<'n>(&'n self, name: &'n [u8]) -> Place<'n> {
-        Place { folder: Handle::Borrowed(self.handle.as_fd()), name: name.into(), known: None }
+        Place { folder: Handle::Borrowed(&self.handle), name: name.into(), known: None }
     }
 
-    fn new(handle: OwnedFd) -> Self {
+    fn new(handle: FolderHandle) -> Self {
         let (names, ranges, block) = (Vec::new(), Vec::new(), Vec::with_capacity(BLOCK));
         Self { handle, names, ranges, next: 0, at_end: false, with_partials: false, block }
     }
@@ -117,8 +103,8 @@ impl Folder {
                 let Self { names, ranges, .. } = self;
                 ranges.sort_unstable_by(|a, b| names[a.clone()].cmp(&names[b.clone()]));
             }
-            SortKey::Time => self.sort_by(pattern, |stat| (stat.st_mtime, stat.st_mtime_nsec)),
-            SortKey::Size => self.sort_by(pattern, |stat| stat.st_size),
+            SortKey::Time => self.sort_by(pattern, |meta| (meta.modified, meta.fraction)),
+            SortKey::Size => self.sort_by(pattern, |meta| meta.size),
         }
         if sorting.reversed {
             self.ranges.reverse();
@@ -126,37 +112,27 @@ impl Folder {
     }
 
     /// The greatest first, then by name; what has vanished is last.
-    fn sort_by<W: Ord>(&mut self, pattern: Option<&Pattern>, weight: impl Fn(&Stat) -> W) {
+    fn sort_by<W: Ord>(&mut self, pattern: Option<&Pattern>, weight: impl Fn(&Meta) -> W) {
         let Self { handle, names, ranges, .. } = self;
         let name = |range: &Range<usize>| &names[range.clone()];
         // What will not be shown costs no call.
         ranges.retain(|range| pattern.is_none_or(|pattern| pattern.matches(name(range))));
-        let weigh = |range: Range<usize>| {
-            let stat = rustix::fs::statat(&*handle, name(&range), AtFlags::SYMLINK_NOFOLLOW);
-            (stat.ok().map(|stat| weight(&stat)), range)
-        };
+        let weigh = |range: Range<usize>| (handle.meta_of(name(&range)).ok().map(|meta| weight(&meta)), range);
         let mut weighed: Vec<(Option<W>, Range<usize>)> = ranges.drain(..).map(weigh).collect();
         weighed.sort_unstable_by(|(a, one), (b, other)| b.cmp(a).then_with(|| name(one).cmp(name(other))));
         ranges.extend(weighed.into_iter().map(|(_, range)| range));
     }
 
     fn read_block(&mut self) -> io::Result<()> {
-        let mut entries = RawDir::new(&self.handle, self.block.spare_capacity_mut());
-        loop {
-            let Some(entry) = entries.next() else {
-                self.at_end = true;
-                return Ok(());
-            };
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if !matches!(name, b"." | b"..") && (self.with_partials || !is_partial(name)) {
-                let start = self.names.len();
-                self.names.extend_from_slice(name);
-                self.ranges.push(start..self.names.len());
+        let Self { handle, names, ranges, with_partials, block, .. } = self;
+        let more = handle.read_names(block, |name| {
+            if *with_partials || !is_partial(name) {
+                let start = names.len();
+                names.extend_from_slice(name);
+                ranges.push(start..names.len());
             }
-            if entries.is_buffer_empty() {
-                return Ok(());
-            }
-        }
+        })?;
+        self.at_end = !more;
+        Ok(())
     }
 }

@@ -3,47 +3,36 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
 
 use crate::fs::root::{Links, Root};
-use crate::sys::meta::{FileId, Meta};
+use crate::sys::meta::Meta;
 
-/// The open homes, by path; one that nobody uses is forgotten.
+/// The open homes, by path; one that no session uses is forgotten.
 #[derive(Debug, Default)]
 pub struct Homes(Mutex<HashMap<PathBuf, Weak<Root>>>);
 
 impl Homes {
     /// The handle of a home by its absolute path: one that is open already, as long as the path still leads to that very
     /// folder (a drive may have been plugged in again).
-    ///
-    /// # Errors
-    /// As the system says when it is missing, no folder or not accessible.
     pub fn open(&self, home: &Path, links: Links) -> io::Result<Arc<Root>> {
-        let open = self.homes().get(home).and_then(Weak::upgrade);
+        let open = self.0.lock().get(home).and_then(Weak::upgrade);
         match open.filter(|root| root.links() == links) {
-            Some(root) if root.id() == id(home)? => Ok(root),
-            _ => self.open_anew(home, links),
+            Some(root) if root.id() == Meta::of(home)?.id => Ok(root),
+            _ => self.open_again(home, links),
         }
     }
 
     #[cold]
-    fn open_anew(&self, home: &Path, links: Links) -> io::Result<Arc<Root>> {
+    fn open_again(&self, home: &Path, links: Links) -> io::Result<Arc<Root>> {
         let root = Arc::new(Root::open(home, links)?);
-        let mut homes = self.homes();
+        let mut homes = self.0.lock();
         homes.retain(|_, root| root.strong_count() > 0);
         homes.insert(home.to_owned(), Arc::downgrade(&root));
         Ok(root)
     }
-
-    fn homes(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Weak<Root>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// Not part of `Homes::open`: it needs stack that an idle session would hold.
-#[inline(never)]
-fn id(home: &Path) -> io::Result<FileId> {
-    Ok(Meta::from(rustix::fs::stat(home)?).id)
 }
 
 #[cfg(test)]

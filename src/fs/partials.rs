@@ -69,7 +69,7 @@ impl Swept<'_> {
         while folder.advance()? {
             let is_old = is_partial(folder.name()) && folder.meta().is_ok_and(|meta| meta.modified < oldest);
             if is_old && !self.claims.has(self.id, folder.name()) {
-                let _ = folder.place(folder.name()).unlink_idle();
+                let _ = folder.place(folder.name()).remove_idle_file();
             }
         }
         Ok(())
@@ -95,7 +95,7 @@ pub fn clear(root: &Root, path: &VirtualPath, claims: &Claims) -> io::Result<boo
         return Ok(false);
     }
     for name in names {
-        match folder.place(&name).unlink_idle() {
+        match folder.place(&name).remove_idle_file() {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return Ok(false),
             other => other?,
         }

@@ -3,8 +3,6 @@
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
-use rustix::fs::AtFlags;
-
 use crate::fs::claims::Claims;
 use crate::fs::root::Root;
 use crate::fs::{partial, partials};
@@ -16,9 +14,9 @@ impl Root {
         let place = self.place(path)?.ok_or(ErrorKind::IsADirectory)?;
         // A partial that is being written will replace the file anyway.
         let claim = claims.claim(&place, None);
-        let removed = place.unlink(AtFlags::empty());
+        let removed = place.remove_file();
         let gone = removed.as_ref().err().is_none_or(|error| error.kind() == ErrorKind::NotFound);
-        let forgotten = || place.beside(&partial::name(account, &place.name)).unlink_idle().is_ok();
+        let forgotten = || place.beside(&partial::name(account, &place.name)).remove_idle_file().is_ok();
         if gone && claim.is_ok() && forgotten() { Ok(()) } else { removed }
     }
 
@@ -37,6 +35,6 @@ impl Root {
     }
 
     fn remove_empty_folder(&self, path: &VirtualPath) -> io::Result<()> {
-        self.place(path)?.ok_or(ErrorKind::PermissionDenied)?.unlink(AtFlags::REMOVEDIR)
+        self.place(path)?.ok_or(ErrorKind::PermissionDenied)?.remove_folder()
     }
 }

@@ -1,158 +1,96 @@
-//! An account's home as a directory handle: where a client's path meets the kernel.
+//! An account's home: the only way from a client's path to a place on the disk.
 //!
-//! Every access goes from the home's handle down, by `openat2` with RESOLVE_BENEATH, so neither `..`, nor a symbolic link,
-//! nor a name swapped between check and use can leave it. Where the kernel says EXDEV (an absolute link, which may well
-//! lead inside) or lacks the call, the path is walked one component at a time. Nothing is named twice: what changes a
-//! folder resolves its parent once and acts on that handle.
+//! Nothing is named twice: what changes a folder resolves its parent once ([`crate::sys::beneath`], which no name leaves)
+//! and acts on that handle ([`Place`]).
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use nix::sys::statfs::{self, FsType};
-use rustix::fs::{Access, AtFlags, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT};
-use rustix::io::Errno;
-
-use crate::fs::place::{CAREFUL, Handle, Place, not_regular, regular};
+use crate::fs::place::{Handle, Place};
 use crate::protocol::path::VirtualPath;
+use crate::sys::beneath::Base;
+use crate::sys::folder::FolderHandle;
 use crate::sys::meta::{FileId, FileKind, Meta};
 
-/// Which symbolic links are followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Links {
-    /// Those that lead to something inside the home.
-    Inside,
-    /// None.
-    Never,
-}
+pub use crate::sys::beneath::Links;
 
 /// The handle of a home folder; it stays with the folder even when that is moved.
 #[derive(Debug)]
 pub struct Root {
-    dir: OwnedFd,
-    /// The home's path as configured.
-    home: PathBuf,
-    links: Links,
-    /// Its device and inode.
+    base: Base,
     id: FileId,
     is_local: bool,
 }
 
-const FIND: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
-const FIND_FOLDER: OFlags = FIND.union(OFlags::DIRECTORY);
-/// Elsewhere (NFS, SMB, FUSE) closing a file may be what fails.
-const LOCAL: [FsType; 7] = [
-    statfs::EXT4_SUPER_MAGIC,
-    statfs::XFS_SUPER_MAGIC,
-    statfs::BTRFS_SUPER_MAGIC,
-    statfs::F2FS_SUPER_MAGIC,
-    statfs::TMPFS_MAGIC,
-    statfs::OVERLAYFS_SUPER_MAGIC,
-    statfs::MSDOS_SUPER_MAGIC,
-];
-/// The kernel's own bound (path_resolution(7)).
-const MAX_LINKS: usize = 40;
-/// RESOLVE_BENEATH may say EAGAIN when folders are renamed meanwhile.
-const MAX_TRIES: usize = 16;
-
 impl Root {
     /// Opens a home folder by its absolute path.
-    ///
-    /// # Errors
-    /// As the system says when it is missing, no folder or not accessible.
     pub fn open(home: &Path, links: Links) -> io::Result<Self> {
-        let dir = rustix::fs::open(home, FIND_FOLDER, Mode::empty())?;
-        let id = Meta::from(rustix::fs::fstat(&dir)?).id;
-        let is_local = statfs::fstatfs(&dir).is_ok_and(|disk| LOCAL.contains(&disk.filesystem_type()));
-        Ok(Self { dir, home: home.to_owned(), links, id, is_local })
+        let base = Base::open(home, links)?;
+        let (id, is_local) = (base.dir().meta()?.id, base.dir().is_local());
+        Ok(Self { base, id, is_local })
     }
 
-    /// The home's device and inode.
+    /// Which folder it is.
     pub fn id(&self) -> FileId {
         self.id
     }
 
-    /// True for a folder on a disk that tells of all its errors before a file is closed: one of this machine's own.
+    /// Whether closing a file of this device tells nothing new: it is the home's own, on a disk of this machine.
     pub fn is_local(&self, device: u64) -> bool {
         self.is_local && device == self.id.device
     }
 
-    /// Fails where this thread may not enter the home, which an O_PATH handle does not tell.
-    ///
-    /// # Errors
-    /// `PermissionDenied`
+    /// Fails if this thread may not enter the home.
     pub fn may_enter(&self) -> io::Result<()> {
-        Ok(rustix::fs::accessat(&self.dir, ".", Access::EXEC_OK, AtFlags::EACCESS)?)
+        self.base.dir().may_enter()
     }
 
-    /// The folder itself, by an O_PATH handle.
-    pub fn handle(&self) -> BorrowedFd<'_> {
-        self.dir.as_fd()
+    /// The folder itself.
+    pub fn handle(&self) -> &FolderHandle {
+        self.base.dir()
     }
 
     /// Which links are followed.
     pub fn links(&self) -> Links {
-        self.links
+        self.base.links()
     }
 
     /// The real path of a client's path, for the log alone.
     pub fn real_path(&self, path: &VirtualPath) -> PathBuf {
-        match path.relative() {
-            b"" => self.home.clone(),
-            relative => self.home.join(OsStr::from_bytes(relative)),
-        }
+        self.base.path_of(path.relative())
     }
 
-    /// Opens a regular file for reading.
-    ///
-    /// # Errors
-    /// `Unsupported` for a FIFO, socket or device, `IsADirectory` for a folder; it never blocks.
+    /// Opens a regular file for reading. Fails with `Unsupported` for a FIFO, socket or device, with `IsADirectory` for a
+    /// folder; it never blocks.
     pub fn open_file(&self, path: &VirtualPath) -> io::Result<(File, Meta)> {
-        regular(self.resolve(path, OFlags::RDONLY | CAREFUL, Mode::empty())?)
+        self.base.file(path.relative())
     }
 
     /// Opens a folder to read its entries.
-    ///
-    /// # Errors
-    /// `NotADirectory` where it is none.
-    pub fn open_folder(&self, path: &VirtualPath) -> io::Result<OwnedFd> {
-        self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY | CAREFUL, Mode::empty())
+    pub fn open_folder(&self, path: &VirtualPath) -> io::Result<FolderHandle> {
+        self.base.folder_to_read(path.relative())
     }
 
-    /// Fails where a path is no folder that this process may enter.
-    ///
-    /// # Errors
-    /// `NotADirectory`, `PermissionDenied`
+    /// Fails if a path is no folder that this thread may enter.
     pub fn enter(&self, path: &VirtualPath) -> io::Result<()> {
-        let folder = self.resolve(path, FIND_FOLDER, Mode::empty())?;
-        Ok(rustix::fs::accessat(folder, ".", Access::EXEC_OK, AtFlags::EACCESS)?)
+        self.base.folder(path.relative())?.may_enter()
     }
 
-    /// What a path is, its last link followed.
-    ///
-    /// # Errors
-    /// A link that leads outside is `PermissionDenied`.
+    /// What a path is, its last link followed. A link that leads outside is `PermissionDenied`.
     pub fn meta(&self, path: &VirtualPath) -> io::Result<Meta> {
         match self.link_meta(path)? {
-            meta if meta.kind == FileKind::Link => {
-                Ok(rustix::fs::fstat(self.resolve(path, FIND, Mode::empty())?)?.into())
-            }
+            meta if meta.kind == FileKind::Link => self.base.meta(path.relative()),
             meta => Ok(meta),
         }
     }
 
     /// What a path is, its last link not followed.
-    ///
-    /// # Errors
-    /// As the system says.
     pub fn link_meta(&self, path: &VirtualPath) -> io::Result<Meta> {
         match self.place(path)? {
             Some(place) => place.meta(),
-            None => Ok(rustix::fs::fstat(&self.dir)?.into()),
+            None => self.base.dir().meta(),
         }
     }
 
@@ -161,208 +99,71 @@ impl Root {
         if own.kind == FileKind::Link { self.meta(path).unwrap_or(own) } else { own }
     }
 
-    /// Where a symbolic link leads, as it is written in it, or from the home where it is absolute.
-    ///
-    /// # Errors
-    /// As the system says when it is none.
+    /// Where a symbolic link leads, as it is written in it, or from the home if it is absolute.
     pub fn link_target(&self, path: &VirtualPath) -> io::Result<Vec<u8>> {
-        let place = self.place(path)?.ok_or(Errno::INVAL)?;
-        let target = rustix::fs::readlinkat(&place.folder, place.name.as_ref(), Vec::new())?.into_bytes();
-        if target.first() != Some(&b'/') {
-            return Ok(target);
-        }
-        let inside = self.inside(&target)?;
-        Ok([b"/", inside.as_ref()].concat())
+        let place = self.place(path)?.ok_or(ErrorKind::InvalidInput)?;
+        self.base.link_target(&place.folder, &place.name)
     }
 
     /// Bytes that may still be written to the file system that holds a folder.
-    ///
-    /// # Errors
-    /// As the system says.
     pub fn free_space(&self, folder: &VirtualPath) -> io::Result<u64> {
-        let space = rustix::fs::fstatvfs(self.resolve(folder, FIND_FOLDER, Mode::empty())?)?;
-        Ok(space.f_bavail.saturating_mul(space.f_frsize))
+        self.base.folder(folder.relative())?.free_space()
     }
 
     /// Makes a folder.
-    ///
-    /// # Errors
-    /// As the system says.
     pub fn create_folder(&self, path: &VirtualPath) -> io::Result<()> {
-        let place = self.place(path)?.ok_or(Errno::EXIST)?;
-        Ok(rustix::fs::mkdirat(&place.folder, place.name.as_ref(), Mode::from_raw_mode(0o777))?)
+        let place = self.place(path)?.ok_or(ErrorKind::AlreadyExists)?;
+        place.folder.create_folder(&place.name)
     }
 
-    /// Gives a file or folder another name; of a link the link itself.
-    ///
-    /// # Errors
-    /// `AlreadyExists` where the target does and must not be replaced, `CrossesDevices` between file systems.
+    /// Gives a file or folder another name; of a link the link itself. Fails with `AlreadyExists` if the target does and
+    /// must not be replaced, with `CrossesDevices` between file systems.
     pub fn rename(&self, from: &VirtualPath, to: &VirtualPath, replace: bool) -> io::Result<()> {
-        let from = self.place(from)?.ok_or(Errno::ACCESS)?;
-        let to = self.place(to)?.ok_or(Errno::EXIST)?;
+        let from = self.place(from)?.ok_or(ErrorKind::PermissionDenied)?;
+        let to = self.place(to)?.ok_or(ErrorKind::AlreadyExists)?;
         if replace { from.rename_over(&to) } else { from.rename_to_free(&to) }
     }
 
     /// Sets a file's or folder's modification time in Unix seconds.
-    ///
-    /// # Errors
-    /// As the system says.
     pub fn set_modified(&self, path: &VirtualPath, unix: i64) -> io::Result<()> {
-        let times = Timestamps {
-            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-            last_modification: Timespec { tv_sec: unix, tv_nsec: 0 },
-        };
-        Ok(rustix::fs::futimens(self.open_for_facts(path)?.0, &times)?)
+        self.base.set_modified(path.relative(), unix)
     }
 
     /// Sets a file's or folder's nine permission bits; setuid, setgid and sticky stay as they are.
-    ///
-    /// # Errors
-    /// As the system says.
     pub fn set_mode(&self, path: &VirtualPath, mode: u16) -> io::Result<()> {
-        let (opened, meta) = self.open_for_facts(path)?;
-        let mode = Mode::from_raw_mode((meta.mode & 0o7000) | u32::from(mode & 0o777));
-        Ok(rustix::fs::fchmod(opened, mode)?)
+        self.base.set_mode(path.relative(), mode)
     }
 
-    /// A handle that fchmod and futimens take: a regular file or a folder, readable or at least writable.
-    fn open_for_facts(&self, path: &VirtualPath) -> io::Result<(OwnedFd, Meta)> {
-        let opened = match self.resolve(path, OFlags::RDONLY | CAREFUL, Mode::empty()) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                self.resolve(path, OFlags::WRONLY | CAREFUL, Mode::empty())
-            }
-            opened => opened,
-        }?;
-        let meta = Meta::from(rustix::fs::fstat(&opened)?);
-        match meta.kind {
-            FileKind::File | FileKind::Folder => Ok((opened, meta)),
-            FileKind::Link | FileKind::Other => Err(not_regular()),
-        }
-    }
-
-    /// Where the bytes of a file are or will be: every link followed, the last one too.
-    ///
-    /// # Errors
-    /// `IsADirectory` for the home, `PermissionDenied` for a link that leads outside.
+    /// Where the bytes of a file are or will be: every link followed, the last one, too. Fails with `IsADirectory` for the
+    /// home, with `PermissionDenied` for a link that leads outside.
     pub fn locate<'p>(&'p self, path: &'p VirtualPath) -> io::Result<(Place<'p>, Option<Meta>)> {
-        let place = self.place(path)?.ok_or(Errno::ISDIR)?;
+        let place = self.place(path)?.ok_or(ErrorKind::IsADirectory)?;
         match place.meta() {
             Ok(meta) if meta.kind == FileKind::Link => {
-                let spot = self.walk(path.relative()).map_err(explain)?;
-                let folder = spot.folder.map_or(Handle::Borrowed(self.dir.as_fd()), Handle::Opened);
-                let place = Place { folder, name: Cow::Owned(spot.name.ok_or(Errno::ISDIR)?), known: None };
+                let end = self.base.end_of(path.relative())?;
+                let folder = end.folder.map_or(Handle::Borrowed(self.base.dir()), Handle::Opened);
+                let name = Cow::Owned(end.name.ok_or(ErrorKind::IsADirectory)?);
+                let place = Place { folder, name, known: None };
                 // A link to nothing is of no use: what it is meant to make is not for a client to say.
                 let meta = place.meta()?;
                 Ok((place, Some(meta)))
             }
             Ok(meta) => Ok((place, Some(meta))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((place, None)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok((place, None)),
             Err(error) => Err(error),
         }
     }
 
     /// The folder that holds a path, and the name in it, not followed; `None` for the home itself.
-    ///
-    /// # Errors
-    /// As the system says of the folder.
     pub fn place<'p>(&'p self, path: &'p VirtualPath) -> io::Result<Option<Place<'p>>> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
         let name = Cow::Borrowed(name);
         if parent.is_root() {
-            let known = Some(self.id);
-            return Ok(Some(Place { folder: Handle::Borrowed(self.dir.as_fd()), name, known }));
+            return Ok(Some(Place { folder: Handle::Borrowed(self.base.dir()), name, known: Some(self.id) }));
         }
-        let folder = Handle::Opened(self.resolve(&parent, FIND_FOLDER, Mode::empty())?);
+        let folder = Handle::Opened(self.base.folder(parent.relative())?);
         Ok(Some(Place { folder, name, known: None }))
     }
-
-    fn resolve(&self, path: &VirtualPath, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
-        let relative = if path.is_root() { b".".as_slice() } else { path.relative() };
-        let how = match self.links {
-            Links::Inside => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
-            Links::Never => ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
-        };
-        for _ in 0..MAX_TRIES {
-            match rustix::fs::openat2(&self.dir, relative, flags, mode, how) {
-                Err(Errno::AGAIN) => {}
-                Err(Errno::XDEV | Errno::NOSYS | Errno::PERM) => break,
-                other => return Ok(other?),
-            }
-        }
-        let spot = self.walk(relative).map_err(explain)?;
-        let folder = spot.folder.as_ref().unwrap_or(&self.dir);
-        let opened = match &spot.name {
-            Some(name) => rustix::fs::openat(folder, name.as_slice(), flags | OFlags::NOFOLLOW, mode),
-            None => rustix::fs::openat(folder, ".", flags - OFlags::CREATE - OFlags::EXCL, Mode::empty()),
-        };
-        Ok(opened?)
-    }
-
-    /// Resolves one component at a time, so that no link is followed by the kernel; EXDEV where the way leads outside.
-    fn walk(&self, path: &[u8]) -> Result<Spot, Errno> {
-        let mut ahead: Vec<Vec<u8>> = components(path);
-        let mut behind: Vec<OwnedFd> = Vec::new();
-        let mut links = 0;
-        while let Some(component) = ahead.pop() {
-            if component == b".." {
-                behind.pop().ok_or(Errno::XDEV)?;
-                continue;
-            }
-            let here = behind.last().unwrap_or(&self.dir);
-            match rustix::fs::readlinkat(here, component.as_slice(), Vec::new()) {
-                Ok(target) => {
-                    links += 1;
-                    if links > MAX_LINKS || self.links == Links::Never {
-                        return Err(Errno::LOOP);
-                    }
-                    if target.to_bytes().first() == Some(&b'/') {
-                        behind.clear();
-                    }
-                    ahead.extend(components(&self.inside(target.to_bytes())?));
-                }
-                Err(Errno::INVAL | Errno::NOENT) if ahead.is_empty() => {
-                    return Ok(Spot { folder: behind.pop(), name: Some(component) });
-                }
-                Err(Errno::INVAL) => {
-                    let flags = FIND_FOLDER | OFlags::NOFOLLOW;
-                    behind.push(rustix::fs::openat(here, component.as_slice(), flags, Mode::empty())?);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Spot { folder: behind.pop(), name: None })
-    }
-
-    /// A link's target, as a path from the home where it is absolute; EXDEV where it leads elsewhere. Absolute targets
-    /// below the home's configured path lead inside, and so do those below the path by which the kernel knows it.
-    fn inside<'t>(&self, target: &'t [u8]) -> Result<Cow<'t, [u8]>, Errno> {
-        if target.first() != Some(&b'/') {
-            return Ok(Cow::Borrowed(target));
-        }
-        let path = Path::new(OsStr::from_bytes(target));
-        let below =
-            path.strip_prefix(&self.home).ok().or_else(|| path.strip_prefix(self.home.canonicalize().ok()?).ok());
-        below.map(|path| Cow::Borrowed(path.as_os_str().as_bytes())).ok_or(Errno::XDEV)
-    }
-}
-
-/// Where [`Root::walk`] ends: in a folder (`None` is the home), at a name in it or at the folder itself.
-struct Spot {
-    folder: Option<OwnedFd>,
-    name: Option<Vec<u8>>,
-}
-
-fn explain(error: Errno) -> io::Error {
-    match error {
-        Errno::XDEV => io::Error::new(io::ErrorKind::PermissionDenied, "leads outside the home"),
-        error => error.into(),
-    }
-}
-
-/// A path's components, the first one last; `.` and empty ones left out.
-fn components(path: &[u8]) -> Vec<Vec<u8>> {
-    let parts = path.split(|&byte| byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
-    parts.rev().map(<[u8]>::to_vec).collect()
 }
 
 #[cfg(test)]
@@ -451,16 +252,13 @@ mod tests {
     #[test]
     fn fifos_and_folders_are_no_files_and_nothing_blocks() {
         let (_outside, home) = tree();
-        rustix::fs::mkfifoat(rustix::fs::CWD, home.join("fifo"), Mode::from_raw_mode(0o666)).expect("made");
+        rustix::fs::mkfifoat(rustix::fs::CWD, home.join("fifo"), rustix::fs::Mode::from_raw_mode(0o666)).expect("made");
         let root = Root::open(&home, Links::Inside).expect("a home");
         assert_eq!(content(&root, "fifo"), Err(io::ErrorKind::Unsupported));
         assert_eq!(content(&root, "deep"), Err(io::ErrorKind::IsADirectory));
         let fifo = path("fifo");
         let (place, _) = root.locate(&fifo).expect("there");
-        assert_eq!(
-            place.open_for_write(OFlags::empty()).map(drop).map_err(|e| e.kind()),
-            Err(io::ErrorKind::Unsupported)
-        );
+        assert_eq!(place.open_to_write().map(drop).map_err(|e| e.kind()), Err(io::ErrorKind::Unsupported));
     }
 
     #[test]
@@ -540,13 +338,13 @@ mod tests {
                 prop_assert_ne!(fast.as_deref(), Ok("secret"));
                 // The walk finds the same file, so that old kernels behave alike.
                 if fast.is_ok() {
-                    prop_assert!(root.walk(path.relative()).is_ok_and(|spot| spot.name.is_some()));
+                    prop_assert!(root.base.end_of(path.relative()).is_ok_and(|end| end.name.is_some()));
                 }
                 if let Ok((place, _)) = root.locate(&path) {
                     let _ = place.create_file(0o600);
                 }
                 let _ = root.create_folder(&path);
-                let _ = root.place(&path).map(|place| place.map(|place| place.unlink(AtFlags::empty())));
+                let _ = root.place(&path).map(|place| place.map(|place| place.remove_file()));
                 let _ = root.set_mode(&path, 0o600);
             }
             prop_assert_eq!(outside_now(), before);

@@ -14,8 +14,6 @@ use std::io::{self, ErrorKind, Seek, SeekFrom};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, OFlags};
-
 use crate::fs::claims::{Claim, Claims};
 use crate::fs::partial;
 use crate::fs::partials::{Partials, Swept};
@@ -23,6 +21,7 @@ use crate::fs::place::Place;
 use crate::fs::root::Root;
 use crate::fs::upload::found::{Found, Way};
 use crate::protocol::path::VirtualPath;
+use crate::sys::files;
 
 mod found;
 
@@ -204,8 +203,8 @@ impl Receiving<'_> {
         match named {
             // A folder that takes files and shows none can only be written back with all else.
             Ok(Some(folder)) => folder
-                .map_or_else(|_| rustix::fs::syncfs(&self.0.found.file), rustix::fs::fsync)
-                .map_err(|error| Broken { error: error.into(), kept: Kept::Whole }),
+                .map_or_else(|_| files::sync_file_system(&self.0.found.file), |folder| folder.sync())
+                .map_err(|error| Broken { error, kept: Kept::Whole }),
             Ok(None) => Ok(()),
             Err(error) => {
                 let kept = self.abandon(Break::of(&error, written));
@@ -231,12 +230,8 @@ impl Writing<'_> {
         match () {
             () if self.policy.durable => file.sync_data(),
             () if self.is_local => Ok(()),
-            // A network file system may say only when a descriptor is closed that it has no room. This one stays open: it
-            // has the lock until the file has its name.
-            () => match file.try_clone() {
-                Ok(twin) => Ok(nix::unistd::close(twin)?),
-                Err(_) => file.sync_data(),
-            },
+            // The lock stays until the file has its name, and so the file stays open.
+            () => files::check(file),
         }
     }
 
@@ -249,12 +244,12 @@ impl Writing<'_> {
 
     fn abandon_partial(&self, partial: &Place, held: u64, how: Break) -> io::Result<Kept> {
         if matches!(how, Break::Full(_)) {
-            partial.open_for_write(OFlags::empty())?.0.set_len(held)?;
+            partial.open_to_write()?.0.set_len(held)?;
         }
         let (bytes, is_new) = (partial.meta()?.size, self.found.old.is_none());
         // Even an empty one stays beside an old file: a client that "resumes" must not write into that.
         if bytes == 0 && is_new {
-            partial.unlink(AtFlags::empty())?;
+            partial.remove_file()?;
             return Ok(Kept::Nothing);
         }
         let shown = is_new && how == Break::Other && partial.rename_to_free(&self.target).is_ok();
@@ -266,13 +261,13 @@ impl Writing<'_> {
         let before = old.as_ref().map_or(0, |old| old.size);
         let size = self.target.meta()?.size;
         if size == 0 && old.is_none() {
-            self.target.unlink(AtFlags::empty())?;
+            self.target.remove_file()?;
             return Ok(Kept::Nothing);
         }
         match how {
             // Another program may append, too: only what came last and is ours is cut off.
             Break::Full(written) if self.placement != Placement::Replace && size == before.saturating_add(written) => {
-                self.target.open_for_write(OFlags::empty())?.0.set_len(before)?;
+                self.target.open_to_write()?.0.set_len(before)?;
                 Ok(Kept::Shown(before))
             }
             Break::Full(_) | Break::Other => Ok(Kept::Shown(size)),
@@ -285,8 +280,8 @@ impl Drop for Writing<'_> {
         if self.found.made {
             // It is empty and ours; if it can't be removed, an empty file is all that stays.
             let _ = match &self.found.way {
-                Way::InPlace => self.target.unlink(AtFlags::empty()),
-                Way::Partial { name, .. } => self.target.beside(name).unlink(AtFlags::empty()),
+                Way::InPlace => self.target.remove_file(),
+                Way::Partial { name, .. } => self.target.beside(name).remove_file(),
             };
         }
     }

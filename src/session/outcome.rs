@@ -1,6 +1,5 @@
 //! How a transfer ended: the reply, the lines in the log and in the transfer log.
 
-use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -42,7 +41,7 @@ impl Login {
             return;
         }
         let path = self.root.real_path(subject.path);
-        let (verb, shown) = (subject.verb, path.as_os_str().as_bytes().escape_ascii());
+        let (verb, shown) = (subject.verb, path.as_os_str().as_encoded_bytes().escape_ascii());
         let reason = "no text, left as it is under TYPE A (ascii_conversion = auto)";
         control.who.log(Level::Info, format_args!("{verb} {shown}: {reason}"));
     }
@@ -53,7 +52,7 @@ impl Login {
         let path = self.root.real_path(subject.path);
         let (complete, seconds) = (outcome.result.is_ok(), outcome.took.as_secs_f64());
         let reason = outcome.result.as_ref().err().map(|error| format!(" ({error})")).unwrap_or_default();
-        let (shown, bytes) = (path.as_os_str().as_bytes().escape_ascii(), outcome.bytes);
+        let (shown, bytes) = (path.as_os_str().as_encoded_bytes().escape_ascii(), outcome.bytes);
         if let Some(announced) = subject.announced.filter(|&announced| complete && bytes < announced) {
             control.who.log(Level::Warn, format_args!("ALLO announced {announced} bytes, {bytes} came"));
         }
@@ -68,7 +67,7 @@ impl Login {
                 took: outcome.took,
                 peer: control.who.peer.ip(),
                 bytes,
-                path: path.as_os_str().as_bytes(),
+                path: path.as_os_str().as_encoded_bytes(),
                 representation: self.representation,
                 incoming: subject.incoming,
                 user: &self.user.name,

@@ -1,7 +1,8 @@
 //! The floor that names an operating system: its functions say what is wanted, not how a system calls it.
 //!
 //! - [`access`]: what the user of the calling thread may do; [`identity`] works it out from a file's facts ([`meta`])
-//! - [`files`]: how the server's own files are opened; [`stamp`] tells one state of a file from the next
+//! - [`beneath`]: names below a folder that none of them can leave; [`folder`]: names in an opened folder
+//! - [`files`]: files that are open, and how the server's own are opened; [`stamp`] tells one state of a file from the next
 //! - [`holder`]: which program listens at a port
 //! - [`jail`]: locks a thread into a folder
 //! - [`limits`], [`process`]: what holds for the whole process
@@ -15,6 +16,6 @@
 mod linux;
 
 pub use linux::{
-    access, files, holder, identity, jail, limits, meta, owners, person, privileges, process, service, signals, stamp,
-    waker,
+    access, beneath, files, folder, holder, identity, jail, limits, meta, owners, person, privileges, process, service,
+    signals, stamp, waker,
 };

@@ -3,11 +3,10 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 
-use rustix::fs::{Gid, Mode, OFlags, Uid};
-
 use crate::fs::partials;
 use crate::fs::place::Place;
 use crate::fs::upload::{Placement, Refused};
+use crate::sys::files;
 use crate::sys::meta::{FileKind, Meta};
 
 /// The file that an upload's bytes go to.
@@ -64,7 +63,8 @@ impl Found {
     }
 
     fn in_place(target: &Place, old: Option<Meta>, placement: Placement) -> Result<Self, Refused> {
-        let position = match (placement, old) {
+        // What is opened counts, not what was seen before.
+        let (file, meta) = match (placement, old) {
             (Placement::Resume(_), None) => return Err(Refused::BehindTheEnd),
             (Placement::AppendToOld, None) => return Err(Refused::File(ErrorKind::NotFound.into())),
             (_, None) | (Placement::New, _) => {
@@ -72,11 +72,9 @@ impl Found {
                 target.lock_new(&file)?;
                 return Ok(Self { file, _replaced: None, old: None, way: Way::InPlace, made: true });
             }
-            (Placement::Append | Placement::AppendToOld, Some(_)) => OFlags::APPEND,
-            (Placement::Replace | Placement::Resume(_), Some(_)) => OFlags::empty(),
+            (Placement::Append | Placement::AppendToOld, Some(_)) => target.open_to_append()?,
+            (Placement::Replace | Placement::Resume(_), Some(_)) => target.open_to_write()?,
         };
-        // What was opened counts, not what was seen before.
-        let (file, meta) = target.open_for_write(position)?;
         target.lock(&file)?;
         if matches!(placement, Placement::Resume(offset) if offset > meta.size) {
             return Err(Refused::BehindTheEnd);
@@ -87,7 +85,7 @@ impl Found {
     /// The partial of an earlier try, which is resumed at its end.
     fn resumed(target: &Place, old: Option<Meta>, name: Vec<u8>, held: u64) -> io::Result<Self> {
         let partial = target.beside(&name);
-        let (file, _) = partial.open_for_write(OFlags::empty())?;
+        let (file, _) = partial.open_to_write()?;
         partial.lock(&file)?;
         let replaced = lock_replaced(target, old.as_ref())?;
         Ok(Self { file, _replaced: replaced, old, way: Way::Partial { name, held }, made: false })
@@ -99,7 +97,7 @@ impl Found {
         if let Some(old) = &old {
             if old.kind != FileKind::File {
                 // Says why: a folder, a device.
-                target.open_for_write(OFlags::empty())?;
+                target.open_to_write()?;
             }
             target.may_replace(old)?;
         }
@@ -107,14 +105,12 @@ impl Found {
         let partial = target.beside(&name);
         let (file, made) = match partial.create_file(old.map_or(ANYBODY, |old| old.mode & 0o777)) {
             Ok(file) => (file, true),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                (partial.open_for_write(OFlags::empty())?.0, false)
-            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => (partial.open_to_write()?.0, false),
             Err(error) => return Err(error),
         };
         if made { partial.lock_new(&file) } else { partial.lock(&file) }?;
         if let Some(old) = &old {
-            take_over(&file, old)?;
+            files::take_over(&file, old)?;
         }
         Ok(Self { file, _replaced: replaced, old, way: Way::Partial { name, held: 0 }, made })
     }
@@ -122,24 +118,10 @@ impl Found {
 
 /// Keeps other processes from writing what is to be replaced, if it can be opened for that.
 fn lock_replaced(target: &Place, old: Option<&Meta>) -> io::Result<Option<File>> {
-    let Some(Ok((file, _))) = old.map(|_| target.open_for_write(OFlags::empty())) else { return Ok(None) };
+    let Some(Ok((file, _))) = old.map(|_| target.open_to_write()) else { return Ok(None) };
     target.lock(&file).map(|()| Some(file))
 }
 
 fn no_new_files(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
-}
-
-/// The new file gets the owner and the permission bits of the one it replaces, as far as this process may give them.
-fn take_over(file: &File, old: &Meta) -> io::Result<()> {
-    let new = Meta::from(rustix::fs::fstat(file)?);
-    if (new.owner, new.group) != (old.owner, old.group) {
-        let (owner, group) = (Uid::from_raw(old.owner), Gid::from_raw(old.group));
-        let both = rustix::fs::fchown(file, Some(owner), Some(group));
-        let _ = both.or_else(|_| rustix::fs::fchown(file, None, Some(group)));
-    }
-    if new.mode != old.mode & 0o777 {
-        rustix::fs::fchmod(file, Mode::from_raw_mode(old.mode & 0o777))?;
-    }
-    Ok(())
 }

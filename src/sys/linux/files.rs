@@ -1,11 +1,13 @@
-//! The server's own files: who may read them, and how they are opened.
+//! Files that are open, and how the server's own are opened.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
+
+use crate::sys::meta::Meta;
 
 /// Opens an empty file, which only its owner can read if it is new.
 pub fn create_private(path: &Path) -> io::Result<File> {
@@ -25,4 +27,42 @@ pub fn open_for_lines(path: &Path) -> io::Result<File> {
 /// Gives a file to a user and a group.
 pub fn give_to(path: &Path, user: u32, group: u32) -> io::Result<()> {
     chown(path, Some(user), Some(group))
+}
+
+/// Keeps other processes from writing a file, as long as it is open: servers on other machines may store into the same file
+/// system. Fails with `WouldBlock` while another process does so; any other error means that the file system has no locks.
+pub fn lock(file: &File) -> io::Result<()> {
+    Ok(rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)?)
+}
+
+/// What a file is.
+pub fn meta(file: &File) -> io::Result<Meta> {
+    Ok(rustix::fs::fstat(file)?.into())
+}
+
+/// Gives a file the owner and the permission bits of another one, as far as this thread may.
+pub fn take_over(file: &File, old: &Meta) -> io::Result<()> {
+    let new = meta(file)?;
+    if (new.owner, new.group) != (old.owner, old.group) {
+        let (owner, group) = (Uid::from_raw(old.owner), Gid::from_raw(old.group));
+        let both = rustix::fs::fchown(file, Some(owner), Some(group));
+        let _ = both.or_else(|_| rustix::fs::fchown(file, None, Some(group)));
+    }
+    if new.mode != old.mode & 0o777 {
+        rustix::fs::fchmod(file, Mode::from_raw_mode(old.mode & 0o777))?;
+    }
+    Ok(())
+}
+
+/// Learns of an error that the file system would only tell when the file is closed; it stays open.
+pub fn check(file: &File) -> io::Result<()> {
+    match file.try_clone() {
+        Ok(twin) => Ok(nix::unistd::close(twin)?),
+        Err(_) => file.sync_data(),
+    }
+}
+
+/// Puts all of a file's file system on the disk.
+pub fn sync_file_system(file: &File) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(file)?)
 }

@@ -13,9 +13,10 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, PathBeneath, RestrictionStatus, Ruleset,
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
-use rustix::fd::BorrowedFd;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
+
+use crate::sys::folder::FolderHandle;
 
 /// What this kernel can enforce, found out by trying it on a thread of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +137,7 @@ impl Jail {
     #[inline(never)]
     pub fn lock_in(
         &self,
-        home: BorrowedFd,
+        home: &FolderHandle,
         rights: impl Iterator<Item = Right>,
         dialling: Dialling,
     ) -> io::Result<bool> {
@@ -150,7 +151,7 @@ impl Jail {
 
     fn restrict(
         &self,
-        home: BorrowedFd,
+        home: &FolderHandle,
         granted: BitFlags<AccessFs>,
         dialling: Dialling,
     ) -> Result<RestrictionStatus, RulesetError> {
@@ -223,8 +224,6 @@ mod tests {
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
     use std::path::Path;
 
-    use rustix::fd::AsFd;
-
     use super::*;
 
     /// The jail of a kernel that knows at least this; else the test is skipped.
@@ -247,9 +246,9 @@ mod tests {
         (jail, dialling): (&Jail, Dialling),
         test: impl FnOnce() -> T + Send,
     ) -> T {
-        let root = fs::File::open(home).expect("there");
+        let root = FolderHandle::open(home).expect("there");
         let locked = || {
-            assert!(jail.lock_in(root.as_fd(), rights.iter().copied(), dialling).expect("locked in"));
+            assert!(jail.lock_in(&root, rights.iter().copied(), dialling).expect("locked in"));
             test()
         };
         thread::scope(|scope| scope.spawn(locked).join()).expect("no panic")

@@ -1,5 +1,8 @@
 //! What the file system knows of a file or folder.
 
+use std::io;
+use std::path::Path;
+
 use rustix::fs::{FileType, Stat};
 
 /// What an entry of a folder is.
@@ -32,6 +35,8 @@ pub struct Meta {
     pub size: u64,
     /// Modification time in Unix seconds.
     pub modified: i64,
+    /// The nanoseconds besides.
+    pub fraction: u64,
     /// The file itself.
     pub id: FileId,
 }
@@ -46,6 +51,13 @@ pub struct FileId {
 }
 
 impl Meta {
+    /// What a path leads to, links followed.
+    // Not part of its callers: an idle session would hold the stack that it needs.
+    #[inline(never)]
+    pub fn of(path: &Path) -> io::Result<Self> {
+        Ok(rustix::fs::stat(path)?.into())
+    }
+
     /// An entry of device 1 and inode 255 that belongs to user 4000000000 and group 5.
     #[cfg(test)]
     pub(crate) fn for_tests(kind: FileKind, mode: u32, size: u64, modified: i64) -> Self {
@@ -57,6 +69,7 @@ impl Meta {
             group: 5,
             size,
             modified,
+            fraction: 0,
             id: FileId { device: 1, inode: 255 },
         }
     }
@@ -78,6 +91,7 @@ impl From<Stat> for Meta {
             group: stat.st_gid,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             modified: stat.st_mtime,
+            fraction: stat.st_mtime_nsec,
             id: FileId { device: stat.st_dev, inode: stat.st_ino },
         }
     }

@@ -1,8 +1,10 @@
 //! Linux.
 
 pub mod access;
+pub mod beneath;
 mod control_group;
 pub mod files;
+pub mod folder;
 pub mod holder;
 pub mod identity;
 pub mod jail;
