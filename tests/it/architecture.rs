@@ -31,19 +31,37 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// The modules that may see `Config`; all others take plain values.
 const SEE_CONFIG: &[&str] = &["main", "commands", "server", "cli", "logging", "session", "config"];
 
+/// What gives a client's name to the kernel, and the only module above that may ask it to.
+const TAKES_NAMES: &[&str] = &["sys::beneath", "sys::folder"];
+const ASKS_WITH_NAMES: &str = "fs";
+
 /// Calls that give a name to the kernel, and the files below src/ that may make them in the modules that serve clients.
 const NAMES_A_PATH: &str = "openat unlinkat renameat mkdirat linkat symlinkat readlinkat mknodat chmodat chownat utimensat \
     statat accessat rustix::fs::open( rustix::fs::stat( fs::read fs::write( fs::remove fs::rename fs::create fs::metadata \
     fs::symlink fs::canonicalize File::open File::create OpenOptions";
 const MAY_NAME_A_PATH: &[&str] = &[
-    "fs/root.rs",
-    "fs/place.rs",        // one component in an opened folder, never followed
-    "fs/folder.rs",       // names that were read from the folder itself
-    "fs/homes.rs",        // a home's own path, named by user.ini
     "net/certificate.rs", // certificate and key, named by ftpd.conf
     "session/planted.rs", // any path, on purpose; only with the feature planted-bug
 ];
 const SERVES_CLIENTS: &[&str] = &["fs", "session", "copy", "net", "protocol"];
+
+/// What exists on one system only, and so is named in src/sys alone.
+const ONE_SYSTEM: &str = "std::os:: nix:: landlock:: procfs:: rustix::fs rustix::pipe rustix::process rustix::thread \
+    rustix::param /proc listenfd:: sd_notify:: signal_hook::";
+/// Files that still name it.
+const STILL_NAME_ONE_SYSTEM: &[&str] = &[
+    "copy/send.rs",
+    "copy/splice.rs",
+    "net/call.rs",
+    "net/control.rs",
+    "net/data_port.rs",
+    "net/interfaces.rs",
+    "net/listener.rs",
+    "net/passive.rs",
+    "net/source_port.rs",
+    "net/stream.rs",
+    "session/login.rs",
+];
 
 /// Files that reckon with time and never ask for it.
 const RECKONS_TIME: &[&str] = &[
@@ -193,12 +211,24 @@ fn only_the_upper_modules_see_config() {
 }
 
 #[test]
-fn a_clients_name_meets_the_kernel_in_one_file() {
+fn a_clients_name_meets_the_kernel_by_way_of_one_module() {
     let sources = sources();
     let serving = sources.iter().filter(|source| SERVES_CLIENTS.contains(&source.module()));
     let guarded = serving.filter(|source| !MAY_NAME_A_PATH.contains(&source.path.as_str()));
+    let called = guarded.flat_map(|source| NAMES_A_PATH.split_whitespace().flat_map(|call| source.lines_with(call)));
+    let others = sources.iter().filter(|source| ![ASKS_WITH_NAMES, "sys"].contains(&source.module()));
+    let asked = others.flat_map(|source| TAKES_NAMES.iter().flat_map(|name| source.lines_with(name)));
+    let wrong: Vec<String> = called.chain(asked).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_exists_on_one_system_only_is_named_in_sys_alone() {
+    let sources = sources();
+    let above = sources.iter().filter(|source| source.module() != "sys");
+    let guarded = above.filter(|source| !STILL_NAME_ONE_SYSTEM.contains(&source.path.as_str()));
     let wrong: Vec<String> =
-        guarded.flat_map(|source| NAMES_A_PATH.split_whitespace().flat_map(|call| source.lines_with(call))).collect();
+        guarded.flat_map(|source| ONE_SYSTEM.split_whitespace().flat_map(|name| source.lines_with(name))).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
