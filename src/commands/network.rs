@@ -14,11 +14,11 @@ use crate::sys::holder;
 
 mod client;
 mod firewalls;
+mod inspection;
 mod passive;
 mod tried;
-mod visit;
 
-use visit::Visit;
+use inspection::Inspection;
 
 /// Dials the control port and the passive ports at every address that the server listens on, and reads the rules of
 /// firewalls. No file is transferred.
@@ -74,7 +74,7 @@ fn visits(config: &Config, users: &Users, addresses: &BTreeSet<IpAddr>) -> Vec<F
         let control = SocketAddr::new(ip, port);
         match client::connect(control) {
             Ok(stream) if port == config.server.port => {
-                findings.extend(Visit { control, config, users }.findings(stream))
+                findings.extend(Inspection { control, config, users }.findings(stream))
             }
             Ok(_) => findings.push(Finding::Sound(format!("{control} answers"))),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => silent.push(control.to_string()),

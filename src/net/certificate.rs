@@ -1,5 +1,5 @@
-//! The server's certificate and private key: read as a pair, made where there is none yet, read again when the files
-//! change.
+//! The server's certificate and private key: read as a pair, made if there is none yet, and read again when the
+//! files change.
 
 use std::fmt;
 use std::fs;
@@ -52,7 +52,7 @@ pub struct Certificate {
 }
 
 /// What both files held, and when.
-struct Content {
+struct PairContent {
     seen: [Seen; 2],
     bytes: [io::Result<Vec<u8>>; 2],
 }
@@ -68,7 +68,7 @@ impl Pair {
         Self { certificate: folder.join("ftpd-certificate.pem"), private_key: folder.join("ftpd-private-key.pem") }
     }
 
-    /// True where neither file is there.
+    /// Whether neither file is there.
     pub fn is_missing(&self) -> bool {
         let is_missing =
             |path: &Path| fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
@@ -81,7 +81,7 @@ impl Pair {
     /// Names the file that can't be written.
     pub fn make(&self) -> io::Result<()> {
         let (certificate, private_key) = sign_yourself().map_err(io::Error::other)?;
-        // The key first: a certificate without a key would be taken for somebody's mistake.
+        // The key first: a certificate without a key would look like a mistake.
         write_private(&self.private_key, &private_key)?;
         write_private(&self.certificate, &certificate)
     }
@@ -118,13 +118,13 @@ impl Certificate {
     /// # Errors
     /// Names the key of the configuration, the file and the reason.
     pub fn load(pair: Pair, provider: &Arc<CryptoProvider>) -> Result<Self, Fault> {
-        let Content { seen, bytes } = Content::of(&pair);
+        let PairContent { seen, bytes } = PairContent::of(&pair);
         let current = parse(&pair, bytes, provider)?;
         let (current, seen) = (RwLock::new(Arc::new(current)), Mutex::new(seen));
         Ok(Self { pair, provider: Arc::clone(provider), current, seen })
     }
 
-    /// Takes a changed pair in, if it is sound; else the old one stays, and the log says why, once.
+    /// Reads a changed pair. If something is wrong with it, the old one stays in use, and the log says why, once.
     pub fn refresh(&self) {
         let mut seen = self.seen.lock();
         if seen[0].is_current(&Stamp::of(&self.pair.certificate))
@@ -132,7 +132,7 @@ impl Certificate {
         {
             return;
         }
-        let content = Content::of(&self.pair);
+        let content = PairContent::of(&self.pair);
         let is_same = seen.iter().zip(&content.seen).all(|(old, new)| old.same_content(new));
         *seen = content.seen;
         if is_same {
@@ -180,7 +180,7 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-impl Content {
+impl PairContent {
     fn of(pair: &Pair) -> Self {
         let read = |path: &PathBuf| {
             let stamp = Stamp::of(path);
@@ -252,7 +252,7 @@ fn sign_yourself() -> Result<(String, String), rcgen::Error> {
     params.distinguished_name.push(DnType::CommonName, host);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    // A client's clock may be behind.
+    // A client's clock may be slow.
     let begin = Timestamp::now().as_second() - 24 * 60 * 60;
     let date = |seconds| {
         let day = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(jiff::tz::TimeZone::UTC);

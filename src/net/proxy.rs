@@ -9,17 +9,17 @@ use ppp::{HeaderResult, v1, v2};
 
 use crate::net::until::Until;
 
-/// What both versions have at least; version 2 begins with a signature of that length.
+/// The least that both versions have; version 2 begins with a signature of this length.
 const BEGINNING: usize = PROTOCOL_PREFIX.len();
 /// Version 1 is a line of at most 107 bytes.
 const MAX_LINE: usize = 107;
-/// Version 2 may carry more than addresses; nobody sends more than that.
+/// Maximum length of version 2, which may carry more than addresses.
 const MAX_LENGTH: u16 = 2048;
 
-/// Reads the header, and not a byte behind it; `None` where the balancer speaks for itself (a health check).
+/// Reads the header, and not a byte after it; `None` if the balancer speaks for itself (a health check).
 ///
 /// # Errors
-/// `InvalidData` for what is no header, `TimedOut` when it does not come in time; else the connection broke.
+/// `InvalidData` if what came is no header, `TimedOut` if it did not come in time; else the connection broke.
 pub fn client(stream: &TcpStream, deadline: Instant) -> io::Result<Option<SocketAddr>> {
     let header = read(&mut Until::new(stream, deadline))?;
     stream.set_read_timeout(None)?;
@@ -87,7 +87,7 @@ mod tests {
         let v4 = [192, 0, 2, 7, 10, 0, 0, 1, 0xc3, 0x50, 0, 21];
         let v6 =
             [&[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7][..], &[0; 16], &[0xc3, 0x50, 0, 21]].concat();
-        // A TLV behind the addresses: unique id.
+        // A TLV after the addresses: unique id.
         let more = [&v4[..], &[5, 0, 1, 65]].concat();
         let cases: &[(Vec<u8>, Option<&str>)] = &[
             (b"PROXY TCP4 192.0.2.7 10.0.0.1 50000 21\r\n".to_vec(), Some("192.0.2.7:50000")),

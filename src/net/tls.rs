@@ -86,14 +86,14 @@ struct Bound {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
-    /// Where a client that comes back may resume the session of an earlier control connection.
+    /// A client that comes back may resume the session of an earlier control connection.
     Control,
     Data,
 }
 
-/// Sent on control connections. Tickets may be used more than once, but some clients don't.
+/// Number of tickets sent on a control connection. They may be used more than once, but some clients use each once.
 const TICKETS: usize = 4;
-/// Sessions that are remembered for TLS 1.2 clients without tickets.
+/// Maximum number of sessions remembered for TLS 1.2 clients without tickets.
 const REMEMBERED: usize = 4096;
 /// RFC 7301 names; a client that offers only others speaks another protocol (the ALPACA attacks).
 const CONTROL_PROTOCOLS: &[&[u8]] = &[b"ftp"];
@@ -101,9 +101,6 @@ const DATA_PROTOCOLS: &[&[u8]] = &[b"ftp-data", b"ftp"];
 
 impl Tickets {
     /// Tickets under keys that nobody else has.
-    ///
-    /// # Errors
-    /// Without the system's randomness.
     pub fn new() -> io::Result<Self> {
         let ticketer = Ticketer::new().map_err(io::Error::other)?;
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -113,9 +110,6 @@ impl Tickets {
 
 impl Tls {
     /// Reads the files that the settings name.
-    ///
-    /// # Errors
-    /// Names the key, the file and the reason.
     pub fn new(settings: TlsSettings, tickets: &Tickets) -> Result<Self, Fault> {
         let certificate = Arc::new(Certificate::load(settings.pair, &tickets.provider)?);
         let verifier = match settings.client_ca {
@@ -150,9 +144,6 @@ impl Tls {
     }
 
     /// The server's side of a control connection's handshake, and what its data connections need.
-    ///
-    /// # Errors
-    /// Without the system's randomness.
     pub fn accept(&self) -> io::Result<(ServerConnection, Protection)> {
         self.certificate.refresh();
         let (has_client_ca, strict_eof) = (self.has_client_ca, self.strict_eof);
@@ -169,18 +160,15 @@ impl Tls {
 
 impl Protection {
     /// The server's side of a data connection's handshake.
-    ///
-    /// # Errors
-    /// Without the system's randomness.
     pub fn accept(&self) -> io::Result<ServerConnection> {
         let unbound = || Arc::clone(&self.data);
         begin(self.owner.map_or_else(unbound, |owner| Bound::config(&self.data, owner, Side::Data)))
     }
 
-    /// Looks at a data connection whose handshake is done.
+    /// Checks a data connection whose handshake is done.
     ///
     /// # Errors
-    /// `PermissionDenied` where it had to resume this control connection's session, and did not.
+    /// `PermissionDenied` if it had to resume this control connection's session, and did not.
     pub fn admit(&self, connection: &ServerConnection) -> io::Result<()> {
         // RFC 4217 §10.2 leaves it to the server how the two connections are tied together.
         if self.owner.is_none() || connection.handshake_kind() == Some(HandshakeKind::Resumed) {

@@ -1,8 +1,8 @@
-//! How many sessions the process has room for: what it may have of files, address space and memory, less what the server
-//! itself needs, is shared among them. Used at start, by `ftpd check` and for each connection that comes.
+//! How many sessions the process has room for: they share the files, address space and memory that it may use, less what
+//! the server itself needs. Used at start, by `ftpd check` and for each connection.
 //!
-//! Too few files fail a call, and are only warned about. An allocation that fails ends the process, so address space and
-//! memory also bound the number of sessions that are admitted.
+//! If there are too few files, a call fails; that is only worth a warning. An allocation that fails ends the process, so
+//! address space and memory also bound the number of sessions that are admitted.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::server::pool::STACK;
 use crate::sys::limits;
 
-/// How much there is of something, and what is needed of it.
+/// How much there is of something, and how much the server needs.
 struct Supply {
     limit: u64,
     /// What the server needs without a session.
@@ -28,10 +28,10 @@ struct Shortage {
     fits: u64,
 }
 
-/// The room that is left for one more session, asked for each connection: limits of a running process can be changed.
-pub struct Room {
+/// Whether there is room for one more session; asked for each connection, as limits of a running process can change.
+pub struct Headroom {
     max_cons: usize,
-    /// The most sessions there ever were at once: the stacks of as many are kept by the C library, or are free again.
+    /// The most sessions there ever were at once: the C library keeps as many stacks, or has freed them.
     most: AtomicUsize,
 }
 
@@ -113,7 +113,7 @@ fn memory() -> Option<Supply> {
 }
 
 impl Supply {
-    /// How many sessions it is enough for; a server without a single one would be none.
+    /// How many sessions it is enough for, at least one.
     fn fits(&self) -> u64 {
         (self.limit.saturating_sub(self.own) / self.each).max(1)
     }
@@ -125,8 +125,8 @@ impl Supply {
     }
 }
 
-impl Room {
-    /// Room for that many sessions, as long as the address space is enough.
+impl Headroom {
+    /// For at most this many sessions.
     pub fn new(max_cons: usize) -> Self {
         Self { max_cons, most: AtomicUsize::new(0) }
     }
@@ -136,7 +136,7 @@ impl Room {
         self.max_cons
     }
 
-    /// True when there is address space for the last of these sessions, which is about to get its thread.
+    /// Whether there is address space for the last of these sessions, which is about to get its thread.
     pub fn is_enough_for(&self, sessions: impl FnOnce() -> usize) -> bool {
         let Some(supply) = address_space() else { return true };
         let sessions = sessions();
@@ -149,7 +149,7 @@ impl Room {
     }
 }
 
-/// Address space that is neither used nor spared.
+/// Address space that is neither in use nor kept spare.
 fn left(limit: u64) -> u64 {
     limit.saturating_sub(limits::address_space_in_use().unwrap_or(0)).saturating_sub(SPARE_ADDRESS_SPACE)
 }

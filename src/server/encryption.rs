@@ -10,13 +10,10 @@ use crate::net::certificate::{Fault, Pair};
 use crate::net::tls::{Reuse, Tickets, Tls, TlsSettings};
 use crate::server::privileges;
 
-/// A certificate whose end is nearer is worth a word.
+/// How long before its end a certificate is worth a warning.
 const NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// Reads certificate, key and authorities; `None` where TLS is off.
-///
-/// # Errors
-/// Names the key of the configuration, the file and the reason.
+/// Reads certificate, key and authorities; `None` if TLS is off.
 pub fn load(config: &config::TlsSection, tickets: &Tickets) -> Result<Option<Arc<Tls>>, Problem> {
     let Some(pair) = pair(config) else { return Ok(None) };
     let settings = TlsSettings {
@@ -34,11 +31,8 @@ pub fn load(config: &config::TlsSection, tickets: &Tickets) -> Result<Option<Arc
     }
 }
 
-/// As [`load`]; makes a certificate first where the server has to have its own and has none yet, for the user that it
-/// becomes.
-///
-/// # Errors
-/// As [`load`], and where it can't be kept.
+/// The same, but first makes the server's own certificate if it needs one and has none yet. The files belong to the user
+/// that the server becomes.
 pub fn start(config: &Config, tickets: &Tickets) -> Result<Option<Arc<Tls>>, Problem> {
     if let Some(pair) = missing(&config.tls) {
         make(&pair, config).map_err(|error| {
@@ -64,7 +58,7 @@ pub fn missing(config: &config::TlsSection) -> Option<Pair> {
     pair(config).filter(|pair| config.certificate.is_none() && pair.is_missing())
 }
 
-/// The files of the certificate and its key; `None` where TLS is off.
+/// The files of the certificate and its key; `None` if TLS is off.
 pub fn pair(config: &config::TlsSection) -> Option<Pair> {
     config.tls.then(|| match &config.certificate {
         None => Pair::self_signed(&config.folder),
@@ -75,7 +69,7 @@ pub fn pair(config: &config::TlsSection) -> Option<Pair> {
     })
 }
 
-/// Says which certificate is in use, and what is wrong with its age.
+/// Logs which certificate is in use, and what is wrong with its age.
 pub fn announce(tls: &Tls) {
     log::info!("TLS certificate SHA-256 {}", tls.certificate().fingerprint());
     if let Some(warning) = warning(tls) {

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::net::control::drop_unread;
 use crate::net::tls::Tls;
 use crate::protocol::reply::Reply;
-use crate::server::capacity::{self, Room};
+use crate::server::capacity::{self, Headroom};
 use crate::server::pool::{Pool, Work};
 use crate::server::roster::Roster;
 use crate::server::visit::{self, Arrival, Stage, Visit};
@@ -29,7 +29,7 @@ pub struct Gate {
     pub roster: Arc<Roster>,
     settings: Mutex<Settings>,
     /// As it was at the start: the pool can't grow.
-    room: Room,
+    headroom: Headroom,
     pool: Pool<Box<Visit>>,
     /// When an address was last noted in the log as refused.
     refusals: Mutex<HashMap<IpAddr, Instant>>,
@@ -65,7 +65,7 @@ impl Gate {
             shared: Arc::new(shared),
             roster: Arc::default(),
             settings: Mutex::new(settings),
-            room: Room::new(max_cons),
+            headroom: Headroom::new(max_cons),
             pool: Pool::new(max_cons, Work { run: visit::serve, refuse: |visit| visit.give_up() })?,
             refusals: Mutex::default(),
         })
@@ -96,9 +96,9 @@ impl Gate {
                 return Ok(());
             }
         };
-        let presence = Roster::enter(&self.roster, &stream);
+        let entry = Roster::enter(&self.roster, &stream);
         let stage = Stage::Arrived(Arrival { entrance, settings, gate: Arc::clone(self) });
-        let visit = Box::new(Visit { stage, stream, peer, places, presence });
+        let visit = Box::new(Visit { stage, stream, peer, places, entry });
         self.pool.run(visit).map_err(|(visit, error)| {
             dismiss(&visit.stream, entrance, &short_of_resources());
             error
@@ -109,8 +109,8 @@ impl Gate {
     fn admit(&self, from: IpAddr, config: &Config) -> Result<Places, Reply> {
         let is_balancer = config.server.proxy_protocol_from.iter().any(|net| net.contains(&from));
         let address = if is_balancer { None } else { Some(self.admit_client(from, config)?) };
-        let server = self.shared.limits.take(Key::Server, Some(self.room.max_cons())).map_err(full)?;
-        if !self.room.is_enough_for(|| self.shared.limits.taken(&Key::Server)) {
+        let server = self.shared.limits.take(Key::Server, Some(self.headroom.max_cons())).map_err(full)?;
+        if !self.headroom.is_enough_for(|| self.shared.limits.taken(&Key::Server)) {
             return Err(short_of_resources());
         }
         Ok(Places { _server: server, address })

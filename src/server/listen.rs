@@ -7,9 +7,9 @@ use std::time::Duration;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
-/// A burst of clients waits here until the accept thread has been scheduled.
+/// How many connections may wait until the accept thread runs.
 const BACKLOG: i32 = 1024;
-/// A client that does not take its replies for so long is gone, whatever `timeout` is.
+/// How long a client may not accept its replies before it counts as gone, whatever `timeout` is.
 const SEND_PATIENCE: Duration = Duration::from_secs(60);
 /// Port 0 means one free port for all addresses: another program may hold it on one of them.
 const MAX_TRIES: usize = 16;
@@ -56,9 +56,6 @@ fn bind_once(addresses: &[IpAddr], mut port: u16) -> io::Result<Vec<TcpListener>
 }
 
 /// A listener at one of the addresses; `::` serves IPv4, too, unless IPv4 has listeners of its own.
-///
-/// # Errors
-/// As the system says.
 pub fn bind(address: SocketAddr, all: &[IpAddr]) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of a server that was just killed don't keep the next one from its port.
@@ -73,31 +70,25 @@ pub fn bind(address: SocketAddr, all: &[IpAddr]) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Gives the connections of a listener that somebody else has bound the same options. It does not block then: another
+/// Gives the connections of a listener that another process has bound the same options. It does not block then, as another
 /// process may accept from it, too.
-///
-/// # Errors
-/// As the system says.
 pub fn adopt(listener: &TcpListener) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     set_options_of_connections(&SockRef::from(listener))
 }
 
 /// Lets the connections that come from now on hold up a reply for no longer than this idle time.
-///
-/// # Errors
-/// As the system says.
 pub fn set_patience(listener: &TcpListener, idle: Option<Duration>) -> io::Result<()> {
     SockRef::from(listener).set_write_timeout(Some(idle.map_or(SEND_PATIENCE, |idle| idle.min(SEND_PATIENCE))))
 }
 
-/// True where an address can't be had because this machine has no such family at all.
+/// Whether an address can't be bound because this machine lacks its whole family.
 pub fn lacks_family(error: &io::Error, address: IpAddr) -> bool {
     let is = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
     is(Errno::AFNOSUPPORT) || is(Errno::PROTONOSUPPORT) || (is(Errno::ADDRNOTAVAIL) && address.is_unspecified())
 }
 
-/// Every accepted connection inherits these from its listener, which saves seven calls for each.
+/// Every accepted connection inherits these from its listener, which saves seven system calls for each.
 fn set_options_of_connections(listener: &Socket) -> io::Result<()> {
     listener.set_tcp_nodelay(true)?;
     // ABOR often comes as urgent data.

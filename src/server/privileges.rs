@@ -9,10 +9,8 @@ use crate::sys::person::Person;
 use crate::sys::privileges::{LowPorts, left_of_root};
 
 /// Makes the whole process the configured user, if there is one, and checks that this holds for every thread. The one of
-/// `data_port`, if there is one, keeps the right to bind ports below 1024, if root had it.
-///
-/// # Errors
-/// When that user is unknown, somebody else is asked for without root, or anything of root is left.
+/// `data_port`, if there is one, keeps the right to bind ports below 1024, if root had it. It is
+/// an error if anything of root is left.
 pub fn give_up_root(server: &config::ServerSection, source: Option<&SourcePort>) -> io::Result<()> {
     let Some(person) = wanted(server)? else { return Ok(()) };
     let name = &person.name;
@@ -34,10 +32,7 @@ pub fn give_up_root(server: &config::ServerSection, source: Option<&SourcePort>)
     }
 }
 
-/// The user that ftpd.conf names.
-///
-/// # Errors
-/// In words, when this system has no such user or group.
+/// The user that ftpd.conf names. The error says in words that this system has no such user or group.
 pub fn wanted(server: &config::ServerSection) -> io::Result<Option<Person>> {
     let Some(user) = &server.user else { return Ok(None) };
     Person::find(user, server.group.as_deref()).map(Some).map_err(|error| told(format!("user: {error}")))

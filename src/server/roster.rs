@@ -22,20 +22,20 @@ struct Present {
 
 /// A session's line in the roster; Drop takes it out.
 #[derive(Debug)]
-pub struct Presence {
+pub struct RosterEntry {
     roster: Arc<Roster>,
     number: u64,
 }
 
 impl Roster {
     /// Adds a session's connection.
-    pub fn enter(roster: &Arc<Self>, connection: &Arc<TcpStream>) -> Presence {
+    pub fn enter(roster: &Arc<Self>, connection: &Arc<TcpStream>) -> RosterEntry {
         let mut present = roster.present.lock();
         let number = present.next;
         present.next += 1;
         present.connections.insert(number, Arc::clone(connection));
         drop(present);
-        Presence { roster: Arc::clone(roster), number }
+        RosterEntry { roster: Arc::clone(roster), number }
     }
 
     /// How many sessions are here.
@@ -67,7 +67,7 @@ impl Roster {
     }
 }
 
-impl Drop for Presence {
+impl Drop for RosterEntry {
     fn drop(&mut self) {
         self.roster.present.lock().connections.remove(&self.number);
         self.roster.left.notify_all();

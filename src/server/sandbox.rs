@@ -5,10 +5,7 @@ use std::io;
 use crate::config::{Config, Sandbox};
 use crate::sys::jail::{Jail, Kernel};
 
-/// The jail of session threads, and a line about it in the log.
-///
-/// # Errors
-/// When one is required and this kernel has none.
+/// The jail of session threads, and a line about it in the log. It is an error if one is required and this kernel has none.
 pub fn jail(config: &Config) -> io::Result<Option<Jail>> {
     if config.server.sandbox == Sandbox::Off {
         log::info!("sandbox: off");

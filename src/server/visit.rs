@@ -12,7 +12,7 @@ use crate::net::who::canonical;
 use crate::protocol::reply::Reply;
 use crate::server::gate::{self, Gate, Places, Settings};
 use crate::server::pool::After;
-use crate::server::roster::Presence;
+use crate::server::roster::RosterEntry;
 use crate::session::{Entrance, Session, Turn, short_of_resources};
 
 /// An admitted connection: how far it got, and the places it holds.
@@ -26,7 +26,7 @@ pub struct Visit {
     /// Given back before the connection is closed.
     pub places: Places,
     /// Kept until the last word is said: the server waits for it when it stops.
-    pub presence: Presence,
+    pub entry: RosterEntry,
 }
 
 /// How far a visit got.
@@ -98,7 +98,7 @@ impl Visit {
     /// The last word, and the places given back before it.
     #[inline(never)]
     fn end(self, turn: thread::Result<io::Result<Turn>>) {
-        let Self { stage, peer, places, presence: _present, .. } = self;
+        let Self { stage, peer, places, entry: _entry, .. } = self;
         drop(places);
         let last = match turn {
             Ok(Ok(_)) => None,
@@ -117,7 +117,7 @@ impl Visit {
 
     /// No thread can be started for it, and the one that it had can't go on.
     pub fn give_up(self) {
-        let Self { stage, stream, peer, places, presence: _present } = self;
+        let Self { stage, stream, peer, places, entry: _entry } = self;
         log::error!(peer:%, user = ""; "can't start a session's thread");
         drop(places);
         match stage {

@@ -1,4 +1,5 @@
-//! The picture of ARCHITECTURE.md, checked: which module may use which, and what only one file may do.
+//! The picture of ARCHITECTURE.md, checked: which module may use which, what only one file may do, and that types have
+//! names of their own and functions are short.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -47,7 +48,7 @@ const SERVES_CLIENTS: &[&str] = &["fs", "session", "copy", "net", "protocol"];
 
 /// What exists on one system only, and so is named in src/sys alone.
 const ONE_SYSTEM: &str = "std::os:: nix:: landlock:: procfs:: rustix::fs rustix::pipe rustix::process rustix::thread \
-    rustix::param /proc listenfd:: sd_notify:: signal_hook::";
+    rustix::param /proc eventfd listenfd:: sd_notify:: signal_hook::";
 /// Files that still name it.
 const STILL_NAME_ONE_SYSTEM: &[&str] = &[
     "copy/send.rs",
@@ -280,4 +281,115 @@ fn groups_of_use_lines_are_understood() {
     let code = "use crate::{\n    auth::{self, users::{A, B}},\n    net,\n};\nfn f() { crate::ini::x(); }";
     let names: Vec<String> = named_modules(code).into_iter().collect();
     assert_eq!(names, ["auth", "ini", "net"]);
+}
+
+/// Names that two types still share.
+const STILL_SHARED: &[&str] = &["Dialling", "Event", "Key", "Loss", "Parsed", "State"];
+
+#[test]
+fn no_two_types_have_the_same_name() {
+    let mut places: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let sources = sources();
+    for source in &sources {
+        for name in source.code.lines().filter_map(type_name) {
+            places.entry(name).or_default().push(&source.path);
+        }
+    }
+    places.retain(|name, paths| paths.len() > 1 && !STILL_SHARED.contains(name));
+    assert!(places.is_empty(), "{places:#?}");
+}
+
+/// The name of the type that a line declares; not of one that belongs to a trait.
+fn type_name(line: &str) -> Option<&str> {
+    let declaration = line.strip_prefix("pub ").or_else(|| line.strip_prefix("pub(super) ")).unwrap_or(line);
+    let (kind, rest) = declaration.split_once(' ')?;
+    let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
+    ["struct", "enum", "trait", "type", "union"].contains(&kind).then_some(name)
+}
+
+const MAX_LINES_OF_FILE: usize = 350;
+/// Files that are still longer.
+const STILL_LONG: &[&str] = &["net/control.rs", "session/mod.rs"];
+const MAX_LINES_OF_FUNCTION: usize = 50;
+const MAX_PARAMETERS: usize = 5;
+
+#[test]
+fn files_and_functions_are_short() {
+    let sources = sources();
+    let mut wrong = Vec::new();
+    for source in &sources {
+        let lines: Vec<&str> = source.code.lines().collect();
+        if lines.len() > MAX_LINES_OF_FILE && !STILL_LONG.contains(&source.path.as_str()) {
+            wrong.push(format!("src/{}: {} lines", source.path, lines.len()));
+        }
+        for (first, line) in lines.iter().enumerate() {
+            let Some(name) = function_name(line) else { continue };
+            let body = &lines[first..=first + end_of_function(&lines[first..])];
+            let parameters = parameters(&body.join("\n"));
+            if body.len() > MAX_LINES_OF_FUNCTION || parameters > MAX_PARAMETERS {
+                let (path, length) = (&source.path, body.len());
+                wrong.push(format!("src/{path}:{}: {name}: {length} lines, {parameters} parameters", first + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The name of the function that begins in a line.
+fn function_name(line: &str) -> Option<&str> {
+    let (before, after) = line.split_once("fn ")?;
+    let is_word = |word: &str| ["pub", "pub(super)", "pub(crate)", "const", "default"].contains(&word);
+    before.split_whitespace().all(is_word).then(|| after.split(['(', '<']).next().unwrap_or(after))
+}
+
+/// How many lines after its first one a function ends, as rustfmt writes it.
+fn end_of_function(lines: &[&str]) -> usize {
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let ends = |line: &&str| depth(line) == depth(lines[0]) && (line.ends_with('}') || line.ends_with(';'));
+    lines.iter().position(ends).expect("a function has an end")
+}
+
+/// The number of parameters of a function, `self` not counted.
+fn parameters(function: &str) -> usize {
+    let start = function.find("fn ").expect("a function") + 3;
+    let mut depth = 0_usize;
+    let (mut commas, mut list, mut previous) = (0, String::new(), ' ');
+    for c in function[start..].chars() {
+        match c {
+            '(' | '[' | '<' => depth += 1,
+            // Not the end of `->`.
+            ')' | ']' => depth -= 1,
+            '>' if previous != '-' => depth -= 1,
+            ',' if depth == 1 => commas += 1,
+            _ => {}
+        }
+        previous = c;
+        if c == ')' && depth == 0 {
+            break;
+        }
+        if c == '>' && depth == 0 {
+            // The end of the type parameters.
+            (commas, list) = (0, String::new());
+            continue;
+        }
+        list.push(c);
+    }
+    let inner = list.split_once('(').map_or("", |(_, inner)| inner).trim();
+    let is_self = inner.split([',', ':']).next().is_some_and(|first| first.trim_end().ends_with("self"));
+    let count = commas + usize::from(!inner.is_empty() && !inner.ends_with(','));
+    count - usize::from(is_self)
+}
+
+#[test]
+fn parameters_are_counted() {
+    let cases = [
+        ("fn f() {}", 0),
+        ("fn f(&self) {}", 0),
+        ("fn f<A: Fn(u8, u8) -> u8, B>(a: A, b: (u8, u8)) {}", 2),
+        ("fn f(\n    mut self: Box<Self>,\n    a: &[u8],\n    b: HashMap<u8, u8>,\n) {}", 2),
+        ("fn f(a: impl Fn(u8, u8) -> u8, b: u8) -> (u8, u8) {}", 2),
+    ];
+    for (function, expected) in cases {
+        assert_eq!(parameters(function), expected, "{function}");
+    }
 }

@@ -19,10 +19,10 @@ fn least(root: &Path, line: &str) -> Option<u64> {
         _ if controllers.split(',').any(|name| name == "memory") => ("sys/fs/cgroup/memory", "memory.limit_in_bytes"),
         _ => return None,
     };
-    // A path that climbs is one outside of this process's view.
+    // A path that climbs is outside of what this process sees.
     let group = Path::new(group);
     let group = if group.components().any(|part| part == Component::ParentDir) { Path::new("/") } else { group };
-    // In a container, the path may be the one that the machine outside sees: then only the top is found.
+    // In a container, the path may be the one that the host sees: then only the top is found.
     let limits = group.ancestors().filter_map(|group| {
         let group = group.strip_prefix("/").ok()?;
         fs::read_to_string(root.join(mounted).join(group).join(file)).ok()?.trim().parse().ok()

@@ -1,5 +1,5 @@
-//! A server under systemd: sockets that it hands over, and what it wants to be told (sd_notify(3)). Elsewhere nothing
-//! happens.
+//! A server under systemd: the sockets that it hands over, and what it wants to know (sd_notify(3)). Without systemd
+//! nothing happens.
 
 use std::io;
 use std::net::TcpListener;
@@ -8,10 +8,7 @@ use std::time::Duration;
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 
-/// Takes over the listeners that systemd has bound (LISTEN_FDS), which then are all there are. To be called once.
-///
-/// # Errors
-/// Names the socket that is no TCP listener.
+/// Takes over the listeners that systemd has bound (LISTEN_FDS); if there are any, the server binds none. To be called once.
 pub fn listeners() -> io::Result<Vec<TcpListener>> {
     let mut handed = ListenFd::from_env();
     (0..handed.len()).map(|number| take(&mut handed, number)).collect()
@@ -23,12 +20,12 @@ fn take(handed: &mut ListenFd, number: usize) -> io::Result<TcpListener> {
     listener.ok_or_else(|| told("it is taken already".to_owned()))
 }
 
-/// Serving.
+/// The server serves clients.
 pub fn ready() {
     notify(&[NotifyState::Ready]);
 }
 
-/// Reading the configuration again; [`ready`] ends it.
+/// The server reads its configuration again; [`ready`] ends this.
 pub fn reloading() {
     // Type=notify-reload wants the time, too.
     match NotifyState::monotonic_usec_now() {
@@ -37,17 +34,17 @@ pub fn reloading() {
     }
 }
 
-/// On the way to the end.
+/// The server is about to end.
 pub fn stopping() {
     notify(&[NotifyState::Stopping]);
 }
 
-/// Still well.
+/// The server still works.
 pub fn alive() {
     notify(&[NotifyState::Watchdog]);
 }
 
-/// How often [`alive`] is to be called; `None` where nobody asks.
+/// How often [`alive`] is to be called; `None` if systemd does not watch.
 pub fn watchdog() -> Option<Duration> {
     // Twice in the time that systemd allows.
     sd_notify::watchdog_enabled().map(|limit| limit / 2)

@@ -18,9 +18,6 @@ pub enum Wish {
 }
 
 /// Wishes as they come. To be called once.
-///
-/// # Errors
-/// When the handlers can't be set.
 pub fn wishes() -> io::Result<Receiver<Wish>> {
     // Signals come one by one; more than these at once say nothing new.
     let (send, wishes) = bounded(16);

@@ -1,4 +1,4 @@
-//! A visit to the running server: its greeting, a login, its passive ports.
+//! What a client of the running server sees: its greeting, a login, its passive ports.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -16,7 +16,7 @@ use crate::sys::holder::Holders;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One control port, and what the settings promise about it.
-pub struct Visit<'a> {
+pub struct Inspection<'a> {
     /// The control port.
     pub control: SocketAddr,
     /// The settings that the server should have.
@@ -25,7 +25,7 @@ pub struct Visit<'a> {
     pub users: &'a Users,
 }
 
-impl Visit<'_> {
+impl Inspection<'_> {
     /// Reads the greeting from `stream`, and tries the passive ports.
     pub fn findings(&self, stream: TcpStream) -> Vec<Finding> {
         let (greeting, mut client) = match self.greeted(stream) {
@@ -79,7 +79,7 @@ impl Visit<'_> {
     }
 
     fn passive_ports(&self, client: &mut Client) -> Vec<Finding> {
-        let Visit { control, config, .. } = self;
+        let Inspection { control, config, .. } = self;
         let range = config.passive.passive_ports.as_ref();
         let masquerade = config.passive.masquerade_address.as_ref();
         let (tried, way) = match (self.log_in(client), range) {
