@@ -20,15 +20,15 @@ enum Token {
 }
 
 impl Pattern {
-    /// Reads a component that may be meant as a pattern; `None` where nothing in it is special.
+    /// Reads a component that may be meant as a pattern; `None` if nothing in it is special.
     pub fn new(component: &[u8]) -> Option<Self> {
         component.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[')).then(|| Self(tokens(component)))
     }
 
-    /// True where the pattern matches the whole name.
+    /// Whether the pattern matches the whole name.
     pub fn matches(&self, name: &[u8]) -> bool {
         let (mut at, mut read) = (0, 0);
-        // Behind the last star: where the pattern goes on, and how much of the name the star has eaten.
+        // After the last star: the place at which the pattern goes on, and how much of the name the star has eaten.
         let mut star: Option<(usize, usize)> = None;
         while read < name.len() {
             match self.0.get(at) {
@@ -41,8 +41,8 @@ impl Pattern {
                     read += 1;
                 }
                 _ => {
-                    let Some((behind, eaten)) = star else { return false };
-                    (at, read) = (behind, eaten + 1);
+                    let Some((after, eaten)) = star else { return false };
+                    (at, read) = (after, eaten + 1);
                     star = Some((at, read));
                 }
             }
@@ -84,7 +84,7 @@ fn tokens(mut pattern: &[u8]) -> Vec<Token> {
     tokens
 }
 
-/// `[abc]`, `[a-z]`, `[!a]`: its bytes, and how long it is; `None` where it has no end.
+/// `[abc]`, `[a-z]`, `[!a]`: its bytes, and how long it is; `None` if it has no end.
 fn class(pattern: &[u8]) -> Option<([u64; 4], usize)> {
     let negated = matches!(pattern.get(1), Some(b'!' | b'^'));
     let first = if negated { 2 } else { 1 };

@@ -73,7 +73,7 @@ impl Facts {
         Self(chosen.fold(0, |bits, (fact, _)| bits | fact.bit()))
     }
 
-    /// True for a fact that is wanted.
+    /// Whether a fact is wanted.
     pub fn has(self, fact: Fact) -> bool {
         self.0 & fact.bit() != 0
     }
@@ -173,7 +173,7 @@ fn mode_letters(meta: &Meta, out: &mut Vec<u8>) {
     }
 }
 
-/// A name, or the number where it has none, padded to eight bytes and a blank.
+/// A name, or the number if it has none, padded to eight bytes and a blank.
 fn owner(name: Option<&str>, number_: u32, out: &mut Vec<u8>) {
     let start = out.len();
     match name {

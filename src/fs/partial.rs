@@ -16,7 +16,7 @@ pub fn name(account: &str, target: &[u8]) -> Vec<u8> {
     PREFIX.iter().copied().chain(hex.take(DIGITS)).chain(SUFFIX.iter().copied()).collect()
 }
 
-/// True for the name of any partial, also as a disk that folds case would spell it.
+/// Whether this is the name of a partial, also as a disk that folds case would spell it.
 pub fn is_partial(name: &[u8]) -> bool {
     let Some((prefix, rest)) = name.split_at_checked(PREFIX.len()) else { return false };
     let Some((digits, suffix)) = rest.split_at_checked(DIGITS) else { return false };

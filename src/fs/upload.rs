@@ -81,7 +81,7 @@ pub enum Refused {
     /// The file system says no; `ResourceBusy` while another session writes the file.
     File(io::Error),
     /// A resume would begin after the end of the file.
-    BehindTheEnd,
+    AfterTheEnd,
     /// A broken overwrite of this file waits to be resumed at exactly this byte.
     Pending(u64),
 }

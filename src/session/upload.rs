@@ -145,7 +145,7 @@ impl Login {
 
     fn refused_upload(&self, refused: Refused, placement: Placement) -> Reply {
         match refused {
-            Refused::BehindTheEnd => behind_the_end(),
+            Refused::AfterTheEnd => behind_the_end(),
             Refused::Pending(0) => Reply::new(554, "An upload of this file broke at its start: STOR it anew."),
             Refused::Pending(kept) => Reply::new(
                 554,

@@ -65,7 +65,7 @@ impl Found {
     fn in_place(target: &Place, old: Option<Meta>, placement: Placement) -> Result<Self, Refused> {
         // What is opened counts, not what was seen before.
         let (file, meta) = match (placement, old) {
-            (Placement::Resume(_), None) => return Err(Refused::BehindTheEnd),
+            (Placement::Resume(_), None) => return Err(Refused::AfterTheEnd),
             (Placement::AppendToOld, None) => return Err(Refused::File(ErrorKind::NotFound.into())),
             (_, None) | (Placement::New, _) => {
                 let file = target.create_file(ANYBODY)?;
@@ -77,7 +77,7 @@ impl Found {
         };
         target.lock(&file)?;
         if matches!(placement, Placement::Resume(offset) if offset > meta.size) {
-            return Err(Refused::BehindTheEnd);
+            return Err(Refused::AfterTheEnd);
         }
         Ok(Self { file, _replaced: None, old: Some(meta), way: Way::InPlace, made: false })
     }
