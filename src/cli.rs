@@ -1,4 +1,4 @@
-//! The command line, and which two files it means.
+//! The command line, and the two files it names.
 
 use std::fs;
 use std::io;
@@ -26,24 +26,24 @@ pub struct Cli {
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub quiet: u8,
 
-    /// What to do; nothing given: serve.
+    /// What to do; without one, serve.
     #[command(subcommand)]
     pub command: Option<Task>,
 }
 
-/// What can be asked for besides serving.
+/// What `ftpd` can do besides serving.
 #[derive(Debug, Subcommand)]
 pub enum Task {
-    /// Read both files, test homes and ports, and say all that is wrong
+    /// Read both files, test homes and ports, and report everything that is wrong
     Check(Check),
     /// Ask for a password twice (or read one line from a pipe) and print its hash
     HashPassword,
 }
 
-/// What else is to be checked.
+/// What else to check.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Check {
-    /// Dial the running server: its control port, every passive port, and the firewall before them
+    /// Connect to the running server: its control port, every passive port, and the firewall in front of them
     #[arg(long)]
     pub network: bool,
 }
@@ -65,7 +65,7 @@ pub struct Files {
 }
 
 impl Cli {
-    /// Steps by which `-v` and `-q` move the log level.
+    /// By how many steps `-v` and `-q` raise the log level.
     pub fn verbosity(&self) -> i8 {
         let steps = |count| i8::try_from(count).unwrap_or(i8::MAX);
         steps(self.verbose) - steps(self.quiet)
@@ -73,8 +73,7 @@ impl Cli {
 }
 
 impl Files {
-    /// Reads both files and gives the problems of both; without `-c` and without an ftpd.conf
-    /// here, the defaults hold.
+    /// Reads both files and returns the problems of both; without `-c` and without an ftpd.conf here, the defaults hold.
     pub fn load(&self) -> Result<(Config, Users), Problems> {
         let (config, mut problems) = self.examine();
         match Users::load(self.users_file().as_deref(), config.terms()) {
@@ -85,8 +84,8 @@ impl Files {
         Err(Problems::new(problems))
     }
 
-    /// Reads both files again into a running server, and has `prepare` read those that the settings name: `users` takes
-    /// over its accounts if all are sound, else all stays as it was.
+    /// Reads both files again for a running server, and has `prepare` read the files that the settings name. `users` takes
+    /// its accounts if all is valid; otherwise everything stays as it was.
     pub fn reload<T>(
         &self,
         users: &Users,
@@ -114,7 +113,7 @@ impl Files {
         self.users.clone().or_else(|| here("user.ini"))
     }
 
-    /// One line for the log: which files hold.
+    /// One line for the log: which files are used.
     pub fn summary(&self) -> String {
         let settings = self.config_file().map(|file| format!("settings from {}", file.display()));
         let settings = settings.unwrap_or_else(|| "no ftpd.conf in this folder: default settings".to_owned());
@@ -128,8 +127,7 @@ impl Files {
     }
 }
 
-/// `name` in the current folder, unless nothing is there; what can't be read is for its reader to
-/// tell.
+/// `name` in the current folder, unless it doesn't exist. An error of another kind is left to its reader.
 fn here(name: &str) -> Option<PathBuf> {
     match fs::symlink_metadata(Path::new(name)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,

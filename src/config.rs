@@ -1,7 +1,7 @@
-//! The settings of ftpd.conf: [`keys`] tells their names and defaults, the other files read a section each.
+//! The settings of ftpd.conf: [`keys`] has their names and defaults, the other files read a section each.
 //!
-//! [`Config`] is read once at start and again on SIGHUP; `main`, `server` and `session` take plain
-//! values from it. No file or address that it names is touched here.
+//! [`Config`] is read at start and again on SIGHUP; `main`, `server` and `session` take plain values from it. Files and
+//! addresses that it names are not touched here.
 
 use std::path::Path;
 use std::time::Duration;
@@ -35,7 +35,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub struct Config {
     /// `[server]`: who may connect, and for how long.
     pub server: ServerSection,
-    /// `[transfer]`: rates, waiting times, and how files are made.
+    /// `[transfer]`: rates, times to wait, and how files are made.
     pub transfer: TransferSection,
     /// `[passive]`: data connections that clients open.
     pub passive: PassiveSection,
@@ -45,7 +45,7 @@ pub struct Config {
     pub anonymous: AnonymousSection,
     /// `[tls]`: encryption.
     pub tls: TlsSection,
-    /// `[log]`: what is written down, and where.
+    /// `[log]`: what is logged, and where.
     pub log: LogSection,
 }
 
@@ -56,8 +56,7 @@ impl Config {
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
     }
 
-    /// As [`Config::load`], but gives what could be read beside the problems: a key that is in
-    /// error has its default.
+    /// The same as [`Config::load`], but returns what could be read with the problems: a key in error has its default.
     pub fn examine(path: Option<&Path>, overrides: &[Override]) -> (Config, Vec<Problem>) {
         let mut file = match path.map(File::open) {
             Some(Err(problem)) => return (Config::default(), vec![problem]),
@@ -110,7 +109,7 @@ impl Config {
         Terms { anonymous: self.anonymous.account(), gives_up_root: self.server.user.is_some() }
     }
 
-    /// What is allowed but deserves a second look, a line each.
+    /// Settings that are allowed but may be a mistake, a line each.
     pub fn warnings(&self) -> Vec<String> {
         let AnonymousSection { enable_anonymous, anonymous_perm, .. } = &self.anonymous;
         let writes = *enable_anonymous && anonymous_perm.can_write_anything();

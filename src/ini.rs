@@ -164,7 +164,7 @@ impl File {
 
     fn unknown_defaults(&self) -> Vec<Problem> {
         let keys: BTreeSet<&str> = self.known().map(|(_, key)| key).collect();
-        // If no section was read, nothing tells which keys there are.
+        // If no section was read, it is not known which keys there are.
         let unknown = self.defaults.iter().filter(|(key, _)| !keys.is_empty() && !keys.contains(key.as_str()));
         let problem = |(key, setting): (&String, &Setting)| {
             setting.origin.problem(&self.name, key, format!("unknown key in [{DEFAULT}]{}", hint(key, &keys)))
@@ -183,7 +183,7 @@ fn hint(word: &str, known: &BTreeSet<&str>) -> String {
     close.map_or(String::new(), |(_, candidate)| format!(", did you mean '{candidate}'?"))
 }
 
-/// `folder` from the root on, so that a path keeps its meaning; the disk is not asked.
+/// `folder` as an absolute path, without asking the disk.
 fn absolute(folder: &Path) -> PathBuf {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())

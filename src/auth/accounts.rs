@@ -1,4 +1,4 @@
-//! The accounts that one reading of user.ini gave.
+//! The accounts of user.ini, as they were at one reading.
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,7 +21,7 @@ pub struct Accounts {
     anonymous: Option<Arc<User>>,
 }
 
-/// A plain password with fewer characters is worth a warning.
+/// A plain password with fewer characters gets a warning.
 const SHORT: usize = 8;
 
 impl Accounts {
@@ -40,7 +40,7 @@ impl Accounts {
         Ok((Accounts::parse(path, content, terms)?, seen))
     }
 
-    /// Takes what was read from `path`.
+    /// The accounts in `content`, which was read from `path`.
     pub(super) fn parse(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<Accounts, Problems> {
         let mut file = File::decode(path, content)?;
         let names = file.names();
@@ -89,7 +89,7 @@ impl Accounts {
         self.named.iter().chain(&self.anonymous)
     }
 
-    /// The password whose check takes longest.
+    /// The password whose check takes longest; it is checked in place of those that don't exist.
     pub(super) fn dearest(&self) -> Option<&StoredPassword> {
         let stored = self.named.iter().filter_map(|user| user.password.as_ref());
         stored.max_by_key(|stored| stored.cost())

@@ -1,4 +1,4 @@
-//! Addresses with too many wrong passwords: the door stays closed to them for a while. Time comes in as an argument.
+//! Addresses with too many wrong passwords, which are banned for a while. Time is an argument.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,30 +6,30 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// How many wrong passwords within which time close the door, and for how long.
+/// How many wrong passwords within which time ban an address, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BanRule {
-    /// Wrong passwords; `None` = never.
+    /// Wrong passwords; `None` is never.
     pub after: Option<u32>,
-    /// Both the time within which they count and the time of the ban.
+    /// The time within which they count, and the time of the ban.
     pub time: Duration,
 }
 
-/// The addresses with wrong passwords, a bounded number of them.
+/// The addresses with wrong passwords, a limited number of them.
 #[derive(Debug, Default)]
 pub struct Bans(Mutex<HashMap<IpAddr, Strikes>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Strikes {
     count: u32,
-    /// The first strike, or the last one that closed the door.
+    /// The first strike, or the one that banned the address.
     since: Instant,
 }
 
 const MAX_ADDRESSES: usize = 10_000;
 
 impl Bans {
-    /// Counts a wrong password; true when the door is closed now.
+    /// Counts a wrong password; returns whether the address is banned now.
     pub fn strike(&self, address: IpAddr, rule: BanRule, now: Instant) -> bool {
         let Some(after) = rule.after else { return false };
         let mut addresses = self.0.lock();
@@ -47,7 +47,7 @@ impl Bans {
         strikes.count >= after
     }
 
-    /// True while the door is closed to this address.
+    /// Whether the address is banned at the moment.
     pub fn is_banned(&self, address: IpAddr, rule: BanRule, now: Instant) -> bool {
         let Some(after) = rule.after else { return false };
         let addresses = self.0.lock();
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_door_closes_at_the_limit_and_opens_again() {
+    fn an_address_is_banned_at_the_limit_and_admitted_again() {
         let (bans, start) = (Bans::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!(!bans.strike(address(1), RULE, at(0)));

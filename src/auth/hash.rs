@@ -1,8 +1,7 @@
 //! Stored passwords: plain text, or a hash that another tool or `ftpd hash-password` has made.
 //!
-//! What can be wrong with a hash is found when it is read; checking a candidate then never fails
-//! and never panics. How long a check takes is estimated, so that `users` can let an unknown name
-//! take as long as a known one.
+//! A damaged hash is found when it is read; checking a candidate then never fails and never panics. How long a check takes
+//! is estimated, so that `users` can make an unknown name take as long as a known one.
 
 use std::fmt;
 use std::path::Path;
@@ -34,19 +33,19 @@ enum Scheme {
 /// Reads a hash of one scheme, or says what is wrong with it.
 type Reader = fn(&str) -> Result<StoredPassword, String>;
 
-/// The schemes that a hash may have: what it begins with, and who reads it.
+/// The schemes that a hash may have: its `id`, and what reads it.
 const SCHEMES: [(&str, Reader); 6] =
     [("argon2id", argon2id), ("2a", bcrypt), ("2b", bcrypt), ("2y", bcrypt), ("5", sha256_crypt), ("6", sha512_crypt)];
 
-/// A check that would take longer keeps a session's thread busy for nothing.
-const DEAREST: Duration = Duration::from_secs(10);
+/// A hash whose check would take longer is refused: it would block the thread of a session.
+const MOST_TIME: Duration = Duration::from_secs(10);
 
-/// Memory that one check may take, in KiB: 1 GiB.
+/// Maximum memory of one check in KiB: 1 GiB.
 const MOST_MEMORY: u32 = 1 << 20;
 
 impl StoredPassword {
-    /// Reads a password as it is written: `$id$…` is a hash and must be sound and of a known
-    /// scheme, anything else is the password itself. The error never holds the password.
+    /// Reads a password: `$id$…` is a hash and must be valid and of a known scheme, anything else is the password itself.
+    /// The error never contains the password.
     pub fn parse(text: &str) -> Result<StoredPassword, String> {
         if text.is_empty() {
             return Err("an empty password is not allowed".to_owned());
@@ -59,24 +58,24 @@ impl StoredPassword {
             return Err(format!("unknown kind of hash ${id}$ (known: {known}; `ftpd hash-password` makes one)"));
         };
         let password = read(text)?;
-        if password.cost > DEAREST {
+        if password.cost > MOST_TIME {
             return Err(format!("a check of this hash would take about {} seconds", password.cost.as_secs()));
         }
         Ok(password)
     }
 
-    /// Whether `candidate` is the password. Takes the same time for every wrong one of the same
-    /// length; bcrypt looks at the first 72 bytes only, as everywhere.
+    /// Whether `candidate` is the password. All wrong ones of the same length take the same time. As in every
+    /// implementation, bcrypt uses the first 72 bytes only.
     pub fn verify(&self, candidate: &[u8]) -> bool {
         let same = match &self.scheme {
             Scheme::Plain(secret) => same_bytes(secret.as_bytes(), candidate),
             Scheme::Argon2(_) | Scheme::Bcrypt(_) | Scheme::ShaCrypt(_) => self.verify_hash(candidate),
         };
-        // C strings end at a NUL: what stands behind it could be anything.
+        // A C string ends at a NUL, so anything could follow it.
         same && !candidate.contains(&0)
     }
 
-    // Not part of `verify`: the stack that hashes need would be held by sessions that need none.
+    // Not inlined into `verify`, because idle sessions would keep the stack that hashes need.
     #[inline(never)]
     fn verify_hash(&self, candidate: &[u8]) -> bool {
         match &self.scheme {
@@ -87,7 +86,7 @@ impl StoredPassword {
         }
     }
 
-    /// What one check takes, roughly: good enough to find the dearest of a file.
+    /// Roughly how long one check takes: good enough to find the most expensive one of a file.
     pub fn cost(&self) -> Duration {
         self.cost
     }
@@ -113,8 +112,7 @@ impl fmt::Debug for StoredPassword {
     }
 }
 
-/// Checks of hashed passwords: as many at once as there are processors, since each takes one and
-/// a lot of memory besides.
+/// Checks of hashed passwords. Their number at once is limited, because each takes a processor and a lot of memory.
 pub struct Checks {
     free: Mutex<usize>,
     returned: Condvar,
@@ -122,13 +120,13 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// Lets `at_once` checks of hashes run side by side.
+    /// Allows `at_once` checks of hashes at the same time.
     pub fn new(at_once: usize) -> Checks {
         Checks { free: Mutex::new(at_once), returned: Condvar::new(), started: AtomicUsize::new(0) }
     }
 
-    /// Whether `candidate` is the password; waits for its turn, where that takes one, and gives
-    /// `None` when it has not come at `deadline`.
+    /// Whether `candidate` is the password. The check of a hash waits for its turn; `None` means that it had to wait until
+    /// `deadline`.
     pub fn run(&self, stored: &StoredPassword, candidate: &[u8], deadline: Instant) -> Option<bool> {
         if stored.plain().is_some() {
             return Some(stored.verify(candidate));
@@ -138,7 +136,7 @@ impl Checks {
         Some(stored.verify(candidate))
     }
 
-    /// How many checks of hashes were made up to now.
+    /// How many checks of hashes have been started.
     pub fn started(&self) -> usize {
         self.started.load(Ordering::Relaxed)
     }
@@ -161,8 +159,7 @@ impl Drop for Permit<'_> {
     }
 }
 
-/// Makes an argon2id hash of `password` with a fresh salt, in PHC form; fails only when the system
-/// gives no randomness.
+/// Makes an argon2id hash of `password` with a new salt, in PHC form; fails only if the system has no randomness.
 pub fn hash(password: &str) -> Result<String, String> {
     let hash = Argon2::default().hash_password(password.as_bytes());
     hash.map(|hash| hash.to_string()).map_err(|error| error.to_string())
@@ -225,7 +222,7 @@ fn sha_crypt(text: &str, length: usize, last: &str) -> Result<StoredPassword, St
             let rounds = rounds.and_then(|rounds| sha_crypt::Params::new(rounds).is_ok().then_some(rounds));
             (rounds.ok_or_else(|| damaged("its rounds are not a number from 1000 to 999999999"))?, salt, value)
         }
-        _ => return Err(damaged("it has not the form $6$salt$value")),
+        _ => return Err(damaged("it is not of the form $6$salt$value")),
     };
     if salt.is_empty() || PasswordHashRef::new(text).is_err() {
         return Err(damaged("its salt or its value is missing or has a wrong character"));
@@ -297,7 +294,7 @@ mod tests {
         assert!(!stored.verify(&long.as_bytes()[..71]));
     }
 
-    /// bcrypt puts a NUL behind the password and begins anew: to it, these two are one.
+    /// bcrypt appends a NUL to the password and repeats both, so it can't tell these two apart.
     #[test]
     fn nothing_may_stand_behind_a_nul() {
         let stored = stored("$2b$04$abcdefghijklmnopqrstuusO8G9lOj7vCr.2PyrcIYgmp6wf.YI2W");

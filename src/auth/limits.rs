@@ -1,4 +1,4 @@
-//! Who may be here at once: one shared map of counters, each place given back by Drop.
+//! How many sessions there may be at once: one shared map of counters, whose places are given back by Drop.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ pub struct Ticket {
     key: Key,
 }
 
-/// The limit that stands in the way.
+/// The limit that was reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Full {
     /// What is full.
@@ -38,10 +38,7 @@ pub struct Full {
 }
 
 impl Limits {
-    /// Takes a place, where fewer than `max` are taken (`None`: always).
-    ///
-    /// # Errors
-    /// [`Full`] names the limit.
+    /// Takes a place if fewer than `max` are taken; `None` is no limit.
     pub fn take(self: &Arc<Self>, key: Key, max: Option<usize>) -> Result<Ticket, Full> {
         let mut counts = self.0.lock();
         let taken = counts.get(&key).copied().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The permission letters of an account, as `perm = elradfmwMT` in user.ini gives them.
+//! The permission letters of an account, such as `perm = elradfmwMT` in user.ini.
 //!
 //! Each file command names the [`Perm`] it needs; an account holds a set of them, [`Perms`].
 
@@ -18,7 +18,7 @@ pub enum Perm {
     List,
     /// `r`: download.
     Read,
-    /// `a`: add to the end of a file that is there.
+    /// `a`: add to the end of an existing file.
     Append,
     /// `d`: delete files and folders.
     Delete,
@@ -34,7 +34,7 @@ pub enum Perm {
     Time,
 }
 
-/// Every letter, what it stands for, the words for a refusal, and whether it changes anything.
+/// Every letter, what it allows, the words for a refusal, and whether it changes anything.
 #[rustfmt::skip]
 const LETTERS: [(char, Perm, &str, bool); 10] = [
     ('e', Perm::Enter,   "enter folders",       false),
@@ -55,12 +55,12 @@ impl Perm {
         self.row().0
     }
 
-    /// What it allows, in words that fit behind "may not".
+    /// What it allows, in words that can follow "may not".
     pub fn phrase(self) -> &'static str {
         self.row().2
     }
 
-    /// What its handlers ask of the file system, besides opening and listing folders.
+    /// What its commands need of the file system, besides opening and listing folders.
     pub fn right(self) -> Option<Right> {
         match self {
             Perm::Enter | Perm::List => None,
@@ -79,18 +79,7 @@ impl Perm {
     }
 
     fn bit(self) -> u16 {
-        match self {
-            Perm::Enter => 1,
-            Perm::List => 1 << 1,
-            Perm::Read => 1 << 2,
-            Perm::Append => 1 << 3,
-            Perm::Delete => 1 << 4,
-            Perm::Rename => 1 << 5,
-            Perm::MakeDir => 1 << 6,
-            Perm::Write => 1 << 7,
-            Perm::Mode => 1 << 8,
-            Perm::Time => 1 << 9,
-        }
+        1 << self as u16
     }
 }
 
@@ -104,12 +93,7 @@ impl Perms {
         self.0 & perm.bit() != 0
     }
 
-    /// The letters that are granted.
-    pub fn letters(self) -> impl Iterator<Item = char> {
-        self.granted().map(Perm::letter)
-    }
-
-    /// What the handlers of the granted letters ask of the file system.
+    /// What the commands of the granted letters need of the file system.
     pub fn rights(self) -> impl Iterator<Item = Right> {
         self.granted().filter_map(Perm::right)
     }
@@ -146,7 +130,7 @@ impl Value for Perms {
 
 impl fmt::Display for Perms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.letters().collect::<String>().fmt(f)
+        self.granted().map(Perm::letter).collect::<String>().fmt(f)
     }
 }
 

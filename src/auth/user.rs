@@ -1,4 +1,4 @@
-//! One account, and how it stands in user.ini.
+//! One account, and how it is written in user.ini.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -111,8 +111,8 @@ impl Users {
         Arc::clone(&self.current.lock().accounts)
     }
 
-    /// What is allowed but deserves a second look, a line each: homes, readable or short plain passwords (the latter if other
-    /// machines can reach the server). Missing homes are not among them.
+    /// What is allowed but may be a mistake, a line each: homes that are a whole disk, plain passwords that others can read,
+    /// and short ones if other machines can reach the server.
     pub fn warnings(&self, reachable_from_other_machines: bool) -> Vec<String> {
         let (file, accounts) = {
             let current = self.current.lock();

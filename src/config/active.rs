@@ -19,7 +19,7 @@ pub struct ActiveSection {
 }
 
 impl ActiveSection {
-    /// Reads the section of a server that listens at the ports of these keys.
+    /// Reads the section of a server that listens on the ports of these keys.
     pub(super) fn read(section: &mut Section, listening: &[(&str, RangeInclusive<u16>)]) -> ActiveSection {
         let active = ActiveSection {
             enable_active: section.take("enable_active"),
@@ -28,7 +28,7 @@ impl ActiveSection {
             data_port: section.take::<DialPort>("data_port").0,
         };
         let Some(port) = active.data_port else { return active };
-        // The system lets no port be both.
+        // The system does not allow both on one port.
         for (key, _) in listening.iter().filter(|(_, ports)| ports.contains(&port)) {
             section.refuse("data_port", format!("{port} is a port to listen on already ({key})"));
         }

@@ -9,7 +9,7 @@ use crate::ini::Section;
 /// The section `[anonymous]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnonymousSection {
-    /// Whether the names `anonymous` and `ftp` may log in; then there is an `anonymous_path`.
+    /// Whether the names `anonymous` and `ftp` may log in; only with an `anonymous_path`.
     pub enable_anonymous: bool,
     /// Their home.
     pub anonymous_path: Option<PathBuf>,
@@ -30,7 +30,7 @@ impl AnonymousSection {
         anonymous
     }
 
-    /// The account that anonymous users share, where it is enabled.
+    /// The account that anonymous clients share, if it is enabled.
     pub fn account(&self) -> Option<Guest> {
         let home = self.anonymous_path.clone().filter(|_| self.enable_anonymous)?;
         Some(Guest { home, perms: self.anonymous_perm })

@@ -1,4 +1,4 @@
-//! The section `[log]`: what is written down, and where.
+//! The section `[log]`: what is logged, and where.
 
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,11 @@ use crate::ini::{Section, Value, word};
 /// The section `[log]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogSection {
-    /// File that gets the log besides stderr.
+    /// A file that gets the log, as stderr does.
     pub log_file: Option<PathBuf>,
     /// The least important level that is written: error, warn, info or debug.
     pub log_level: LevelFilter,
-    /// File that gets an xferlog line for each transfer.
+    /// A file that gets an xferlog line for each transfer.
     pub transfer_log: Option<PathBuf>,
     /// The form of a log line.
     pub log_format: LogFormat,

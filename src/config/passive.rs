@@ -12,25 +12,25 @@ use crate::protocol::address;
 pub struct PassiveSection {
     /// Ports for passive data connections, never 0; `None` is any free port.
     pub passive_ports: Option<RangeInclusive<u16>>,
-    /// What clients are told instead of the address that they dialled.
+    /// The address that PASV tells clients outside, instead of the one that they dialled.
     pub masquerade_address: Option<Masquerade>,
-    /// Which clients are told so.
+    /// Which clients are told it.
     pub masquerade_for: Audience,
 }
 
 /// The address that clients outside know the server by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Masquerade {
-    /// Always this one, which a client can dial.
+    /// An address that a client can connect to.
     Address(Ipv4Addr),
-    /// What DNS says at the time.
+    /// A name, looked up in DNS.
     Name(String),
 }
 
 /// Which clients are told the masquerade address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Those with public addresses; all, where the masquerade address itself is none.
+    /// Those with public addresses; all, if the masquerade address itself is private.
     Outside,
     /// Everybody.
     All,
@@ -52,7 +52,7 @@ impl PassiveSection {
         passive
     }
 
-    /// The name to be looked up, where there is one.
+    /// The name to look up, if the masquerade address is one.
     pub fn name(&self) -> Option<&str> {
         match &self.masquerade_address {
             Some(Masquerade::Name(name)) => Some(name),

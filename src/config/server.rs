@@ -29,30 +29,30 @@ pub struct ServerSection {
     pub login_timeout: Duration,
     /// Wrong passwords before the connection is closed, at least 1.
     pub max_login_attempts: u32,
-    /// How long after PASS a wrong password is answered.
+    /// How long the answer to a wrong password is delayed.
     pub auth_failed_delay: Duration,
-    /// Wrong passwords within `ban_time` that close the door to an address.
+    /// Wrong passwords within `ban_time` that ban an address.
     pub ban_after: Option<u32>,
-    /// How long the door stays closed.
+    /// How long an address is banned.
     pub ban_time: Option<Duration>,
-    /// Time that running transfers get when the server is asked to stop.
+    /// How long running transfers may go on when the server is asked to stop.
     pub shutdown_grace: Duration,
-    /// Load balancers that say for whom they connect.
+    /// Load balancers that send a PROXY protocol header.
     pub proxy_protocol_from: Vec<IpNet>,
     /// Whether session threads lock themselves into their homes.
     pub sandbox: Sandbox,
-    /// The system user to become once all is bound and open.
+    /// The system user to become once the ports are bound and the logs are open.
     pub user: Option<String>,
-    /// Its group, where that is not its primary one; there is a `user` then.
+    /// The group to become, if it is not the user's primary one; only with a `user`.
     pub group: Option<String>,
 }
 
 /// Whether session threads lock themselves into their homes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sandbox {
-    /// As well as this kernel can.
+    /// As far as this kernel can.
     Auto,
-    /// Always, or the server does not start.
+    /// Always; otherwise the server does not start.
     Require,
     /// Never.
     Off,
@@ -84,7 +84,7 @@ impl ServerSection {
         }
     }
 
-    /// When wrong passwords close the door to an address, and for how long.
+    /// When wrong passwords ban an address, and for how long.
     pub fn ban_rule(&self) -> BanRule {
         BanRule { after: self.ban_time.and(self.ban_after), time: self.ban_time.unwrap_or_default() }
     }

@@ -1,17 +1,17 @@
-//! The section `[tls]`.
+//! The section `[tls]`: encryption.
 
 use std::path::{Path, PathBuf};
 
 use crate::ini::{Section, Value, word};
 
-/// The section `[tls]`: whether, and how, connections are encrypted.
+/// The section `[tls]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TlsSection {
     /// Whether TLS is offered at all.
     pub tls: bool,
-    /// PEM file of the certificate; `None` where the server makes its own.
+    /// PEM file of the certificate; `None` if the server makes its own.
     pub certificate: Option<PathBuf>,
-    /// PEM file of its key; `None` where it is in the certificate's file.
+    /// PEM file of its key; `None` if it is in the certificate's file.
     pub private_key: Option<PathBuf>,
     /// Whether a login needs TLS.
     pub control_required: bool,
@@ -25,13 +25,13 @@ pub struct TlsSection {
     pub strict_eof: bool,
     /// PEM file of the authorities that clients' certificates must come from.
     pub client_ca: Option<PathBuf>,
-    /// Where the server keeps what it makes itself: the folder of the configuration.
+    /// The folder of ftpd.conf, where the server keeps a certificate that it made.
     pub folder: PathBuf,
     /// Where the keys that name files are written, as `ftpd.conf:14`.
     pub places: [(&'static str, String); 4],
 }
 
-/// What is asked of data connections.
+/// What data connections have to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionReuse {
     /// They may resume the control connection's TLS session.
@@ -59,7 +59,7 @@ impl TlsSection {
         if read.private_key.is_some() && read.certificate.is_none() {
             section.refuse("private_key", "needs a certificate");
         }
-        // Whoever writes one of these wants TLS: nothing may leave it off in silence.
+        // These keys ask for TLS, so a server without it must not start silently.
         let wishes = [
             ("tls_control_required", read.control_required),
             ("tls_data_required", read.data_required),
@@ -72,13 +72,13 @@ impl TlsSection {
         read
     }
 
-    /// Where a key is written, as `ftpd.conf:14`; the file where it is not.
+    /// Where a key is written, as `ftpd.conf:14`; the file if it isn't.
     pub fn place(&self, key: &str) -> &str {
         self.places.iter().find(|(known, _)| *known == key).map_or("", |(_, place)| place)
     }
 }
 
-/// A port, or none: here 0 is a port, too.
+/// A port, of which 0 is one, or none.
 struct ImplicitPort(Option<u16>);
 
 impl Value for ImplicitPort {

@@ -1,4 +1,4 @@
-//! The section `[transfer]`: rates, waiting times, and how files are made.
+//! The section `[transfer]`: rates, times to wait, and how files are made.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,13 +14,13 @@ pub struct TransferSection {
     pub max_upload: Option<u64>,
     /// Bytes per second from server to client, for each session.
     pub max_download: Option<u64>,
-    /// Time without a byte before a transfer is given up.
+    /// Time without a byte after which a transfer is given up.
     pub data_timeout: Duration,
-    /// Time to wait for a data connection.
+    /// How long to wait for a data connection.
     pub connect_timeout: Duration,
     /// A file replaces another only when it is whole.
     pub atomic_uploads: bool,
-    /// Hidden partials of broken overwrites are removed when they are older.
+    /// Hidden partials of broken uploads are removed when they are older.
     pub partial_max_age: Duration,
     /// When a finished upload is on the disk.
     pub fsync: Fsync,
@@ -30,7 +30,7 @@ pub struct TransferSection {
     pub follow_symlinks: Symlinks,
     /// Whether listings show UTC instead of local time.
     pub use_gmt_times: bool,
-    /// Whose line ends are converted under TYPE A, for accounts that do not say otherwise.
+    /// Which files are converted under TYPE A, for accounts without a setting of their own.
     pub ascii_conversion: Conversion,
 }
 
@@ -46,7 +46,7 @@ pub enum Symlinks {
 /// When the bytes of a finished upload are on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fsync {
-    /// When the system finds it convenient.
+    /// When the system writes them.
     Off,
     /// Before the 226.
     Close,

@@ -1,4 +1,4 @@
-//! What is wrong with a file, told to the person who has to fix it.
+//! What is wrong with a file, in words for the person who has to fix it.
 
 use std::error::Error;
 use std::fmt;

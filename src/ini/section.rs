@@ -79,7 +79,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The folder of the file, from the root on; without a file the current one.
+    /// The folder of the file as an absolute path; without a file, the current one.
     pub fn folder(&self) -> &Path {
         &self.file.folder
     }
