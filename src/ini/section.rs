@@ -26,8 +26,8 @@ impl<'a> Section<'a> {
     /// and the default takes its place.
     pub fn take<T: Value>(&mut self, key: &'static str) -> T {
         self.find(key).unwrap_or_else(|| {
-            let default = self.row(key).default().expect("the table has a default for this key");
-            T::parse(default, self.folder()).expect("a default is a sound value")
+            let default = self.row(key).default().unwrap_or_else(|| panic!("the table has no default for {key}"));
+            T::parse(default, self.folder()).unwrap_or_else(|reason| panic!("the default of {key}: {reason}"))
         })
     }
 
@@ -85,7 +85,8 @@ impl<'a> Section<'a> {
     }
 
     fn row(&self, key: &str) -> &'static Key {
-        self.keys.iter().find(|row| row.name == key).expect("the table has every key that is read")
+        let row = self.keys.iter().find(|row| row.name == key);
+        row.unwrap_or_else(|| panic!("the key {key} is read, but it is not in the table of its section"))
     }
 
     fn setting(&self, key: &str) -> Option<&Setting> {
