@@ -1,6 +1,7 @@
 //! A transfer over a data connection: opened, moved at its rate with an ear for the client, and ended.
 
 use std::io::ErrorKind;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
@@ -9,10 +10,9 @@ use rustix::fd::AsFd;
 use crate::copy::pace::Throttle;
 use crate::copy::watch::{Watch, Woken};
 use crate::copy::{Error, SMALL_BUFFER, STEP};
-use crate::net::data_port::{self, DataPort};
+use crate::net::data_port::DataPort;
 use crate::net::stream::{Doubt, Stream};
 use crate::net::tls::Protection;
-use crate::net::who::Who;
 
 /// A data connection that stands, and what bytes move by.
 pub struct Transfer<'t, 'd> {
@@ -162,20 +162,17 @@ impl<'t, 'd> Transfer<'t, 'd> {
     }
 }
 
-fn connect(port: DataPort, watch: &mut Watch) -> Result<Stream, Error> {
-    let (dialled, patience) = (port.dials(), watch.patience().connect);
-    let refused = |error, who: &Who| Error::NoConnection(data_port::refused(dialled, &error, who));
-    let mut opening = port.open().map_err(|error| refused(error, watch.who()))?;
-    let deadline = Instant::now() + patience;
+fn connect(mut port: DataPort, watch: &mut Watch) -> Result<Stream, Error> {
+    let deadline = Instant::now() + watch.patience().connect;
     loop {
-        if let Some(stream) = opening.poll(watch.who()).map_err(|error| refused(error, watch.who()))? {
-            return Ok(stream);
-        }
-        match watch.wait(opening.readiness(), deadline)? {
-            Woken::Data => {}
-            Woken::Clock => return Err(Error::NoConnection(opening.give_up(patience, watch.who()))),
+        port = match port.poll(watch.who(), Instant::now(), deadline).map_err(Error::NoConnection)? {
+            ControlFlow::Break(stream) => return Ok(stream),
+            ControlFlow::Continue(port) => port,
+        };
+        match watch.wait(port.readiness(), deadline)? {
+            Woken::Data | Woken::Clock => {}
             Woken::Client => {
-                opening.rest();
+                port.rest();
                 watch.attend()?;
             }
         }

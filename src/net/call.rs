@@ -1,14 +1,14 @@
 //! A data connection that the server opens to its client (PORT, EPRT).
 
 use std::io::{self, ErrorKind};
-use std::mem;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use rustix::event::PollFlags;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
@@ -27,20 +27,19 @@ pub struct Call {
     pub source: Option<Arc<SourcePort>>,
 }
 
-/// A call under way.
+/// A call that is not answered yet.
 #[derive(Debug)]
 pub struct Dialling {
     call: Call,
-    state: State,
+    wait: Wait,
 }
 
 #[derive(Debug)]
-enum State {
-    /// The client has not answered yet.
-    Connecting(OwnedFd),
-    /// There is a connection of the same two ports, or was a moment ago; tried again when the timer says so.
-    Postponed(OwnedFd, u32),
-    Over,
+enum Wait {
+    /// For the client's answer.
+    Answer(OwnedFd),
+    /// There is a connection of the same two ports, or was a moment ago; tried again when the timer says so, this often.
+    Turn(OwnedFd, u32),
 }
 
 /// Another session's transfer may end soon, and what the client has closed is forgotten after a round trip. Linux connects
@@ -50,16 +49,13 @@ const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 impl Call {
     /// Dials the client.
-    ///
-    /// # Errors
-    /// As the system says.
     pub fn dial(self) -> io::Result<Dialling> {
-        let state = match self.connect() {
-            Ok(socket) => State::Connecting(socket),
-            Err(error) if self.is_too_early(&error) => State::Postponed(timer()?, TRIES),
+        let wait = match self.connect() {
+            Ok(socket) => Wait::Answer(socket),
+            Err(error) if self.is_too_early(&error) => Wait::Turn(timer()?, TRIES),
             Err(error) => return Err(error),
         };
-        Ok(Dialling { call: self, state })
+        Ok(Dialling { call: self, wait })
     }
 
     fn connect(&self) -> io::Result<OwnedFd> {
@@ -95,51 +91,46 @@ impl Call {
         Ok(socket)
     }
 
+    #[cold]
+    fn again(&self, timer: OwnedFd, left: u32) -> io::Result<Wait> {
+        if rustix::io::read(&timer, &mut [0; 8]).is_err() {
+            return Ok(Wait::Turn(timer, left));
+        }
+        match self.connect() {
+            Ok(socket) => Ok(Wait::Answer(socket)),
+            Err(error) if self.is_too_early(&error) && left > 0 => Ok(Wait::Turn(timer, left - 1)),
+            Err(error) => Err(error),
+        }
+    }
+
     fn is_too_early(&self, error: &io::Error) -> bool {
         self.source.is_some() && error.kind() == ErrorKind::AddrNotAvailable
     }
 }
 
 impl Dialling {
-    /// The connection, if it stands by now.
-    ///
-    /// # Errors
-    /// As the system says when the client refuses it.
-    pub fn poll(&mut self) -> io::Result<Option<Stream>> {
-        match mem::replace(&mut self.state, State::Over) {
-            State::Connecting(socket) => {
+    /// The connection, if it stands by now; it fails if the client refuses.
+    pub fn poll(self) -> io::Result<ControlFlow<Stream, Self>> {
+        let wait = match self.wait {
+            Wait::Answer(socket) => {
                 sockopt::socket_error(&socket)??;
                 // Connected, or not yet: only a connected socket has a peer.
                 match rustix::net::getpeername(&socket) {
-                    Ok(_) => return Ok(Some(Stream::new(socket))),
-                    Err(Errno::NOTCONN) => self.state = State::Connecting(socket),
+                    Ok(_) => return Ok(ControlFlow::Break(Stream::new(socket))),
+                    Err(Errno::NOTCONN) => Wait::Answer(socket),
                     Err(error) => return Err(error.into()),
                 }
             }
-            State::Postponed(timer, left) => self.state = self.again(timer, left)?,
-            State::Over => return Err(Errno::NOTCONN.into()),
-        }
-        Ok(None)
-    }
-
-    #[cold]
-    fn again(&self, timer: OwnedFd, left: u32) -> io::Result<State> {
-        if rustix::io::read(&timer, &mut [0; 8]).is_err() {
-            return Ok(State::Postponed(timer, left));
-        }
-        match self.call.connect() {
-            Ok(socket) => Ok(State::Connecting(socket)),
-            Err(error) if self.call.is_too_early(&error) && left > 0 => Ok(State::Postponed(timer, left - 1)),
-            Err(error) => Err(error),
-        }
+            Wait::Turn(timer, left) => self.call.again(timer, left)?,
+        };
+        Ok(ControlFlow::Continue(Self { wait, ..self }))
     }
 
     /// What to wait for before [`Self::poll`] is of use again.
-    pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
-        match &self.state {
-            State::Connecting(socket) => Some((socket.as_fd(), PollFlags::OUT)),
-            State::Postponed(timer, _) => Some((timer.as_fd(), PollFlags::IN)),
-            State::Over => None,
+    pub fn readiness(&self) -> (BorrowedFd<'_>, PollFlags) {
+        match &self.wait {
+            Wait::Answer(socket) => (socket.as_fd(), PollFlags::OUT),
+            Wait::Turn(timer, _) => (timer.as_fd(), PollFlags::IN),
         }
     }
 

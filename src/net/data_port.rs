@@ -1,166 +1,120 @@
-//! Where the next data connection comes from, or goes to: opened once, by the transfer command.
+//! The next data connection: agreed on by PASV, EPSV, PORT or EPRT, and opened once, by the transfer command.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::ops::ControlFlow;
+use std::time::Instant;
 
-use log::Level;
 use rustix::event::PollFlags;
+use rustix::fd::{AsFd, BorrowedFd};
 
 use crate::net::call::{Call, Dialling};
 use crate::net::passive::Lease;
-use crate::net::site::Invitation;
 use crate::net::stream::Stream;
 use crate::net::tls::Protection;
 use crate::net::who::Who;
 
-/// What PASV, EPSV, PORT or EPRT agreed on.
+/// How far a data connection is. Only [`Self::poll`] moves it on, and [`Self::advance`] before its command.
 #[derive(Debug)]
 pub enum DataPort {
     /// The client connects to this listener.
     Passive(Lease, Invitation),
-    /// The server connects to the client.
+    /// The server connects to the client, and has not begun.
     Active(Call),
-    /// The client connected and began to shake hands before its command.
-    Early(Stream),
+    /// The client has not answered yet.
+    Dialling(Dialling),
+    /// It stands. Before its command the client may still shake hands on it.
+    Open(Stream),
 }
 
-/// A data connection that is being opened.
+/// By which command the client was told a passive port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invitation {
+    /// With an address, which may be the wrong one.
+    Pasv,
+    /// Without one: the client dials the address that it knows.
+    Epsv,
+}
+
+/// Why a data connection did not come about.
 #[derive(Debug)]
-pub enum Opening {
-    /// Waits for a connection to the listener.
-    Accepting(Lease, Invitation),
-    /// Waits for the client to answer.
-    Connecting(Dialling),
-    /// It stands; `None` once it is taken.
-    Open(Option<Stream>),
+pub enum NoConnection {
+    /// Nobody connected to this address in time.
+    NobodyCame(SocketAddr, Invitation),
+    /// The server can't take the client's connection.
+    Untaken(io::Error),
+    /// This address did not answer in time.
+    NoAnswer(SocketAddr),
+    /// This address can't be dialled, or refuses.
+    Undialled(SocketAddr, io::Error),
 }
 
 impl DataPort {
-    /// Starts to open the connection.
-    ///
-    /// # Errors
-    /// As the system says when the client can't be dialled.
-    pub fn open(self) -> io::Result<Opening> {
+    /// Goes on after the transfer's command, as far as that goes without a wait: to the connection, or to a port that is to
+    /// be waited for ([`Self::readiness`]) until the deadline.
+    pub fn poll(self, who: &Who, now: Instant, deadline: Instant) -> Result<ControlFlow<Stream, Self>, NoConnection> {
+        let is_late = now >= deadline;
         match self {
-            Self::Passive(lease, invitation) => Ok(Opening::Accepting(lease, invitation)),
-            Self::Active(call) => call.dial().map(Opening::Connecting),
-            Self::Early(stream) => Ok(Opening::Open(Some(stream))),
+            Self::Passive(mut lease, invitation) => match lease.poll(who).map_err(NoConnection::Untaken)? {
+                Some(stream) => Ok(ControlFlow::Break(stream)),
+                None if is_late => Err(NoConnection::NobodyCame(lease.address(), invitation)),
+                None => Ok(ControlFlow::Continue(Self::Passive(lease, invitation))),
+            },
+            Self::Active(call) => {
+                let to = call.to;
+                let dialling = call.dial().map_err(|error| NoConnection::Undialled(to, error))?;
+                Self::Dialling(dialling).poll(who, now, deadline)
+            }
+            Self::Dialling(dialling) => {
+                let to = dialling.to();
+                match dialling.poll().map_err(|error| NoConnection::Undialled(to, error))? {
+                    ControlFlow::Break(stream) => Ok(ControlFlow::Break(stream)),
+                    ControlFlow::Continue(_) if is_late => Err(NoConnection::NoAnswer(to)),
+                    ControlFlow::Continue(dialling) => Ok(ControlFlow::Continue(Self::Dialling(dialling))),
+                }
+            }
+            Self::Open(stream) => Ok(ControlFlow::Break(stream)),
         }
     }
 
-    /// The address that is dialled; `None` where the client does that.
-    pub fn dials(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Passive(..) | Self::Early(_) => None,
-            Self::Active(call) => Some(call.to),
-        }
-    }
-
-    /// True where the client may still connect and shake hands before its command, under PROT P.
+    /// Whether the client may still connect and shake hands before its command, under PROT P.
     pub fn may_begin_early(&self) -> bool {
         match self {
             Self::Passive(..) => true,
-            Self::Active(_) => false,
-            Self::Early(stream) => stream.is_shaking_hands(),
+            Self::Active(_) | Self::Dialling(_) => false,
+            Self::Open(stream) => stream.is_shaking_hands(),
         }
     }
 
-    /// Takes the client's connection and goes on with its handshake, as far as that goes without a wait. What fails in the
-    /// handshake is told when the transfer's command comes.
-    ///
-    /// # Errors
-    /// As the system says.
+    /// Before the transfer's command: takes the client's connection and goes on with its handshake, as far as that goes
+    /// without a wait. What fails in the handshake is told when the command comes.
     pub fn advance(&mut self, who: &Who, protection: &Protection) -> io::Result<()> {
         if let Self::Passive(lease, _) = self {
             let Some(stream) = lease.poll(who)? else { return Ok(()) };
-            *self = Self::Early(stream.protect(protection)?);
+            *self = Self::Open(stream.protect(protection)?);
         }
-        if let Self::Early(stream) = self {
+        if let Self::Open(stream) = self {
             stream.advance();
         }
         Ok(())
     }
 
-    /// What to wait for before [`Self::advance`], which comes first, is of use again.
+    /// What to wait for before [`Self::poll`] or [`Self::advance`], which comes first, is of use again.
     pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match self {
             Self::Passive(lease, _) => Some((lease.readiness(), PollFlags::IN)),
             Self::Active(_) => None,
-            Self::Early(stream) => stream.is_shaking_hands().then(|| (stream.as_fd(), stream.handshake_needs())),
+            Self::Dialling(dialling) => Some(dialling.readiness()),
+            Self::Open(stream) => stream.is_shaking_hands().then(|| (stream.as_fd(), stream.handshake_needs())),
         }
     }
 
-    /// To be called when nobody waits for it any more, as [`Opening::rest`].
+    /// To be called when something else is done while the connection is waited for, or nobody waits for it any more:
+    /// sessions that share a passive port must not wait for this one. Then the next step comes before the next wait.
     pub fn rest(&mut self) {
         match self {
             Self::Passive(lease, _) => lease.rest(),
-            Self::Active(_) | Self::Early(_) => {}
+            Self::Active(_) | Self::Dialling(_) | Self::Open(_) => {}
         }
     }
-}
-
-impl Opening {
-    /// The connection, if it stands by now.
-    ///
-    /// # Errors
-    /// As the system says when the client refuses it.
-    pub fn poll(&mut self, who: &Who) -> io::Result<Option<Stream>> {
-        match self {
-            Self::Accepting(lease, _) => lease.poll(who),
-            Self::Connecting(dialling) => dialling.poll(),
-            Self::Open(stream) => Ok(stream.take()),
-        }
-    }
-
-    /// What to wait for before [`Self::poll`] is of use again.
-    pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
-        match self {
-            Self::Accepting(lease, _) => Some((lease.readiness(), PollFlags::IN)),
-            Self::Connecting(dialling) => dialling.readiness(),
-            Self::Open(_) => None,
-        }
-    }
-
-    /// To be called when something else is done while the connection is waited for: sessions that share a passive port
-    /// must not wait for this one. [`Self::poll`] comes first again.
-    pub fn rest(&mut self) {
-        match self {
-            Self::Accepting(lease, _) => lease.rest(),
-            Self::Connecting(_) | Self::Open(_) => {}
-        }
-    }
-
-    /// Writes into the log that there was no connection for so long; the sentence for the client, without its end.
-    #[cold]
-    pub fn give_up(&self, patience: Duration, who: &Who) -> String {
-        match self {
-            Self::Accepting(lease, invitation) => lease.give_up(*invitation, patience, who),
-            Self::Connecting(dialling) => {
-                let (to, seconds) = (dialling.to(), patience.as_secs());
-                let sentence = format!("{to} did not answer within {seconds} s: use PASV or EPSV");
-                who.log(Level::Warn, format_args!("{sentence}"));
-                sentence
-            }
-            Self::Open(_) => "the data connection is taken already".to_owned(),
-        }
-    }
-}
-
-/// Writes into the log why a connection could not be opened; the sentence for the client, without its end.
-#[cold]
-pub fn refused(dialled: Option<SocketAddr>, error: &io::Error, who: &Who) -> String {
-    let sentence = match dialled {
-        Some(to) if error.kind() == ErrorKind::ConnectionRefused => {
-            format!("{to} refuses connections: use PASV or EPSV")
-        }
-        Some(to) if error.kind() == ErrorKind::AddrNotAvailable => {
-            format!("no port is left for a connection to {to}: name another one, or use PASV or EPSV")
-        }
-        Some(to) => format!("{to} can't be reached: use PASV or EPSV"),
-        None => "the server can't take the data connection".to_owned(),
-    };
-    who.log(Level::Warn, format_args!("{sentence} ({error})"));
-    sentence
 }

@@ -13,7 +13,6 @@ pub mod passive;
 pub mod proxy;
 mod random;
 pub mod secured;
-pub mod site;
 pub mod source_port;
 pub mod stop;
 pub mod stream;

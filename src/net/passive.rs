@@ -5,18 +5,15 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use log::Level;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 pub use crate::net::listener::Expected;
 use crate::net::listener::Listener;
 use crate::net::local_ports::LocalPorts;
 pub use crate::net::local_ports::NoPort;
 use crate::net::random::Random;
-use crate::net::site::{Invitation, Site, unreached};
 use crate::net::stream::Stream;
 use crate::net::who::Who;
 
@@ -25,7 +22,6 @@ use crate::net::who::Who;
 pub struct PassivePorts {
     range: Option<RangeInclusive<u16>>,
     sessions: usize,
-    site: Site,
     state: Mutex<State>,
 }
 
@@ -54,8 +50,13 @@ const MAX_ADDRESSES: usize = 64;
 
 impl PassivePorts {
     /// Ports of this range, or any free ones, for this number of sessions at most.
-    pub fn new(range: Option<RangeInclusive<u16>>, sessions: usize, site: Site) -> Self {
-        Self { range, sessions, site, state: Mutex::default() }
+    pub fn new(range: Option<RangeInclusive<u16>>, sessions: usize) -> Self {
+        Self { range, sessions, state: Mutex::default() }
+    }
+
+    /// The range, if there is one.
+    pub fn range(&self) -> Option<&RangeInclusive<u16>> {
+        self.range.as_ref()
     }
 
     /// A place at a listener at a local address, its port chosen at random among those that this client used longest ago.
@@ -107,16 +108,9 @@ impl Lease {
         self.listener.port()
     }
 
-    /// Writes into the log that nobody came for so long, and what to do about it; the sentence for the client, without its
-    /// end.
-    #[cold]
-    pub fn give_up(&self, invitation: Invitation, patience: Duration, who: &Who) -> String {
-        let PassivePorts { range, site, .. } = &*self.ports;
-        let sentence = unreached(self.port(), patience, range.as_ref(), invitation);
-        let way_out = site.way_out(self.address.ip(), self.client, range.as_ref());
-        let way_out = way_out.map(|way_out| format!(" ({way_out})")).unwrap_or_default();
-        who.log(Level::Warn, format_args!("{sentence}{way_out}"));
-        sentence
+    /// The address that the client is to reach.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.address.ip(), self.port())
     }
 
     /// The connection, if it is here by now; others that are met on the way are handed over or refused.
@@ -183,7 +177,7 @@ mod tests {
     }
 
     fn ports(range: Option<RangeInclusive<u16>>) -> Arc<PassivePorts> {
-        Arc::new(PassivePorts::new(range, 600, Site::default()))
+        Arc::new(PassivePorts::new(range, 600))
     }
 
     /// The client at 127.0.0.`number`.
@@ -274,7 +268,7 @@ mod tests {
 
     #[test]
     fn ports_of_the_system_are_bounded_by_the_number_of_sessions_and_shared_then() {
-        let ports = Arc::new(PassivePorts::new(None, 4, Site::default()));
+        let ports = Arc::new(PassivePorts::new(None, 4));
         let leases: Vec<Lease> = (1..=50).map(|number| lease(&ports, number).expect("free or shared")).collect();
         assert_eq!(ports.state().by_address[&HERE].bound().count(), 20);
         assert_eq!(leases.iter().map(Lease::port).collect::<HashSet<u16>>().len(), 20);

@@ -13,13 +13,13 @@ use crate::auth::users::Users;
 use crate::config::Config;
 use crate::ini::Problem;
 use crate::net::passive::PassivePorts;
-use crate::net::site::Site;
 use crate::net::source_port::SourcePort;
 use crate::net::stop::Stop;
 use crate::net::tls::{Tickets, Tls};
 use crate::server::gate::{Gate, Settings};
 use crate::server::listeners::Listeners;
 use crate::session::shared::Shared;
+use crate::session::site::Site;
 use crate::session::transfer_log::TransferLog;
 use crate::sys::identity::Identity;
 use crate::sys::owners::Owners;
@@ -145,7 +145,8 @@ fn share(config: &Config, users: Arc<Users>, addresses: Vec<SocketAddr>) -> io::
         limits: Arc::new(Limits::default()),
         bans: Default::default(),
         control_ports,
-        passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone(), config.server.max_cons, site)),
+        passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone(), config.server.max_cons)),
+        site,
         source_port,
         names: Arc::default(),
         own: Default::default(),

@@ -9,7 +9,7 @@ use crate::protocol::reply::Reply;
 use crate::session::Answer;
 use crate::session::attention::Attention;
 use crate::session::login::Login;
-use crate::session::outcome::{Outcome, Subject};
+use crate::session::outcome::Subject;
 use crate::session::prepared::Prepared;
 use crate::session::transfer::behind_the_end;
 
@@ -34,7 +34,8 @@ impl Login {
         let mut watch = Watch::new(&mut attention, self.patience());
         let result = Transfer::open(port, self.protection.as_ref(), &mut watch, &mut self.download)
             .and_then(|mut transfer| transfer.send(file, offset..end, line_ends));
-        let outcome = Outcome::of(result, watch.progress());
+        let progress = watch.progress();
+        let outcome = self.ended(result, progress, &control.who);
         let subject = Subject { verb: "RETR", path: &path, incoming: false, announced: None };
         self.log_line_ends(control, &subject, (asked, line_ends));
         Ok(self.finish(control, &subject, &outcome))

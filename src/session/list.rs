@@ -19,7 +19,6 @@ use crate::protocol::reply::Reply;
 use crate::session::Answer;
 use crate::session::attention::Attention;
 use crate::session::login::Login;
-use crate::session::outcome::Outcome;
 use crate::session::transfer::no_data_port;
 use crate::sys::identity::Rights;
 use crate::sys::meta::{FileKind, Meta};
@@ -275,9 +274,9 @@ impl Login {
         let (mut watch, mut unthrottled) = (Watch::new(&mut attention, self.patience()), Throttle::default());
         let result = Transfer::open(port, self.protection.as_ref(), &mut watch, &mut unthrottled)
             .and_then(|mut transfer| transfer.produce(|block| listing.fill(block).map_err(Error::File)));
-        let outcome = Outcome::of(result, watch.progress());
-        self.aborted |= matches!(outcome.result, Err(Error::Aborted));
-        Ok(outcome.reply())
+        let progress = watch.progress();
+        let outcome = self.ended(result, progress, &control.who);
+        Ok(self.reply(&outcome))
     }
 
     /// The MLST line of a path, without line end.

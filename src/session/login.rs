@@ -156,8 +156,8 @@ impl Login {
         let data = match &self.data_port {
             None => "none",
             Some(DataPort::Passive(..)) => "passive",
-            Some(DataPort::Active(_)) => "active",
-            Some(DataPort::Early(_)) => "connected",
+            Some(DataPort::Active(_) | DataPort::Dialling(_)) => "active",
+            Some(DataPort::Open(_)) => "connected",
         };
         let protection = if self.protection.is_some() { "encrypted" } else { "in clear" };
         vec![

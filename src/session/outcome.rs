@@ -10,8 +10,10 @@ use crate::copy::ascii::LineEnds;
 use crate::copy::watch::Progress;
 use crate::fs::upload::Kept;
 use crate::net::control::Control;
+use crate::net::who::Who;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
+use crate::session::explain::reason;
 use crate::session::login::Login;
 use crate::session::prepared::Prepared;
 use crate::session::transfer_log::TransferRecord;
@@ -35,6 +37,33 @@ pub(super) struct Subject<'a> {
 }
 
 impl Login {
+    /// How a transfer ended whose data connection is closed.
+    pub(super) fn ended(&self, result: Result<(), Error>, progress: Progress, who: &Who) -> Outcome {
+        if let Err(Error::NoConnection(why)) = &result {
+            self.log_no_connection(why, who);
+        }
+        Outcome { result, bytes: progress.bytes, took: progress.took(Instant::now()), kept: Kept::Nothing }
+    }
+
+    /// The final reply; an ABOR that ended the transfer is answered after it.
+    pub(super) fn reply(&mut self, outcome: &Outcome) -> Reply {
+        self.aborted |= matches!(outcome.result, Err(Error::Aborted));
+        let Err(error) = &outcome.result else {
+            let seconds = outcome.took.as_secs_f64();
+            return Reply::new(226, format!("Complete: {} bytes in {seconds:.2} s.", outcome.bytes));
+        };
+        let reply = self.explain(error);
+        match outcome.kept {
+            Kept::Nothing => reply,
+            Kept::Shown(_) | Kept::Hidden(_) if error.is_full() => reply,
+            Kept::Shown(bytes) => reply.with(&format!(" The file has {bytes} bytes.")),
+            Kept::Hidden(bytes) => reply.with(&format!(
+                " The old file is as it was; {bytes} bytes of the new one are kept: TYPE I, REST {bytes} and STOR go on."
+            )),
+            Kept::Whole => Reply::new(451, "The file is in its place, but the disk has not confirmed it."),
+        }
+    }
+
     /// Tells of a file whose line ends TYPE A asked to convert and its content did not.
     pub(super) fn log_line_ends(&self, control: &Control, subject: &Subject, (asked, became): (LineEnds, LineEnds)) {
         if (asked, became) != (LineEnds::Undecided, LineEnds::Kept) {
@@ -48,10 +77,9 @@ impl Login {
 
     /// Logs a file's transfer and says how it ended.
     pub(super) fn finish(&mut self, control: &Control, subject: &Subject, outcome: &Outcome) -> Reply {
-        self.aborted |= matches!(outcome.result, Err(Error::Aborted));
         let path = self.root.real_path(subject.path);
         let (complete, seconds) = (outcome.result.is_ok(), outcome.took.as_secs_f64());
-        let reason = outcome.result.as_ref().err().map(|error| format!(" ({error})")).unwrap_or_default();
+        let reason = outcome.result.as_ref().err().map(|error| format!(" ({})", reason(error))).unwrap_or_default();
         let (shown, bytes) = (path.as_os_str().as_encoded_bytes().escape_ascii(), outcome.bytes);
         if let Some(announced) = subject.announced.filter(|&announced| complete && bytes < announced) {
             control.who.log(Level::Warn, format_args!("ALLO announced {announced} bytes, {bytes} came"));
@@ -75,37 +103,12 @@ impl Login {
                 complete,
             });
         }
-        outcome.reply()
+        self.reply(outcome)
     }
 }
 
 impl<'a> Subject<'a> {
     pub(super) fn upload(verb: &'static str, path: &'a VirtualPath, prepared: &Prepared) -> Self {
         Self { verb, path, incoming: true, announced: prepared.announced }
-    }
-}
-
-impl Outcome {
-    pub(super) fn of(result: Result<(), Error>, progress: Progress) -> Self {
-        Self { result, bytes: progress.bytes, took: progress.took(Instant::now()), kept: Kept::Nothing }
-    }
-
-    pub(super) fn reply(&self) -> Reply {
-        let error = match &self.result {
-            Ok(()) => {
-                let seconds = self.took.as_secs_f64();
-                return Reply::new(226, format!("Complete: {} bytes in {seconds:.2} s.", self.bytes));
-            }
-            Err(error) => error,
-        };
-        match self.kept {
-            Kept::Nothing => error.reply(),
-            Kept::Shown(_) | Kept::Hidden(_) if error.is_full() => error.reply(),
-            Kept::Shown(bytes) => error.reply().with(&format!(" The file has {bytes} bytes.")),
-            Kept::Hidden(bytes) => error.reply().with(&format!(
-                " The old file is as it was; {bytes} bytes of the new one are kept: TYPE I, REST {bytes} and STOR go on."
-            )),
-            Kept::Whole => Reply::new(451, "The file is in its place, but the disk has not confirmed it."),
-        }
     }
 }

@@ -77,7 +77,7 @@ impl Session {
         if let Some(login) = &mut self.login {
             login.protection = self.security.protection();
             // A data connection that shook hands already is no use any more.
-            login.data_port = login.data_port.take().filter(|port| !matches!(port, DataPort::Early(_)));
+            login.data_port = login.data_port.take().filter(|port| !matches!(port, DataPort::Open(_)));
         }
         Ok(Reply::new(
             200,

@@ -16,6 +16,7 @@ use crate::net::names::Names;
 use crate::net::passive::PassivePorts;
 use crate::net::source_port::SourcePort;
 use crate::net::stop::Stop;
+use crate::session::site::Site;
 use crate::session::transfer_log::TransferLog;
 use crate::sys::identity::Identity;
 use crate::sys::jail::Jail;
@@ -33,6 +34,8 @@ pub struct Shared {
     pub control_ports: Vec<u16>,
     /// The passive ports.
     pub passive: Arc<PassivePorts>,
+    /// Where the server runs.
+    pub site: Site,
     /// The port that active data connections come from, where it is a certain one.
     pub source_port: Option<Arc<SourcePort>>,
     /// The addresses of masquerade names.

@@ -24,7 +24,7 @@ use crate::session::Answer;
 use crate::session::attention::Attention;
 use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
-use crate::session::outcome::{Outcome, Subject};
+use crate::session::outcome::Subject;
 use crate::session::prepared::Prepared;
 use crate::session::transfer::behind_the_end;
 
@@ -114,7 +114,8 @@ impl Login {
             received?;
             judge_end(&mut transfer, replaced, self.user.hasty)
         });
-        let mut outcome = Outcome::of(result, watch.progress());
+        let progress = watch.progress();
+        let mut outcome = self.ended(result, progress, &control.who);
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
         outcome.settle(begun, |receiving, written| {
             if !policy.durable {

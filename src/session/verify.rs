@@ -14,6 +14,7 @@ use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::session::Answer;
 use crate::session::attention::Attention;
+use crate::session::explain::reason;
 use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
 use crate::sys::meta::FileKind;
@@ -68,8 +69,8 @@ impl Login {
             self.aborted |= matches!(error, Error::Aborted);
             // The first line promised a code that can't be kept any more.
             self.hang_up = answer.has_spoken();
-            control.who.log(Level::Info, format_args!("checksum given up ({error})"));
-            error.reply()
+            control.who.log(Level::Info, format_args!("checksum given up ({})", reason(&error)));
+            self.explain(&error)
         })
     }
 

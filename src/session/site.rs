@@ -1,10 +1,12 @@
-//! Where the server runs, for the words about data connections that never come.
+//! Where the server runs, and what to do about data connections that do not come: sentences for clients and the log.
 
-use std::net::IpAddr;
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::net::data_port::{Invitation, NoConnection};
 use crate::protocol::address::is_public;
 
 /// What is known about the machine when the server starts.
@@ -14,15 +16,6 @@ pub struct Site {
     in_container: bool,
     /// The way out is told once.
     told: AtomicBool,
-}
-
-/// By which command the client was told a passive port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Invitation {
-    /// With an address, which may be the wrong one.
-    Pasv,
-    /// Without one: the client dials the address that it knows.
-    Epsv,
 }
 
 impl Site {
@@ -47,8 +40,29 @@ impl Site {
     }
 }
 
-/// One sentence for the client and the log, without its end.
-pub fn unreached(port: u16, patience: Duration, range: Option<&RangeInclusive<u16>>, invitation: Invitation) -> String {
+/// Why there is no data connection, for the client and the log; `range` is that of the passive ports.
+pub fn no_connection(why: &NoConnection, patience: Duration, range: Option<&RangeInclusive<u16>>) -> String {
+    match why {
+        NoConnection::NobodyCame(at, invitation) => unreached(at.port(), patience, range, *invitation),
+        NoConnection::Untaken(_) => "the server can't take the data connection".to_owned(),
+        NoConnection::NoAnswer(to) => {
+            format!("{to} did not answer within {} s: use PASV or EPSV", patience.as_secs())
+        }
+        NoConnection::Undialled(to, error) => undialled(*to, error.kind()),
+    }
+}
+
+fn undialled(to: SocketAddr, kind: ErrorKind) -> String {
+    match kind {
+        ErrorKind::ConnectionRefused => format!("{to} refuses connections: use PASV or EPSV"),
+        ErrorKind::AddrNotAvailable => {
+            format!("no port is left for a connection to {to}: name another one, or use PASV or EPSV")
+        }
+        _ => format!("{to} can't be reached: use PASV or EPSV"),
+    }
+}
+
+fn unreached(port: u16, patience: Duration, range: Option<&RangeInclusive<u16>>, invitation: Invitation) -> String {
     let seconds = patience.as_secs();
     let ports = match range {
         Some(range) if range.len() == 1 => format!("open or publish port {} for TCP", range.start()),

@@ -1,0 +1,79 @@
+//! Why a transfer or a checksum failed, in words: for the client and for the log.
+
+use std::io;
+
+use log::Level;
+
+use crate::copy::Error;
+use crate::net::data_port::NoConnection;
+use crate::net::tls;
+use crate::net::who::Who;
+use crate::protocol::reply::Reply;
+use crate::session::login::Login;
+use crate::session::site;
+
+/// What the administrator can do about a client that always does that.
+const HUNG_UP: &str = "control connection lost at the end of the upload, so the old file stays: \
+    if this client never waits for the reply, give its account hasty = on";
+
+impl Login {
+    /// What the client is told.
+    #[cold]
+    pub(super) fn explain(&self, error: &Error) -> Reply {
+        match error {
+            Error::NoConnection(why) => Reply::new(425, format!("{}.", capitalized(&self.no_connection(why)))),
+            Error::Handshake(error) => {
+                Reply::new(522, format!("TLS on the data connection failed: {}.", tls::explain(error)))
+            }
+            Error::File(cause) if error.is_full() => Reply::from(io::Error::from(cause.kind())),
+            Error::File(_) => Reply::new(451, "The file system failed; the transfer is incomplete."),
+            Error::Data(_) => Reply::new(426, "The data connection broke; the transfer is incomplete."),
+            Error::Stalled => {
+                Reply::new(426, "The data connection stood still for too long; the transfer is incomplete.")
+            }
+            Error::Aborted => Reply::new(426, "Aborted; the transfer is incomplete."),
+            Error::Vanished | Error::HungUp => Reply::new(426, "The control connection is gone."),
+            Error::Stopping => Reply::new(426, "The server is stopping; the transfer is incomplete."),
+        }
+    }
+
+    /// Writes into the log why there is no data connection, and once what to do about it.
+    #[cold]
+    pub(super) fn log_no_connection(&self, why: &NoConnection, who: &Who) {
+        let more = match why {
+            NoConnection::NobodyCame(at, _) => {
+                self.shared.site.way_out(at.ip(), who.peer.ip(), self.shared.passive.range())
+            }
+            NoConnection::NoAnswer(_) => None,
+            NoConnection::Untaken(error) | NoConnection::Undialled(_, error) => Some(error.to_string()),
+        };
+        let more = more.map(|more| format!(" ({more})")).unwrap_or_default();
+        who.log(Level::Warn, format_args!("{}{more}", self.no_connection(why)));
+    }
+
+    /// The sentence without its end, in lower case as the log has it.
+    fn no_connection(&self, why: &NoConnection) -> String {
+        site::no_connection(why, self.config.transfer.connect_timeout, self.shared.passive.range())
+    }
+}
+
+/// Why it failed, for the log.
+#[cold]
+pub(super) fn reason(error: &Error) -> String {
+    match error {
+        Error::NoConnection(_) => "no data connection".to_owned(),
+        Error::Handshake(error) => format!("TLS on the data connection: {}", tls::explain(error)),
+        Error::File(error) => format!("file: {error}"),
+        Error::Data(error) => format!("data connection: {error}"),
+        Error::Stalled => "data connection stalled".to_owned(),
+        Error::Aborted => "aborted by the client".to_owned(),
+        Error::Vanished => "control connection lost".to_owned(),
+        Error::HungUp => HUNG_UP.to_owned(),
+        Error::Stopping => "the server is stopping".to_owned(),
+    }
+}
+
+fn capitalized(sentence: &str) -> String {
+    let (first, rest) = sentence.split_at_checked(1).unwrap_or_default();
+    first.to_ascii_uppercase() + rest
+}
