@@ -24,7 +24,7 @@ use crate::session::Answer;
 use crate::session::attention::Attention;
 use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
-use crate::session::outcome::Subject;
+use crate::session::outcome::{Outcome, Subject};
 use crate::session::prepared::Prepared;
 use crate::session::transfer::behind_the_end;
 
