@@ -80,7 +80,7 @@ fn control_connections(config: &Config) -> Vec<Finding> {
 /// Says why active data connections can't come from the configured port.
 fn data_port(config: &Config) -> Option<Finding> {
     let bound = source_port::may_be_bound(config.active.data_port?, listening(config));
-    bound.err().map(Finding::Wrong)
+    bound.err().map(|why| Finding::Wrong(listen::explain_data_port(&why)))
 }
 
 /// The addresses to listen on of the families that this machine has.

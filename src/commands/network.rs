@@ -8,9 +8,9 @@ use crate::auth::users::Users;
 use crate::commands::finding::Finding;
 use crate::config::Config;
 use crate::firewall::{Connection, Firewall};
-use crate::net::interfaces;
 use crate::protocol::address;
 use crate::sys::holder;
+use crate::sys::interfaces;
 
 mod client;
 mod firewalls;

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use crate::net::data_port::NoConnection;
+use crate::sys::zero_copy::Unmoved;
 
 pub mod ascii;
 pub mod digest;
@@ -10,7 +11,6 @@ pub mod pace;
 mod receive;
 mod send;
 pub mod sink;
-mod splice;
 pub mod transfer;
 pub mod watch;
 
@@ -48,5 +48,16 @@ impl Error {
     pub fn is_full(&self) -> bool {
         let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
         matches!(self, Self::File(error) if full.contains(&error.kind()))
+    }
+}
+
+impl From<Unmoved> for Error {
+    fn from(unmoved: Unmoved) -> Self {
+        match unmoved {
+            Unmoved::NotReady => Self::Data(ErrorKind::WouldBlock.into()),
+            Unmoved::Unsupported => Self::File(ErrorKind::Unsupported.into()),
+            Unmoved::File(error) => Self::File(error),
+            Unmoved::Socket(error) => Self::Data(error),
+        }
     }
 }

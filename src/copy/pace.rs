@@ -1,8 +1,10 @@
 //! Keeping a transfer to its rate. Time comes in as an argument, so none of this waits.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 /// A rate, and how far ahead of it the transfer is.
 #[derive(Debug)]
@@ -52,10 +54,10 @@ impl Pace {
 impl SharedPaces {
     /// The account's pace, from now on at this rate in bytes per second.
     pub fn join(&self, account: &str, rate: u64) -> Arc<Mutex<Pace>> {
-        let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paces = self.0.lock();
         paces.retain(|_, pace| pace.strong_count() > 0);
         if let Some(pace) = paces.get(account).and_then(Weak::upgrade) {
-            lock(&pace).rate = rate.max(1);
+            pace.lock().rate = rate.max(1);
             return pace;
         }
         let pace = Arc::new(Mutex::new(Pace::new(rate)));
@@ -78,20 +80,16 @@ impl Throttle {
     /// How many bytes to move at once, at the most `limit`.
     pub fn step(&self, limit: usize) -> usize {
         let own = self.own.as_ref().map_or(limit, Pace::step);
-        let shared = self.shared.as_ref().map_or(limit, |pace| lock(pace).step());
+        let shared = self.shared.as_ref().map_or(limit, |pace| pace.lock().step());
         limit.min(own).min(shared)
     }
 
     /// Counts bytes as moved now; returns how long to wait before the next ones, `None` for not at all.
     pub fn spend(&mut self, bytes: usize, now: Instant) -> Option<Duration> {
         let own = self.own.as_mut().map(|pace| pace.spend(bytes, now));
-        let shared = self.shared.as_ref().map(|pace| lock(pace).spend(bytes, now));
+        let shared = self.shared.as_ref().map(|pace| pace.lock().spend(bytes, now));
         own.max(shared).filter(|delay| !delay.is_zero())
     }
-}
-
-fn lock(pace: &Mutex<Pace>) -> std::sync::MutexGuard<'_, Pace> {
-    pace.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

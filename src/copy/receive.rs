@@ -3,11 +3,13 @@
 use std::io::ErrorKind;
 
 use rustix::event::PollFlags;
+use rustix::fd::AsFd;
 
 use crate::copy::ascii::{Incoming, LineEnds};
 use crate::copy::sink::Sink;
 use crate::copy::transfer::Transfer;
 use crate::copy::{Error, LARGE_BUFFER, SMALL_BUFFER};
+use crate::sys::zero_copy::{Pipe, Unmoved};
 
 impl Transfer<'_, '_> {
     /// Receives to the end of the stream and writes it to the file.
@@ -53,4 +55,50 @@ impl Transfer<'_, '_> {
         // gone before is not heard of again: see `Watch::is_gone`.
         self.watch.attend()
     }
+
+    /// Receives to the end of the stream without a copy to user space; false if that can't be done, and nothing was lost.
+    fn receive_by_pipe(&mut self, sink: &mut Sink) -> Result<bool, Error> {
+        let Ok(pipe) = Pipe::new() else { return Ok(false) };
+        loop {
+            match pipe.fill(self.stream.as_fd()) {
+                Ok(0) => return Ok(true),
+                Ok(received) => {
+                    let goes_on = empty(&pipe, received, sink)?;
+                    self.moved(received)?;
+                    if !goes_on {
+                        return Ok(false);
+                    }
+                }
+                Err(Unmoved::NotReady) => self.ready(PollFlags::IN)?,
+                Err(Unmoved::Unsupported) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// Moves what is in the pipe to the file; false if that took a buffer, as it will the next time.
+fn empty(pipe: &Pipe, mut left: usize, sink: &mut Sink) -> Result<bool, Error> {
+    while left > 0 {
+        match pipe.empty(sink.file, left) {
+            Ok(written) => {
+                left -= written;
+                sink.wrote(written)?;
+            }
+            // A file system that takes no pipe.
+            Err(Unmoved::Unsupported) => return copy_out(pipe, left, sink).map(|()| false),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(true)
+}
+
+fn copy_out(pipe: &Pipe, mut left: usize, sink: &mut Sink) -> Result<(), Error> {
+    let mut buffer = vec![0; LARGE_BUFFER.min(left)];
+    while left > 0 {
+        let read = pipe.read(&mut buffer).map_err(Error::File)?;
+        sink.write(&buffer[..read])?;
+        left -= read;
+    }
+    Ok(())
 }

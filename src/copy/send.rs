@@ -7,11 +7,12 @@ use std::ops::Range;
 use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
 use rustix::fd::AsFd;
-use rustix::io::Errno;
 
 use crate::copy::ascii::{Encoder, LineEnds};
 use crate::copy::transfer::Transfer;
 use crate::copy::{Error, LARGE_BUFFER, STEP};
+use crate::sys::sockets;
+use crate::sys::zero_copy::{self, Unmoved};
 
 /// Files of at least this size are sent in full segments only.
 const MIN_CORKED: u64 = 1 << 20;
@@ -49,24 +50,22 @@ impl Transfer<'_, '_> {
         })
     }
 
-    /// The kernel moves the bytes from the page cache to the socket; false if it can't, as the file system has no sendfile.
+    /// The kernel moves the bytes from the page cache to the socket; false if it can't for this file system.
     fn send_without_copy(&mut self, file: &File, range: Range<u64>) -> Result<bool, Error> {
         let mut offset = range.start;
         let step = self.throttle.step(STEP);
         if range.end.saturating_sub(range.start) >= MIN_CORKED && self.throttle.is_free() {
             // Full segments only: a tenth less work for a large file, and one more call for a small one. Closing flushes it.
-            let _ = rustix::net::sockopt::set_tcp_cork(self.stream.as_fd(), true);
+            sockets::send_full_segments(self.stream.as_fd());
         }
         while offset < range.end {
             let wanted = usize::try_from(range.end - offset).unwrap_or(usize::MAX).min(step);
-            match rustix::fs::sendfile(self.stream.as_fd(), file, Some(&mut offset), wanted) {
+            match zero_copy::send_file(self.stream.as_fd(), file, &mut offset, wanted) {
                 Ok(0) => return Err(shrunk()),
                 Ok(sent) => self.moved(sent)?,
-                Err(Errno::AGAIN) => self.ready(PollFlags::OUT)?,
-                Err(Errno::INTR) => {}
-                Err(Errno::INVAL | Errno::NOSYS) if offset == range.start => return Ok(false),
-                Err(Errno::IO) => return Err(Error::File(Errno::IO.into())),
-                Err(error) => return Err(Error::Data(error.into())),
+                Err(Unmoved::NotReady) => self.ready(PollFlags::OUT)?,
+                Err(Unmoved::Unsupported) if offset == range.start => return Ok(false),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(true)

@@ -4,17 +4,17 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
-use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
-use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 
 use crate::net::source_port::SourcePort;
 use crate::net::stream::Stream;
+use crate::sys::sockets;
+use crate::sys::ticker::Ticker;
 
 /// Whom to dial, and from where.
 #[derive(Debug)]
@@ -38,21 +38,21 @@ pub struct Dialling {
 enum Wait {
     /// For the client's answer.
     Answer(OwnedFd),
-    /// There is a connection of the same two ports, or was a moment ago; tried again when the timer says so, this often.
-    Turn(OwnedFd, u32),
+    /// There is a connection of the same two ports, or was a moment ago; tried again at each tick, this often.
+    Turn(Ticker, u32),
 }
 
 /// Another session's transfer may end soon, and what the client has closed is forgotten after a round trip. Linux connects
 /// over a connection in TIME_WAIT at once if both ends have TCP timestamps, and else after a minute: too long to wait for.
 const TRIES: u32 = 30;
-const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl Call {
     /// Dials the client.
     pub fn dial(self) -> io::Result<Dialling> {
         let wait = match self.connect() {
             Ok(socket) => Wait::Answer(socket),
-            Err(error) if self.is_too_early(&error) => Wait::Turn(timer()?, TRIES),
+            Err(error) if self.is_too_early(&error) => Wait::Turn(Ticker::every(PAUSE)?, TRIES),
             Err(error) => return Err(error),
         };
         Ok(Dialling { call: self, wait })
@@ -83,22 +83,20 @@ impl Call {
         if same {
             let mut from = self.from;
             from.set_port(0);
-            // Leaves the port to connect, which may share one between connections to different clients. bind looks for a
-            // port that nobody has, and takes longer for each connection in TIME_WAIT. Linux before 4.2 lacks the option.
-            let _ = setsockopt(&socket, IpBindAddressNoPort, &true);
+            sockets::leave_port_to_connect(&socket);
             rustix::net::bind(&socket, &from)?;
         }
         Ok(socket)
     }
 
     #[cold]
-    fn again(&self, timer: OwnedFd, left: u32) -> io::Result<Wait> {
-        if rustix::io::read(&timer, &mut [0; 8]).is_err() {
-            return Ok(Wait::Turn(timer, left));
+    fn again(&self, ticker: Ticker, left: u32) -> io::Result<Wait> {
+        if !ticker.has_ticked() {
+            return Ok(Wait::Turn(ticker, left));
         }
         match self.connect() {
             Ok(socket) => Ok(Wait::Answer(socket)),
-            Err(error) if self.is_too_early(&error) && left > 0 => Ok(Wait::Turn(timer, left - 1)),
+            Err(error) if self.is_too_early(&error) && left > 0 => Ok(Wait::Turn(ticker, left - 1)),
             Err(error) => Err(error),
         }
     }
@@ -121,7 +119,7 @@ impl Dialling {
                     Err(error) => return Err(error.into()),
                 }
             }
-            Wait::Turn(timer, left) => self.call.again(timer, left)?,
+            Wait::Turn(ticker, left) => self.call.again(ticker, left)?,
         };
         Ok(ControlFlow::Continue(Self { wait, ..self }))
     }
@@ -130,7 +128,7 @@ impl Dialling {
     pub fn readiness(&self) -> (BorrowedFd<'_>, PollFlags) {
         match &self.wait {
             Wait::Answer(socket) => (socket.as_fd(), PollFlags::OUT),
-            Wait::Turn(timer, _) => (timer.as_fd(), PollFlags::IN),
+            Wait::Turn(ticker, _) => (ticker.as_fd(), PollFlags::IN),
         }
     }
 
@@ -138,14 +136,6 @@ impl Dialling {
     pub fn to(&self) -> SocketAddr {
         self.call.to
     }
-}
-
-fn timer() -> io::Result<OwnedFd> {
-    let timer =
-        rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
-    let pause = Itimerspec { it_interval: PAUSE, it_value: PAUSE };
-    rustix::time::timerfd_settime(&timer, TimerfdTimerFlags::empty(), &pause)?;
-    Ok(timer)
 }
 
 fn unspecified(like: SocketAddr) -> SocketAddr {

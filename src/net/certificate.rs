@@ -19,9 +19,9 @@ use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 use x509_cert::der::Decode;
 
-use crate::net::interfaces;
 use crate::seen::Seen;
 use crate::sys::files;
+use crate::sys::interfaces;
 use crate::sys::stamp::{Stamp, has_mode};
 
 /// Two PEM files, which may be one.

@@ -6,17 +6,18 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use log::Level;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd};
+use parking_lot::Mutex;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::net::who::{Who, canonical};
+use crate::sys::waker::Waker;
 
 /// A bound port, and who waits there.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ struct Waiting {
     /// Accepted by somebody else; closed with this entry if nobody fetches it.
     arrived: Option<OwnedFd>,
     /// There while the session waits without leading.
-    wake: Option<Arc<OwnedFd>>,
+    wake: Option<Waker>,
 }
 
 /// Clients that connect before their transfer commands wait here, one for each session.
@@ -85,12 +86,12 @@ impl Listener {
 
     /// True while nobody waits here.
     pub fn is_free(&self) -> bool {
-        self.room().waiting.is_empty()
+        self.room.lock().waiting.is_empty()
     }
 
     /// Takes a place for a session, unless one that waits here takes the same connections. [`Self::settle`] comes next.
     pub fn reserve(&self, expected: Expected) -> bool {
-        let mut room = self.room();
+        let mut room = self.room.lock();
         let admits = match expected {
             Expected::Anybody => room.waiting.is_empty(),
             Expected::From(_) => {
@@ -108,14 +109,14 @@ impl Listener {
     /// # Errors
     /// As the system says.
     pub fn settle(&self, expected: Expected, who: &Who) -> io::Result<()> {
-        let mut room = self.room();
+        let mut room = self.room.lock();
         for _ in 0..MAX_YIELDS {
             if room.leader.is_none() || !is_readable(&self.socket) {
                 break;
             }
             drop(room);
             thread::yield_now();
-            room = self.room();
+            room = self.room.lock();
         }
         while room.leader.is_none() {
             let Some((socket, peer)) = self.take_first()? else { break };
@@ -132,20 +133,15 @@ impl Listener {
     ///
     /// # Errors
     /// As the system says.
-    pub fn accept(
-        &self,
-        expected: Expected,
-        wake: &mut Option<Arc<OwnedFd>>,
-        who: &Who,
-    ) -> io::Result<Option<OwnedFd>> {
-        let mut room = self.room();
+    pub fn accept(&self, expected: Expected, wake: &mut Option<Waker>, who: &Who) -> io::Result<Option<OwnedFd>> {
+        let mut room = self.room.lock();
         if let Some(socket) = room.find(expected).and_then(|waiting| waiting.arrived.take()) {
             room.pass_lead_on(expected);
             return Ok(Some(socket));
         }
         if room.leader.is_some_and(|leader| leader != expected) {
             if wake.is_none() {
-                *wake = Some(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?));
+                *wake = Some(Waker::new()?);
             }
             room.set_wake(expected, wake.clone());
             return Ok(None);
@@ -168,14 +164,14 @@ impl Listener {
 
     /// For a session that keeps its place and turns to something else: another one leads, if one waits.
     pub fn rest(&self, expected: Expected) {
-        let mut room = self.room();
+        let mut room = self.room.lock();
         room.set_wake(expected, None);
         room.pass_lead_on(expected);
     }
 
     /// Gives a session's place back; a connection that was not fetched is closed.
     pub fn leave(&self, expected: Expected) {
-        let mut room = self.room();
+        let mut room = self.room.lock();
         room.waiting.retain(|waiting| waiting.expected != expected);
         room.pass_lead_on(expected);
     }
@@ -213,10 +209,6 @@ impl Listener {
             }
         }
     }
-
-    fn room(&self) -> MutexGuard<'_, Room> {
-        self.room.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl AsFd for Listener {
@@ -239,7 +231,7 @@ impl Room {
         self.waiting.iter_mut().find(|waiting| waiting.expected == expected)
     }
 
-    fn set_wake(&mut self, expected: Expected, wake: Option<Arc<OwnedFd>>) {
+    fn set_wake(&mut self, expected: Expected, wake: Option<Waker>) {
         if let Some(waiting) = self.find(expected) {
             waiting.wake = wake;
         }
@@ -261,8 +253,7 @@ impl Room {
 impl Waiting {
     fn wake(&self) {
         if let Some(wake) = &self.wake {
-            // It can't be full: each event is written twice at most.
-            let _ = rustix::io::write(wake, &1_u64.to_ne_bytes());
+            wake.wake();
         }
     }
 }

@@ -3,131 +3,151 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 use crate::protocol::address;
 
 /// The last good answers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Names {
-    state: Mutex<State>,
+    lookups: Mutex<Lookups>,
     changed: Condvar,
+    tell: fn(&str, &LookedUp),
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Lookups {
     /// The name that is looked up, and what the server listens on.
     wanted: Option<(String, Vec<IpAddr>)>,
     /// The name that was looked up last, whatever came of it.
     tried: Option<String>,
     /// Also of former names, for the sessions that were there before the settings changed.
     answers: HashMap<String, Ipv4Addr>,
-    /// What was said last about a lookup that failed.
-    trouble: Option<String>,
+    /// The name and what was told last of its lookups, if the last one failed.
+    trouble: Option<(String, LookedUp)>,
     is_running: bool,
 }
 
-/// An answer ages so fast.
+/// What the lookup of a name brought that is new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookedUp {
+    /// Its address is another one now.
+    Found(Ipv4Addr),
+    /// There is no good answer; the last one, if there is one, stays.
+    Failed(Failure, Option<Ipv4Addr>),
+}
+
+/// Why a lookup gave no good answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// What the system says.
+    System(String),
+    /// The name has no IPv4 address.
+    NoAddress,
+    /// This address can't be given to clients: why, as the end of a sentence that begins with it.
+    Unfit(Ipv4Addr, &'static str),
+}
+
+/// How long an answer is good.
 const AGE: Duration = Duration::from_secs(300);
-/// After a failure the next try comes sooner.
+/// The time to the next try after a failure.
 const RETRY: Duration = Duration::from_secs(30);
-/// So long the server's start waits for the first answer.
+/// How long the server's start waits for the first answer.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
-/// So many answers are kept.
+/// Maximum number of answers kept.
 const MAX_ANSWERS: usize = 16;
 
 impl Names {
+    /// No name yet. What is new of a lookup is told.
+    pub fn new(tell: fn(&str, &LookedUp)) -> Self {
+        Self { lookups: Mutex::default(), changed: Condvar::new(), tell }
+    }
+
     /// Looks this name up from now on, and no other; waits a few seconds for the answer. Addresses that no client could
-    /// dial are refused, loopback among them unless the server listens there.
-    ///
-    /// # Errors
-    /// When a thread can't be started.
+    /// dial are refused, loopback among them unless the server listens there. It fails if a thread can't be started.
     pub fn follow(self: &Arc<Self>, name: Option<&str>, listening: &[IpAddr]) -> io::Result<()> {
-        let mut state = self.state();
-        state.wanted = name.map(|name| (name.to_owned(), listening.to_vec()));
-        state.tried = None;
+        let mut lookups = self.lookups.lock();
+        lookups.wanted = name.map(|name| (name.to_owned(), listening.to_vec()));
+        lookups.tried = None;
         self.changed.notify_all();
         if name.is_none() {
             return Ok(());
         }
-        if !state.is_running {
+        if !lookups.is_running {
             let own = Arc::clone(self);
             thread::Builder::new().name("dns".to_owned()).spawn(move || own.look_up_again_and_again())?;
-            state.is_running = true;
+            lookups.is_running = true;
         }
-        drop(self.changed.wait_timeout_while(state, FIRST_ANSWER, |state| state.tried.as_deref() != name));
+        self.changed.wait_while_for(&mut lookups, |lookups| lookups.tried.as_deref() != name, FIRST_ANSWER);
         Ok(())
     }
 
     /// The last good answer for this name.
     pub fn address(&self, name: &str) -> Option<Ipv4Addr> {
-        self.state().answers.get(name).copied()
+        self.lookups.lock().answers.get(name).copied()
     }
 
     fn look_up_again_and_again(&self) {
-        let mut state = self.state();
-        while let Some((name, listening)) = state.wanted.clone() {
-            drop(state);
+        let mut lookups = self.lookups.lock();
+        while let Some((name, listening)) = lookups.wanted.clone() {
+            drop(lookups);
             let found = look_up(&name);
-            state = self.state();
-            let patience = if state.note(&name, &listening, found) { AGE } else { RETRY };
-            if state.wanted.as_ref().is_some_and(|(wanted, _)| *wanted == name) {
-                state.tried = Some(name);
+            lookups = self.lookups.lock();
+            if let Some(news) = lookups.note(&name, &listening, found) {
+                (self.tell)(&name, &news);
+            }
+            let age = if lookups.trouble.is_none() { AGE } else { RETRY };
+            if lookups.wanted.as_ref().is_some_and(|(wanted, _)| *wanted == name) {
+                lookups.tried = Some(name);
             }
             self.changed.notify_all();
             // Another name, or this one once more, may be wanted while the old one is looked up.
-            let unchanged = |state: &mut State| state.wanted.as_ref().map(|(name, _)| name) == state.tried.as_ref();
-            state =
-                self.changed.wait_timeout_while(state, patience, unchanged).unwrap_or_else(PoisonError::into_inner).0;
+            let unchanged =
+                |lookups: &mut Lookups| lookups.wanted.as_ref().map(|(name, _)| name) == lookups.tried.as_ref();
+            self.changed.wait_while_for(&mut lookups, unchanged, age);
         }
-        state.is_running = false;
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lookups.is_running = false;
     }
 }
 
-impl State {
-    /// True where there is a good answer; what changed is logged.
-    fn note(&mut self, name: &str, listening: &[IpAddr], found: io::Result<Vec<Ipv4Addr>>) -> bool {
+impl Lookups {
+    /// Takes what a lookup found; gives what is new of it.
+    fn note(&mut self, name: &str, listening: &[IpAddr], found: io::Result<Vec<Ipv4Addr>>) -> Option<LookedUp> {
         let old = self.answers.get(name).copied();
-        let trouble = match found.map_err(|error| error.to_string()).and_then(|found| choose(&found, old, listening)) {
+        let found = found.map_err(|error| Failure::System(error.to_string()));
+        match found.and_then(|found| choose(&found, old, listening)) {
             Ok(address) => {
-                if old != Some(address) {
-                    log::info!("masquerade_address: {name} is {address}");
-                }
+                self.trouble = None;
                 if self.answers.len() >= MAX_ANSWERS && old.is_none() {
                     self.answers.clear();
                 }
                 self.answers.insert(name.to_owned(), address);
-                None
+                (old != Some(address)).then_some(LookedUp::Found(address))
             }
-            Err(reason) => Some(match old {
-                Some(old) => format!("masquerade_address: {name}: {reason}; clients are still told {old}"),
-                None => format!("masquerade_address: {name}: {reason}; clients are told the address they dialled"),
-            }),
-        };
-        if let Some(trouble) = trouble.as_ref().filter(|_| self.trouble != trouble) {
-            log::error!("{trouble}");
+            Err(why) => {
+                let trouble = (name.to_owned(), LookedUp::Failed(why, old));
+                let is_new = self.trouble.as_ref() != Some(&trouble);
+                self.trouble = Some(trouble.clone());
+                is_new.then_some(trouble.1)
+            }
         }
-        self.trouble = trouble;
-        self.trouble.is_none()
     }
 }
 
-/// The old answer where it still is one; else the first that a client can dial.
-fn choose(found: &[Ipv4Addr], old: Option<Ipv4Addr>, listening: &[IpAddr]) -> Result<Ipv4Addr, String> {
-    let mut reason = "it has no IPv4 address".to_owned();
+/// The old answer if it still is one; else the first that a client can dial.
+fn choose(found: &[Ipv4Addr], old: Option<Ipv4Addr>, listening: &[IpAddr]) -> Result<Ipv4Addr, Failure> {
+    let mut failure = Failure::NoAddress;
     for &address in found.iter().filter(|&&address| Some(address) == old).chain(found) {
         match address::may_be_given(address, listening) {
             Ok(()) => return Ok(address),
-            Err(why) => reason = format!("{address} {why}"),
+            Err(why) => failure = Failure::Unfit(address, why),
         }
     }
-    Err(reason)
+    Err(failure)
 }
 
 fn look_up(name: &str) -> io::Result<Vec<Ipv4Addr>> {
@@ -149,32 +169,33 @@ mod tests {
 
     #[test]
     fn the_last_good_answer_stays() {
-        let mut state = State::default();
-        assert!(state.note("x", EVERYWHERE, Ok(vec![ONE, TWO])));
-        assert_eq!(state.answers["x"], ONE);
-        assert!(state.note("x", EVERYWHERE, Ok(vec![TWO, ONE])), "the order of answers says nothing");
-        assert_eq!(state.answers["x"], ONE);
+        let mut lookups = Lookups::default();
+        assert_eq!(lookups.note("x", EVERYWHERE, Ok(vec![ONE, TWO])), Some(LookedUp::Found(ONE)));
+        assert_eq!(lookups.note("x", EVERYWHERE, Ok(vec![TWO, ONE])), None, "the order of answers says nothing");
+        assert_eq!(lookups.answers["x"], ONE);
         for bad in
             [Ok(vec![]), Ok(vec![Ipv4Addr::UNSPECIFIED]), Ok(vec![Ipv4Addr::LOCALHOST]), Err(io::Error::other("down"))]
         {
-            assert!(!state.note("x", EVERYWHERE, bad));
-            assert_eq!(state.answers["x"], ONE);
+            assert!(matches!(lookups.note("x", EVERYWHERE, bad), Some(LookedUp::Failed(_, Some(ONE)))));
+            assert!(lookups.trouble.is_some());
+            assert_eq!(lookups.answers["x"], ONE);
         }
-        assert!(state.note("x", EVERYWHERE, Ok(vec![Ipv4Addr::LOCALHOST, TWO])));
-        assert_eq!(state.answers["x"], TWO);
+        let found = lookups.note("x", EVERYWHERE, Ok(vec![Ipv4Addr::LOCALHOST, TWO]));
+        assert_eq!(found, Some(LookedUp::Found(TWO)));
+        assert!(lookups.trouble.is_none());
     }
 
     #[test]
-    fn what_was_refused_is_told() {
-        let mut state = State::default();
-        assert!(!state.note("x", EVERYWHERE, Ok(vec![Ipv4Addr::LOCALHOST])));
-        let told = state.trouble.expect("told");
-        assert!(told.contains("x: 127.0.0.1 is the client's own machine"), "{told}");
+    fn what_was_refused_is_told_once() {
+        let mut lookups = Lookups::default();
+        let told = lookups.note("x", EVERYWHERE, Ok(vec![Ipv4Addr::LOCALHOST]));
+        assert!(matches!(told, Some(LookedUp::Failed(Failure::Unfit(Ipv4Addr::LOCALHOST, _), None))), "{told:?}");
+        assert_eq!(lookups.note("x", EVERYWHERE, Ok(vec![Ipv4Addr::LOCALHOST])), None);
     }
 
     #[test]
     fn a_name_is_looked_up_at_once_and_another_one_when_it_changes() {
-        let names = Arc::new(Names::default());
+        let names = Arc::new(Names::new(|_, _| {}));
         assert_eq!(names.address("localhost"), None);
         names.follow(Some("localhost"), HERE).expect("started");
         assert_eq!(names.address("localhost"), Some(Ipv4Addr::LOCALHOST));

@@ -5,9 +5,10 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use parking_lot::Mutex;
+use rustix::fd::{AsFd, BorrowedFd};
 
 pub use crate::net::listener::Expected;
 use crate::net::listener::Listener;
@@ -16,17 +17,18 @@ pub use crate::net::local_ports::NoPort;
 use crate::net::random::Random;
 use crate::net::stream::Stream;
 use crate::net::who::Who;
+use crate::sys::waker::Waker;
 
 /// All passive listeners of the server.
 #[derive(Debug)]
 pub struct PassivePorts {
     range: Option<RangeInclusive<u16>>,
     sessions: usize,
-    state: Mutex<State>,
+    state: Mutex<PortTable>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct PortTable {
     /// By local address, with its scope and without a port.
     by_address: HashMap<SocketAddr, LocalPorts>,
     random: Random,
@@ -42,7 +44,7 @@ pub struct Lease {
     expected: Expected,
     listener: Arc<Listener>,
     /// What to watch while another session accepts for this one.
-    wake: Option<Arc<OwnedFd>>,
+    wake: Option<Waker>,
 }
 
 /// So many local addresses are remembered; then those where nobody waits are forgotten.
@@ -74,9 +76,9 @@ impl PassivePorts {
     }
 
     fn take(&self, address: SocketAddr, client: IpAddr, expected: Expected) -> Result<Arc<Listener>, NoPort> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.forget_idle(address);
-        let State { by_address, random } = &mut *state;
+        let PortTable { by_address, random } = &mut *state;
         let ports = by_address.entry(address).or_insert_with(|| self.at(address));
         ports.take(client, expected, random)
     }
@@ -88,13 +90,9 @@ impl PassivePorts {
             None => LocalPorts::of_system(address, self.sessions),
         }
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl State {
+impl PortTable {
     fn forget_idle(&mut self, newcomer: SocketAddr) {
         if self.by_address.len() >= MAX_ADDRESSES && !self.by_address.contains_key(&newcomer) {
             self.by_address.retain(|_, ports| !ports.is_idle());
@@ -138,7 +136,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.listener.leave(self.expected);
-        if let Some(ports) = self.ports.state().by_address.get_mut(&self.address) {
+        if let Some(ports) = self.ports.state.lock().by_address.get_mut(&self.address) {
             ports.give_back(self.client, self.listener.port());
         }
     }
@@ -239,7 +237,7 @@ mod tests {
     #[test]
     fn ports_of_the_system_grow_with_those_that_wait_at_once_and_are_bound_once() {
         let ports = ports(None);
-        let bound = || ports.state().by_address[&HERE].bound().collect::<HashSet<u16>>();
+        let bound = || ports.state.lock().by_address[&HERE].bound().collect::<HashSet<u16>>();
         for _ in 0..100 {
             drop(lease(&ports, 1).expect("free"));
         }
@@ -270,7 +268,7 @@ mod tests {
     fn ports_of_the_system_are_bounded_by_the_number_of_sessions_and_shared_then() {
         let ports = Arc::new(PassivePorts::new(None, 4));
         let leases: Vec<Lease> = (1..=50).map(|number| lease(&ports, number).expect("free or shared")).collect();
-        assert_eq!(ports.state().by_address[&HERE].bound().count(), 20);
+        assert_eq!(ports.state.lock().by_address[&HERE].bound().count(), 20);
         assert_eq!(leases.iter().map(Lease::port).collect::<HashSet<u16>>().len(), 20);
     }
 
@@ -404,14 +402,14 @@ mod tests {
             let who = Who::new(SocketAddr::from(([127, 1, high, low], 4000)));
             drop(ports.lease(HERE, Expected::From(who.peer.ip()), &who).expect("shared"));
         }
-        assert!(ports.state().by_address[&HERE].clients() <= 1024);
+        assert!(ports.state.lock().by_address[&HERE].clients() <= 1024);
         assert!(matches!(lease(&ports, 1), Err(NoPort::AllWaiting(1))), "who waits is not forgotten");
         drop(kept);
         for number in 0..100 {
             let address = SocketAddr::from(([127, 2, 0, number], 0));
             drop(ports.lease(address, Expected::From(HERE.ip()), &client(1)).expect("free"));
         }
-        assert!(ports.state().by_address.len() <= MAX_ADDRESSES);
+        assert!(ports.state.lock().by_address.len() <= MAX_ADDRESSES);
     }
 
     #[test]

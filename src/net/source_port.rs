@@ -1,14 +1,14 @@
-//! The port that active data connections come from (`data_port`), bound by a thread of its own.
+//! The certain port that active data connections come from, bound by a thread of its own.
 //!
 //! A session's thread may bind no port: it has no capability, and its jail allows none. This thread is in no jail and
 //! keeps what the port needs; it hands out sockets that are bound and connected to nobody.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 /// A port to connect from; its thread ends with the last of these values.
@@ -16,6 +16,15 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 pub struct SourcePort {
     port: u16,
     jobs: Sender<Job>,
+}
+
+/// An address from which no connection can be made, and why.
+#[derive(Debug)]
+pub struct Unbindable {
+    /// The local address with the port.
+    pub at: SocketAddr,
+    /// What the system says.
+    pub error: io::Error,
 }
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -41,13 +50,10 @@ impl SourcePort {
         self.run(move || bind(at, port))?
     }
 
-    /// Binds the port at each of these local addresses, and lets go again.
-    ///
-    /// # Errors
-    /// As [`may_be_bound`].
-    pub fn may_be_bound(&self, addresses: Vec<IpAddr>) -> io::Result<()> {
+    /// Binds the port at each of these local addresses, and lets go again; tells the first at which that fails.
+    pub fn try_at(&self, addresses: Vec<IpAddr>) -> io::Result<Result<(), Unbindable>> {
         let port = self.port;
-        self.run(move || may_be_bound(port, addresses))?.map_err(io::Error::other)
+        self.run(move || may_be_bound(port, addresses))
     }
 
     /// Runs work on the thread and waits for it. It must not block, as sessions wait for the thread.
@@ -56,35 +62,19 @@ impl SourcePort {
     /// When the thread is gone.
     pub fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         let (answer, answered) = bounded(1);
-        let gone = || io::Error::other("the thread of data_port is gone");
+        let gone = || io::Error::other("the thread that binds the port is gone");
         self.jobs.send(Box::new(move || drop(answer.send(work())))).map_err(|_| gone())?;
         answered.recv().map_err(|_| gone())
     }
 }
 
-/// Binds the port at each of these local addresses, and lets go again.
-///
-/// # Errors
-/// In words that name the key, and what gives the right that is missing.
-pub fn may_be_bound(port: u16, addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), String> {
+/// Binds a port at each of these local addresses, and lets go again.
+pub fn may_be_bound(port: u16, addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), Unbindable> {
     for ip in addresses {
-        if let Err(error) = bind(SocketAddr::new(ip, 0), port) {
-            return Err(format!("data_port: can't use port {port} at {ip}: {error}{}", way_out(&error)));
-        }
+        let at = SocketAddr::new(ip, port);
+        bind(at, port).map_err(|error| Unbindable { at, error })?;
     }
     Ok(())
-}
-
-fn way_out(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            ". Start the server as root (and let `user` give that up), or give it the capability CAP_NET_BIND_SERVICE: \
-             AmbientCapabilities=CAP_NET_BIND_SERVICE and CapabilityBoundingSet=CAP_NET_BIND_SERVICE in the unit of \
-             systemd, or `setcap cap_net_bind_service=+ep` for its binary; data_port = off uses any port"
-        }
-        io::ErrorKind::AddrInUse => ": another program listens there",
-        _ => "",
-    }
 }
 
 fn bind(mut at: SocketAddr, port: u16) -> io::Result<OwnedFd> {

@@ -1,13 +1,14 @@
 //! A data connection: bytes both ways, in clear or under TLS, never blocking.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::PollFlags;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
 use crate::net::secured::Secured;
 use crate::net::tls::Protection;
+use crate::sys::sockets;
 
 /// An open data connection; closed by Drop.
 #[derive(Debug)]
@@ -183,7 +184,7 @@ impl Protected {
 
     /// At once: a client that speaks twice in a row, in the handshake or behind it, waits for that.
     fn acknowledge(&self) {
-        let _ = rustix::net::sockopt::set_tcp_quickack(&self.socket, true);
+        sockets::acknowledge_now(&self.socket);
     }
 
     /// Some clients (Node) close their side of an empty upload while they shake hands. Nothing proves who they are by then:

@@ -7,6 +7,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use crate::net::source_port::Unbindable;
+
 /// How many connections may wait until the accept thread runs.
 const BACKLOG: i32 = 1024;
 /// How long a client may not accept its replies before it counts as gone, whatever `timeout` is.
@@ -53,6 +55,21 @@ fn bind_once(addresses: &[IpAddr], mut port: u16) -> io::Result<Vec<TcpListener>
     }
     lacking.iter().for_each(|error| log::warn!("{error}"));
     Ok(listeners)
+}
+
+/// Why `data_port` can't be used, and what gives the right that is missing.
+pub fn explain_data_port(why: &Unbindable) -> String {
+    let way_out = match why.error.kind() {
+        ErrorKind::PermissionDenied => {
+            ". Start the server as root (and let `user` give that up), or give it the capability CAP_NET_BIND_SERVICE: \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE and CapabilityBoundingSet=CAP_NET_BIND_SERVICE in the unit of \
+             systemd, or `setcap cap_net_bind_service=+ep` for its binary; data_port = off uses any port"
+        }
+        ErrorKind::AddrInUse => ": another program listens there",
+        _ => "",
+    };
+    let Unbindable { at, error } = why;
+    format!("data_port: can't use port {} at {}: {error}{way_out}", at.port(), at.ip())
 }
 
 /// A listener at one of the addresses; `::` serves IPv4, too, unless IPv4 has listeners of its own.

@@ -12,6 +12,7 @@ use crate::auth::limits::Limits;
 use crate::auth::users::Users;
 use crate::config::Config;
 use crate::ini::Problem;
+use crate::net::names::Names;
 use crate::net::passive::PassivePorts;
 use crate::net::source_port::SourcePort;
 use crate::net::stop::Stop;
@@ -19,7 +20,7 @@ use crate::net::tls::{Tickets, Tls};
 use crate::server::gate::{Gate, Settings};
 use crate::server::listeners::Listeners;
 use crate::session::shared::Shared;
-use crate::session::site::Site;
+use crate::session::site::{self, Site};
 use crate::session::transfer_log::TransferLog;
 use crate::sys::identity::Identity;
 use crate::sys::owners::Owners;
@@ -138,7 +139,8 @@ fn share(config: &Config, users: Arc<Users>, addresses: Vec<SocketAddr>) -> io::
     let source_port = config.active.data_port.map(SourcePort::start).transpose()?.map(Arc::new);
     privileges::give_up_root(&config.server, source_port.as_deref())?;
     if let Some(source) = &source_port {
-        source.may_be_bound(addresses.iter().map(SocketAddr::ip).collect())?;
+        let tried = source.try_at(addresses.iter().map(SocketAddr::ip).collect())?;
+        tried.map_err(|why| io::Error::other(listen::explain_data_port(&why)))?;
     }
     let shared = Shared {
         users,
@@ -148,7 +150,7 @@ fn share(config: &Config, users: Arc<Users>, addresses: Vec<SocketAddr>) -> io::
         passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone(), config.server.max_cons)),
         site,
         source_port,
-        names: Arc::default(),
+        names: Arc::new(Names::new(site::tell_lookup)),
         own: Default::default(),
         homes: Default::default(),
         jail,

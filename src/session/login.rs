@@ -1,10 +1,10 @@
 //! A login: the account, its root and everything that only makes sense with them.
 
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use log::Level;
 use rustix::event::PollFlags;
+use rustix::fd::BorrowedFd;
 
 use crate::auth::limits::Ticket;
 use crate::auth::perm::Perm;

@@ -11,7 +11,7 @@ use crate::copy::pace::SharedPaces;
 use crate::fs::claims::Claims;
 use crate::fs::homes::Homes;
 use crate::fs::partials::Partials;
-use crate::net::interfaces::Own;
+use crate::net::interfaces::OwnAddresses;
 use crate::net::names::Names;
 use crate::net::passive::PassivePorts;
 use crate::net::source_port::SourcePort;
@@ -41,7 +41,7 @@ pub struct Shared {
     /// The addresses of masquerade names.
     pub names: Arc<Names>,
     /// This machine's addresses.
-    pub own: Own,
+    pub own: OwnAddresses,
     /// Home folders that are open.
     pub homes: Homes,
     /// What session threads lock themselves in with.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::net::data_port::{Invitation, NoConnection};
+use crate::net::names::{Failure, LookedUp};
 use crate::protocol::address::is_public;
 
 /// What is known about the machine when the server starts.
@@ -37,6 +38,23 @@ impl Site {
             "{place}: {first}publish or forward the ports (-p {control}:{control} -p {ports}:{ports}), set \
              masquerade_address to the address outside, and masquerade_for = all if all clients come that way"
         ))
+    }
+}
+
+/// Writes into the log what is new of the name that is the masquerade address.
+pub fn tell_lookup(name: &str, news: &LookedUp) {
+    let (why, old) = match news {
+        LookedUp::Found(address) => return log::info!("masquerade_address: {name} is {address}"),
+        LookedUp::Failed(why, old) => (why, old),
+    };
+    let reason = match why {
+        Failure::System(reason) => reason.clone(),
+        Failure::NoAddress => "it has no IPv4 address".to_owned(),
+        Failure::Unfit(address, why) => format!("{address} {why}"),
+    };
+    match old {
+        Some(old) => log::error!("masquerade_address: {name}: {reason}; clients are still told {old}"),
+        None => log::error!("masquerade_address: {name}: {reason}; clients are told the address they dialled"),
     }
 }
 

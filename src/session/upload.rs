@@ -147,7 +147,7 @@ impl Login {
     fn refused_upload(&self, refused: Refused, placement: Placement) -> Reply {
         match refused {
             Refused::AfterTheEnd => behind_the_end(),
-            Refused::Pending(0) => Reply::new(554, "An upload of this file broke at its start: STOR it anew."),
+            Refused::Pending(0) => Reply::new(554, "An upload of this file broke at its start: STOR it again."),
             Refused::Pending(kept) => Reply::new(
                 554,
                 format!("A broken upload of this file waits: REST {kept} and STOR go on, STOR alone or DELE drop it."),

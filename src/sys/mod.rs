@@ -4,6 +4,7 @@
 //! - [`beneath`]: names below a folder that none of them can leave; [`folder`]: names in an opened folder
 //! - [`files`]: files that are open, and how the server's own are opened; [`stamp`] tells one state of a file from the next
 //! - [`holder`]: which program listens at a port
+//! - [`interfaces`]: this machine as others see it
 //! - [`jail`]: locks a thread into a folder
 //! - [`limits`], [`process`]: what holds for the whole process
 //! - [`owners`]: the names of users and groups
@@ -11,11 +12,12 @@
 //! - [`privileges`]: what is left of root after the process has become another user
 //! - [`service`]: what started the server, and wants to know how it is
 //! - [`signals`]: what the administrator wants
-//! - [`waker`]: ends a wait in `poll`
+//! - [`sockets`], [`zero_copy`]: what makes data connections fast
+//! - [`waker`] ends a wait in `poll`, a [`ticker`] does so at regular intervals
 
 mod linux;
 
 pub use linux::{
-    access, beneath, files, folder, holder, identity, jail, limits, meta, owners, person, privileges, process, service,
-    signals, stamp, waker,
+    access, beneath, files, folder, holder, identity, interfaces, jail, limits, meta, owners, person, privileges,
+    process, service, signals, sockets, stamp, ticker, waker, zero_copy,
 };

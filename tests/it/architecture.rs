@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("logging",  &["config", "ini", "lines"]),
     ("session",  &["config", "copy", "fs", "auth", "net", "lines", "protocol", "sys"]),
     ("config",   &["auth", "ini", "protocol"]),
-    ("copy",     &["net", "protocol"]),
+    ("copy",     &["net", "protocol", "sys"]),
     ("fs",       &["protocol", "sys"]),
     ("auth",     &["ini", "protocol", "seen", "sys"]),
     ("net",      &["protocol", "seen", "sys"]),
