@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 /// What places are counted for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Key {
+pub enum Counted {
     /// All sessions of the server.
     Server,
     /// The sessions from one address.
@@ -19,27 +19,27 @@ pub enum Key {
 
 /// The counters; a key that nobody holds takes no memory.
 #[derive(Debug, Default)]
-pub struct Limits(Mutex<HashMap<Key, usize>>);
+pub struct Limits(Mutex<HashMap<Counted, usize>>);
 
 /// A place that is taken until it is dropped.
 #[derive(Debug)]
 pub struct Ticket {
     limits: Arc<Limits>,
-    key: Key,
+    key: Counted,
 }
 
 /// The limit that was reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Full {
     /// What is full.
-    pub key: Key,
+    pub key: Counted,
     /// Its limit.
     pub max: usize,
 }
 
 impl Limits {
     /// Takes a place if fewer than `max` are taken; `None` is no limit.
-    pub fn take(self: &Arc<Self>, key: Key, max: Option<usize>) -> Result<Ticket, Full> {
+    pub fn take(self: &Arc<Self>, key: Counted, max: Option<usize>) -> Result<Ticket, Full> {
         let mut counts = self.0.lock();
         let taken = counts.get(&key).copied().unwrap_or(0);
         if let Some(max) = max.filter(|&max| taken >= max) {
@@ -51,7 +51,7 @@ impl Limits {
     }
 
     /// How many places are taken.
-    pub fn taken(&self, key: &Key) -> usize {
+    pub fn taken(&self, key: &Counted) -> usize {
         self.0.lock().get(key).copied().unwrap_or(0)
     }
 }
@@ -74,12 +74,12 @@ mod tests {
     #[test]
     fn the_last_place_is_given_once_and_comes_back() {
         let limits = Arc::new(Limits::default());
-        let one = limits.take(Key::Server, Some(2));
-        let two = limits.take(Key::Server, Some(2));
+        let one = limits.take(Counted::Server, Some(2));
+        let two = limits.take(Counted::Server, Some(2));
         assert!(one.is_ok() && two.is_ok());
-        assert_eq!(limits.take(Key::Server, Some(2)).map(drop), Err(Full { key: Key::Server, max: 2 }));
+        assert_eq!(limits.take(Counted::Server, Some(2)).map(drop), Err(Full { key: Counted::Server, max: 2 }));
         drop(one);
-        assert!(limits.take(Key::Server, Some(2)).is_ok());
+        assert!(limits.take(Counted::Server, Some(2)).is_ok());
         drop(two);
         assert!(limits.0.lock().is_empty());
     }
@@ -88,7 +88,7 @@ mod tests {
         #[test]
         fn live_tickets_are_what_is_counted(steps in proptest::collection::vec((any::<bool>(), 0u8..4), 0..60)) {
             let limits = Arc::new(Limits::default());
-            let key = |account: u8| Key::Account(account.to_string());
+            let key = |account: u8| Counted::Account(account.to_string());
             let mut live: Vec<(u8, Ticket)> = Vec::new();
             for (enter, account) in steps {
                 if enter {

@@ -1,7 +1,7 @@
 //! A text as sections with their keys, each with its line, and all lines that are wrong.
 //!
-//! The `configparser` crate reads each line; the lines are handed to it one by one. A text as a whole it would read
-//! without line numbers and up to the first error only, and of a repeated section or key it would keep the last.
+//! The `configparser` crate is given one line at a time. Of a whole text it would report no line numbers and only the first
+//! error, and it would keep the last of repeated sections or keys.
 
 use std::collections::btree_map::Entry;
 
@@ -30,8 +30,8 @@ pub(super) struct BadLine {
     pub(super) reason: &'static str,
 }
 
-/// One line.
-enum Parsed {
+/// What one line is.
+enum LineKind {
     /// Blank, or a comment.
     Nothing,
     Section(String),
@@ -55,12 +55,12 @@ impl Scan {
             return;
         }
         let parsed = self.parse(line);
-        let key = if let Ok(Parsed::Key(name, _)) = &parsed { name.clone() } else { String::new() };
+        let key = if let Ok(LineKind::Key(name, _)) = &parsed { name.clone() } else { String::new() };
         let outcome = parsed.and_then(|parsed| match parsed {
-            Parsed::Nothing => Ok(()),
+            LineKind::Nothing => Ok(()),
             _ if line.contains(['\0', '\r']) => Err("there is a NUL or a lone CR in this line"),
-            Parsed::Section(name) => self.section(number, line, name),
-            Parsed::Key(name, value) => self.key(number, &name, value),
+            LineKind::Section(name) => self.section(number, line, name),
+            LineKind::Key(name, value) => self.key(number, &name, value),
         });
         self.skips_keys = opens_section && outcome.is_err();
         if let Err(reason) = outcome {
@@ -68,15 +68,15 @@ impl Scan {
         }
     }
 
-    /// The crate puts a key into the section it begins with, and a section line leaves a section without keys.
-    fn parse(&mut self, line: &str) -> Result<Parsed, &'static str> {
+    /// The crate puts a key into its default section; of a section line it makes a section without keys.
+    fn parse(&mut self, line: &str) -> Result<LineKind, &'static str> {
         let wrong =
             if line.starts_with('[') { "the section has no closing ']'" } else { "there is no key before the '='" };
         let found = self.parser.read(line.to_owned()).map_err(|_| wrong)?;
         Ok(match found.into_iter().next().map(|(section, keys)| (section, keys.into_iter().next())) {
-            None => Parsed::Nothing,
-            Some((name, None)) => Parsed::Section(name),
-            Some((_, Some((name, value)))) => Parsed::Key(name, value.unwrap_or_default()),
+            None => LineKind::Nothing,
+            Some((name, None)) => LineKind::Section(name),
+            Some((_, Some((name, value)))) => LineKind::Key(name, value.unwrap_or_default()),
         })
     }
 
@@ -107,8 +107,8 @@ impl Scan {
     }
 }
 
-/// The crate would fold the case of sections, which are account names, and cut values at `#` and `;`, which are
-/// characters of passwords.
+/// By default the crate converts sections, which are account names, to lower case, and cuts values at `#` and `;`, which may
+/// be part of a password.
 fn parser() -> Ini {
     let mut parser = Ini::new_cs();
     let mut settings = parser.defaults();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rustix::net::SendFlags;
 
-use crate::auth::limits::{Full, Key, Ticket};
+use crate::auth::limits::{Counted, Full, Ticket};
 use crate::config::Config;
 use crate::net::control::drop_unread;
 use crate::net::tls::Tls;
@@ -109,8 +109,8 @@ impl Gate {
     fn admit(&self, from: IpAddr, config: &Config) -> Result<Places, Reply> {
         let is_balancer = config.server.proxy_protocol_from.iter().any(|net| net.contains(&from));
         let address = if is_balancer { None } else { Some(self.admit_client(from, config)?) };
-        let server = self.shared.limits.take(Key::Server, Some(self.headroom.max_cons())).map_err(full)?;
-        if !self.headroom.is_enough_for(|| self.shared.limits.taken(&Key::Server)) {
+        let server = self.shared.limits.take(Counted::Server, Some(self.headroom.max_cons())).map_err(full)?;
+        if !self.headroom.is_enough_for(|| self.shared.limits.taken(&Counted::Server)) {
             return Err(short_of_resources());
         }
         Ok(Places { _server: server, address })
@@ -121,7 +121,7 @@ impl Gate {
         if self.shared.bans.is_banned(address, config.server.ban_rule(), Instant::now()) {
             return Err(banned());
         }
-        self.shared.limits.take(Key::Address(address), config.server.max_cons_per_ip).map_err(full)
+        self.shared.limits.take(Counted::Address(address), config.server.max_cons_per_ip).map_err(full)
     }
 
     /// Takes the place of a client behind a load balancer, now that its address is known.
@@ -171,8 +171,8 @@ pub fn dismiss(stream: &TcpStream, entrance: Entrance, reply: &Reply) {
 
 fn full(full: Full) -> Reply {
     let text = match full.key {
-        Key::Address(_) => format!("Your address has its {} sessions; close one first.", full.max),
-        Key::Server | Key::Account(_) => {
+        Counted::Address(_) => format!("Your address has its {} sessions; close one first.", full.max),
+        Counted::Server | Counted::Account(_) => {
             format!("All {} sessions of this server are taken; try again later.", full.max)
         }
     };

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use log::Level;
 
-use crate::auth::limits::Key;
+use crate::auth::limits::Counted;
 use crate::auth::user::User;
 use crate::auth::users::LoginRefusal;
 use crate::config::Symlinks;
@@ -65,7 +65,7 @@ impl Session {
 
     #[inline(never)]
     fn log_in(&mut self, user: Arc<User>) -> Answer {
-        let key = Key::Account(user.name.clone());
+        let key = Counted::Account(user.name.clone());
         let place = self.shared.limits.take(key, user.max_cons).map_err(|full| {
             self.control.who.log(Level::Warn, format_args!("USER '{}': all {} sessions taken", user.name, full.max));
             self.close(Reply::new(421, format!("This account's {} sessions are all taken.", full.max)))
