@@ -20,7 +20,7 @@ use crate::sys::files;
 pub struct LineFile<L> {
     waiting: Sender<Message<L>>,
     has_file: AtomicBool,
-    lost: Arc<Loss>,
+    lost: Arc<LostLines>,
 }
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl<L: Send + 'static> LineFile<L> {
         write: impl FnMut(L) + Send + 'static,
     ) -> io::Result<LineFile<L>> {
         let (waiting, messages) = bounded(room);
-        let lost = Arc::new(Loss { name, count: AtomicUsize::new(0) });
+        let lost = Arc::new(LostLines { name, count: AtomicUsize::new(0) });
         let ours = Arc::clone(&lost);
         thread::Builder::new().name(name.to_owned()).spawn(move || run(&messages, &output, &ours, write))?;
         Ok(LineFile { waiting, has_file: AtomicBool::new(false), lost })
@@ -83,7 +83,7 @@ impl<L: Send + 'static> LineFile<L> {
     }
 }
 
-fn run<L>(messages: &Receiver<Message<L>>, output: &Output, lost: &Loss, mut write: impl FnMut(L)) {
+fn run<L>(messages: &Receiver<Message<L>>, output: &Output, lost: &LostLines, mut write: impl FnMut(L)) {
     for message in messages {
         match message {
             Message::Line(line) => write(line),
@@ -130,12 +130,12 @@ impl Write for Output {
 
 /// The lines that found no room since the thread last kept up.
 #[derive(Debug)]
-struct Loss {
+struct LostLines {
     name: &'static str,
     count: AtomicUsize,
 }
 
-impl Loss {
+impl LostLines {
     fn add(&self) -> usize {
         self.count.fetch_add(1, Ordering::Relaxed) + 1
     }

@@ -18,10 +18,10 @@ use crate::config::{LogFormat, LogSection};
 use crate::ini::Problem;
 use crate::lines::{LineFile, Output};
 
-mod event;
 mod form;
+mod log_line;
 
-use event::Event;
+use log_line::LogLine;
 
 /// Maximum number of lines that wait to be written.
 const ROOM: usize = 4096;
@@ -31,7 +31,7 @@ const LEVELS: [LevelFilter; 4] = [LevelFilter::Error, LevelFilter::Warn, LevelFi
 
 /// The running log.
 pub struct Logging {
-    lines: Arc<LineFile<Box<Event>>>,
+    lines: Arc<LineFile<Box<LogLine>>>,
     json: Arc<AtomicBool>,
     verbosity: i8,
     /// Whether the environment variable RUST_LOG says what is written.
@@ -46,7 +46,7 @@ impl Logging {
         let (json, output) = (Arc::new(AtomicBool::new(false)), Output::new(io::stderr()));
         let logger = Arc::new(logger(filter.as_deref(), Arc::clone(&json), output.clone()));
         let writer = Arc::clone(&logger);
-        let lines = LineFile::start("log", ROOM, output, move |event: Box<Event>| event.write(&writer))
+        let lines = LineFile::start("log", ROOM, output, move |line: Box<LogLine>| line.write(&writer))
             .and_then(|lines| lines.open(log.log_file.as_deref()).map(|()| Arc::new(lines)))
             .map_err(|error| problem(log, error.to_string()))?;
         log::set_max_level(logger.filter());
@@ -91,7 +91,7 @@ fn logger(filter: Option<&str>, json: Arc<AtomicBool>, output: Output) -> Logger
     };
     let zone = TimeZone::system();
     builder.format(move |buffer, record| {
-        let time = event::time_of(record).to_zoned(zone.clone());
+        let time = log_line::time_of(record).to_zoned(zone.clone());
         let form = if json.load(Ordering::Relaxed) { form::json } else { form::text };
         writeln!(buffer, "{}", form(record, &time))
     });
@@ -101,7 +101,7 @@ fn logger(filter: Option<&str>, json: Arc<AtomicBool>, output: Output) -> Logger
 /// The logger of all threads; never waits for a terminal or a disk.
 struct Relay {
     logger: Arc<Logger>,
-    lines: Arc<LineFile<Box<Event>>>,
+    lines: Arc<LineFile<Box<LogLine>>>,
 }
 
 impl log::Log for Relay {
@@ -112,7 +112,7 @@ impl log::Log for Relay {
     fn log(&self, record: &Record) {
         if self.logger.matches(record) {
             // A lost line is counted, and the count is logged once there is room again.
-            let _ = self.lines.append(Box::new(Event::of(record, Timestamp::now())));
+            let _ = self.lines.append(Box::new(LogLine::of(record, Timestamp::now())));
         }
     }
 

@@ -17,7 +17,7 @@ use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 use crate::session::login::Login;
 use crate::session::{Answer, Session};
-use crate::sys::jail::Dialling;
+use crate::sys::jail::Dialled;
 
 /// A client that is told as often that anonymous is off does not listen.
 const MAX_ANONYMOUS_TRIES: u32 = 10;
@@ -97,7 +97,7 @@ impl Session {
             person.become_on_this_thread()?;
         }
         let Some(jail) = jail else { return Ok(()) };
-        let dialling = if self.config.active.enable_active { Dialling::Anywhere } else { Dialling::Never };
+        let dialling = if self.config.active.enable_active { Dialled::Anywhere } else { Dialled::Never };
         let jailed = jail.lock_in(root.handle(), user.perms.rights(), dialling)?;
         self.locked = person.is_some() || jailed;
         Ok(())

@@ -49,21 +49,6 @@ const SERVES_CLIENTS: &[&str] = &["fs", "session", "copy", "net", "protocol"];
 /// What exists on one system only, and so is named in src/sys alone.
 const ONE_SYSTEM: &str = "std::os:: nix:: landlock:: procfs:: rustix::fs rustix::pipe rustix::process rustix::thread \
     rustix::param /proc eventfd listenfd:: sd_notify:: signal_hook::";
-/// Files that still name it.
-const STILL_NAME_ONE_SYSTEM: &[&str] = &[
-    "copy/send.rs",
-    "copy/splice.rs",
-    "net/call.rs",
-    "net/control.rs",
-    "net/data_port.rs",
-    "net/interfaces.rs",
-    "net/listener.rs",
-    "net/passive.rs",
-    "net/source_port.rs",
-    "net/stream.rs",
-    "session/login.rs",
-];
-
 /// Files that reckon with time and never ask for it.
 const RECKONS_TIME: &[&str] = &[
     "auth/bans.rs",
@@ -227,9 +212,8 @@ fn a_clients_name_meets_the_kernel_by_way_of_one_module() {
 fn what_exists_on_one_system_only_is_named_in_sys_alone() {
     let sources = sources();
     let above = sources.iter().filter(|source| source.module() != "sys");
-    let guarded = above.filter(|source| !STILL_NAME_ONE_SYSTEM.contains(&source.path.as_str()));
     let wrong: Vec<String> =
-        guarded.flat_map(|source| ONE_SYSTEM.split_whitespace().flat_map(|name| source.lines_with(name))).collect();
+        above.flat_map(|source| ONE_SYSTEM.split_whitespace().flat_map(|name| source.lines_with(name))).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -283,9 +267,6 @@ fn groups_of_use_lines_are_understood() {
     assert_eq!(names, ["auth", "ini", "net"]);
 }
 
-/// Names that two types still share.
-const STILL_SHARED: &[&str] = &["Dialling", "Event", "Key", "Loss", "Parsed", "State"];
-
 #[test]
 fn no_two_types_have_the_same_name() {
     let mut places: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -295,7 +276,7 @@ fn no_two_types_have_the_same_name() {
             places.entry(name).or_default().push(&source.path);
         }
     }
-    places.retain(|name, paths| paths.len() > 1 && !STILL_SHARED.contains(name));
+    places.retain(|_, paths| paths.len() > 1);
     assert!(places.is_empty(), "{places:#?}");
 }
 

@@ -43,7 +43,7 @@ pub struct Jail {
 
 /// Whether a session opens data connections to its client (active mode).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialling {
+pub enum Dialled {
     /// To the port that the client names, whichever that is.
     Anywhere,
     /// Clients connect here, and only that.
@@ -139,7 +139,7 @@ impl Jail {
         &self,
         home: &FolderHandle,
         rights: impl Iterator<Item = Right>,
-        dialling: Dialling,
+        dialling: Dialled,
     ) -> io::Result<bool> {
         let Some(granted) = granted(rights, self.abi) else { return Ok(false) };
         match self.restrict(home, granted, dialling).map(|status| status.ruleset) {
@@ -153,10 +153,10 @@ impl Jail {
         &self,
         home: &FolderHandle,
         granted: BitFlags<AccessFs>,
-        dialling: Dialling,
+        dialling: Dialled,
     ) -> Result<RestrictionStatus, RulesetError> {
         let mut ruleset = handled()?;
-        if dialling == Dialling::Never {
+        if dialling == Dialled::Never {
             ruleset = ruleset.handle_access(AccessNet::ConnectTcp)?;
         }
         let ports = self.ports_to_bind(dialling);
@@ -172,10 +172,10 @@ impl Jail {
 
     /// The ports that a session may have to bind; `None` if they are too many to be listed. Port 0 stands for any free
     /// one: passive listeners without a range, and the near end of active connections.
-    fn ports_to_bind(&self, dialling: Dialling) -> Option<Vec<u16>> {
+    fn ports_to_bind(&self, dialling: Dialled) -> Option<Vec<u16>> {
         let any = match (&self.passive, dialling) {
-            (None, _) | (_, Dialling::Anywhere) => Some(0),
-            (Some(_), Dialling::Never) => None,
+            (None, _) | (_, Dialled::Anywhere) => Some(0),
+            (Some(_), Dialled::Never) => None,
         };
         let range = self.passive.clone().into_iter().flatten();
         let few = self.passive.as_ref().is_none_or(|range| range.len() <= MAX_PORT_RULES);
@@ -243,7 +243,7 @@ mod tests {
     fn inside<T: Send>(
         home: &Path,
         rights: &[Right],
-        (jail, dialling): (&Jail, Dialling),
+        (jail, dialling): (&Jail, Dialled),
         test: impl FnOnce() -> T + Send,
     ) -> T {
         let root = FolderHandle::open(home).expect("there");
@@ -281,11 +281,11 @@ mod tests {
     #[test]
     fn the_ports_to_bind_are_told_one_by_one_where_they_are_few() {
         let cases = [
-            (None, Dialling::Anywhere, Some(vec![0])),
-            (None, Dialling::Never, Some(vec![0])),
-            (Some(5..=6), Dialling::Anywhere, Some(vec![0, 5, 6])),
-            (Some(5..=6), Dialling::Never, Some(vec![5, 6])),
-            (Some(8300..=8500), Dialling::Never, None),
+            (None, Dialled::Anywhere, Some(vec![0])),
+            (None, Dialled::Never, Some(vec![0])),
+            (Some(5..=6), Dialled::Anywhere, Some(vec![0, 5, 6])),
+            (Some(5..=6), Dialled::Never, Some(vec![5, 6])),
+            (Some(8300..=8500), Dialled::Never, None),
         ];
         for (passive, dialling, expected) in cases {
             let jail = Jail { abi: ABI::V7, passive: passive.clone() };
@@ -303,13 +303,13 @@ mod tests {
         fs::write(folder.path().join("secret"), "outside").expect("made");
         let denied =
             |result: io::Result<()>| result.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-        inside(&home, &[Right::ReadFiles], (&jail, Dialling::Anywhere), || {
+        inside(&home, &[Right::ReadFiles], (&jail, Dialled::Anywhere), || {
             assert_eq!(fs::read(home.join("file")).expect("readable"), b"inside");
             assert!(denied(fs::read(folder.path().join("secret")).map(drop)));
             assert!(denied(fs::write(home.join("file"), "x")) && denied(fs::write(home.join("new"), "x")));
             assert!(denied(std::process::Command::new("/bin/true").status().map(drop)));
         });
-        inside(&home, &ALL, (&jail, Dialling::Anywhere), || {
+        inside(&home, &ALL, (&jail, Dialled::Anywhere), || {
             fs::write(home.join("new"), "x").expect("written");
             fs::create_dir(home.join("folder")).expect("made");
             fs::rename(home.join("new"), home.join("folder/moved")).expect("moved");
@@ -336,10 +336,10 @@ mod tests {
             [binds(0), binds(free), TcpStream::connect(client).is_ok()]
         };
         let cases = [
-            (None, Dialling::Anywhere, [true, false, true]),
-            (None, Dialling::Never, [true, false, false]),
-            (Some(free..=free), Dialling::Anywhere, [true, true, true]),
-            (Some(free..=free), Dialling::Never, [false, true, false]),
+            (None, Dialled::Anywhere, [true, false, true]),
+            (None, Dialled::Never, [true, false, false]),
+            (Some(free..=free), Dialled::Anywhere, [true, true, true]),
+            (Some(free..=free), Dialled::Never, [false, true, false]),
         ];
         for (passive, dialling, expected) in cases {
             let jail = jail(passive.clone());

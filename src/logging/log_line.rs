@@ -6,7 +6,7 @@ use log::kv::{self, Key, Source, VisitSource};
 use log::{Level, Log as _, Record};
 
 /// A record that owns what it holds, and when it was made.
-pub(super) struct Event {
+pub(super) struct LogLine {
     time: Timestamp,
     level: Level,
     target: String,
@@ -17,13 +17,13 @@ pub(super) struct Event {
 /// The key-value that holds the time, in microseconds since 1970.
 const TIME: &str = "time";
 
-impl Event {
-    pub(super) fn of(record: &Record, time: Timestamp) -> Event {
+impl LogLine {
+    pub(super) fn of(record: &Record, time: Timestamp) -> LogLine {
         let (target, message) = (record.target().to_owned(), record.args().to_string());
-        let mut event = Event { time, level: record.level(), target, message, fields: Vec::new() };
+        let mut line = LogLine { time, level: record.level(), target, message, fields: Vec::new() };
         // Collecting never fails: `visit_pair` takes everything.
-        let _ = record.key_values().visit(&mut event);
-        event
+        let _ = record.key_values().visit(&mut line);
+        line
     }
 
     pub(super) fn write(&self, logger: &Logger) {
@@ -33,14 +33,14 @@ impl Event {
     }
 }
 
-impl<'kvs> VisitSource<'kvs> for Event {
+impl<'kvs> VisitSource<'kvs> for LogLine {
     fn visit_pair(&mut self, key: Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
         self.fields.push((key.to_string(), value.to_string()));
         Ok(())
     }
 }
 
-impl Source for Event {
+impl Source for LogLine {
     fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
         visitor.visit_pair(Key::from_str(TIME), self.time.as_microsecond().into())?;
         self.fields.iter().try_for_each(|(key, value)| visitor.visit_pair(Key::from_str(key), value.as_str().into()))
