@@ -9,7 +9,7 @@ use crate::protocol::path::Name;
 use crate::protocol::request::Malformed::{self, Syntax, Value};
 use crate::protocol::timestamp;
 
-type Parsed = Result<Command, Malformed>;
+type Understood = Result<Command, Malformed>;
 
 /// The first word, and what stands behind the one blank after it.
 pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
@@ -33,40 +33,40 @@ fn size(arg: &[u8]) -> Result<u64, Malformed> {
     decimal(arg).filter(|&bytes: &u64| i64::try_from(bytes).is_ok()).ok_or(Syntax("A number of bytes is expected."))
 }
 
-pub(super) fn user(arg: &[u8]) -> Parsed {
+pub(super) fn user(arg: &[u8]) -> Understood {
     name(arg).map(Command::User)
 }
 
-pub(super) fn pass(arg: &[u8]) -> Parsed {
+pub(super) fn pass(arg: &[u8]) -> Understood {
     Ok(Command::Pass(Password(arg.to_vec())))
 }
 
-pub(super) fn help(arg: &[u8]) -> Parsed {
+pub(super) fn help(arg: &[u8]) -> Understood {
     Ok(Command::Help(Name::new(arg)))
 }
 
-pub(super) fn client(arg: &[u8]) -> Parsed {
+pub(super) fn client(arg: &[u8]) -> Understood {
     name(arg).map(|_| Command::Clnt)
 }
 
-pub(super) fn host(arg: &[u8]) -> Parsed {
+pub(super) fn host(arg: &[u8]) -> Understood {
     name(arg).map(|_| Command::Host)
 }
 
-pub(super) fn allo(arg: &[u8]) -> Parsed {
+pub(super) fn allo(arg: &[u8]) -> Understood {
     size(split_word(arg).0).map(|bytes| File(FileCommand::Allo(bytes)))
 }
 
-pub(super) fn restart(arg: &[u8]) -> Parsed {
+pub(super) fn restart(arg: &[u8]) -> Understood {
     size(arg).map(|offset| File(FileCommand::Rest(offset)))
 }
 
-pub(super) fn buffer_size(arg: &[u8]) -> Parsed {
+pub(super) fn buffer_size(arg: &[u8]) -> Understood {
     size(arg).map(|_| Command::Pbsz)
 }
 
 /// Two of the mechanisms imply PROT P (draft-murray-auth-ftp-ssl-07), which RFC 4217 has no more; their clients count on it.
-pub(super) fn auth(arg: &[u8]) -> Parsed {
+pub(super) fn auth(arg: &[u8]) -> Understood {
     match arg.to_ascii_uppercase().as_slice() {
         b"" => Err(Syntax("AUTH takes TLS.")),
         b"TLS" | b"TLS-C" => Ok(Command::Auth(ProtectionLevel::Clear)),
@@ -75,7 +75,7 @@ pub(super) fn auth(arg: &[u8]) -> Parsed {
     }
 }
 
-pub(super) fn prot(arg: &[u8]) -> Parsed {
+pub(super) fn prot(arg: &[u8]) -> Understood {
     match arg.to_ascii_uppercase().as_slice() {
         b"" => Err(Syntax("PROT takes P or C.")),
         b"C" => Ok(Command::Prot(ProtectionLevel::Clear)),
@@ -85,11 +85,11 @@ pub(super) fn prot(arg: &[u8]) -> Parsed {
     }
 }
 
-pub(super) fn long_list(arg: &[u8]) -> Parsed {
+pub(super) fn long_list(arg: &[u8]) -> Understood {
     Ok(list(ListFormat::Long, arg))
 }
 
-pub(super) fn name_list(arg: &[u8]) -> Parsed {
+pub(super) fn name_list(arg: &[u8]) -> Understood {
     Ok(list(ListFormat::Names, arg))
 }
 
@@ -102,7 +102,7 @@ pub(super) fn fact_list(path: Option<Name>) -> FileCommand {
     FileCommand::List(ListFormat::Facts, Switches::default(), path)
 }
 
-pub(super) fn stat(arg: &[u8]) -> Parsed {
+pub(super) fn stat(arg: &[u8]) -> Understood {
     if arg.is_empty() {
         return Ok(Command::Stat);
     }
@@ -128,7 +128,7 @@ fn switches(mut arg: &[u8]) -> (Switches, &[u8]) {
 }
 
 /// `RANG 1 0` takes a range back.
-pub(super) fn rang(arg: &[u8]) -> Parsed {
+pub(super) fn rang(arg: &[u8]) -> Understood {
     let (first, last) = split_words(arg);
     let (first, last) = (size(first)?, size(last)?);
     match (first, last) {
@@ -138,12 +138,12 @@ pub(super) fn rang(arg: &[u8]) -> Parsed {
     }
 }
 
-pub(super) fn port(arg: &[u8]) -> Parsed {
+pub(super) fn port(arg: &[u8]) -> Understood {
     let address = address::parse_port(arg).ok_or(Syntax("PORT takes six numbers up to 255, and no port 0."))?;
     Ok(File(FileCommand::Port(address.into())))
 }
 
-pub(super) fn eprt(arg: &[u8]) -> Parsed {
+pub(super) fn eprt(arg: &[u8]) -> Understood {
     match address::parse_eprt(arg) {
         Ok(address) => Ok(File(FileCommand::Port(address))),
         Err(BadAddress::Syntax) => Err(Syntax("EPRT takes |1|address|port| or |2|address|port|.")),
@@ -151,7 +151,7 @@ pub(super) fn eprt(arg: &[u8]) -> Parsed {
     }
 }
 
-pub(super) fn epsv(arg: &[u8]) -> Parsed {
+pub(super) fn epsv(arg: &[u8]) -> Understood {
     let kind = match arg.to_ascii_uppercase().as_slice() {
         b"" => Epsv::Same,
         b"1" => Epsv::V4,
@@ -165,7 +165,7 @@ pub(super) fn epsv(arg: &[u8]) -> Parsed {
     Ok(File(FileCommand::Epsv(kind)))
 }
 
-pub(super) fn representation(arg: &[u8]) -> Parsed {
+pub(super) fn representation(arg: &[u8]) -> Understood {
     let upper = arg.to_ascii_uppercase();
     let representation = match split_words(&upper) {
         (b"A", b"" | b"N" | b"T") => Representation::Ascii,
@@ -176,16 +176,16 @@ pub(super) fn representation(arg: &[u8]) -> Parsed {
     Ok(File(FileCommand::Type(representation)))
 }
 
-pub(super) fn mode_of_transfer(arg: &[u8]) -> Parsed {
+pub(super) fn mode_of_transfer(arg: &[u8]) -> Understood {
     structure(arg, b'S')
 }
 
 /// STRU R is refused: the marks of its records would land in the file as data.
-pub(super) fn file_structure(arg: &[u8]) -> Parsed {
+pub(super) fn file_structure(arg: &[u8]) -> Understood {
     structure(arg, b'F')
 }
 
-fn structure(arg: &[u8], known: u8) -> Parsed {
+fn structure(arg: &[u8], known: u8) -> Understood {
     match arg {
         [] => Err(Syntax("A letter is missing.")),
         [letter] if letter.eq_ignore_ascii_case(&known) => Ok(File(FileCommand::Structure)),
@@ -193,7 +193,7 @@ fn structure(arg: &[u8], known: u8) -> Parsed {
     }
 }
 
-pub(super) fn opts(arg: &[u8]) -> Parsed {
+pub(super) fn opts(arg: &[u8]) -> Understood {
     let (option, value) = split_words(arg);
     match option.to_ascii_uppercase().as_slice() {
         b"" => Err(Syntax("OPTS takes UTF8, MLST or HASH.")),
@@ -209,7 +209,7 @@ pub(super) fn opts(arg: &[u8]) -> Parsed {
     }
 }
 
-pub(super) fn lang(arg: &[u8]) -> Parsed {
+pub(super) fn lang(arg: &[u8]) -> Understood {
     let tag = arg.to_ascii_lowercase();
     match tag.as_slice() {
         b"" | b"en" => Ok(Command::Lang),
@@ -218,23 +218,23 @@ pub(super) fn lang(arg: &[u8]) -> Parsed {
     }
 }
 
-fn set_facts(change: FactChange, path: &[u8]) -> Parsed {
+fn set_facts(change: FactChange, path: &[u8]) -> Understood {
     Ok(File(FileCommand::SetFacts(change, name(path)?)))
 }
 
-fn set_time(arg: &[u8], verb: &'static str) -> Parsed {
+fn set_time(arg: &[u8], verb: &'static str) -> Understood {
     let (time, path) = split_word(arg.trim_ascii_start());
     let modify = timestamp::parse(time).ok_or(Syntax("The time is not of the form YYYYMMDDhhmmss."))?;
     let echo = format!("Modify={}; ", String::from_utf8_lossy(time));
     set_facts(FactChange { verb, modify: Some(modify), mode: None, echo, code: 213 }, path)
 }
 
-pub(super) fn mfmt(arg: &[u8]) -> Parsed {
+pub(super) fn mfmt(arg: &[u8]) -> Understood {
     set_time(arg, "MFMT")
 }
 
 /// Clients without MFMT set times with MDTM.
-pub(super) fn mdtm(arg: &[u8]) -> Parsed {
+pub(super) fn mdtm(arg: &[u8]) -> Understood {
     let whole = name(arg)?;
     Ok(match set_time(arg, "MDTM") {
         Ok(File(FileCommand::SetFacts(change, name))) => File(FileCommand::MdtmOrSet(whole, change, name)),
@@ -242,7 +242,7 @@ pub(super) fn mdtm(arg: &[u8]) -> Parsed {
     })
 }
 
-pub(super) fn mff(arg: &[u8]) -> Parsed {
+pub(super) fn mff(arg: &[u8]) -> Understood {
     let (facts, path) = split_word(arg.trim_ascii_start());
     let facts = facts.strip_suffix(b";").ok_or(Syntax("MFF takes fact=value; and so on, a blank, and a name."))?;
     let mut change = FactChange { verb: "MFF", code: 213, ..FactChange::default() };
@@ -269,7 +269,7 @@ pub(super) fn mff(arg: &[u8]) -> Parsed {
     set_facts(change, path)
 }
 
-pub(super) fn site(arg: &[u8]) -> Parsed {
+pub(super) fn site(arg: &[u8]) -> Understood {
     let (word, rest) = split_word(arg.trim_ascii_start());
     match word.to_ascii_uppercase().as_slice() {
         b"HELP" => Ok(File(FileCommand::SiteHelp)),
@@ -291,7 +291,7 @@ pub(super) fn site(arg: &[u8]) -> Parsed {
 }
 
 /// Two forms are in use: `SITE UTIME <time> <name>` and `SITE UTIME <name> <atime> <mtime> <ctime> UTC`.
-fn site_utime(arg: &[u8]) -> Parsed {
+fn site_utime(arg: &[u8]) -> Understood {
     let long_form = || {
         let words: Vec<&[u8]> = arg.trim_ascii_end().rsplitn(5, |&byte| byte == b' ').collect();
         let [b"UTC", changed, modify, accessed, path] = words[..] else { return None };

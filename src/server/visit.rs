@@ -4,16 +4,14 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::net::proxy;
 use crate::net::who::canonical;
-use crate::protocol::reply::Reply;
 use crate::server::gate::{self, Gate, Places, Settings};
 use crate::server::pool::After;
 use crate::server::roster::RosterEntry;
-use crate::session::{Entrance, Session, Turn, short_of_resources};
+use crate::session::{Accepted, Entrance, Moved, Parting, Session, short_of_resources};
 
 /// An admitted connection: how far it got, and the places it holds.
 pub struct Visit {
@@ -33,8 +31,8 @@ pub struct Visit {
 pub enum Stage {
     /// Before its session.
     Arrived(Arrival),
-    /// In its session.
-    Open(Box<Session>),
+    /// Its session goes on with another thread.
+    Moved(Moved),
 }
 
 /// A connection before its session.
@@ -52,66 +50,39 @@ const HASTE: Duration = Duration::from_millis(100);
 /// How long a load balancer may take to send its PROXY header.
 const HEADER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A session on a thread of the pool, from its first to its last word or until it needs another thread. A panic costs this
-/// session alone.
-pub fn serve(mut visit: Box<Visit>) -> After<Box<Visit>> {
-    let turn = catch_unwind(AssertUnwindSafe(|| visit.go_on()));
-    // Of a session that panicked nobody knows whether it was locked in by then.
-    let is_spent = turn.is_err() || matches!(&visit.stage, Stage::Open(session) if session.is_locked());
-    if matches!(turn, Ok(Ok(Turn::Elsewhere))) {
-        return After::Spent(Some(visit));
-    }
-    visit.end(turn);
-    if is_spent { After::Spent(None) } else { After::Free }
+/// A session on a thread of the pool, from its first to its last word or until it needs another thread.
+pub fn serve(visit: Box<Visit>) -> After<Box<Visit>> {
+    catch_unwind(AssertUnwindSafe(|| visit.go_on())).unwrap_or_else(|_| {
+        log::error!("a connection failed inside, outside of its session; it is closed, all others go on");
+        After::Spent(None)
+    })
 }
 
 impl Visit {
-    fn go_on(&mut self) -> io::Result<Turn> {
-        self.begin()?;
-        match &mut self.stage {
-            Stage::Open(session) => session.run(),
-            Stage::Arrived(_) => Ok(Turn::Over),
-        }
-    }
-
-    /// Opens the session of a client, who may be behind a load balancer, unless it is open.
-    ///
-    /// # Errors
-    /// When the client is gone already, or refused.
-    #[inline(never)]
-    fn begin(&mut self) -> io::Result<()> {
-        let Stage::Arrived(arrival) = &self.stage else { return Ok(()) };
-        let Arrival { entrance, settings: Settings { config, tls }, gate } = arrival;
-        if self.places.await_client() {
-            self.peer = client_behind(self.peer, &self.stream)?;
-            if let Err(reply) = gate.admit_behind(&mut self.places, self.peer.ip(), config) {
-                gate.refuse(&self.stream, self.peer, *entrance, &reply);
-                return Err(io::ErrorKind::ConnectionRefused.into());
-            }
-        }
-        let connection = (Arc::clone(&self.stream), self.peer, *entrance);
-        let session = Session::new(connection, (Arc::clone(config), tls.clone()), Arc::clone(&gate.shared))?;
-        self.stage = Stage::Open(session);
-        Ok(())
-    }
-
-    /// The last word, and the places given back before it.
-    #[inline(never)]
-    fn end(self, turn: thread::Result<io::Result<Turn>>) {
-        let Self { stage, peer, places, entry: _entry, .. } = self;
-        drop(places);
-        let last = match turn {
-            Ok(Ok(_)) => None,
-            Ok(Err(error)) => return note_break(peer, &error),
-            Err(_) => Some(apology(peer)),
+    fn go_on(mut self: Box<Self>) -> After<Box<Self>> {
+        let parting = match self.stage {
+            Stage::Moved(moved) => moved.resume(),
+            Stage::Arrived(arrival) => match arrival.open(&self.stream, &mut self.peer, &mut self.places) {
+                Ok(session) => session.run(),
+                Err(error) => {
+                    note_break(self.peer, &error);
+                    return After::Free;
+                }
+            },
         };
-        let Stage::Open(session) = stage else { return };
-        let ended = catch_unwind(AssertUnwindSafe(|| match last {
-            None => session.end(),
-            Some(reply) => session.end_with(reply),
-        }));
-        if let Ok(Err(error)) = ended {
-            note_break(peer, &error);
+        match parting {
+            Parting::Elsewhere(moved) => {
+                self.stage = Stage::Moved(moved);
+                After::Spent(Some(self))
+            }
+            Parting::Over(ended) => {
+                drop(self.places);
+                let after = if ended.spends_thread { After::Spent(None) } else { After::Free };
+                if let Err(error) = ended.say_goodbye() {
+                    note_break(self.peer, &error);
+                }
+                after
+            }
         }
     }
 
@@ -123,11 +94,31 @@ impl Visit {
         match stage {
             Stage::Arrived(arrival) => gate::dismiss(&stream, arrival.entrance, &short_of_resources()),
             // The keeper, who calls this, waits for no client.
-            Stage::Open(session) => {
+            Stage::Moved(session) => {
                 let _ = stream.set_write_timeout(Some(HASTE));
-                session.break_off(short_of_resources());
+                session.break_off(&short_of_resources());
             }
         }
+    }
+}
+
+impl Arrival {
+    /// Opens the session of a client, which may be behind a load balancer.
+    ///
+    /// # Errors
+    /// When the client is gone already, or refused.
+    #[inline(never)]
+    fn open(self, stream: &Arc<TcpStream>, peer: &mut SocketAddr, places: &mut Places) -> io::Result<Box<Session>> {
+        let Self { entrance, settings: Settings { config, tls }, gate } = self;
+        if places.await_client() {
+            *peer = client_behind(*peer, stream)?;
+            if let Err(reply) = gate.admit_behind(places, peer.ip(), &config) {
+                gate.refuse(stream, *peer, entrance, &reply);
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+        }
+        let connection = Accepted { stream: Arc::clone(stream), peer: *peer, entrance };
+        Session::new(connection, config, tls, Arc::clone(&gate.shared))
     }
 }
 
@@ -151,10 +142,4 @@ fn client_behind(balancer: SocketAddr, stream: &TcpStream) -> io::Result<SocketA
 #[cold]
 fn note_break(peer: SocketAddr, error: &io::Error) {
     log::debug!(peer:%, user = ""; "control connection: {error}");
-}
-
-#[cold]
-fn apology(peer: SocketAddr) -> Reply {
-    log::error!(peer:%, user = ""; "the session failed inside; it is closed, all others go on");
-    Reply::new(421, "Something went wrong inside; closing the connection.")
 }

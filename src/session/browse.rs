@@ -9,9 +9,9 @@ use crate::protocol::command::{ListFormat, Switches};
 use crate::protocol::path::{Name, VirtualPath, quoted};
 use crate::protocol::reply::Reply;
 use crate::protocol::timestamp;
-use crate::session::Answer;
 use crate::session::list::Listing;
 use crate::session::login::Login;
+use crate::session::step::{Answer, Step, refuse, reply};
 use crate::sys::meta::FileKind;
 
 impl Login {
@@ -24,7 +24,7 @@ impl Login {
         let path = name.map_or_else(|| Ok(VirtualPath::root()), |name| self.folder(name))?;
         self.root.enter(&path)?;
         self.cwd = path;
-        Ok(Reply::raw(250, [&quoted(&self.cwd)[..], b" is the current folder."].concat()))
+        Ok(Reply::raw(250, [&quoted(&self.cwd)[..], b" is the current folder."].concat()).into())
     }
 
     /// The folder of that name. A first `~` is the home to shells, and so to some clients, unless an entry has that name.
@@ -53,8 +53,8 @@ impl Login {
         let path = self.resolve(name, Perm::List)?;
         let meta = self.root.meta(&path)?;
         match meta.kind {
-            FileKind::File => Ok(Reply::new(213, meta.size.to_string())),
-            FileKind::Folder | FileKind::Link | FileKind::Other => Err(Reply::new(550, "Not a regular file.")),
+            FileKind::File => reply(213, meta.size.to_string()),
+            FileKind::Folder | FileKind::Link | FileKind::Other => refuse(550, "Not a regular file."),
         }
     }
 
@@ -63,14 +63,14 @@ impl Login {
         let path = self.resolve(name, Perm::List)?;
         let mut time = Vec::with_capacity(14);
         timestamp::write(self.root.meta(&path)?.modified, &mut time);
-        Ok(Reply::raw(213, time))
+        Ok(Reply::raw(213, time).into())
     }
 
     #[inline(never)]
     pub(super) fn mlst(&self, name: Option<&Name>) -> Answer {
         let path = self.resolve_or_cwd(name, Perm::List)?;
         let line = self.facts_of(&path)?;
-        Ok(Reply::lines(250, "Facts:", vec![line], "End."))
+        Ok(Reply::lines(250, "Facts:", vec![line], "End.").into())
     }
 
     /// RFC 959 §4.1.3: as LIST, but on the control connection. The reply is sent while it is made, and what the client sends
@@ -80,10 +80,9 @@ impl Login {
         let switches = Switches { dots: false, ..switches };
         let mut listing = Listing::open(self, ListFormat::Long, switches, name)?;
         let code = if listing.is_folder() { 212 } else { 213 };
-        let mut reply = LongReply::new(code, "Status:");
-        let ended = listing.write_to(&mut reply, control).and_then(|()| reply.end("End of status.", control));
+        let mut long = LongReply::new(code, "Status:");
+        let ended = listing.write_to(&mut long, control).and_then(|()| long.end("End of status.", control));
         // The first line promised a code that can't be kept any more.
-        self.hang_up = ended.is_err() && reply.has_begun();
-        Ok(ended?)
+        if ended.is_err() && long.has_begun() { Err(Step::Cut) } else { Ok(ended?.into()) }
     }
 }

@@ -6,11 +6,11 @@ use crate::copy::watch::Watch;
 use crate::net::control::Control;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
-use crate::session::Answer;
 use crate::session::attention::Attention;
 use crate::session::login::Login;
 use crate::session::outcome::Subject;
 use crate::session::prepared::Prepared;
+use crate::session::step::Answer;
 use crate::session::transfer::behind_the_end;
 
 impl Login {
@@ -23,7 +23,7 @@ impl Login {
             None => (prepared.restart, meta.size),
         };
         if offset > end {
-            return Err(behind_the_end());
+            return Err(behind_the_end().into());
         }
         self.refuse_restart_in_ascii(offset)?;
         let asked = self.line_ends();
@@ -38,6 +38,6 @@ impl Login {
         let outcome = self.ended(result, progress, &control.who);
         let subject = Subject { verb: "RETR", path: &path, incoming: false, announced: None };
         self.log_line_ends(control, &subject, (asked, line_ends));
-        Ok(self.finish(control, &subject, &outcome))
+        Ok(self.finish(control, &subject, &outcome).into())
     }
 }

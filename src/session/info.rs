@@ -5,7 +5,8 @@ use crate::protocol::command::{Algorithm, Opts};
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 use crate::protocol::verbs::{OTHER_FEATURES, Role, VERBS, Verb};
-use crate::session::{Answer, Session};
+use crate::session::Session;
+use crate::session::step::{Answer, refuse, reply};
 
 impl Session {
     /// RFC 2389 §3: each feature's line begins with one blank.
@@ -20,35 +21,35 @@ impl Session {
         features.push(format!("HASH {}", hashes.join(";")));
         features.sort_unstable();
         let lines = features.into_iter().map(String::into_bytes).collect();
-        Ok(Reply::lines(211, "Features:", lines, "End."))
+        Ok(Reply::lines(211, "Features:", lines, "End.").into())
     }
 
     #[cold]
     pub(super) fn opts(&mut self, opts: Opts) -> Answer {
         match opts {
-            Opts::Utf8 => Ok(Reply::new(200, "UTF-8 is always on.")),
+            Opts::Utf8 => reply(200, "UTF-8 is always on."),
             Opts::Hash(wanted) => {
                 self.algorithm = wanted.unwrap_or(self.algorithm);
-                if let Some(login) = &mut self.login {
+                if let Some(login) = self.access.login_mut() {
                     login.algorithm = self.algorithm;
                 }
-                Ok(Reply::new(200, self.algorithm.name()))
+                reply(200, self.algorithm.name())
             }
             Opts::Mlst(wanted) => {
                 self.facts = Facts::parse(&wanted);
-                if let Some(login) = &mut self.login {
+                if let Some(login) = self.access.login_mut() {
                     login.facts = self.facts;
                 }
-                Ok(Reply::new(200, format!("MLST OPTS {}", self.facts.chosen()).trim_end().to_owned()))
+                reply(200, format!("MLST OPTS {}", self.facts.chosen()).trim_end().to_owned())
             }
         }
     }
 
     /// RFC 7151 §3: before login, and here every host is the same one.
     pub(super) fn host(&self) -> Answer {
-        match self.login {
-            None => Ok(Reply::new(220, "Every host name leads here.")),
-            Some(_) => Err(Reply::new(503, "HOST comes before USER.")),
+        match self.access.login() {
+            None => reply(220, "Every host name leads here."),
+            Some(_) => refuse(503, "HOST comes before USER."),
         }
     }
 
@@ -56,7 +57,7 @@ impl Session {
     pub(super) fn stat(&self) -> Reply {
         let who = &self.control.who;
         let mut lines = vec![format!("Connected from {}", who.peer), self.describe_security()];
-        match &self.login {
+        match self.access.login() {
             None => lines.push("Not logged in".to_owned()),
             Some(login) => lines.extend(login.status()),
         }
@@ -72,13 +73,13 @@ pub fn help(verb: Option<&Name>, with_tls: bool) -> Answer {
     }
     let names: Vec<&str> = offered(with_tls).map(|verb| verb.name).collect();
     let lines = names.chunks(10).map(|row| row.join(" ").into_bytes()).collect();
-    Ok(Reply::lines(214, "Commands:", lines, "HELP <command> says how it is used."))
+    Ok(Reply::lines(214, "Commands:", lines, "HELP <command> says how it is used.").into())
 }
 
 /// HELP of one verb.
 pub fn help_with(verb: &[u8]) -> Answer {
     let verb = Verb::find(verb).ok_or_else(|| Reply::new(501, "No such command; HELP lists all."))?;
-    Ok(Reply::new(214, verb.usage()))
+    reply(214, verb.usage())
 }
 
 fn offered(with_tls: bool) -> impl Iterator<Item = &'static Verb> {

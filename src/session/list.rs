@@ -16,9 +16,9 @@ use crate::net::long_reply::LongReply;
 use crate::protocol::command::{ListFormat, Switches};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
-use crate::session::Answer;
 use crate::session::attention::Attention;
 use crate::session::login::Login;
+use crate::session::step::Answer;
 use crate::session::transfer::no_data_port;
 use crate::sys::identity::Rights;
 use crate::sys::meta::{FileKind, Meta};
@@ -265,7 +265,7 @@ impl Login {
             Ok(listing) => listing,
             Err(reply) => {
                 self.data_port = port;
-                return Err(reply);
+                return Err(reply.into());
             }
         };
         let port = port.ok_or_else(no_data_port)?;
@@ -276,7 +276,7 @@ impl Login {
             .and_then(|mut transfer| transfer.produce(|block| listing.fill(block).map_err(Error::File)));
         let progress = watch.progress();
         let outcome = self.ended(result, progress, &control.who);
-        Ok(self.reply(&outcome))
+        Ok(self.reply(&outcome).into())
     }
 
     /// The MLST line of a path, without line end.

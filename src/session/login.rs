@@ -21,9 +21,10 @@ use crate::net::who::Who;
 use crate::protocol::command::{Algorithm, FileCommand, Representation};
 use crate::protocol::path::{Name, VirtualPath, has_control_bytes};
 use crate::protocol::reply::Reply;
+use crate::session::info;
 use crate::session::prepared::Prepared;
 use crate::session::shared::Shared;
-use crate::session::{Answer, info};
+use crate::session::step::{Answer, Step, reply};
 use crate::sys::identity::Identity;
 
 /// An account that is logged in, where it stands, and its transfer parameters.
@@ -43,14 +44,14 @@ pub struct Login {
     pub(super) aborted: bool,
     pub(super) facts: Facts,
     pub(super) algorithm: Algorithm,
-    /// The connection ends without a reply: one was begun and can't be kept.
-    pub(super) hang_up: bool,
     pub(super) upload: Throttle,
     pub(super) download: Throttle,
     /// Who it is to the file system, where that is not the process.
     identity: Option<Identity>,
     pub(super) config: Arc<Config>,
     pub(super) shared: Arc<Shared>,
+    /// Its thread is locked in for this account, and fit for no other one.
+    pub(super) locks_thread: bool,
     _place: Ticket,
 }
 
@@ -59,6 +60,7 @@ impl Login {
     #[inline(never)]
     pub fn new(
         (user, root, place): (Arc<User>, Arc<Root>, Ticket),
+        locks_thread: bool,
         config: Arc<Config>,
         shared: Arc<Shared>,
         (facts, algorithm, protection): (Facts, Algorithm, Option<Protection>),
@@ -80,13 +82,13 @@ impl Login {
             protection,
             facts,
             algorithm,
-            hang_up: false,
             upload: Throttle::new(config.transfer.max_upload, shared_upload),
             download: Throttle::new(config.transfer.max_download, shared_download),
             user,
             identity,
             config,
             shared,
+            locks_thread,
             _place: place,
         })
     }
@@ -96,7 +98,7 @@ impl Login {
     #[inline(never)]
     pub fn run(&mut self, command: &FileCommand, prepared: Prepared, control: &mut Control) -> Answer {
         match command {
-            FileCommand::Pwd => Ok(self.pwd()),
+            FileCommand::Pwd => Ok(self.pwd().into()),
             FileCommand::Cwd(name) => self.cwd(name.as_ref()),
             FileCommand::Cdup => self.cdup(),
             FileCommand::List(format, switches, name) => self.list((*format, *switches), name.as_ref(), control),
@@ -116,7 +118,7 @@ impl Login {
                 self.appe(name, &prepared, control).or_else(|no| self.refused(control, "APPE", name, no))
             }
             FileCommand::Stou(name) => self.stou(name.as_ref(), &prepared, control),
-            FileCommand::Rest(offset) => Ok(self.rest(*offset)),
+            FileCommand::Rest(offset) => Ok(self.rest(*offset).into()),
             FileCommand::Allo(bytes) => self.allo(*bytes),
             FileCommand::Dele(name) => self.dele(control, name),
             FileCommand::Rmd(name) => self.rmd(control, name),
@@ -124,14 +126,14 @@ impl Login {
             FileCommand::Rnfr(name) => self.rename_from(name),
             FileCommand::Rnto(name) => self.rename_to(control, prepared.rename_from, name),
             FileCommand::SiteHelp => info::help_with(b"SITE"),
-            FileCommand::Type(representation) => Ok(self.set_type(*representation)),
-            FileCommand::Structure => Ok(Reply::new(200, "Ok.")),
+            FileCommand::Type(representation) => Ok(self.set_type(*representation).into()),
+            FileCommand::Structure => reply(200, "Ok."),
             FileCommand::Pasv => self.pasv(control),
             FileCommand::Epsv(kind) => self.epsv(*kind, control),
             FileCommand::Port(address) => self.port(*address, control),
-            FileCommand::Abor => Ok(self.abor()),
+            FileCommand::Abor => Ok(self.abor().into()),
             FileCommand::Hash(name) => self.hash(name, prepared.window, control),
-            FileCommand::Rang(window) => Ok(self.rang(*window)),
+            FileCommand::Rang(window) => Ok(self.rang(*window).into()),
             FileCommand::Checksum(algorithm, name) => self.checksum(*algorithm, name, control),
             FileCommand::Avbl(name) => self.avbl(name.as_ref()),
         }
@@ -240,20 +242,20 @@ impl Login {
     }
 
     /// Writes the log line of a transfer that was refused before it moved a byte.
-    fn refused(&self, control: &Control, verb: &str, name: &Name, reply: Reply) -> Answer {
-        self.logged(control, verb, name, Err(reply))
+    fn refused(&self, control: &Control, verb: &str, name: &Name, step: Step) -> Answer {
+        self.logged(control, verb, name, || Err(step))
     }
 
-    /// Writes the log line of a change to the disk, done or refused, and passes the answer on.
-    pub(super) fn logged(&self, control: &Control, verb: &str, name: &Name, answer: Answer) -> Answer {
-        let reply = match &answer {
-            Ok(reply) | Err(reply) => reply,
-        };
-        let path = self.root.real_path(&self.cwd.join(name.as_bytes()));
-        let path = path.as_os_str().as_encoded_bytes().escape_ascii();
-        let text = reply.text().escape_ascii();
-        let cause = reply.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
-        control.who.log(Level::Info, format_args!("{verb} {path} {} '{text}'{cause}", reply.code()));
+    /// Changes something on the disk, or refuses to, and writes the log line of that.
+    pub(super) fn logged(&self, control: &Control, verb: &str, name: &Name, act: impl FnOnce() -> Answer) -> Answer {
+        let answer = act();
+        if let Ok(Step::Reply(reply)) | Err(Step::Reply(reply)) = &answer {
+            let path = self.root.real_path(&self.cwd.join(name.as_bytes()));
+            let path = path.as_os_str().as_encoded_bytes().escape_ascii();
+            let text = reply.text().escape_ascii();
+            let cause = reply.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
+            control.who.log(Level::Info, format_args!("{verb} {path} {} '{text}'{cause}", reply.code()));
+        }
         answer
     }
 }

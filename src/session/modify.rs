@@ -7,37 +7,40 @@ use crate::net::control::Control;
 use crate::protocol::command::FactChange;
 use crate::protocol::path::{Name, VirtualPath, quoted};
 use crate::protocol::reply::Reply;
-use crate::session::Answer;
 use crate::session::login::Login;
+use crate::session::step::{Answer, Step, refuse, reply};
 
 impl Login {
     #[inline(never)]
     pub(super) fn dele(&self, control: &Control, name: &Name) -> Answer {
-        let answer = self.resolve(name, Perm::Delete).and_then(|path| {
+        let act = || {
+            let path = self.resolve(name, Perm::Delete)?;
             refuse_root(&path)?;
             self.root.remove_file(&path, &self.user.name, &self.shared.claims)?;
-            Ok(Reply::new(250, "Deleted."))
-        });
-        self.logged(control, "DELE", name, answer)
+            reply(250, "Deleted.")
+        };
+        self.logged(control, "DELE", name, act)
     }
 
     #[inline(never)]
     pub(super) fn rmd(&self, control: &Control, name: &Name) -> Answer {
-        let answer = self.resolve(name, Perm::Delete).and_then(|path| {
+        let act = || {
+            let path = self.resolve(name, Perm::Delete)?;
             refuse_root(&path)?;
             self.root.remove_folder(&path, &self.shared.claims)?;
-            Ok(Reply::new(250, "Folder removed."))
-        });
-        self.logged(control, "RMD", name, answer)
+            reply(250, "Folder removed.")
+        };
+        self.logged(control, "RMD", name, act)
     }
 
     #[inline(never)]
     pub(super) fn mkd(&self, control: &Control, name: &Name) -> Answer {
-        let answer = self.resolve_new(name, Perm::MakeDir).and_then(|path| {
+        let act = || {
+            let path = self.resolve_new(name, Perm::MakeDir)?;
             self.root.create_folder(&path)?;
-            Ok(Reply::raw(257, [&quoted(&path)[..], b" created."].concat()))
-        });
-        self.logged(control, "MKD", name, answer)
+            Ok(Reply::raw(257, [&quoted(&path)[..], b" created."].concat()).into())
+        };
+        self.logged(control, "MKD", name, act)
     }
 
     #[inline(never)]
@@ -46,27 +49,28 @@ impl Login {
         refuse_root(&path)?;
         self.root.link_meta(&path)?;
         self.prepared.rename_from = Some(path);
-        Ok(Reply::new(350, "RNTO, please."))
+        reply(350, "RNTO, please.")
     }
 
     /// Renaming is a way to overwrite only for those who may overwrite and delete.
     #[inline(never)]
     pub(super) fn rename_to(&self, control: &Control, from: Option<VirtualPath>, name: &Name) -> Answer {
         let from = from.ok_or_else(|| Reply::new(503, "RNFR comes before RNTO."))?;
-        let answer = self.resolve_new(name, Perm::Rename).and_then(|to| {
+        let act = || {
+            let to = self.resolve_new(name, Perm::Rename)?;
             refuse_root(&to)?;
             let replace = self.user.perms.has(Perm::Write) && self.user.perms.has(Perm::Delete);
             match self.root.rename(&from, &to, replace) {
-                Ok(()) => Ok(Reply::new(250, "Renamed.")),
+                Ok(()) => reply(250, "Renamed."),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    Err(Reply::new(553, "A file or folder of that name exists already."))
+                    refuse(553, "A file or folder of that name exists already.")
                 }
                 Err(error) => Err(error.into()),
             }
-        });
-        let from = self.root.real_path(&from);
-        let verb = format!("RNTO {} ->", from.as_os_str().as_encoded_bytes().escape_ascii());
-        self.logged(control, &verb, name, answer)
+        };
+        let shown = self.root.real_path(&from);
+        let verb = format!("RNTO {} ->", shown.as_os_str().as_encoded_bytes().escape_ascii());
+        self.logged(control, &verb, name, act)
     }
 
     /// A name that begins like a time is known by its file.
@@ -78,8 +82,7 @@ impl Login {
 
     #[inline(never)]
     pub(super) fn set_facts(&self, control: &Control, change: &FactChange, name: &Name) -> Answer {
-        let answer = self.change_facts(change, name);
-        self.logged(control, change.verb, name, answer)
+        self.logged(control, change.verb, name, || self.change_facts(change, name))
     }
 
     fn change_facts(&self, change: &FactChange, name: &Name) -> Answer {
@@ -93,11 +96,11 @@ impl Login {
         if let Some(unix) = change.modify {
             self.root.set_modified(&path, unix)?;
         }
-        Ok(Reply::raw(change.code, [change.echo.as_bytes(), name.as_bytes()].concat()))
+        Ok(Reply::raw(change.code, [change.echo.as_bytes(), name.as_bytes()].concat()).into())
     }
 }
 
 /// An account's home itself is never removed or renamed.
-fn refuse_root(path: &VirtualPath) -> Result<(), Reply> {
-    if path.is_root() { Err(Reply::new(550, "Not the root folder.")) } else { Ok(()) }
+fn refuse_root(path: &VirtualPath) -> Result<(), Step> {
+    if path.is_root() { refuse(550, "Not the root folder.") } else { Ok(()) }
 }

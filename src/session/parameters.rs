@@ -15,8 +15,8 @@ use crate::net::who::{Who, canonical};
 use crate::protocol::address::{self, is_public};
 use crate::protocol::command::{Epsv, Representation};
 use crate::protocol::reply::Reply;
-use crate::session::Answer;
 use crate::session::login::Login;
+use crate::session::step::{Answer, Step, refuse, reply};
 
 impl Login {
     pub(super) fn set_type(&mut self, representation: Representation) -> Reply {
@@ -49,24 +49,24 @@ impl Login {
     #[inline(never)]
     pub(super) fn allo(&mut self, bytes: u64) -> Answer {
         if bytes > self.root.free_space(&self.cwd)? {
-            return Err(Reply::new(552, "The disk has not that much room."));
+            return refuse(552, "The disk has not that much room.");
         }
         self.prepared.announced = Some(bytes);
-        Ok(Reply::new(200, "There is room."))
+        reply(200, "There is room.")
     }
 
     #[inline(never)]
     pub(super) fn pasv(&mut self, control: &Control) -> Answer {
         self.refuse_after_epsv_all()?;
         let SocketAddr::V4(local) = control.local() else {
-            return Err(Reply::new(425, "PASV is for IPv4: use EPSV."));
+            return refuse(425, "PASV is for IPv4: use EPSV.");
         };
         let told = self.masquerade(control.who.peer.ip()).unwrap_or(*local.ip());
         // A router translates it, or it is this machine's own in another network than the client dialled.
         let elsewhere = told != *local.ip() && self.shared.own.has(told.into(), Instant::now());
         let at = SocketAddr::from((if elsewhere { told } else { *local.ip() }, 0));
         let port = self.listen(Invitation::Pasv, at, &control.who)?;
-        Ok(Reply::new(227, address::passive_text(SocketAddrV4::new(told, port))))
+        reply(227, address::passive_text(SocketAddrV4::new(told, port)))
     }
 
     /// What this client is told instead of the address that it dialled.
@@ -86,18 +86,15 @@ impl Login {
     pub(super) fn epsv(&mut self, kind: Epsv, control: &Control) -> Answer {
         let is_ipv4 = control.local().is_ipv4();
         match kind {
-            Epsv::V4 if !is_ipv4 => return Err(Reply::new(522, "Network protocol not supported, use (2)")),
-            Epsv::V6 if is_ipv4 => return Err(Reply::new(522, "Network protocol not supported, use (1)")),
+            Epsv::V4 if !is_ipv4 => return refuse(522, "Network protocol not supported, use (2)"),
+            Epsv::V6 if is_ipv4 => return refuse(522, "Network protocol not supported, use (1)"),
             Epsv::All => {
                 self.epsv_only = true;
-                return Ok(Reply::new(200, "EPSV and nothing else from now on."));
+                return reply(200, "EPSV and nothing else from now on.");
             }
             Epsv::Same | Epsv::V4 | Epsv::V6 => {}
         }
-        Ok(Reply::new(
-            229,
-            address::extended_passive_text(self.listen(Invitation::Epsv, control.local(), &control.who)?),
-        ))
+        reply(229, address::extended_passive_text(self.listen(Invitation::Epsv, control.local(), &control.who)?))
     }
 
     /// PORT and EPRT: the address is checked now and dialled when the transfer starts.
@@ -106,19 +103,19 @@ impl Login {
         self.data_port = None;
         self.refuse_after_epsv_all()?;
         if !self.config.active.enable_active {
-            return Err(Reply::new(502, "Active mode is off: use PASV or EPSV."));
+            return refuse(502, "Active mode is off: use PASV or EPSV.");
         }
         let to = canonical(to);
         if let Err(refusal) = self.may_dial(to, control) {
             control.who.log(Level::Warn, format_args!("data address {to} refused: {refusal}"));
-            return Err(Reply::new(501, refusal));
+            return refuse(501, refusal);
         }
         if to.ip() != control.who.peer.ip() {
             control.who.log(Level::Info, format_args!("data connection to the foreign address {to} asked for"));
         }
         self.data_port =
             Some(DataPort::Active(Call { to, from: control.local(), source: self.shared.source_port.clone() }));
-        Ok(Reply::new(200, "Ok, active mode."))
+        reply(200, "Ok, active mode.")
     }
 
     /// RFC 2577 §3: a data connection must not be a way to attack somebody else, this machine least of all.
@@ -157,8 +154,8 @@ impl Login {
     }
 
     /// RFC 2428 §3: "ALL" closes PASV, PORT and EPRT for good.
-    fn refuse_after_epsv_all(&self) -> Result<(), Reply> {
-        if self.epsv_only { Err(Reply::new(503, "After EPSV ALL only EPSV.")) } else { Ok(()) }
+    fn refuse_after_epsv_all(&self) -> Result<(), Step> {
+        if self.epsv_only { refuse(503, "After EPSV ALL only EPSV.") } else { Ok(()) }
     }
 }
 

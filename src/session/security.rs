@@ -10,7 +10,8 @@ use crate::net::data_port::DataPort;
 use crate::net::tls::{self, Protection, Tls};
 use crate::protocol::command::{Algorithm, ProtectionLevel};
 use crate::protocol::reply::Reply;
-use crate::session::{Answer, Session, Then};
+use crate::session::Session;
+use crate::session::step::{Answer, Step, refuse, reply};
 
 /// How a session's connections are encrypted.
 pub struct Security {
@@ -44,15 +45,14 @@ impl Session {
     #[inline(never)]
     pub(super) fn auth(&mut self, level: ProtectionLevel) -> Answer {
         if self.control.security().is_some() {
-            return Err(Reply::new(503, "TLS is on already."));
+            return refuse(503, "TLS is on already.");
         }
         self.log_out();
         self.facts = Facts::DEFAULT;
         self.algorithm = Algorithm::Sha256;
         self.security.level = level;
         self.security.has_buffer_size = false;
-        self.then = Then::ShakeHands;
-        Ok(Reply::new(234, "TLS begins."))
+        Ok(Step::Secure(Reply::new(234, "TLS begins.")))
     }
 
     #[cold]
@@ -60,7 +60,7 @@ impl Session {
     pub(super) fn pbsz(&mut self) -> Answer {
         self.need_tls()?;
         self.security.has_buffer_size = true;
-        Ok(Reply::new(200, "PBSZ=0"))
+        reply(200, "PBSZ=0")
     }
 
     #[cold]
@@ -68,68 +68,67 @@ impl Session {
     pub(super) fn prot(&mut self, level: ProtectionLevel) -> Answer {
         self.need_tls()?;
         if !self.security.has_buffer_size {
-            return Err(Reply::new(503, "PBSZ comes before PROT."));
+            return refuse(503, "PBSZ comes before PROT.");
         }
         if level == ProtectionLevel::Clear && self.config.tls.data_required {
-            return Err(Reply::new(534, "Data connections must be encrypted here."));
+            return refuse(534, "Data connections must be encrypted here.");
         }
         self.security.level = level;
-        if let Some(login) = &mut self.login {
+        if let Some(login) = self.access.login_mut() {
             login.protection = self.security.protection();
             // A data connection that shook hands already is no use any more.
             login.data_port = login.data_port.take().filter(|port| !matches!(port, DataPort::Open(_)));
         }
-        Ok(Reply::new(
+        reply(
             200,
             match level {
                 ProtectionLevel::Clear => "Data connections are in clear.",
                 ProtectionLevel::Private => "Data connections are encrypted.",
             },
-        ))
+        )
     }
 
     #[cold]
     #[inline(never)]
     pub(super) fn ccc(&mut self) -> Answer {
         if self.control.security().is_none() {
-            return Err(Reply::new(533, "The control connection is in clear already."));
+            return refuse(533, "The control connection is in clear already.");
         }
         if self.config.tls.control_required {
-            return Err(Reply::new(533, "The control connection must be encrypted here."));
+            return refuse(533, "The control connection must be encrypted here.");
         }
-        self.then = Then::Clear;
-        Ok(Reply::new(200, "The control connection goes on in clear."))
+        Ok(Step::Clear(Reply::new(200, "The control connection goes on in clear.")))
     }
 
-    fn need_tls(&self) -> Result<(), Reply> {
+    fn need_tls(&self) -> Result<(), Step> {
         match self.control.security() {
             Some(_) => Ok(()),
-            None => Err(Reply::new(503, "AUTH TLS comes first.")),
+            None => refuse(503, "AUTH TLS comes first."),
         }
     }
 
     /// The handshake of a connection that begins with TLS, where data connections are encrypted from the start, too.
     #[cold]
     #[inline(never)]
-    pub(super) fn begin_with_tls(&mut self) -> bool {
+    pub(super) fn begin_with_tls(&mut self) -> Result<(), Step> {
         self.security.level = ProtectionLevel::Private;
         self.shake_hands()
     }
 
     /// The handshake of the control connection; where it fails, the log says why, and the session ends.
     #[inline(never)]
-    pub(super) fn shake_hands(&mut self) -> bool {
-        let Some(tls) = self.security.tls.clone() else { return false };
+    pub(super) fn shake_hands(&mut self) -> Result<(), Step> {
+        let Some(tls) = self.security.tls.clone() else { return Err(Step::Cut) };
         match self.control.secure(&tls, self.login_by) {
             Ok(protection) => self.security.offered = Some(protection),
             Err(error) => {
                 let reason = tls::explain(&error);
                 self.control.who.log(Level::Warn, format_args!("TLS handshake failed: {reason}."));
-                return false;
+                return Err(Step::Cut);
             }
         }
         self.log_handshake();
-        true
+        Ok(())
     }
 
     #[cold]
@@ -159,14 +158,11 @@ impl Session {
     /// The end of TLS on the control connection after CCC.
     #[cold]
     #[inline(never)]
-    pub(super) fn go_on_in_clear(&mut self) -> bool {
+    pub(super) fn go_on_in_clear(&mut self) -> Result<(), Step> {
         let deadline = std::time::Instant::now() + self.config.transfer.connect_timeout;
-        match self.control.unsecure(deadline) {
-            Ok(()) => true,
-            Err(error) => {
-                self.control.who.log(Level::Warn, format_args!("TLS did not end: {}.", tls::explain(&error)));
-                false
-            }
-        }
+        self.control.unsecure(deadline).map_err(|error| {
+            self.control.who.log(Level::Warn, format_args!("TLS did not end: {}.", tls::explain(&error)));
+            Step::Cut
+        })
     }
 }

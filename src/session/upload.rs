@@ -20,12 +20,12 @@ use crate::net::stream::Doubt;
 use crate::net::who::Who;
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
-use crate::session::Answer;
 use crate::session::attention::Attention;
 use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
 use crate::session::outcome::{Outcome, Subject};
 use crate::session::prepared::Prepared;
+use crate::session::step::{Answer, Step, refuse};
 use crate::session::transfer::behind_the_end;
 
 /// The folder takes no new files, so the old one can't be kept until the new one is whole.
@@ -72,11 +72,12 @@ impl Login {
             let subject = Subject::upload("STOU", &path, prepared);
             match self.store(&subject, Placement::New, preliminary, control) {
                 // Somebody else was faster with that name, or is uploading to it just now.
-                Err(no) if self.data_port.is_some() && (no.code() == 450 || self.root.link_meta(&path).is_ok()) => {}
+                Err(Step::Reply(no))
+                    if self.data_port.is_some() && (no.code() == 450 || self.root.link_meta(&path).is_ok()) => {}
                 answer => return answer,
             }
         }
-        Err(Reply::new(550, "No free name was found."))
+        refuse(550, "No free name was found.")
     }
 
     fn store(&mut self, subject: &Subject, placement: Placement, preliminary: Reply, control: &mut Control) -> Answer {
@@ -94,7 +95,7 @@ impl Login {
             Err(refused) => {
                 let reply = self.refused_upload(refused, placement);
                 self.data_port = Some(port);
-                return Err(reply);
+                return Err(reply.into());
             }
         };
         let preliminary = if opened.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
@@ -124,9 +125,10 @@ impl Login {
             let mut receiving = Some(receiving);
             patiently(control, &mut heartbeat, || receiving.take().map_or(Ok(()), |whole| whole.finish(written)))
         });
-        self.hang_up = outcome.result.is_err() && heartbeat.has_spoken();
         self.log_line_ends(control, subject, (asked, incoming.line_ends()));
-        Ok(self.finish(control, subject, &outcome))
+        let reply = self.finish(control, subject, &outcome);
+        // The first line promised a code that can't be kept any more.
+        Ok(if outcome.result.is_err() && heartbeat.has_spoken() { Step::Cut } else { reply.into() })
     }
 
     /// APPE follows the file's beginning, if it has one that this account may read; else what is appended decides.

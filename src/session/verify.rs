@@ -12,11 +12,11 @@ use crate::protocol::address::decimal;
 use crate::protocol::command::Algorithm;
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
-use crate::session::Answer;
 use crate::session::attention::Attention;
 use crate::session::explain::reason;
 use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
+use crate::session::step::{Answer, Step, refuse, reply};
 use crate::sys::meta::FileKind;
 
 impl Login {
@@ -27,14 +27,14 @@ impl Login {
         let (file, meta) = self.root.open_file(&path)?;
         let range = match window {
             Some((first, last)) if first < meta.size => first..last.saturating_add(1).min(meta.size),
-            Some(_) => return Err(Reply::new(550, "RANG begins behind the end of the file.")),
+            Some(_) => return refuse(550, "RANG begins behind the end of the file."),
             None => 0..meta.size,
         };
         let (algorithm, first, last) = (self.algorithm, range.start, range.end.saturating_sub(1));
         let answer = Heartbeat::new(213, "Reading the file.", Instant::now());
         let digest = self.digest(answer, control, |watch| digest::of_file(file, range, algorithm, watch))?;
         let head = format!("{} {first}-{last} {digest} ", algorithm.name());
-        Ok(Reply::raw(213, [head.as_bytes(), name.as_bytes()].concat()))
+        Ok(Reply::raw(213, [head.as_bytes(), name.as_bytes()].concat()).into())
     }
 
     /// XCRC and its like: a name, in quotes or not, and where the checksum begins and (exclusively) ends.
@@ -45,7 +45,7 @@ impl Login {
         let (file, _) = self.root.open_file(&path)?;
         let answer = Heartbeat::new(250, "Reading the file.", Instant::now());
         let digest = self.digest(answer, control, |watch| digest::of_file(file, range, algorithm, watch))?;
-        Ok(Reply::new(250, digest.to_ascii_uppercase()))
+        reply(250, digest.to_ascii_uppercase())
     }
 
     /// Bytes that may still be written here.
@@ -54,7 +54,7 @@ impl Login {
         let path = self.resolve_or_cwd(name, Perm::List)?;
         let meta = self.root.meta(&path)?;
         let folder = if meta.kind == FileKind::Folder { path } else { path.parent().unwrap_or_else(VirtualPath::root) };
-        Ok(Reply::new(213, self.root.free_space(&folder)?.to_string()))
+        reply(213, self.root.free_space(&folder)?.to_string())
     }
 
     /// Keeps the client patient while a checksum is made.
@@ -63,19 +63,18 @@ impl Login {
         mut answer: Heartbeat,
         control: &mut Control,
         make: impl FnOnce(&mut Watch) -> Result<String, Error>,
-    ) -> Result<String, Reply> {
+    ) -> Result<String, Step> {
         let mut attention = Attention::to_work(control, &mut answer);
         make(&mut Watch::new(&mut attention, self.patience())).map_err(|error| {
             self.aborted |= matches!(error, Error::Aborted);
-            // The first line promised a code that can't be kept any more.
-            self.hang_up = answer.has_spoken();
             control.who.log(Level::Info, format_args!("checksum given up ({})", reason(&error)));
-            self.explain(&error)
+            // The first line promised a code that can't be kept any more.
+            if answer.has_spoken() { Step::Cut } else { self.explain(&error).into() }
         })
     }
 
     /// The whole argument is the name, unless no such file is there and it ends in one or two numbers.
-    fn find_with_range(&self, argument: &[u8]) -> Result<(VirtualPath, std::ops::Range<u64>), Reply> {
+    fn find_with_range(&self, argument: &[u8]) -> Result<(VirtualPath, std::ops::Range<u64>), Step> {
         let found = |name: &[u8]| {
             let path = self.resolve(&Name::new(name)?, Perm::Read).ok()?;
             Some((self.root.meta(&path).ok()?.size, path))
@@ -87,7 +86,7 @@ impl Login {
         let (size, path) = found(name).ok_or_else(|| Reply::new(550, "No such file or folder."))?;
         let (start, end) = (numbers.first().copied().unwrap_or(0), numbers.get(1).copied().unwrap_or(size));
         if start > end || end > size {
-            return Err(Reply::new(550, "The range does not fit the file."));
+            return refuse(550, "The range does not fit the file.");
         }
         Ok((path, start..end))
     }

@@ -1,0 +1,102 @@
+//! How a session leaves its thread: over, or to go on with another one. Each is a type of its own, so that no thread takes
+//! one for the other. Used by `server::visit`.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::protocol::reply::Reply;
+use crate::session::step::Step;
+use crate::session::{Access, Session};
+
+/// A session that its thread is done with.
+pub enum Parting {
+    /// It is over but for its last words.
+    Over(Ended),
+    /// It goes on, on a thread that is not locked in.
+    Elsewhere(Moved),
+}
+
+/// A session between two threads.
+pub struct Moved {
+    session: Box<Session>,
+    /// What is still to be done about its last command.
+    step: Step,
+}
+
+/// A session that is over: its login is gone, its connection still stands.
+pub struct Ended {
+    session: Box<Session>,
+    /// The last reply, if the client gets one, or how the control connection broke.
+    last: io::Result<Option<Reply>>,
+    /// Its thread is fit for no other session.
+    pub spends_thread: bool,
+}
+
+impl Session {
+    /// Serves the client from the greeting on, until the client or the server ends the session or until it needs another
+    /// thread. A panic costs this session alone.
+    pub fn run(self: Box<Self>) -> Parting {
+        self.leave_after(Self::begin)
+    }
+
+    fn leave_after(mut self: Box<Self>, begin: impl FnOnce(&mut Self) -> Step) -> Parting {
+        let served = catch_unwind(AssertUnwindSafe(|| {
+            let first = begin(&mut self);
+            self.serve(first)
+        }));
+        self.part(served)
+    }
+
+    #[inline(never)]
+    fn part(mut self: Box<Self>, served: std::thread::Result<io::Result<Step>>) -> Parting {
+        let last = match served {
+            Ok(Ok(Step::Close(reply))) => Ok(Some(reply)),
+            Ok(Ok(Step::Cut)) => Ok(None),
+            Ok(Ok(step)) => return Parting::Elsewhere(Moved { session: self, step }),
+            Ok(Err(error)) => Err(error),
+            // Nobody knows if its thread was locked in by then.
+            Err(_) => {
+                self.access = Access::Stranded;
+                Ok(Some(self.apology()))
+            }
+        };
+        self.leave();
+        let spends_thread = matches!(self.access, Access::Stranded);
+        Parting::Over(Ended { session: self, last, spends_thread })
+    }
+
+    #[cold]
+    fn apology(&self) -> Reply {
+        log::error!(peer:% = self.control.who.peer, user = ""; "the session failed inside; it is closed, all others go on");
+        Reply::new(421, "Something went wrong inside; closing the connection.")
+    }
+}
+
+impl Moved {
+    /// Goes on, on a fresh thread, as [`Session::run`] does.
+    pub fn resume(mut self) -> Parting {
+        self.session.access = Access::Stranger;
+        let step = self.step;
+        self.session.leave_after(|_| step)
+    }
+
+    /// Says why it can't go on and lets go, without a wait for the client's end of TLS.
+    pub fn break_off(mut self, reply: &Reply) {
+        // A client that is gone by now misses nothing.
+        let _ = self.session.control.send(reply);
+    }
+}
+
+impl Ended {
+    /// Sends the last reply, if one is due, and closes the connection.
+    ///
+    /// # Errors
+    /// How the control connection broke.
+    pub fn say_goodbye(mut self) -> io::Result<()> {
+        if let Some(reply) = self.last? {
+            self.session.send(&reply)?;
+        }
+        self.session.control.close();
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! What a session does next: the one value that a handler gives back and the loop acts on.
+
+use std::borrow::Cow;
+use std::io;
+
+use crate::protocol::reply::Reply;
+
+/// What follows a command; all but the last two are followed by the next one.
+#[derive(Debug)]
+pub enum Step {
+    /// This reply.
+    Reply(Reply),
+    /// This reply, then a TLS handshake.
+    Secure(Reply),
+    /// This reply, then the end of TLS.
+    Clear(Reply),
+    /// This reply, then the end of the session.
+    Close(Reply),
+    /// The end of the session at once: a reply was begun that can't be kept, or TLS does not work.
+    Cut,
+}
+
+/// What a handler gives back; either way the session goes on with it.
+pub(super) type Answer = Result<Step, Step>;
+
+/// This reply of one line.
+pub(super) fn reply(code: u16, text: impl Into<Cow<'static, str>>) -> Answer {
+    Ok(Reply::new(code, text).into())
+}
+
+/// The same, as a reason not to go on.
+pub(super) fn refuse<T>(code: u16, text: impl Into<Cow<'static, str>>) -> Result<T, Step> {
+    Err(Reply::new(code, text).into())
+}
+
+impl From<Reply> for Step {
+    fn from(reply: Reply) -> Self {
+        Self::Reply(reply)
+    }
+}
+
+impl From<io::Error> for Step {
+    fn from(error: io::Error) -> Self {
+        Reply::from(error).into()
+    }
+}
