@@ -50,10 +50,7 @@ impl LineEnds {
         }
     }
 
-    /// What the beginning of this file decides, if that is still open. The position in the file is another one then.
-    ///
-    /// # Errors
-    /// When it can't be read.
+    /// What the beginning of this file decides, if that is still open; that moves the position in the file.
     pub fn decide(self, file: &File) -> io::Result<Self> {
         if self != Self::Undecided {
             return Ok(self);

@@ -25,13 +25,13 @@ pub enum Error {
     File(io::Error),
     /// The data connection broke.
     Data(io::Error),
-    /// The data connection stood still for too long.
+    /// The data connection did not move for too long.
     Stalled,
     /// The client sent ABOR.
     Aborted,
     /// The client's control connection is gone.
     Vanished,
-    /// It went when the upload ended in good order, over an old file: a client that was killed looks the same.
+    /// It was lost when an upload over an old file ended in good order: a client that was killed looks the same.
     HungUp,
     /// The server is stopping, and its grace is over.
     Stopping,

@@ -22,11 +22,11 @@ pub struct Throttle {
     shared: Option<Arc<Mutex<Pace>>>,
 }
 
-/// The rates that sessions of one account share, by account; a rate nobody uses is forgotten.
+/// The rates that sessions of one account share, by account; a rate that no session uses is forgotten.
 #[derive(Debug, Default)]
 pub struct SharedPaces(Mutex<HashMap<String, Weak<Mutex<Pace>>>>);
 
-/// A transfer that was held up by its peer may catch up so much, and no more.
+/// How much of the time that its peer held it up a transfer may catch up.
 const CREDIT: Duration = Duration::from_millis(200);
 
 impl Pace {
@@ -72,7 +72,7 @@ impl Throttle {
         Self { own: own.map(Pace::new), shared }
     }
 
-    /// True where nothing is held back.
+    /// Whether nothing is held back.
     pub fn is_free(&self) -> bool {
         self.own.is_none() && self.shared.is_none()
     }

@@ -10,7 +10,7 @@ use crate::copy::Error;
 pub struct Sink<'a> {
     /// The file.
     pub file: &'a mut File,
-    /// The bytes since they were written back; `None` where that is left to the system.
+    /// The bytes since they were written back; `None` if that is left to the system.
     dirty: Option<usize>,
     /// The kernel does not splice into a file that is opened to append.
     appends: bool,
@@ -21,12 +21,12 @@ pub struct Sink<'a> {
 const MAX_DIRTY: usize = 64 << 20;
 
 impl<'a> Sink<'a> {
-    /// Writes to this file; where the upload must be durable, never far ahead of the disk.
+    /// Writes to this file; if the upload must be durable, never far ahead of the disk.
     pub fn new(file: &'a mut File, durable: bool, appends: bool) -> Self {
         Self { file, dirty: durable.then_some(0), appends, written: 0 }
     }
 
-    /// True where splicing from a socket is of use.
+    /// Whether the kernel can move bytes from a pipe into it.
     pub fn takes_splice(&self) -> bool {
         !self.appends
     }
@@ -37,9 +37,6 @@ impl<'a> Sink<'a> {
     }
 
     /// Writes all bytes.
-    ///
-    /// # Errors
-    /// [`Error::File`]
     pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
             match self.file.write(bytes) {
@@ -57,9 +54,6 @@ impl<'a> Sink<'a> {
     }
 
     /// Notes that bytes were written.
-    ///
-    /// # Errors
-    /// [`Error::File`] when they can't be written back.
     pub fn wrote(&mut self, bytes: usize) -> Result<(), Error> {
         self.written += u64::try_from(bytes).unwrap_or(0);
         let Some(dirty) = &mut self.dirty else { return Ok(()) };

@@ -16,14 +16,14 @@ use crate::net::stream::Stream;
 use crate::sys::sockets;
 use crate::sys::ticker::Ticker;
 
-/// Whom to dial, and from where.
+/// The address to dial, and the one to dial from.
 #[derive(Debug)]
 pub struct Call {
     /// The client's end.
     pub to: SocketAddr,
     /// The server's end of the control connection.
     pub from: SocketAddr,
-    /// The port to connect from, where it is a certain one.
+    /// The port to connect from, if it is a certain one.
     pub source: Option<Arc<SourcePort>>,
 }
 
@@ -42,8 +42,8 @@ enum Wait {
     Turn(Ticker, u32),
 }
 
-/// Another session's transfer may end soon, and what the client has closed is forgotten after a round trip. Linux connects
-/// over a connection in TIME_WAIT at once if both ends have TCP timestamps, and else after a minute: too long to wait for.
+/// Another session's transfer may end soon, and a connection that the client has closed is forgotten after a round trip.
+/// Linux reuses the ports of one in TIME_WAIT at once if both ends have TCP timestamps, else after a minute: too long to wait.
 const TRIES: u32 = 30;
 const PAUSE: Duration = Duration::from_millis(100);
 

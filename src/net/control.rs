@@ -54,15 +54,15 @@ pub struct Control {
 enum Armed {
     Never,
     After(Duration),
-    /// Somebody else has set one.
+    /// Another one was set meanwhile.
     Unknown,
 }
 
-/// A client gets so long to begin the end of TLS itself.
+/// How long a client may take to begin the end of TLS itself.
 const COURTESY: Duration = Duration::from_millis(250);
-/// A client gets so long to answer the end of TLS.
+/// How long a client may take to answer the end of TLS.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// So much of what a client has sent is dropped behind the last reply; whoever sends more may lose it.
+/// How much of what a client has sent is dropped after the last reply; a client that sends more may lose that.
 const MAX_UNREAD: usize = 256 * 1024;
 const UNREAD_STEP: usize = 1024;
 /// What a client has to take within the send timeout, if there is as much.
@@ -72,9 +72,6 @@ const MAX_WAITING: usize = 16 * 1024;
 
 impl Control {
     /// Takes over an accepted connection.
-    ///
-    /// # Errors
-    /// As the system says, for instance when the client is gone already.
     pub fn new(stream: Arc<TcpStream>, peer: SocketAddr, stop: Arc<Stop>) -> io::Result<Self> {
         let local = canonical(stream.local_addr()?);
         let (input, output) = (LineBuffer::default(), Vec::new());
@@ -140,9 +137,6 @@ impl Control {
     }
 
     /// Sends a reply.
-    ///
-    /// # Errors
-    /// When the client is gone or takes nothing.
     pub fn send(&mut self, reply: &Reply) -> io::Result<()> {
         self.output.clear();
         reply.write_to(&mut self.output);
@@ -150,9 +144,6 @@ impl Control {
     }
 
     /// Sends lines that come before a reply, and of which more may follow; the first of them begins it if none was sent yet.
-    ///
-    /// # Errors
-    /// As [`Self::send`].
     pub fn send_preludes<'l>(
         &mut self,
         code: u16,
@@ -176,11 +167,8 @@ impl Control {
         sent
     }
 
-    /// Shakes hands as a TLS server, before the deadline; gives what data connections need. Nothing that came in clear is kept: somebody on the way may have
-    /// added it.
-    ///
-    /// # Errors
-    /// Why it failed, see [`tls::explain`](crate::net::tls::explain).
+    /// Shakes hands as a TLS server, before the deadline; gives what data connections need. Nothing that came in clear is
+    /// kept: it may have been added on the way.
     #[inline(never)]
     pub fn secure(&mut self, tls: &Tls, deadline: Instant) -> io::Result<Protection> {
         self.input = LineBuffer::default();
@@ -193,9 +181,6 @@ impl Control {
 
     /// Ends TLS and goes on in clear (CCC, RFC 4217 §6), with the client's consent before the deadline: its close_notify,
     /// or a first byte that is none of TLS.
-    ///
-    /// # Errors
-    /// When the client is gone or sends what is neither.
     #[inline(never)]
     pub fn unsecure(&mut self, deadline: Instant) -> io::Result<()> {
         let Some(mut secured) = self.secured.take() else { return Ok(()) };
@@ -234,7 +219,7 @@ impl Control {
         Until::new(&self.stream, deadline)
     }
 
-    /// True where bytes have been decrypted that nobody has taken yet.
+    /// Whether bytes have been decrypted that are not taken yet.
     pub fn holds_bytes(&mut self) -> bool {
         self.secured.as_mut().is_some_and(|secured| secured.holds_bytes())
     }
@@ -291,7 +276,7 @@ impl Control {
         }
     }
 
-    /// False while so many commands wait that no more are read.
+    /// Whether more commands are read: not while too many wait.
     pub fn has_room(&self) -> bool {
         self.input.waiting() < MAX_WAITING
     }

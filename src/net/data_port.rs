@@ -99,7 +99,7 @@ impl DataPort {
         Ok(())
     }
 
-    /// What to wait for before [`Self::poll`] or [`Self::advance`], which comes first, is of use again.
+    /// What to wait for before the next step, [`Self::poll`] or [`Self::advance`], can do anything.
     pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match self {
             Self::Passive(lease, _) => Some((lease.readiness(), PollFlags::IN)),
@@ -109,8 +109,8 @@ impl DataPort {
         }
     }
 
-    /// To be called when something else is done while the connection is waited for, or nobody waits for it any more:
-    /// sessions that share a passive port must not wait for this one. Then the next step comes before the next wait.
+    /// To be called when something else is done while the connection is waited for, or it is no longer waited for:
+    /// sessions that share a passive port must not wait for this one. The next step comes before the next wait then.
     pub fn rest(&mut self) {
         match self {
             Self::Passive(lease, _) => lease.rest(),

@@ -1,8 +1,8 @@
 //! A passive listener, at which sessions of different clients wait at the same time.
 //!
-//! At most one of them leads: it alone watches the socket, accepts for all and hands over what is another's. The others
-//! watch an event of their own, which tells them that their connection is here or that it is their turn to lead. Whoever
-//! turns to something else, or leaves, passes the lead on. A session that is alone needs no event: it leads.
+//! At most one of them leads: it alone watches the socket, accepts for all and hands over the connections of others. Each
+//! of the others watches an event of its own, which tells it that its connection is here or that it is its turn to lead. A
+//! session that does something else, or leaves, passes the lead on. A session that is alone needs no event: it leads.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -23,12 +23,12 @@ use crate::sys::waker::Waker;
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
-    /// Kept so that nobody has to ask the system for it.
+    /// Kept to save a system call.
     port: u16,
     room: Mutex<Room>,
 }
 
-/// Whose connections a session takes; nobody else waits where it is anybody's.
+/// Whose connections a session takes; if it takes all, no other session waits there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
     /// Those of this address.
@@ -49,22 +49,19 @@ struct Waiting {
     expected: Expected,
     /// From now on what comes is meant for it: the queue holds nothing older.
     ready: bool,
-    /// Accepted by somebody else; closed with this entry if nobody fetches it.
+    /// Accepted by another session; closed with this entry if it is not fetched.
     arrived: Option<OwnedFd>,
     /// There while the session waits without leading.
     wake: Option<Waker>,
 }
 
-/// Clients that connect before their transfer commands wait here, one for each session.
+/// How many clients may have connected before their transfer commands, one for each session.
 const BACKLOG: i32 = 512;
-/// So often the leader gets a chance to take what came before a newcomer; it is awake by then.
+/// How often the leader gets a chance to take what came before a newcomer; it is awake by then.
 const MAX_YIELDS: usize = 100;
 
 impl Listener {
     /// Listens at a local address; port 0 is any free one.
-    ///
-    /// # Errors
-    /// As the system says.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
@@ -84,7 +81,7 @@ impl Listener {
         self.port
     }
 
-    /// True while nobody waits here.
+    /// Whether no session waits here.
     pub fn is_free(&self) -> bool {
         self.room.lock().waiting.is_empty()
     }
@@ -105,9 +102,6 @@ impl Listener {
     }
 
     /// Waits until the queue holds nothing that is older than the place just taken.
-    ///
-    /// # Errors
-    /// As the system says.
     pub fn settle(&self, expected: Expected, who: &Who) -> io::Result<()> {
         let mut room = self.room.lock();
         for _ in 0..MAX_YIELDS {
@@ -129,10 +123,7 @@ impl Listener {
     }
 
     /// The connection that a session waits for, if it is here by now. If not, `wake` says what the session is to watch:
-    /// that event, or this listener where there is none.
-    ///
-    /// # Errors
-    /// As the system says.
+    /// that event, or this listener if there is none.
     pub fn accept(&self, expected: Expected, wake: &mut Option<Waker>, who: &Who) -> io::Result<Option<OwnedFd>> {
         let mut room = self.room.lock();
         if let Some(socket) = room.find(expected).and_then(|waiting| waiting.arrived.take()) {
@@ -176,7 +167,7 @@ impl Listener {
         room.pass_lead_on(expected);
     }
 
-    /// Gives a connection to the session that waits for it; where there is none, the log says so and it is closed.
+    /// Gives a connection to the session that waits for it; if there is none, the log says so and it is closed.
     fn hand_over(&self, room: &mut Room, socket: OwnedFd, peer: Option<IpAddr>, who: &Who) {
         let others = room.waiting.len().saturating_sub(1);
         let reason = match room.waiting.iter_mut().find(|waiting| waiting.expected.takes(peer)) {

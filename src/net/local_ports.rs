@@ -65,9 +65,6 @@ impl LocalPorts {
     }
 
     /// A listener with a place for a session of this client.
-    ///
-    /// # Errors
-    /// [`NoPort`]
     pub fn take(&mut self, client: IpAddr, expected: Expected, random: &mut Random) -> Result<Arc<Listener>, NoPort> {
         self.forget_idle(client);
         let grown = self.grow(expected);
@@ -82,7 +79,7 @@ impl LocalPorts {
         Ok(listener)
     }
 
-    /// A session of this client waits no longer.
+    /// A session of this client no longer waits.
     pub fn give_back(&mut self, client: IpAddr, port: u16) {
         self.waiting = self.waiting.saturating_sub(1);
         if let Some(turns) = self.clients.get_mut(&client) {
@@ -90,7 +87,7 @@ impl LocalPorts {
         }
     }
 
-    /// True while no session waits.
+    /// Whether no session waits.
     pub fn is_idle(&self) -> bool {
         self.waiting == 0
     }
@@ -108,7 +105,7 @@ impl LocalPorts {
     }
 
     /// A listener at a port of the system's choice, with a place for one, while there are too few: a client must find one
-    /// where it has not been lately, and bind is the dearer the more connections are in TIME_WAIT.
+    /// that it has not used lately, and bind takes longer the more connections are in TIME_WAIT.
     fn grow(&mut self, expected: Expected) -> io::Result<Option<Arc<Listener>>> {
         let wanted = (2 * (self.waiting + 1)).saturating_add(SPARE).min(self.most);
         if self.slots.len() >= wanted {
@@ -120,8 +117,8 @@ impl LocalPorts {
         Ok(Some(listener))
     }
 
-    /// At random where nobody waits; then wherever the client may wait; then, where it has been lately; last the ports
-    /// that other programs had.
+    /// At random among those where no session waits; then any where the client may wait; then one that it has used lately;
+    /// last the ports that other programs had.
     fn find(&mut self, client: IpAddr, expected: Expected, random: &mut Random) -> io::Result<Option<Arc<Listener>>> {
         let count = self.slots.len();
         for _ in 0..TRIES {
@@ -157,7 +154,7 @@ impl LocalPorts {
         }
     }
 
-    /// Where the client has been lately, longest ago first.
+    /// Where the client waited lately, longest ago first.
     fn recent(&self, client: IpAddr) -> impl Iterator<Item = usize> {
         let ports = self.clients.get(&client).into_iter().flat_map(Turns::recent);
         ports.filter_map(|port| self.slots.iter().position(|slot| slot.port() == port))

@@ -19,7 +19,7 @@ pub struct LongReply {
     held: usize,
 }
 
-/// So many bytes of lines are sent at once, and no more than these are held.
+/// How many bytes of lines are held until they are sent.
 const BLOCK: usize = 16 << 10;
 
 impl LongReply {
@@ -29,9 +29,6 @@ impl LongReply {
     }
 
     /// Adds a line. When many wait, they are sent, which takes as long as the client takes to receive them.
-    ///
-    /// # Errors
-    /// When the client is gone or takes nothing.
     pub fn add(&mut self, line: &[u8], control: &mut Control) -> io::Result<()> {
         self.held += line.len();
         self.lines.push(line.to_vec());
@@ -39,9 +36,6 @@ impl LongReply {
     }
 
     /// The reply that ends it and is still to be sent: the whole of it if it is short.
-    ///
-    /// # Errors
-    /// As [`Self::add`].
     pub fn end(&mut self, last: &'static str, control: &mut Control) -> io::Result<Reply> {
         if self.begun {
             self.send(control)?;

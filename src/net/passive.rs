@@ -34,7 +34,7 @@ struct PortTable {
     random: Random,
 }
 
-/// A place at a passive listener, where one session's client is waited for; given back by Drop.
+/// A place at a passive listener, where one session waits for its client; given back by Drop.
 #[derive(Debug)]
 pub struct Lease {
     ports: Arc<PassivePorts>,
@@ -47,7 +47,7 @@ pub struct Lease {
     wake: Option<Waker>,
 }
 
-/// So many local addresses are remembered; then those where nobody waits are forgotten.
+/// Maximum number of local addresses remembered; then those where no session waits are forgotten.
 const MAX_ADDRESSES: usize = 64;
 
 impl PassivePorts {
@@ -62,10 +62,7 @@ impl PassivePorts {
     }
 
     /// A place at a listener at a local address, its port chosen at random among those that this client used longest ago.
-    /// What its queue held before is closed or handed to whom it is for.
-    ///
-    /// # Errors
-    /// [`NoPort`]
+    /// What its queue held before is closed or handed to the session it is for.
     pub fn lease(self: &Arc<Self>, address: SocketAddr, expected: Expected, who: &Who) -> Result<Lease, NoPort> {
         let (address, client) = (without_port(address), who.peer.ip());
         let listener = self.take(address, client, expected)?;
@@ -111,22 +108,19 @@ impl Lease {
         SocketAddr::new(self.address.ip(), self.port())
     }
 
-    /// The connection, if it is here by now; others that are met on the way are handed over or refused.
-    ///
-    /// # Errors
-    /// As the system says.
+    /// The connection, if it is here by now; others that came before it are handed over or refused.
     pub fn poll(&mut self, who: &Who) -> std::io::Result<Option<Stream>> {
         let accepted = self.listener.accept(self.expected, &mut self.wake, who)?;
         Ok(accepted.map(Stream::new))
     }
 
-    /// What becomes readable when [`Self::poll`], which comes first, is of use again.
+    /// What becomes readable when it is time for the next [`Self::poll`].
     pub fn readiness(&self) -> BorrowedFd<'_> {
         self.wake.as_ref().map_or(self.listener.as_fd(), |wake| wake.as_fd())
     }
 
-    /// To be called when a session turns to something else while it waits, or others may wait for it in vain; then
-    /// [`Self::poll`] comes first again.
+    /// To be called when a session does something else while it waits, or others may wait for it in vain; the next
+    /// [`Self::poll`] comes before the next wait.
     pub fn rest(&mut self) {
         self.listener.rest(self.expected);
         self.wake = None;

@@ -5,7 +5,7 @@
 pub struct Random(Vec<u8>);
 
 impl Random {
-    /// A number that can't be guessed, below `bound` (0 where that is 0).
+    /// A number that can't be guessed, below `bound` (0 if that is 0).
     pub fn below(&mut self, bound: usize) -> usize {
         if self.0.len() < size_of::<u32>() {
             self.0.resize(1024, 0);

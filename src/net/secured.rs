@@ -1,4 +1,4 @@
-//! One TLS connection over a socket that somebody else holds: the same steps for control and data connections.
+//! One TLS connection over a socket that its caller holds: the same steps for control and data connections.
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 
@@ -8,7 +8,7 @@ use rustls::{IoState, ServerConnection};
 #[derive(Debug)]
 pub struct Secured {
     connection: ServerConnection,
-    /// Encrypted bytes that were received in one go and not looked at yet.
+    /// Encrypted bytes that were received in one go and not decrypted yet.
     encrypted: Vec<u8>,
     taken: usize,
     records: Records,
@@ -60,7 +60,7 @@ impl Secured {
         }
     }
 
-    /// True where the socket must take bytes before anything else can go on.
+    /// Whether the socket must accept bytes before anything else can go on.
     pub fn wants_write(&self) -> bool {
         self.connection.wants_write()
     }
@@ -69,8 +69,7 @@ impl Secured {
     /// not end with close_notify.
     ///
     /// # Errors
-    /// `Interrupted` when what was read holds no byte of the client's yet, so that whoever waits looks at the clock; as the
-    /// socket says, and for what is no TLS.
+    /// `Interrupted` when what was read holds no byte of the client's yet, so that the caller can check the clock.
     pub fn receive(&mut self, socket: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
         if self.holds_nothing() {
             self.connection.read_tls(socket)?;
@@ -89,8 +88,8 @@ impl Secured {
     /// most, receives encrypted bytes into the spare room of its buffer, which is as large.
     ///
     /// # Errors
-    /// `WouldBlock` when what was fetched holds no byte of the client's yet; `UnexpectedEof` where the stream ended without
-    /// close_notify; as `fetch`, and for what is no TLS.
+    /// `WouldBlock` when what was fetched holds no byte of the client's yet; `UnexpectedEof` if the stream ended without
+    /// close_notify.
     pub fn receive_much(
         &mut self,
         mut fetch: impl FnMut(&mut Vec<u8>) -> io::Result<usize>,
@@ -134,10 +133,7 @@ impl Secured {
         }
     }
 
-    /// Takes in one record and not a byte behind it; true once the client has sent its close_notify.
-    ///
-    /// # Errors
-    /// As the socket says, and for what is no TLS.
+    /// Takes in one record and not a byte more; true once the client has sent its close_notify.
     pub fn receive_record(&mut self, socket: &mut impl Read) -> io::Result<bool> {
         // RFC 8446 §5.1: type, version, length.
         let mut header = [0; RECORD_HEADER];
@@ -153,20 +149,17 @@ impl Secured {
         Ok(closed)
     }
 
-    /// True where bytes are decrypted and not taken yet.
+    /// Whether bytes are decrypted and not taken yet.
     pub fn holds_bytes(&mut self) -> bool {
         self.connection.reader().fill_buf().is_ok_and(|plain| !plain.is_empty())
     }
 
-    /// True where there is neither a byte nor an end.
+    /// Whether there is neither a byte nor an end.
     fn holds_nothing(&mut self) -> bool {
         self.connection.reader().fill_buf().is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
     /// Encrypts and sends all bytes.
-    ///
-    /// # Errors
-    /// As the socket says.
     pub fn send_all(&mut self, socket: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
         self.connection.writer().write_all(bytes)?;
         self.flush(socket)
@@ -187,9 +180,6 @@ impl Secured {
     }
 
     /// Sends what is encrypted and has not gone yet.
-    ///
-    /// # Errors
-    /// As the socket says.
     pub fn flush(&mut self, socket: &mut impl Write) -> io::Result<()> {
         while self.connection.wants_write() {
             match self.connection.write_tls(socket) {
@@ -203,15 +193,12 @@ impl Secured {
     }
 
     /// Says that nothing more comes (close_notify, RFC 8446 §6.1), once.
-    ///
-    /// # Errors
-    /// As [`Self::flush`].
     pub fn close(&mut self, socket: &mut impl Write) -> io::Result<()> {
         self.connection.send_close_notify();
         self.flush(socket)
     }
 
-    /// True where what came last, by [`Self::receive_much`], is a part of a record.
+    /// Whether what came last, by [`Self::receive_much`], is a part of a record.
     pub fn is_inside_record(&self) -> bool {
         self.records.left > 0 || !self.records.header.is_empty()
     }

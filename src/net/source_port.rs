@@ -1,7 +1,7 @@
 //! The certain port that active data connections come from, bound by a thread of its own.
 //!
-//! A session's thread may bind no port: it has no capability, and its jail allows none. This thread is in no jail and
-//! keeps what the port needs; it hands out sockets that are bound and connected to nobody.
+//! A session's thread can't bind it: it has no capability, and its jail allows no port. This thread is in no jail and
+//! keeps what the port needs; it hands out sockets that are bound and not connected yet.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-/// A port to connect from; its thread ends with the last of these values.
+/// A port to connect from; its thread ends with this value.
 #[derive(Debug)]
 pub struct SourcePort {
     port: u16,
@@ -31,9 +31,6 @@ type Job = Box<dyn FnOnce() + Send>;
 
 impl SourcePort {
     /// Starts the thread, which has the rights of the calling one.
-    ///
-    /// # Errors
-    /// As the system says.
     pub fn start(port: u16) -> io::Result<Self> {
         let (jobs, waiting): (Sender<Job>, Receiver<Job>) = unbounded();
         thread::Builder::new().name("data port".to_owned()).spawn(move || waiting.iter().for_each(|job| job()))?;
@@ -42,9 +39,6 @@ impl SourcePort {
 
     /// A socket at this port of a local address, the port of which is ignored. Any number of them may be open at once, as
     /// long as each is connected to another client or port.
-    ///
-    /// # Errors
-    /// As the system says.
     pub fn socket(&self, at: SocketAddr) -> io::Result<OwnedFd> {
         let port = self.port;
         self.run(move || bind(at, port))?
@@ -57,9 +51,6 @@ impl SourcePort {
     }
 
     /// Runs work on the thread and waits for it. It must not block, as sessions wait for the thread.
-    ///
-    /// # Errors
-    /// When the thread is gone.
     pub fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
         let (answer, answered) = bounded(1);
         let gone = || io::Error::other("the thread that binds the port is gone");

@@ -13,7 +13,7 @@ impl Stop {
         let _ = self.0.set(deadline);
     }
 
-    /// When running transfers must have ended; `None` as long as nobody asked.
+    /// When running transfers must have ended; `None` if it is not asked to stop.
     pub fn asked(&self) -> Option<Instant> {
         self.0.get().copied()
     }

@@ -57,9 +57,6 @@ impl Stream {
     }
 
     /// Goes on under TLS, if it does not yet; the handshake is left to [`Self::shake_hands`].
-    ///
-    /// # Errors
-    /// Without the system's randomness.
     pub fn protect(self, protection: &Protection) -> io::Result<Self> {
         match self {
             Self::Plain(socket) => {
@@ -73,7 +70,7 @@ impl Stream {
         }
     }
 
-    /// Goes on with the handshake, where there is one, to its end.
+    /// Goes on with the handshake, if there is one, to its end.
     ///
     /// # Errors
     /// `WouldBlock` while the client is waited for, see [`Self::handshake_needs`]; else it failed for good.
@@ -104,12 +101,12 @@ impl Stream {
         }
     }
 
-    /// True where the kernel can move the bytes by itself.
+    /// Whether the kernel can move the bytes by itself.
     pub fn is_plain(&self) -> bool {
         matches!(self, Self::Plain(_))
     }
 
-    /// How the stream ended, where nothing said that it was whole: the client may have been killed.
+    /// How the stream ended, if nothing said that it was whole: the client may have been killed.
     pub fn doubt(&self) -> Option<Doubt> {
         match self {
             Self::Tls(protected) if protected.cut => Some(Doubt::NoCloseNotify),
@@ -143,7 +140,7 @@ impl Stream {
         }
     }
 
-    /// Says that nothing more comes, behind all that was sent. Closing a stream in clear says it, too.
+    /// Says that nothing more comes after what was sent. Closing a stream in clear says it, too.
     ///
     /// # Errors
     /// `WouldBlock` as long as the client has to take more first.
@@ -155,9 +152,6 @@ impl Stream {
     }
 
     /// Throws away some of what still comes; 0 at the end.
-    ///
-    /// # Errors
-    /// As [`Self::receive`].
     pub fn discard(&mut self) -> io::Result<usize> {
         Socket(self).read(&mut [0; 512])
     }
@@ -182,13 +176,13 @@ impl Protected {
         }
     }
 
-    /// At once: a client that speaks twice in a row, in the handshake or behind it, waits for that.
+    /// At once: a client that speaks twice in a row, in the handshake or after it, waits for that.
     fn acknowledge(&self) {
         sockets::acknowledge_now(&self.socket);
     }
 
     /// Some clients (Node) close their side of an empty upload while they shake hands. Nothing proves who they are by then:
-    /// it counts only where nothing has to be proven, and where a version was agreed on.
+    /// it counts only if nothing has to be proven and a version was agreed on.
     fn may_be_cut_short(&self) -> bool {
         !self.protection.is_strict()
             && !self.protection.asks_for_proof()

@@ -5,17 +5,17 @@ use std::collections::VecDeque;
 /// What one client's address does with the ports of one local address.
 #[derive(Debug, Default)]
 pub struct Turns {
-    /// Its connections are waited for there.
+    /// Where its connections are waited for.
     waiting: Vec<u16>,
     /// Used lately, the one used longest ago first.
     recent: VecDeque<u16>,
 }
 
-/// Beyond that many ports a connection is too late to be met by chance.
+/// The most ports that count as used lately: after as many others, an old connection is too late to be met by chance.
 const MAX_RECENT: usize = 64;
 
 impl Turns {
-    /// True while no session of this client waits.
+    /// Whether no session of this client waits.
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -25,12 +25,12 @@ impl Turns {
         self.waiting.len()
     }
 
-    /// True where the client does not wait and has not been lately.
+    /// Whether the client neither waits there nor has used it lately.
     pub fn is_fresh(&self, port: u16) -> bool {
         !self.waiting.contains(&port) && !self.recent.contains(&port)
     }
 
-    /// Ports to be used again where there is no fresh one, the one used longest ago first.
+    /// Ports to be used again if there is no fresh one, the one used longest ago first.
     pub fn recent(&self) -> impl Iterator<Item = u16> {
         self.recent.iter().copied()
     }
@@ -41,7 +41,7 @@ impl Turns {
         self.waiting.push(port);
     }
 
-    /// It waits no longer. Half of all ports, of which there are this many, stay fresh.
+    /// It no longer waits. Half of all ports, of which there are this many, stay fresh.
     pub fn end(&mut self, port: u16, all: usize) {
         self.waiting.retain(|&waiting| waiting != port);
         self.recent.push_back(port);

@@ -1,4 +1,4 @@
-//! A blocking connection with one end to all its waits.
+//! A blocking connection all of whose reads end by one deadline.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rustix::net::RecvFlags;
 
-/// Reads end by the deadline, with `TimedOut`. What the client does not take has a timeout of its own.
+/// Reads end by the deadline, with `TimedOut`. Writes have a timeout of their own.
 #[derive(Debug)]
 pub struct Until<'a> {
     stream: &'a TcpStream,
@@ -14,15 +14,12 @@ pub struct Until<'a> {
 }
 
 impl<'a> Until<'a> {
-    /// A connection, and when reading from it must have ended. Its receive timeout is another one afterwards.
+    /// A connection, and when reading from it must have ended. This changes its receive timeout.
     pub fn new(stream: &'a TcpStream, deadline: Instant) -> Self {
         Self { stream, deadline }
     }
 
-    /// The next byte, which stays where it is; `None` at the end.
-    ///
-    /// # Errors
-    /// As [`Read::read`].
+    /// The next byte, which stays in the queue; `None` at the end.
     pub fn peek(&mut self) -> io::Result<Option<u8>> {
         self.arm()?;
         let mut first = [0];

@@ -11,7 +11,7 @@ use crate::session::login::Login;
 use crate::session::outcome::Subject;
 use crate::session::prepared::Prepared;
 use crate::session::step::Answer;
-use crate::session::transfer::behind_the_end;
+use crate::session::transfer::after_the_end;
 
 impl Login {
     #[inline(never)]
@@ -23,7 +23,7 @@ impl Login {
             None => (prepared.restart, meta.size),
         };
         if offset > end {
-            return Err(behind_the_end().into());
+            return Err(after_the_end().into());
         }
         self.refuse_restart_in_ascii(offset)?;
         let asked = self.line_ends();

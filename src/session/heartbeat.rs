@@ -24,9 +24,6 @@ impl Heartbeat {
     }
 
     /// Sends a line if it is time.
-    ///
-    /// # Errors
-    /// When the client is gone.
     pub fn beat(&mut self, control: &mut Control, now: Instant) -> io::Result<()> {
         if now < self.due {
             return Ok(());

@@ -25,7 +25,7 @@ impl Site {
         Self { control_port, in_container, told: AtomicBool::default() }
     }
 
-    /// For the administrator, the first time that a data connection did not come for want of published ports.
+    /// For the administrator, the first time that a data connection did not come for lack of published ports.
     pub fn way_out(&self, local: IpAddr, client: IpAddr, range: Option<&RangeInclusive<u16>>) -> Option<String> {
         let behind_nat = is_public(client) && !is_public(local);
         if !(self.in_container || behind_nat) || self.told.swap(true, Ordering::Relaxed) {

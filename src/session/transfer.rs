@@ -44,6 +44,6 @@ pub(super) fn no_data_port() -> Reply {
     Reply::new(425, "Say where first: PASV, EPSV, PORT or EPRT.")
 }
 
-pub(super) fn behind_the_end() -> Reply {
-    Reply::new(554, "REST is behind the end of the file.")
+pub(super) fn after_the_end() -> Reply {
+    Reply::new(554, "REST is after the end of the file.")
 }

@@ -26,11 +26,11 @@ use crate::session::login::Login;
 use crate::session::outcome::{Outcome, Subject};
 use crate::session::prepared::Prepared;
 use crate::session::step::{Answer, Step, refuse};
-use crate::session::transfer::behind_the_end;
+use crate::session::transfer::after_the_end;
 
 /// The folder takes no new files, so the old one can't be kept until the new one is whole.
 const IN_PLACE: &str = "Send the file; it is written in place, its folder takes no other.";
-/// STOU tries so many names.
+/// Maximum number of names that STOU tries.
 const MAX_UNIQUE_TRIES: u32 = 1000;
 
 impl Login {
@@ -71,7 +71,7 @@ impl Login {
             let preliminary = Reply::raw(150, [b"FILE: ", path.file_name().unwrap_or_default()].concat());
             let subject = Subject::upload("STOU", &path, prepared);
             match self.store(&subject, Placement::New, preliminary, control) {
-                // Somebody else was faster with that name, or is uploading to it just now.
+                // Another session was faster with that name, or is uploading to it just now.
                 Err(Step::Reply(no))
                     if self.data_port.is_some() && (no.code() == 450 || self.root.link_meta(&path).is_ok()) => {}
                 answer => return answer,
@@ -148,7 +148,7 @@ impl Login {
 
     fn refused_upload(&self, refused: Refused, placement: Placement) -> Reply {
         match refused {
-            Refused::AfterTheEnd => behind_the_end(),
+            Refused::AfterTheEnd => after_the_end(),
             Refused::Pending(0) => Reply::new(554, "An upload of this file broke at its start: STOR it again."),
             Refused::Pending(kept) => Reply::new(
                 554,
@@ -184,7 +184,7 @@ impl Outcome {
 fn judge_end(transfer: &mut Transfer, replaced: Option<u64>, hasty: bool) -> Result<(), Error> {
     let (doubt, watch) = (transfer.doubt(), transfer.watch());
     if doubt == Some(Doubt::InHandshake) && replaced.is_some_and(|bytes| bytes > 0) {
-        // Nobody has shaken hands, and there is something to lose.
+        // The handshake did not end, and there is something to lose.
         return Err(Error::Handshake(ErrorKind::UnexpectedEof.into()));
     }
     if replaced.is_some() {

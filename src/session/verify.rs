@@ -27,7 +27,7 @@ impl Login {
         let (file, meta) = self.root.open_file(&path)?;
         let range = match window {
             Some((first, last)) if first < meta.size => first..last.saturating_add(1).min(meta.size),
-            Some(_) => return refuse(550, "RANG begins behind the end of the file."),
+            Some(_) => return refuse(550, "RANG begins after the end of the file."),
             None => 0..meta.size,
         };
         let (algorithm, first, last) = (self.algorithm, range.start, range.end.saturating_sub(1));
@@ -92,7 +92,7 @@ impl Login {
     }
 }
 
-/// `"a name" 0 10` or `a name 0 10`: the name, and up to two numbers behind it.
+/// `"a name" 0 10` or `a name 0 10`: the name, and up to two numbers after it.
 fn split_range(argument: &[u8]) -> (&[u8], Vec<u64>) {
     if let Some(quoted) = argument.trim_ascii_start().strip_prefix(b"\"")
         && let Some(end) = quoted.iter().rposition(|&byte| byte == b'"')
