@@ -24,18 +24,9 @@ pub struct Tls {
     control: Arc<ServerConfig>,
     data: Arc<ServerConfig>,
     certificate: Arc<Certificate>,
-    reuse: Reuse,
+    must_resume: bool,
     has_client_ca: bool,
     strict_eof: bool,
-}
-
-/// Whether a data connection must resume the TLS session of its control connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reuse {
-    /// It may.
-    Accept,
-    /// It must, so that nobody else can take its place.
-    Require,
 }
 
 /// What the administrator chooses.
@@ -45,8 +36,9 @@ pub struct TlsSettings<'a> {
     pub pair: Pair,
     /// A PEM file with the authorities that clients' certificates must come from.
     pub client_ca: Option<&'a Path>,
-    /// Whether data connections must resume.
-    pub reuse: Reuse,
+    /// Whether a data connection must resume the TLS session of its control connection, so that nobody else can take its
+    /// place.
+    pub must_resume: bool,
     /// Whether an upload that ends without close_notify is incomplete.
     pub strict_eof: bool,
 }
@@ -132,7 +124,7 @@ impl Tls {
             // A client that uploads and closes without reading a ticket would reset the connection: its last bytes are lost.
             data: config(DATA_PROTOCOLS, 0),
             certificate,
-            reuse: settings.reuse,
+            must_resume: settings.must_resume,
             has_client_ca: settings.client_ca.is_some(),
             strict_eof: settings.strict_eof,
         })
@@ -148,7 +140,7 @@ impl Tls {
         self.certificate.refresh();
         let (has_client_ca, strict_eof) = (self.has_client_ca, self.strict_eof);
         let protection = Protection { data: Arc::clone(&self.data), owner: None, has_client_ca, strict_eof };
-        if self.reuse == Reuse::Accept {
+        if !self.must_resume {
             return Ok((begin(Arc::clone(&self.control))?, protection));
         }
         let mut owner = Owner::default();
@@ -260,7 +252,7 @@ impl StoresServerSessions for Bound {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("reuse", &self.reuse).field("strict_eof", &self.strict_eof).finish_non_exhaustive()
+        f.debug_struct("Tls").field("must_resume", &self.must_resume).field("strict_eof", &self.strict_eof).finish_non_exhaustive()
     }
 }
 

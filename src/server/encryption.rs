@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::config::{self, Config, SessionReuse};
 use crate::ini::Problem;
 use crate::net::certificate::{Fault, Pair};
-use crate::net::tls::{Reuse, Tickets, Tls, TlsSettings};
+use crate::net::tls::{Tickets, Tls, TlsSettings};
 use crate::server::privileges;
 
 /// How long before its end a certificate is worth a warning.
@@ -19,10 +19,7 @@ pub fn load(config: &config::TlsSection, tickets: &Tickets) -> Result<Option<Arc
     let settings = TlsSettings {
         pair,
         client_ca: config.client_ca.as_deref(),
-        reuse: match config.session_reuse {
-            SessionReuse::Accept => Reuse::Accept,
-            SessionReuse::Require => Reuse::Require,
-        },
+        must_resume: config.session_reuse == SessionReuse::Require,
         strict_eof: config.strict_eof,
     };
     match Tls::new(settings, tickets) {
