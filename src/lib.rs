@@ -3,7 +3,7 @@
 //! ```text
 //!              main            cli · commands · logging          config · ini
 //!                │                                               read once; plain values go down
-//!              server          accept · places · threads · signals
+//!              server          the gate · threads · the end
 //!                │
 //!             session          the loop, and one file for each group of commands
 //!      ┌─────────┼─────────┐
@@ -13,12 +13,58 @@
 //!      └─────────┼─────────┘
 //!            protocol                 commands, replies, paths, addresses: no I/O, no clock, std only
 //!                │
-//!               sys                   what Linux alone has
+//!               sys                   the one floor that names an operating system
 //! ```
 //!
 //! Every arrow points down; a test reads the `use crate::…` lines against this picture. Where to begin: the loop in
-//! [`session`], then the file named after the group of the command. [`firewall`] is not needed to read the server: only
-//! `ftpd check --network` asks it.
+//! [`session`], then the file named after the group of the command. [`firewall`] and [`lines`] stand apart: the one reads
+//! a firewall's rules for `ftpd check --network`, the other writes lines to the log and the transfer log. ARCHITECTURE.md
+//! says why all this is so.
+//!
+//! # How does a connection become a session?
+//!
+//! 1. `server::listeners` accepts it, and asks at the gate (`server::gate`): a banned address, or one too many, gets a 421.
+//! 2. It becomes a `Visit` (`server::visit`), which a thread of `server::pool` takes up.
+//! 3. The visit opens a [`session::Session`], and `run` takes step by step: a line comes from [`net::control::Control`],
+//!    becomes a [`protocol::request::Request`], and its handler gives back the next `Step` (`session::step`).
+//! 4. After PASS, `session::access` has a `Login`: the account with its folder. The thread is locked into that folder
+//!    ([`sys::jail`]), and so it ends with the session.
+//!
+//! # How does DELE work?
+//!
+//! 1. [`protocol::verbs`] has a row for each verb. The request of this one holds the
+//!    [`FileCommand`](protocol::command::FileCommand) `Dele` with a name, which is bytes.
+//! 2. `Login::run` (`session::login`) is an exhaustive `match`: it calls `dele` in `session::modify`.
+//! 3. `dele` resolves the name with the letter that it needs, [`Perm::Delete`](auth::perm::Perm::Delete), in one act. What
+//!    comes back is a [`VirtualPath`](protocol::path::VirtualPath), or the 550 of a letter that the account lacks.
+//! 4. [`fs::root::Root::remove_file`] removes it below the home's handle, which no name leaves ([`sys::beneath`]). An
+//!    error of the system becomes the reply.
+//!
+//! # How does an upload get to its place?
+//!
+//! 1. `session::upload` resolves the name of STOR, and [`fs::upload::Upload::open`] opens a hidden partial file beside the
+//!    target: [`fs::upload::Opened`].
+//! 2. The client gets the 150, the data connection opens, and [`copy::transfer::Transfer`] receives its bytes. It hears the
+//!    control connection meanwhile, by way of `session::attention`.
+//! 3. With the first byte the upload is [`fs::upload::Receiving`]. Its `finish` gives the file its name; if the transfer
+//!    breaks, `abandon` decides what stays.
+//! 4. `session::outcome` says how it ended: the 226 or the error, lines in the log, a line in the transfer log.
+//!
+//! # How does a passive port work?
+//!
+//! 1. PASV and EPSV (`session::parameters`) take a lease from [`net::passive::PassivePorts`]: a place at a listener, for
+//!    connections of this client alone. The reply names its port.
+//! 2. Several sessions may wait at one port (`net::listener`); one of them accepts for all.
+//! 3. The command that transfers consumes the [`net::data_port::DataPort`] and gets a [`net::stream::Stream`] from it, in
+//!    clear or under TLS.
+//! 4. Dropping the lease gives the place back; the ports stay bound for the next one.
+//!
+//! # How does a key of ftpd.conf work?
+//!
+//! 1. It is a row in `config::keys`: name, type, default, and what it means. README and the sample are made from that.
+//! 2. [`ini`] reads the file with all its errors, and `ini::Section::take` gives the key's value, or its default.
+//! 3. The section's file in [`config`] makes a field of it.
+//! 4. `server` and `session` hand the field down as a plain value: no module below knows [`config::Config`].
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

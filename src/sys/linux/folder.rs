@@ -95,12 +95,12 @@ impl FolderHandle {
         Ok(rustix::fs::readlinkat(self, name, Vec::new())?.into_bytes())
     }
 
-    /// Opens a regular file to write from its beginning, as [`regular`] does.
+    /// Opens a regular file to write from its beginning, as `regular` does.
     pub fn open_to_write(&self, name: &[u8]) -> io::Result<(File, Meta)> {
         self.open_existing(name, OFlags::WRONLY)
     }
 
-    /// Opens a regular file to write to its end, wherever that is by then, as [`regular`] does.
+    /// Opens a regular file to write to its end, wherever that is by then, as `regular` does.
     pub fn open_to_append(&self, name: &[u8]) -> io::Result<(File, Meta)> {
         self.open_existing(name, OFlags::WRONLY | OFlags::APPEND)
     }
