@@ -252,7 +252,10 @@ impl StoresServerSessions for Bound {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("must_resume", &self.must_resume).field("strict_eof", &self.strict_eof).finish_non_exhaustive()
+        f.debug_struct("Tls")
+            .field("must_resume", &self.must_resume)
+            .field("strict_eof", &self.strict_eof)
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,9 +17,9 @@ use crate::protocol::reply::Reply;
 use crate::server::capacity::{self, Headroom};
 use crate::server::pool::{Pool, Work};
 use crate::server::roster::Roster;
-use crate::server::visit::{self, Arrival, Stage, Visit};
+use crate::server::visit::{self, Visit};
 use crate::session::shared::Shared;
-use crate::session::{Entrance, banned, short_of_resources};
+use crate::session::{Accepted, Entrance, banned, short_of_resources};
 
 /// Where every connection comes through.
 pub struct Gate {
@@ -87,20 +87,19 @@ impl Gate {
     }
 
     /// Gives a connection its places and a thread, or a 421. The error says that the system is short of threads.
-    pub fn ask(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, entrance: Entrance) -> io::Result<()> {
-        let (settings, stream) = (self.settings(), Arc::new(stream));
-        let places = match self.admit(peer.ip(), &settings.config) {
+    pub fn ask(self: &Arc<Self>, connection: Accepted) -> io::Result<()> {
+        let settings = self.settings();
+        let places = match self.admit(connection.peer.ip(), &settings.config) {
             Ok(places) => places,
             Err(reply) => {
-                self.refuse(&stream, peer, entrance, &reply);
+                self.refuse(&connection, &reply);
                 return Ok(());
             }
         };
-        let entry = Roster::enter(&self.roster, &stream);
-        let stage = Stage::Arrived(Arrival { entrance, settings, gate: Arc::clone(self) });
-        let visit = Box::new(Visit { stage, stream, peer, places, entry });
+        let (entry, gate) = (Roster::enter(&self.roster, &connection.stream), Arc::clone(self));
+        let visit = Box::new(Visit { connection, places, entry, gate, settings, session: None });
         self.pool.run(visit).map_err(|(visit, error)| {
-            dismiss(&visit.stream, entrance, &short_of_resources());
+            dismiss(&visit.connection, &short_of_resources());
             error
         })
     }
@@ -131,9 +130,9 @@ impl Gate {
     }
 
     /// Tells a connection why it may not come in, and hangs up.
-    pub fn refuse(&self, stream: &TcpStream, peer: SocketAddr, entrance: Entrance, reply: &Reply) {
-        self.note_refusal(peer, reply);
-        dismiss(stream, entrance, reply);
+    pub fn refuse(&self, connection: &Accepted, reply: &Reply) {
+        self.note_refusal(connection.peer, reply);
+        dismiss(connection, reply);
     }
 
     /// Writes one line a minute for each address, so that a client that connects all the time does not fill the disk.
@@ -159,8 +158,8 @@ impl Places {
 }
 
 /// Says why and hangs up, without ever waiting for the client. A client that expects TLS can be told nothing.
-pub fn dismiss(stream: &TcpStream, entrance: Entrance, reply: &Reply) {
-    if entrance == Entrance::Greeting {
+pub fn dismiss(Accepted { stream, entrance, .. }: &Accepted, reply: &Reply) {
+    if *entrance == Entrance::Greeting {
         let mut bytes = Vec::new();
         reply.write_to(&mut bytes);
         let _ = rustix::net::send(stream, &bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);

@@ -16,7 +16,7 @@ use crate::net::who::canonical;
 use crate::protocol::reply::Reply;
 use crate::server::gate::{Gate, dismiss};
 use crate::server::listen;
-use crate::session::Entrance;
+use crate::session::{Accepted, Entrance};
 use crate::sys::service;
 use crate::sys::waker::Waker;
 
@@ -110,15 +110,19 @@ impl ControlListener {
         let mut troubled = false;
         loop {
             self.wait();
-            let accepted = self.socket.accept();
+            let accepted = self.socket.accept().map(|(stream, peer)| Accepted {
+                stream: Arc::new(stream),
+                peer: canonical(peer),
+                entrance: self.entrance,
+            });
             if gate.is_closed() {
-                if let Ok((stream, _)) = accepted {
-                    dismiss(&stream, self.entrance, &Reply::new(421, "The server is stopping."));
+                if let Ok(connection) = accepted {
+                    dismiss(&connection, &Reply::new(421, "The server is stopping."));
                 }
                 return;
             }
             match accepted {
-                Ok((stream, peer)) => match gate.ask(stream, canonical(peer), self.entrance) {
+                Ok(connection) => match gate.ask(connection) {
                     Ok(()) => troubled = false,
                     Err(error) => back_off(&mut troubled, "can't start a session's thread", &error),
                 },

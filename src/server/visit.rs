@@ -11,38 +11,22 @@ use crate::net::who::canonical;
 use crate::server::gate::{self, Gate, Places, Settings};
 use crate::server::pool::After;
 use crate::server::roster::RosterEntry;
-use crate::session::{Accepted, Entrance, Moved, Parting, Session, short_of_resources};
+use crate::session::{Accepted, Moved, Parting, Session, short_of_resources};
 
-/// An admitted connection: how far it got, and the places it holds.
+/// A connection that was let in, and what it holds.
 pub struct Visit {
-    /// How far it got.
-    pub stage: Stage,
-    /// Its control connection.
-    pub stream: Arc<TcpStream>,
-    /// The client, or the load balancer that connects for it.
-    pub peer: SocketAddr,
+    /// From the client, or from the load balancer that connects for it.
+    pub connection: Accepted,
     /// Given back before the connection is closed.
     pub places: Places,
     /// Kept until the last word is said: the server waits for it when it stops.
     pub entry: RosterEntry,
-}
-
-/// How far a visit got.
-pub enum Stage {
-    /// Before its session.
-    Arrived(Arrival),
-    /// Its session goes on with another thread.
-    Moved(Moved),
-}
-
-/// A connection before its session.
-pub struct Arrival {
-    /// How it begins.
-    pub entrance: Entrance,
-    /// What its session takes over.
-    pub settings: Settings,
-    /// What it passed.
+    /// Where it came in.
     pub gate: Arc<Gate>,
+    /// What its session starts with.
+    pub settings: Settings,
+    /// Its session, while it is on the way from one thread to the next.
+    pub session: Option<Moved>,
 }
 
 /// How long a client may take to accept its last reply while others wait for the same thread.
@@ -50,7 +34,7 @@ const HASTE: Duration = Duration::from_millis(100);
 /// How long a load balancer may take to send its PROXY header.
 const HEADER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A session on a thread of the pool, from its first to its last word or until it needs another thread.
+/// A session on a thread of the pool, until it is over or needs another thread.
 pub fn serve(visit: Box<Visit>) -> After<Box<Visit>> {
     catch_unwind(AssertUnwindSafe(|| visit.go_on())).unwrap_or_else(|_| {
         log::error!("a connection failed inside, outside of its session; it is closed, all others go on");
@@ -60,65 +44,59 @@ pub fn serve(visit: Box<Visit>) -> After<Box<Visit>> {
 
 impl Visit {
     fn go_on(mut self: Box<Self>) -> After<Box<Self>> {
-        let parting = match self.stage {
-            Stage::Moved(moved) => moved.resume(),
-            Stage::Arrived(arrival) => match arrival.open(&self.stream, &mut self.peer, &mut self.places) {
+        let parting = match self.session.take() {
+            Some(session) => session.resume(),
+            None => match self.begin() {
                 Ok(session) => session.run(),
                 Err(error) => {
-                    note_break(self.peer, &error);
+                    note_break(self.connection.peer, &error);
                     return After::Free;
                 }
             },
         };
         match parting {
-            Parting::Elsewhere(moved) => {
-                self.stage = Stage::Moved(moved);
+            Parting::Elsewhere(session) => {
+                self.session = Some(session);
                 After::Spent(Some(self))
             }
             Parting::Over(ended) => {
                 drop(self.places);
                 let after = if ended.spends_thread { After::Spent(None) } else { After::Free };
                 if let Err(error) = ended.say_goodbye() {
-                    note_break(self.peer, &error);
+                    note_break(self.connection.peer, &error);
                 }
                 after
             }
         }
     }
 
-    /// No thread can be started for it, and the one that it had can't go on.
-    pub fn give_up(self) {
-        let Self { stage, stream, peer, places, entry: _entry } = self;
-        log::error!(peer:%, user = ""; "can't start a session's thread");
-        drop(places);
-        match stage {
-            Stage::Arrived(arrival) => gate::dismiss(&stream, arrival.entrance, &short_of_resources()),
-            // The keeper, who calls this, waits for no client.
-            Stage::Moved(session) => {
-                let _ = stream.set_write_timeout(Some(HASTE));
-                session.break_off(&short_of_resources());
-            }
-        }
-    }
-}
-
-impl Arrival {
-    /// Opens the session of a client, which may be behind a load balancer.
-    ///
-    /// # Errors
-    /// When the client is gone already, or refused.
+    /// Opens the session of a client, which may be behind a load balancer. It is an error if it is refused or gone.
     #[inline(never)]
-    fn open(self, stream: &Arc<TcpStream>, peer: &mut SocketAddr, places: &mut Places) -> io::Result<Box<Session>> {
-        let Self { entrance, settings: Settings { config, tls }, gate } = self;
-        if places.await_client() {
-            *peer = client_behind(*peer, stream)?;
-            if let Err(reply) = gate.admit_behind(places, peer.ip(), &config) {
-                gate.refuse(stream, *peer, entrance, &reply);
+    fn begin(&mut self) -> io::Result<Box<Session>> {
+        let Settings { config, tls } = self.settings.clone();
+        if self.places.await_client() {
+            self.connection.peer = client_behind(self.connection.peer, &self.connection.stream)?;
+            if let Err(reply) = self.gate.admit_behind(&mut self.places, self.connection.peer.ip(), &config) {
+                self.gate.refuse(&self.connection, &reply);
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
         }
-        let connection = Accepted { stream: Arc::clone(stream), peer: *peer, entrance };
-        Session::new(connection, config, tls, Arc::clone(&gate.shared))
+        Session::new(self.connection.clone(), config, tls, Arc::clone(&self.gate.shared))
+    }
+
+    /// Ends a visit for which no thread can be started.
+    pub fn give_up(self) {
+        let Self { connection, places, entry: _entry, session, .. } = self;
+        log::error!(peer:% = connection.peer, user = ""; "can't start a session's thread");
+        drop(places);
+        match session {
+            None => gate::dismiss(&connection, &short_of_resources()),
+            // The keeper, which calls this, waits for no client.
+            Some(session) => {
+                let _ = connection.stream.set_write_timeout(Some(HASTE));
+                session.break_off(&short_of_resources());
+            }
+        }
     }
 }
 

@@ -86,6 +86,7 @@ enum Access {
 }
 
 /// An accepted control connection.
+#[derive(Clone)]
 pub struct Accepted {
     /// The connection itself.
     pub stream: Arc<TcpStream>,
