@@ -229,6 +229,34 @@ fn only_one_file_writes_the_line_end_of_replies() {
     assert!(writer.lines_with("\\r\\n").next().is_some());
 }
 
+/// Texts that name files as `module::file`.
+const GUIDES: &[&str] = &["ARCHITECTURE.md", "src/lib.rs"];
+
+#[test]
+fn the_files_that_the_guides_name_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = sources();
+    let mut wrong = Vec::new();
+    for guide in GUIDES {
+        let text = fs::read_to_string(root.join(guide)).unwrap();
+        for quoted in text.split(['`', '[', ']']) {
+            let mut names = quoted.split("::");
+            let (Some(module), Some(file)) = (names.next(), names.next()) else { continue };
+            if !ARROWS.iter().any(|(name, _)| *name == module) || !file.chars().all(|c| c.is_lowercase() || c == '_') {
+                continue;
+            }
+            let is_there = |source: &Source| {
+                let path = source.path.replacen("sys/linux/", "sys/", 1);
+                path == format!("{module}/{file}.rs") || source.code.contains(&format!("fn {file}("))
+            };
+            if !sources.iter().any(|source| source.module() == module && is_there(source)) {
+                wrong.push(format!("{guide}: {quoted}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn unsafe_code_is_forbidden() {
     let sources = sources();
