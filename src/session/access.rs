@@ -77,6 +77,10 @@ impl Session {
         };
         let root = self.shared.homes.open(&user.home, links).map_err(|error| self.without_home(&user, &error))?;
         let locks_thread = self.lock_in(&user, &root).map_err(|error| self.unlocked(&user, &error))?;
+        if locks_thread {
+            // Until the login stands.
+            self.access = Access::Stranded;
+        }
         root.may_enter().map_err(|error| self.without_home(&user, &error))?;
         let (config, shared) = (Arc::clone(&self.config), Arc::clone(&self.shared));
         let settings = (self.facts, self.algorithm, self.security.protection());
