@@ -262,43 +262,63 @@ impl<'d> Watch<'d> {
     /// Waits once: for the data connection if there is one, the client and the deadline. [`Error::Vanished`] if the client
     /// is gone, [`Error::Stopping`] if the server's grace is over.
     pub fn wait(&mut self, data: Option<(BorrowedFd, PollFlags)>, deadline: Instant) -> Result<Woken, Error> {
-        // What is decrypted already does not wake anybody.
+        // What is decrypted already does not wake a poll.
         if self.is_listening() && self.door.holds_bytes() {
             return Ok(Woken::Client);
         }
-        let (stop, alone, now) = (self.door.stop_asked(), data.is_none(), Instant::now());
+        let (now, has_data) = (Instant::now(), data.is_some());
+        let left = self.end_of_wait(deadline, now)?.saturating_duration_since(now);
+        let (client, data) = match self.poll(data, left) {
+            // A signal: as if the client had said something, which costs one look.
+            Err(Errno::INTR) => return Ok(Woken::Client),
+            seen => seen.map_err(|error| Error::Data(error.into()))?,
+        };
+        if client.intersects(PollFlags::HUP | PollFlags::ERR) {
+            return self.lose().map(|()| Woken::Client);
+        }
+        match (client.is_empty(), data.is_empty()) {
+            // A client that keeps talking does not put the end off.
+            (false, true) if left.is_zero() => self.out_of_time(has_data),
+            (false, _) => Ok(Woken::Client),
+            (true, false) => Ok(Woken::Data),
+            (true, true) => self.out_of_time(has_data),
+        }
+    }
+
+    /// The deadline, or an earlier end that the server or a lost client sets.
+    fn end_of_wait(&self, deadline: Instant, now: Instant) -> Result<Instant, Error> {
         let deadline = match self.presence {
             Presence::Gone(until) if until <= now => return Err(Error::Vanished),
             Presence::Gone(until) => deadline.min(until).min(now + LAST_BYTES),
             Presence::Listening | Presence::Silent => deadline,
         };
-        let end = stop.map_or(deadline, |stop| stop.min(deadline));
-        let left = end.saturating_duration_since(now);
-        let timeout = Timespec::try_from(left).ok();
+        Ok(self.door.stop_asked().map_or(deadline, |stop| stop.min(deadline)))
+    }
+
+    /// What shows within this time: of the client, if it may say something, and of the data connection, if there is one.
+    fn poll(
+        &self,
+        data: Option<(BorrowedFd, PollFlags)>,
+        left: Duration,
+    ) -> rustix::io::Result<(PollFlags, PollFlags)> {
         let (client, words) = self.door.readiness();
-        let (data, events) = data.unwrap_or((client, PollFlags::empty()));
-        let mut fds = [PollFd::from_borrowed_fd(client, words), PollFd::from_borrowed_fd(data, events)];
-        // Without a data connection, or without anything more to hear, the other one is watched alone.
-        let watched = match (self.is_listening(), alone) {
-            (true, true) => &mut fds[..1],
-            (true, false) => &mut fds[..],
-            (false, true) => &mut fds[..0],
-            (false, false) => &mut fds[1..],
+        let (socket, events) = data.unwrap_or((client, PollFlags::empty()));
+        let mut fds = [PollFd::from_borrowed_fd(client, words), PollFd::from_borrowed_fd(socket, events)];
+        let watched = match (self.is_listening(), data.is_some()) {
+            (true, true) => &mut fds[..],
+            (true, false) => &mut fds[..1],
+            (false, true) => &mut fds[1..],
+            (false, false) => &mut fds[..0],
         };
-        match rustix::event::poll(watched, timeout.as_ref()) {
-            Ok(0) if stop.is_some_and(|stop| stop <= Instant::now()) => Err(Error::Stopping),
-            Ok(0) if self.is_gone() && !alone => Err(Error::Vanished),
-            Ok(0) => Ok(Woken::Clock),
-            Ok(_) if self.is_listening() && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR) => {
-                self.lose().map(|()| Woken::Client)
-            }
-            // A client that keeps talking does not put the end off.
-            Ok(_) if left.is_zero() && (alone || fds[1].revents().is_empty()) => Ok(Woken::Clock),
-            Ok(_) if self.is_listening() && !fds[0].revents().is_empty() => Ok(Woken::Client),
-            Ok(_) => Ok(Woken::Data),
-            // A signal: as if the client had said something, which costs one look.
-            Err(Errno::INTR) => Ok(Woken::Client),
-            Err(error) => Err(Error::Data(error.into())),
+        rustix::event::poll(watched, Timespec::try_from(left).ok().as_ref())?;
+        Ok((fds[0].revents(), fds[1].revents()))
+    }
+
+    fn out_of_time(&self, has_data: bool) -> Result<Woken, Error> {
+        match self.door.stop_asked() {
+            Some(stop) if stop <= Instant::now() => Err(Error::Stopping),
+            _ if self.is_gone() && has_data => Err(Error::Vanished),
+            _ => Ok(Woken::Clock),
         }
     }
 }

@@ -98,38 +98,40 @@ impl Secured {
         let begin = buffer.len();
         let mut fetched = false;
         loop {
-            let room = buffer.capacity() - buffer.len();
-            let mut reader = self.connection.reader();
-            match reader.fill_buf() {
-                Ok([]) => return Ok(buffer.len() - begin),
-                Ok(plain) => {
-                    let taken = plain.len().min(room);
-                    buffer.extend_from_slice(&plain[..taken]);
-                    reader.consume(taken);
-                    if taken == room {
-                        return Ok(buffer.len() - begin);
-                    }
-                    continue;
+            let drained = self.drain(buffer);
+            let received = buffer.len() - begin;
+            match drained {
+                Ok(()) => return Ok(received),
+                Err(error) if error.kind() == ErrorKind::WouldBlock && self.taken < self.encrypted.len() => {}
+                Err(_) if received > 0 => return Ok(received),
+                Err(error) if error.kind() == ErrorKind::WouldBlock && !fetched => {
+                    fetched = true;
+                    self.encrypted.clear();
+                    self.taken = 0;
+                    self.encrypted.reserve_exact(buffer.capacity());
+                    fetch(&mut self.encrypted)?;
+                    self.records.follow(&self.encrypted);
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) if buffer.len() > begin => return Ok(buffer.len() - begin),
                 Err(error) => return Err(error),
-            }
-            if self.taken == self.encrypted.len() {
-                if buffer.len() > begin {
-                    return Ok(buffer.len() - begin);
-                }
-                if std::mem::replace(&mut fetched, true) {
-                    return Err(ErrorKind::WouldBlock.into());
-                }
-                self.encrypted.clear();
-                self.taken = 0;
-                self.encrypted.reserve_exact(buffer.capacity());
-                fetch(&mut self.encrypted)?;
-                self.records.follow(&self.encrypted);
             }
             self.taken += self.connection.read_tls(&mut &self.encrypted[self.taken..])?;
             self.process()?;
+        }
+    }
+
+    /// Takes what is decrypted until the buffer is full or the stream ends; `WouldBlock` if there is room for more.
+    fn drain(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        let mut reader = self.connection.reader();
+        loop {
+            let room = buffer.capacity() - buffer.len();
+            let plain = reader.fill_buf()?;
+            let taken = plain.len().min(room);
+            buffer.extend_from_slice(&plain[..taken]);
+            if plain.is_empty() || taken == room {
+                reader.consume(taken);
+                return Ok(());
+            }
+            reader.consume(taken);
         }
     }
 

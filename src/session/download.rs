@@ -37,7 +37,7 @@ impl Login {
         let progress = watch.progress();
         let outcome = self.ended(result, progress, &control.who);
         let subject = Subject { verb: "RETR", path: &path, incoming: false, announced: None };
-        self.log_line_ends(control, &subject, (asked, line_ends));
+        self.log_line_ends(control, &subject, asked, line_ends);
         Ok(self.finish(control, &subject, &outcome).into())
     }
 }

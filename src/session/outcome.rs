@@ -65,7 +65,7 @@ impl Login {
     }
 
     /// Tells of a file whose line ends TYPE A asked to convert and its content did not.
-    pub(super) fn log_line_ends(&self, control: &Control, subject: &Subject, (asked, became): (LineEnds, LineEnds)) {
+    pub(super) fn log_line_ends(&self, control: &Control, subject: &Subject, asked: LineEnds, became: LineEnds) {
         if (asked, became) != (LineEnds::Undecided, LineEnds::Kept) {
             return;
         }

@@ -125,7 +125,7 @@ impl Login {
             let mut receiving = Some(receiving);
             patiently(control, &mut heartbeat, || receiving.take().map_or(Ok(()), |whole| whole.finish(written)))
         });
-        self.log_line_ends(control, subject, (asked, incoming.line_ends()));
+        self.log_line_ends(control, subject, asked, incoming.line_ends());
         let reply = self.finish(control, subject, &outcome);
         // The first line promised a code that can't be kept any more.
         Ok(if outcome.result.is_err() && heartbeat.has_spoken() { Step::Cut } else { reply.into() })
