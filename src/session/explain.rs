@@ -6,9 +6,9 @@ use log::Level;
 
 use crate::copy::Error;
 use crate::net::data_port::NoConnection;
-use crate::net::tls;
 use crate::net::who::Who;
 use crate::protocol::reply::Reply;
+use crate::session::handshake;
 use crate::session::login::Login;
 use crate::session::site;
 
@@ -23,7 +23,7 @@ impl Login {
         match error {
             Error::NoConnection(why) => Reply::new(425, format!("{}.", capitalized(&self.no_connection(why)))),
             Error::Handshake(error) => {
-                Reply::new(522, format!("TLS on the data connection failed: {}.", tls::explain(error)))
+                Reply::new(522, format!("TLS on the data connection failed: {}.", handshake::explain(error)))
             }
             Error::File(cause) if error.is_full() => Reply::from(io::Error::from(cause.kind())),
             Error::File(_) => Reply::new(451, "The file system failed; the transfer is incomplete."),
@@ -62,7 +62,7 @@ impl Login {
 pub(super) fn reason(error: &Error) -> String {
     match error {
         Error::NoConnection(_) => "no data connection".to_owned(),
-        Error::Handshake(error) => format!("TLS on the data connection: {}", tls::explain(error)),
+        Error::Handshake(error) => format!("TLS on the data connection: {}", handshake::explain(error)),
         Error::File(error) => format!("file: {error}"),
         Error::Data(error) => format!("data connection: {error}"),
         Error::Stalled => "data connection stalled".to_owned(),

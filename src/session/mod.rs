@@ -28,6 +28,7 @@ mod attention;
 mod browse;
 mod download;
 mod explain;
+mod handshake;
 mod heartbeat;
 mod info;
 mod list;

@@ -7,11 +7,11 @@ use log::Level;
 use crate::fs::listing::Facts;
 use crate::net::certificate;
 use crate::net::data_port::DataPort;
-use crate::net::tls::{self, Protection, Tls};
+use crate::net::tls::{Protection, Tls};
 use crate::protocol::command::{Algorithm, ProtectionLevel};
 use crate::protocol::reply::Reply;
-use crate::session::Session;
 use crate::session::step::{Answer, Step, refuse, reply};
+use crate::session::{Session, handshake};
 
 /// How a session's connections are encrypted.
 pub struct Security {
@@ -122,7 +122,7 @@ impl Session {
         match self.control.secure(&tls, self.login_by) {
             Ok(protection) => self.security.offered = Some(protection),
             Err(error) => {
-                let reason = tls::explain(&error);
+                let reason = handshake::explain(&error);
                 self.control.who.log(Level::Warn, format_args!("TLS handshake failed: {reason}."));
                 return Err(Step::Cut);
             }
@@ -161,7 +161,7 @@ impl Session {
     pub(super) fn go_on_in_clear(&mut self) -> Result<(), Step> {
         let deadline = std::time::Instant::now() + self.config.transfer.connect_timeout;
         self.control.unsecure(deadline).map_err(|error| {
-            self.control.who.log(Level::Warn, format_args!("TLS did not end: {}.", tls::explain(&error)));
+            self.control.who.log(Level::Warn, format_args!("TLS did not end: {}.", handshake::explain(&error)));
             Step::Cut
         })
     }
