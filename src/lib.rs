@@ -84,4 +84,5 @@ pub mod protocol;
 pub mod seen;
 pub mod server;
 pub mod session;
+pub mod share;
 pub mod sys;

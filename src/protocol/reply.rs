@@ -50,6 +50,12 @@ impl Reply {
         self
     }
 
+    /// The same reply with what the system said, for the log alone, if it has a number.
+    #[must_use]
+    pub fn caused_by(self, error: &io::Error) -> Self {
+        Self { errno: error.raw_os_error(), ..self }
+    }
+
     /// The reply code.
     pub fn code(&self) -> u16 {
         self.code
@@ -108,42 +114,6 @@ pub fn printable(byte: u8) -> u8 {
     if byte.is_ascii_control() { b'?' } else { byte }
 }
 
-/// What a failed file operation means to the client: never the system's own text, never a real path.
-impl From<io::Error> for Reply {
-    fn from(error: io::Error) -> Self {
-        let (kind, errno) = (error.kind(), error.raw_os_error());
-        let passing = errno.is_some_and(|errno| PASSING_ERRORS.contains(&errno));
-        let known = FILE_ERRORS.iter().find(|(known, ..)| *known == kind);
-        let (code, text) = match known {
-            Some(&(_, code, text)) => (code, text),
-            None if passing => (451, "The server can't do that at the moment; try again later."),
-            None => (550, "The file system refused."),
-        };
-        Self { errno: errno.filter(|_| known.is_none()), ..Self::new(code, text) }
-    }
-}
-
-/// EIO, ENOMEM, ENFILE, EMFILE, on every Unix: nothing is wrong with the name.
-const PASSING_ERRORS: [i32; 4] = [5, 12, 23, 24];
-
-#[rustfmt::skip]
-const FILE_ERRORS: &[(io::ErrorKind, u16, &str)] = &[
-    (io::ErrorKind::NotFound,             550, "No such file or folder."),
-    (io::ErrorKind::PermissionDenied,     550, "The file system denies access."),
-    (io::ErrorKind::AlreadyExists,        550, "A file or folder of that name exists already."),
-    (io::ErrorKind::NotADirectory,        550, "Not a folder."),
-    (io::ErrorKind::IsADirectory,         550, "Is a folder."),
-    (io::ErrorKind::DirectoryNotEmpty,    550, "The folder is not empty."),
-    (io::ErrorKind::ReadOnlyFilesystem,   550, "The file system is read-only."),
-    (io::ErrorKind::InvalidFilename,      550, "The name is too long, or the file system does not take it."),
-    (io::ErrorKind::Unsupported,          550, "Not a regular file."),
-    (io::ErrorKind::ResourceBusy,         450, "The file is in use."),
-    (io::ErrorKind::StorageFull,          452, "No room left on the disk."),
-    (io::ErrorKind::QuotaExceeded,        452, "The disk quota is used up."),
-    (io::ErrorKind::FileTooLarge,         552, "The file system takes no file as large as this."),
-    (io::ErrorKind::CrossesDevices,       553, "That is on another file system: copy it, then delete it."),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,19 +137,5 @@ mod tests {
         assert_eq!(wire(&Reply::raw(257, *b"\"/a\r\n230 b\x1b\x7f\xff\"")), b"257 \"/a??230 b??\xff\"\r\n");
         let lines = Reply::lines(213, "x", vec![b"a\r\n213 End.".to_vec()], "End.");
         assert_eq!(wire(&lines), b"213-x\r\n a??213 End.\r\n213 End.\r\n");
-    }
-
-    #[test]
-    fn file_errors_become_replies_without_the_systems_text() {
-        for (kind, code) in [
-            (io::ErrorKind::NotFound, 550),
-            (io::ErrorKind::StorageFull, 452),
-            (io::ErrorKind::CrossesDevices, 553),
-            (io::ErrorKind::Other, 550),
-        ] {
-            let reply = Reply::from(io::Error::new(kind, "/srv/secret"));
-            assert_eq!(reply.code(), code);
-            assert!(!reply.text().windows(6).any(|window| window == b"secret"));
-        }
     }
 }

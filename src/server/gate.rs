@@ -108,8 +108,8 @@ impl Gate {
     fn admit(&self, from: IpAddr, config: &Config) -> Result<Places, Reply> {
         let is_balancer = config.server.proxy_protocol_from.iter().any(|net| net.contains(&from));
         let address = if is_balancer { None } else { Some(self.admit_client(from, config)?) };
-        let server = self.shared.limits.take(Counted::Server, Some(self.headroom.max_cons())).map_err(full)?;
-        if !self.headroom.is_enough_for(|| self.shared.limits.taken(&Counted::Server)) {
+        let server = self.shared.premises.limits.take(Counted::Server, Some(self.headroom.max_cons())).map_err(full)?;
+        if !self.headroom.is_enough_for(|| self.shared.premises.limits.taken(&Counted::Server)) {
             return Err(short_of_resources());
         }
         Ok(Places { _server: server, address })
@@ -120,7 +120,7 @@ impl Gate {
         if self.shared.bans.is_banned(address, config.server.ban_rule(), Instant::now()) {
             return Err(banned());
         }
-        self.shared.limits.take(Counted::Address(address), config.server.max_cons_per_ip).map_err(full)
+        self.shared.premises.limits.take(Counted::Address(address), config.server.max_cons_per_ip).map_err(full)
     }
 
     /// Takes the place of a client behind a load balancer, now that its address is known.

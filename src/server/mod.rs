@@ -22,6 +22,7 @@ use crate::server::listeners::Listeners;
 use crate::session::shared::Shared;
 use crate::session::site::{self, Site};
 use crate::session::transfer_log::TransferLog;
+use crate::share::Premises;
 use crate::sys::identity::Identity;
 use crate::sys::owners::Owners;
 use crate::sys::{limits, process, service};
@@ -144,7 +145,16 @@ fn share(config: &Config, users: Arc<Users>, addresses: Vec<SocketAddr>) -> io::
     }
     let shared = Shared {
         users,
-        limits: Arc::new(Limits::default()),
+        premises: Arc::new(Premises {
+            limits: Arc::new(Limits::default()),
+            homes: Default::default(),
+            jail,
+            claims: Arc::default(),
+            partials: Default::default(),
+            uploads: Default::default(),
+            downloads: Default::default(),
+            identity: Identity::of_process(),
+        }),
         bans: Default::default(),
         control_ports,
         passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone(), config.server.max_cons)),
@@ -152,14 +162,7 @@ fn share(config: &Config, users: Arc<Users>, addresses: Vec<SocketAddr>) -> io::
         source_port,
         names: Arc::new(Names::new(site::tell_lookup)),
         own: Default::default(),
-        homes: Default::default(),
-        jail,
-        claims: Arc::default(),
-        partials: Default::default(),
-        uploads: Default::default(),
-        downloads: Default::default(),
         owners: Owners::of_system(),
-        identity: Identity::of_process(),
         zone: TimeZone::system(),
         transfers,
         stop: Arc::new(Stop::default()),

@@ -6,18 +6,20 @@ use std::time::Instant;
 
 use log::Level;
 
-use crate::auth::limits::Counted;
 use crate::auth::user::User;
 use crate::auth::users::LoginRefusal;
-use crate::config::Symlinks;
+use crate::config::{Fsync, Symlinks};
 use crate::fs::listing::Facts;
-use crate::fs::root::{Links, Root};
+use crate::fs::root::Links;
+use crate::fs::upload::UploadPolicy;
 use crate::protocol::command::{Algorithm, Password};
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 use crate::session::login::Login;
 use crate::session::step::{Answer, Step, refuse, reply};
 use crate::session::{Access, Session};
+use crate::share::denied::Closed;
+use crate::share::{Conditions, Share};
 use crate::sys::jail::Dialled;
 
 /// A client that is told as often that anonymous is off does not listen.
@@ -66,44 +68,43 @@ impl Session {
 
     #[inline(never)]
     fn log_in(&mut self, user: Arc<User>) -> Answer {
-        let key = Counted::Account(user.name.clone());
-        let place = self.shared.limits.take(key, user.max_cons).map_err(|full| {
-            self.control.who.log(Level::Warn, format_args!("USER '{}': all {} sessions taken", user.name, full.max));
-            Step::Close(Reply::new(421, format!("This account's {} sessions are all taken.", full.max)))
-        })?;
-        let links = match self.config.transfer.follow_symlinks {
-            Symlinks::Inside => Links::Inside,
-            Symlinks::Never => Links::Never,
-        };
-        let root = self.shared.homes.open(&user.home, links).map_err(|error| self.without_home(&user, &error))?;
-        let locks_thread = self.lock_in(&user, &root).map_err(|error| self.unlocked(&user, &error))?;
+        let share = Share::open(&user, self.conditions(), &self.shared.premises)
+            .map_err(|closed| self.closed(&user, closed))?;
+        let dialled = if self.config.active.enable_active { Dialled::Anywhere } else { Dialled::Never };
+        let locks_thread = share.lock_in(dialled).map_err(|error| self.unlocked(&user, &error))?;
         if locks_thread {
             // Until the login stands.
             self.access = Access::Stranded;
         }
-        root.may_enter().map_err(|error| self.without_home(&user, &error))?;
+        share.may_enter().map_err(|closed| self.closed(&user, closed))?;
         let (config, shared) = (Arc::clone(&self.config), Arc::clone(&self.shared));
         let settings = (self.facts, self.algorithm, self.security.protection());
-        let login = Login::new((Arc::clone(&user), root, place), locks_thread, config, shared, settings);
-        self.access = Access::Account(login);
+        self.access = Access::Account(Login::new(share, locks_thread, config, shared, settings));
         self.control.who.user.clone_from(&user.name);
         self.control.who.log(Level::Info, format_args!("USER '{}' logged in.", user.name));
         reply(230, user.msg_login.clone().unwrap_or_else(|| "Logged in.".to_owned()))
     }
 
-    /// From here on this thread is the account's system user, and reaches its home and nothing else, as far as the
-    /// account has the one and the kernel a jail for the other; true if it has either. If it fails halfway, nobody knows
-    /// what the thread is still good for.
-    #[inline(never)]
-    fn lock_in(&self, user: &User, root: &Root) -> io::Result<bool> {
-        let (person, jail) = (&user.system_user, &self.shared.jail);
-        if let Some(person) = person {
-            person.become_on_this_thread()?;
+    fn conditions(&self) -> Conditions {
+        let config = &self.config.transfer;
+        let links = match config.follow_symlinks {
+            Symlinks::Inside => Links::Inside,
+            Symlinks::Never => Links::Never,
+        };
+        let durable = config.fsync == Fsync::Close;
+        let uploads = UploadPolicy { atomic: config.atomic_uploads, durable, max_age: config.partial_max_age };
+        Conditions { links, uploads, max_upload: config.max_upload, max_download: config.max_download }
+    }
+
+    #[cold]
+    fn closed(&self, user: &User, closed: Closed) -> Step {
+        match closed {
+            Closed::Full(max) => {
+                self.control.who.log(Level::Warn, format_args!("USER '{}': all {max} sessions taken", user.name));
+                Step::Close(Reply::new(421, format!("This account's {max} sessions are all taken.")))
+            }
+            Closed::Home(error) => self.without_home(user, &error).into(),
         }
-        let Some(jail) = jail else { return Ok(person.is_some()) };
-        let dialling = if self.config.active.enable_active { Dialled::Anywhere } else { Dialled::Never };
-        let jailed = jail.lock_in(root.handle(), user.perms.rights(), dialling)?;
-        Ok(person.is_some() || jailed)
     }
 
     #[cold]

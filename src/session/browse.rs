@@ -1,7 +1,5 @@
 //! Looking: PWD, CWD, CDUP, MLST, STAT of a path, SIZE, MDTM.
 
-use std::io::ErrorKind;
-
 use crate::auth::perm::Perm;
 use crate::net::control::Control;
 use crate::net::long_reply::LongReply;
@@ -20,27 +18,26 @@ impl Login {
     }
 
     pub(super) fn cwd(&mut self, name: Option<&Name>) -> Answer {
-        self.permit(Perm::Enter)?;
-        let path = name.map_or_else(|| Ok(VirtualPath::root()), |name| self.folder(name))?;
-        self.root.enter(&path)?;
+        self.share.permit(Perm::Enter)?;
+        let path = name.map_or_else(VirtualPath::root, |name| self.folder(name));
+        self.share.enter(&path)?;
         self.cwd = path;
         Ok(Reply::raw(250, [&quoted(&self.cwd)[..], b" is the current folder."].concat()).into())
     }
 
     /// The folder of that name. A first `~` is the home to shells, and so to some clients, unless an entry has that name.
-    fn folder(&self, name: &Name) -> Result<VirtualPath, Reply> {
-        let path = self.resolve(name, Perm::Enter)?;
+    fn folder(&self, name: &Name) -> VirtualPath {
         match name.as_bytes() {
             [b'~', rest @ ..] if matches!(rest, [] | [b'/', ..]) && self.lacks_tilde() => {
-                Ok(VirtualPath::root().join(rest))
+                VirtualPath::root().join(rest)
             }
-            _ => Ok(path),
+            _ => self.path(name),
         }
     }
 
     #[cold]
     fn lacks_tilde(&self) -> bool {
-        self.root.link_meta(&self.cwd.join(b"~")).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        self.share.has(&self.cwd.join(b"~")).is_ok_and(|has| !has)
     }
 
     pub(super) fn cdup(&mut self) -> Answer {
@@ -50,8 +47,7 @@ impl Login {
     /// Bytes on disk, whatever the type: counting the line ends of TYPE A would mean reading the file.
     #[inline(never)]
     pub(super) fn size(&self, name: &Name) -> Answer {
-        let path = self.resolve(name, Perm::List)?;
-        let meta = self.root.meta(&path)?;
+        let meta = self.share.meta(&self.path(name))?;
         match meta.kind {
             FileKind::File => reply(213, meta.size.to_string()),
             FileKind::Folder | FileKind::Link | FileKind::Other => refuse(550, "Not a regular file."),
@@ -60,16 +56,14 @@ impl Login {
 
     #[inline(never)]
     pub(super) fn mdtm(&self, name: &Name) -> Answer {
-        let path = self.resolve(name, Perm::List)?;
         let mut time = Vec::with_capacity(14);
-        timestamp::write(self.root.meta(&path)?.modified, &mut time);
+        timestamp::write(self.share.meta(&self.path(name))?.modified, &mut time);
         Ok(Reply::raw(213, time).into())
     }
 
     #[inline(never)]
     pub(super) fn mlst(&self, name: Option<&Name>) -> Answer {
-        let path = self.resolve_or_cwd(name, Perm::List)?;
-        let line = self.facts_of(&path)?;
+        let line = self.facts_of(&self.path_or_cwd(name))?;
         Ok(Reply::lines(250, "Facts:", vec![line], "End.").into())
     }
 

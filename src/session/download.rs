@@ -1,6 +1,5 @@
 //! RETR: from a file to the client.
 
-use crate::auth::perm::Perm;
 use crate::copy::transfer::Transfer;
 use crate::copy::watch::Watch;
 use crate::net::control::Control;
@@ -11,19 +10,19 @@ use crate::session::login::Login;
 use crate::session::outcome::Subject;
 use crate::session::prepared::Prepared;
 use crate::session::step::Answer;
-use crate::session::transfer::after_the_end;
+use crate::share::denied::Denied;
 
 impl Login {
     #[inline(never)]
     pub(super) fn retr(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
-        let path = self.resolve(name, Perm::Read)?;
-        let (file, meta) = self.root.open_file(&path)?;
+        let path = self.path(name);
+        let (file, meta) = self.share.open_file(&path)?;
         let (offset, end) = match prepared.window {
             Some((first, last)) => (first, last.saturating_add(1).min(meta.size)),
             None => (prepared.restart, meta.size),
         };
         if offset > end {
-            return Err(after_the_end().into());
+            return Err(Denied::AfterTheEnd.into());
         }
         self.refuse_restart_in_ascii(offset)?;
         let asked = self.line_ends();
@@ -32,7 +31,7 @@ impl Login {
         let preliminary = Reply::new(150, format!("Sending {} bytes.", end - offset));
         let mut attention = Attention::to_transfer(control, &preliminary);
         let mut watch = Watch::new(&mut attention, self.patience());
-        let result = Transfer::open(port, self.protection.as_ref(), &mut watch, &mut self.download)
+        let result = Transfer::open(port, self.protection.as_ref(), &mut watch, &mut self.throttles.download)
             .and_then(|mut transfer| transfer.send(file, offset..end, line_ends));
         let progress = watch.progress();
         let outcome = self.ended(result, progress, &control.who);

@@ -11,6 +11,7 @@ use crate::copy::watch::Watch;
 use crate::fs::folder::{Folder, Order};
 use crate::fs::glob::Pattern;
 use crate::fs::listing::{self, Entry, Fact, LongFormat};
+use crate::fs::root::Root;
 use crate::net::control::Control;
 use crate::net::long_reply::LongReply;
 use crate::protocol::command::{ListFormat, Switches};
@@ -31,6 +32,7 @@ const LISTING_ROUND: usize = 4096;
 /// A listing that is being made, entry by entry.
 pub struct Listing<'a> {
     login: &'a Login,
+    root: &'a Root,
     format: ListFormat,
     now: i64,
     shown: Shown,
@@ -63,7 +65,8 @@ impl<'a> Listing<'a> {
     /// # Errors
     /// 550 where it is not there, 501 for MLSD of a file.
     pub fn open(login: &'a Login, format: ListFormat, switches: Switches, name: Option<&Name>) -> Result<Self, Reply> {
-        let path = login.resolve_or_cwd(name, Perm::List)?;
+        let path = login.path_or_cwd(name);
+        let root = login.share.look(&path, Perm::List)?;
         let asked = name.map_or(&b"."[..], Name::as_bytes);
         let (order, with_dots) = match format {
             // Without the type fact nothing would tell them from entries.
@@ -71,7 +74,7 @@ impl<'a> Listing<'a> {
             ListFormat::Long => (Order::Sorted(switches.sorting), switches.dots),
             ListFormat::Names => (Order::Sorted(switches.sorting), false),
         };
-        let shown = match login.root.meta(&path) {
+        let shown = match root.meta(&path) {
             Ok(meta) if meta.kind == FileKind::Folder && !switches.itself => {
                 let entries = Entries::of(login, path, None, Vec::new(), order)?;
                 if with_dots { Shown::SelfAndParent(entries) } else { Shown::Entries(entries) }
@@ -86,7 +89,7 @@ impl<'a> Listing<'a> {
             Err(error) => return Err(error.into()),
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Ok(Self { login, format, now: i64::try_from(now).unwrap_or(0), shown })
+        Ok(Self { login, root, format, now: i64::try_from(now).unwrap_or(0), shown })
     }
 
     /// True where the entries of a folder are shown; to be asked before the first of them.
@@ -161,7 +164,7 @@ impl<'a> Listing<'a> {
             listing::name_line(asked, out);
             return Ok(());
         }
-        let (root, name) = (&self.login.root, last_component(asked));
+        let (root, name) = (self.root, last_component(asked));
         // `.` is the folder itself, even if a link leads there.
         let meta = if matches!(name, b"." | b"..") { root.meta(path) } else { root.link_meta(path) };
         self.long(path, &meta?, name, out);
@@ -182,7 +185,7 @@ impl<'a> Listing<'a> {
         let Ok(meta) = entries.folder.meta() else { return };
         match self.format {
             ListFormat::Facts if meta.kind == FileKind::Link => {
-                let meta = self.login.root.followed(&entries.path.join(name), meta);
+                let meta = self.root.followed(&entries.path.join(name), meta);
                 self.facts_line(name, &meta, entries.writable, out);
             }
             ListFormat::Facts => self.facts_line(name, &meta, entries.writable, out),
@@ -194,7 +197,7 @@ impl<'a> Listing<'a> {
 
     /// A LIST line; a link's target is named only if it is inside.
     fn long(&self, path: &VirtualPath, meta: &Meta, name: &[u8], out: &mut Vec<u8>) {
-        let root = &self.login.root;
+        let root = self.root;
         let inside = meta.kind == FileKind::Link && root.meta(path).is_ok();
         let target = if inside { root.link_target(path).ok() } else { None };
         self.long_line(Entry { name, meta, target: target.as_deref() }, out);
@@ -212,7 +215,7 @@ impl<'a> Listing<'a> {
     }
 
     fn special(&self, path: &VirtualPath, (kind, name): (&str, &[u8]), out: &mut Vec<u8>) {
-        let Ok(meta) = self.login.root.meta(path) else { return };
+        let Ok(meta) = self.root.meta(path) else { return };
         let entry = Entry { name, meta: &meta, target: None };
         if self.format == ListFormat::Long {
             return self.long_line(entry, out);
@@ -230,8 +233,8 @@ impl Entries {
         prefix: Vec<u8>,
         order: Order,
     ) -> Result<Self, Reply> {
-        let folder = Folder::read(login.root.open_folder(&path)?, order, pattern.as_ref())?;
-        let writable = login.identity().rights(&folder.own_meta()?).write;
+        let folder = Folder::read(login.share.look(&path, Perm::List)?.open_folder(&path)?, order, pattern.as_ref())?;
+        let writable = login.share.identity().rights(&folder.own_meta()?).write;
         Ok(Self { folder, path, pattern, prefix, writable })
     }
 }
@@ -284,9 +287,10 @@ impl Login {
     /// # Errors
     /// 550 where it is not there.
     pub(super) fn facts_of(&self, path: &VirtualPath) -> Result<Vec<u8>, Reply> {
-        let meta = self.root.followed(path, self.root.link_meta(path)?);
-        let parent = path.parent().map(|parent| self.root.meta(&parent)).transpose()?;
-        let parent_writable = parent.is_some_and(|parent| self.identity().rights(&parent).write);
+        let root = self.share.look(path, Perm::List)?;
+        let meta = root.followed(path, root.link_meta(path)?);
+        let parent = path.parent().map(|parent| root.meta(&parent)).transpose()?;
+        let parent_writable = parent.is_some_and(|parent| self.share.identity().rights(&parent).write);
         let kind = type_fact(meta.kind);
         let mut line = Vec::new();
         self.write_facts(Entry { name: path.as_bytes(), meta: &meta, target: None }, kind, parent_writable, &mut line);
@@ -294,8 +298,8 @@ impl Login {
     }
 
     fn write_facts(&self, entry: Entry, kind: &str, parent_writable: bool, out: &mut Vec<u8>) {
-        let rights = self.identity().rights(entry.meta);
-        let perm = perm_fact(self.user.perms, entry.meta.kind, rights, parent_writable);
+        let rights = self.share.identity().rights(entry.meta);
+        let perm = perm_fact(self.share.user.perms, entry.meta.kind, rights, parent_writable);
         listing::facts(entry, kind, &perm, self.facts, out);
     }
 }

@@ -6,31 +6,24 @@ use log::Level;
 use rustix::event::PollFlags;
 use rustix::fd::BorrowedFd;
 
-use crate::auth::limits::Ticket;
-use crate::auth::perm::Perm;
-use crate::auth::user::User;
 use crate::config::Config;
-use crate::copy::pace::Throttle;
 use crate::fs::listing::Facts;
-use crate::fs::partial::is_partial;
-use crate::fs::root::Root;
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::tls::Protection;
 use crate::net::who::Who;
 use crate::protocol::command::{Algorithm, FileCommand, Representation};
-use crate::protocol::path::{Name, VirtualPath, has_control_bytes};
-use crate::protocol::reply::Reply;
+use crate::protocol::path::{Name, VirtualPath};
 use crate::session::info;
 use crate::session::prepared::Prepared;
 use crate::session::shared::Shared;
 use crate::session::step::{Answer, Step, reply};
-use crate::sys::identity::Identity;
+use crate::share::{Share, Throttles};
 
 /// An account that is logged in, where it stands, and its transfer parameters.
 pub struct Login {
-    pub(super) user: Arc<User>,
-    pub(super) root: Arc<Root>,
+    pub(super) share: Share,
+    pub(super) throttles: Throttles,
     pub(super) cwd: VirtualPath,
     /// What was said in advance of commands to come.
     pub(super) prepared: Prepared,
@@ -44,35 +37,25 @@ pub struct Login {
     pub(super) aborted: bool,
     pub(super) facts: Facts,
     pub(super) algorithm: Algorithm,
-    pub(super) upload: Throttle,
-    pub(super) download: Throttle,
-    /// Who it is to the file system, where that is not the process.
-    identity: Option<Identity>,
     pub(super) config: Arc<Config>,
     pub(super) shared: Arc<Shared>,
     /// Its thread is locked in for this account, and fit for no other one.
     pub(super) locks_thread: bool,
-    _place: Ticket,
 }
 
 impl Login {
     /// Begins at the account's home.
     #[inline(never)]
     pub fn new(
-        (user, root, place): (Arc<User>, Arc<Root>, Ticket),
+        share: Share,
         locks_thread: bool,
         config: Arc<Config>,
         shared: Arc<Shared>,
         (facts, algorithm, protection): (Facts, Algorithm, Option<Protection>),
     ) -> Box<Self> {
-        let shared_upload = user.max_upload.map(|rate| shared.uploads.join(&user.name, rate));
-        let shared_download = user.max_download.map(|rate| shared.downloads.join(&user.name, rate));
-        let identity = user.system_user.as_ref().map(|person| {
-            let groups = person.groups.iter().copied().chain([person.group]);
-            Identity::of(person.user, groups.collect())
-        });
         Box::new(Self {
-            root,
+            throttles: share.throttles(),
+            share,
             cwd: VirtualPath::root(),
             prepared: Prepared::default(),
             representation: Representation::Ascii,
@@ -82,14 +65,9 @@ impl Login {
             protection,
             facts,
             algorithm,
-            upload: Throttle::new(config.transfer.max_upload, shared_upload),
-            download: Throttle::new(config.transfer.max_download, shared_download),
-            user,
-            identity,
             config,
             shared,
             locks_thread,
-            _place: place,
         })
     }
 
@@ -139,14 +117,9 @@ impl Login {
         }
     }
 
-    /// Who this session is to the file system.
-    pub(super) fn identity(&self) -> &Identity {
-        self.identity.as_ref().unwrap_or(&self.shared.identity)
-    }
-
     /// The text of the 221 reply, where the account has its own.
     pub fn goodbye(&self) -> Option<&str> {
-        self.user.msg_quit.as_deref()
+        self.share.user.msg_quit.as_deref()
     }
 
     /// Lines for STAT.
@@ -163,7 +136,7 @@ impl Login {
         };
         let protection = if self.protection.is_some() { "encrypted" } else { "in clear" };
         vec![
-            format!("Logged in as {}", self.user.name),
+            format!("Logged in as {}", self.share.user.name),
             format!("TYPE: {representation}, STRU: F, MODE: S"),
             format!("Data port: {data}, data connections: {protection}"),
         ]
@@ -196,49 +169,14 @@ impl Login {
         }
     }
 
-    /// Names a file and the permission to use it in one act: the only way from a name to a path.
-    pub(super) fn resolve(&self, name: &Name, perm: Perm) -> Result<VirtualPath, Reply> {
-        self.permit(perm)?;
-        let path = self.cwd.join(name.as_bytes());
-        // A partial is reached only through its target.
-        if path.has_component(is_partial) { Err(Reply::new(550, "No such file or folder.")) } else { Ok(path) }
+    /// The path of a name.
+    pub(super) fn path(&self, name: &Name) -> VirtualPath {
+        self.cwd.join(name.as_bytes())
     }
 
-    /// The same for a name that the client makes, which may hold no control byte.
-    pub(super) fn resolve_new(&self, name: &Name, perm: Perm) -> Result<VirtualPath, Reply> {
-        self.permit(perm)?;
-        let path = self.cwd.join(name.as_bytes());
-        match path.file_name() {
-            Some(name) if has_control_bytes(name) => {
-                Err(Reply::new(553, "No control characters in a new name, please."))
-            }
-            _ if path.has_component(is_partial) => Err(Reply::new(553, "Names of that form are the server's own.")),
-            _ => Ok(path),
-        }
-    }
-
-    /// The same for a file that the client writes: an old one keeps its name, whatever bytes that holds.
-    pub(super) fn resolve_written(&self, name: &Name, perm: Perm) -> Result<VirtualPath, Reply> {
-        let is_old = has_control_bytes(name.as_bytes())
-            && self.resolve(name, perm).is_ok_and(|path| self.root.link_meta(&path).is_ok());
-        if is_old { self.resolve(name, perm) } else { self.resolve_new(name, perm) }
-    }
-
-    /// The current folder, or the one that is named.
-    pub(super) fn resolve_or_cwd(&self, name: Option<&Name>, perm: Perm) -> Result<VirtualPath, Reply> {
-        match name {
-            Some(name) => self.resolve(name, perm),
-            None => self.permit(perm).map(|()| self.cwd.clone()),
-        }
-    }
-
-    /// Refuses what the account has no letter for, and says so.
-    pub(super) fn permit(&self, perm: Perm) -> Result<(), Reply> {
-        if self.user.perms.has(perm) {
-            return Ok(());
-        }
-        let text = format!("This account may not {} (it lacks the letter '{}').", perm.phrase(), perm.letter());
-        Err(Reply::new(550, text))
+    /// The current folder, or the path of a name.
+    pub(super) fn path_or_cwd(&self, name: Option<&Name>) -> VirtualPath {
+        name.map_or_else(|| self.cwd.clone(), |name| self.path(name))
     }
 
     /// Writes the log line of a transfer that was refused before it moved a byte.
@@ -250,7 +188,7 @@ impl Login {
     pub(super) fn logged(&self, control: &Control, verb: &str, name: &Name, act: impl FnOnce() -> Answer) -> Answer {
         let answer = act();
         if let Ok(Step::Reply(reply)) | Err(Step::Reply(reply)) = &answer {
-            let path = self.root.real_path(&self.cwd.join(name.as_bytes()));
+            let path = self.share.real_path(&self.path(name));
             let path = path.as_os_str().as_encoded_bytes().escape_ascii();
             let text = reply.text().escape_ascii();
             let cause = reply.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();

@@ -26,6 +26,7 @@ use crate::protocol::verbs::Role;
 mod access;
 mod attention;
 mod browse;
+mod denied;
 mod download;
 mod explain;
 mod handshake;

@@ -69,7 +69,7 @@ impl Login {
         if (asked, became) != (LineEnds::Undecided, LineEnds::Kept) {
             return;
         }
-        let path = self.root.real_path(subject.path);
+        let path = self.share.real_path(subject.path);
         let (verb, shown) = (subject.verb, path.as_os_str().as_encoded_bytes().escape_ascii());
         let reason = "no text, left as it is under TYPE A (ascii_conversion = auto)";
         control.who.log(Level::Info, format_args!("{verb} {shown}: {reason}"));
@@ -77,7 +77,7 @@ impl Login {
 
     /// Logs a file's transfer and says how it ended.
     pub(super) fn finish(&mut self, control: &Control, subject: &Subject, outcome: &Outcome) -> Reply {
-        let path = self.root.real_path(subject.path);
+        let path = self.share.real_path(subject.path);
         let (complete, seconds) = (outcome.result.is_ok(), outcome.took.as_secs_f64());
         let reason = outcome.result.as_ref().err().map(|error| format!(" ({})", reason(error))).unwrap_or_default();
         let (shown, bytes) = (path.as_os_str().as_encoded_bytes().escape_ascii(), outcome.bytes);
@@ -98,8 +98,8 @@ impl Login {
                 path: path.as_os_str().as_encoded_bytes(),
                 representation: self.representation,
                 incoming: subject.incoming,
-                user: &self.user.name,
-                anonymous: self.user.is_anonymous(),
+                user: &self.share.user.name,
+                anonymous: self.share.user.is_anonymous(),
                 complete,
             });
         }

@@ -48,7 +48,7 @@ impl Login {
 
     #[inline(never)]
     pub(super) fn allo(&mut self, bytes: u64) -> Answer {
-        if bytes > self.root.free_space(&self.cwd)? {
+        if bytes > self.share.free_space(&self.cwd)? {
             return refuse(552, "The disk has not that much room.");
         }
         self.prepared.announced = Some(bytes);

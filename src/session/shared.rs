@@ -5,12 +5,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::auth::bans::Bans;
-use crate::auth::limits::Limits;
 use crate::auth::users::Users;
-use crate::copy::pace::SharedPaces;
-use crate::fs::claims::Claims;
-use crate::fs::homes::Homes;
-use crate::fs::partials::Partials;
 use crate::net::interfaces::OwnAddresses;
 use crate::net::names::Names;
 use crate::net::passive::PassivePorts;
@@ -18,16 +13,15 @@ use crate::net::source_port::SourcePort;
 use crate::net::stop::Stop;
 use crate::session::site::Site;
 use crate::session::transfer_log::TransferLog;
-use crate::sys::identity::Identity;
-use crate::sys::jail::Jail;
+use crate::share::Premises;
 use crate::sys::owners::Owners;
 
 /// What all sessions share.
 pub struct Shared {
     /// The accounts.
     pub users: Arc<Users>,
-    /// Who is here, by address and account.
-    pub limits: Arc<Limits>,
+    /// What they need of the accounts' folders.
+    pub premises: Arc<Premises>,
     /// Addresses with too many wrong passwords.
     pub bans: Bans,
     /// The ports of the control listeners.
@@ -42,22 +36,8 @@ pub struct Shared {
     pub names: Arc<Names>,
     /// This machine's addresses.
     pub own: OwnAddresses,
-    /// Home folders that are open.
-    pub homes: Homes,
-    /// What session threads lock themselves in with.
-    pub jail: Option<Jail>,
-    /// Files that are being written.
-    pub claims: Arc<Claims>,
-    /// What is kept of broken uploads.
-    pub partials: Partials,
-    /// Rates of accounts, upload.
-    pub uploads: SharedPaces,
-    /// Rates of accounts, download.
-    pub downloads: SharedPaces,
     /// Names of owners and groups.
     pub owners: Owners,
-    /// Who this process is to the file system.
-    pub identity: Identity,
     /// The local time zone.
     pub zone: TimeZone,
     /// The transfer log.

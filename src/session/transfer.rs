@@ -9,7 +9,7 @@ use crate::session::login::Login;
 
 impl Login {
     pub(super) fn line_ends(&self) -> LineEnds {
-        let conversion = self.user.ascii_conversion.unwrap_or(self.config.transfer.ascii_conversion);
+        let conversion = self.share.user.ascii_conversion.unwrap_or(self.config.transfer.ascii_conversion);
         LineEnds::of(self.representation, conversion)
     }
 
@@ -42,8 +42,4 @@ impl Login {
 
 pub(super) fn no_data_port() -> Reply {
     Reply::new(425, "Say where first: PASV, EPSV, PORT or EPRT.")
-}
-
-pub(super) fn after_the_end() -> Reply {
-    Reply::new(554, "REST is after the end of the file.")
 }

@@ -14,7 +14,7 @@ use crate::copy::ascii::{Incoming, LineEnds};
 use crate::copy::sink::Sink;
 use crate::copy::transfer::Transfer;
 use crate::copy::watch::Watch;
-use crate::fs::upload::{Break, Broken, Placement, Receiving, Refused, Upload, UploadPolicy};
+use crate::fs::upload::{Break, Broken, Placement, Receiving};
 use crate::net::control::Control;
 use crate::net::stream::Doubt;
 use crate::net::who::Who;
@@ -26,7 +26,8 @@ use crate::session::login::Login;
 use crate::session::outcome::{Outcome, Subject};
 use crate::session::prepared::Prepared;
 use crate::session::step::{Answer, Step, refuse};
-use crate::session::transfer::after_the_end;
+use crate::session::transfer::no_data_port;
+use crate::share::denied::Denied;
 
 /// The folder takes no new files, so the old one can't be kept until the new one is whole.
 const IN_PLACE: &str = "Send the file; it is written in place, its folder takes no other.";
@@ -36,90 +37,96 @@ const MAX_UNIQUE_TRIES: u32 = 1000;
 impl Login {
     #[inline(never)]
     pub(super) fn stor(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
-        let path = self.resolve_written(name, Perm::Write)?;
+        let path = self.path(name);
+        self.share.may_write(&path, Perm::Write)?;
         refuse_window(prepared)?;
         self.refuse_restart_in_ascii(prepared.restart)?;
         let placement = if prepared.restart > 0 { Placement::Resume(prepared.restart) } else { Placement::Replace };
         let subject = Subject::upload("STOR", &path, prepared);
-        self.store(&subject, placement, Reply::new(150, "Send the file."), control)
+        self.expect_data_port(&path)?;
+        Ok(self.store(&subject, placement, Reply::new(150, "Send the file."), control)?)
     }
 
     #[inline(never)]
     pub(super) fn appe(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
-        let path = self.resolve_written(name, Perm::Append)?;
+        let path = self.path(name);
+        self.share.may_write(&path, Perm::Append)?;
         refuse_window(prepared)?;
-        let placement = if self.user.perms.has(Perm::Write) { Placement::Append } else { Placement::AppendToOld };
+        let placement = if self.share.permit(Perm::Write).is_ok() { Placement::Append } else { Placement::AppendToOld };
         let subject = Subject::upload("APPE", &path, prepared);
-        self.store(&subject, placement, Reply::new(150, "Send what to append."), control)
+        self.expect_data_port(&path)?;
+        Ok(self.store(&subject, placement, Reply::new(150, "Send what to append."), control)?)
     }
 
     /// RFC 1123 §4.1.2.9: the 150 reply names the file that is made.
     #[inline(never)]
     pub(super) fn stou(&mut self, name: Option<&Name>, prepared: &Prepared, control: &mut Control) -> Answer {
-        let wanted = self.resolve_new(name.unwrap_or(&Name::from_text("upload")), Perm::Write)?;
+        let wanted = self.path(name.unwrap_or(&Name::from_text("upload")));
+        self.share.may_make(&wanted, Perm::Write)?;
         refuse_window(prepared)?;
         let base = wanted.file_name().ok_or_else(|| Reply::new(553, "That is no name for a file."))?;
         let folder = wanted.parent().unwrap_or_else(VirtualPath::root);
         for number in 0..MAX_UNIQUE_TRIES {
             let suffix = if number == 0 { String::new() } else { format!(".{number}") };
             let path = folder.join(&[base, suffix.as_bytes()].concat());
-            match self.root.link_meta(&path) {
-                Ok(_) => continue,
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
+            if self.share.has(&path)? {
+                continue;
             }
+            self.expect_data_port(&path)?;
             let preliminary = Reply::raw(150, [b"FILE: ", path.file_name().unwrap_or_default()].concat());
             let subject = Subject::upload("STOU", &path, prepared);
             match self.store(&subject, Placement::New, preliminary, control) {
                 // Another session was faster with that name, or is uploading to it just now.
-                Err(Step::Reply(no))
-                    if self.data_port.is_some() && (no.code() == 450 || self.root.link_meta(&path).is_ok()) => {}
-                answer => return answer,
+                Err(denied) if denied.is_busy() || self.share.has(&path).unwrap_or(false) => {}
+                answer => return Ok(answer?),
             }
         }
         refuse(550, "No free name was found.")
     }
 
-    fn store(&mut self, subject: &Subject, placement: Placement, preliminary: Reply, control: &mut Control) -> Answer {
-        if self.data_port.is_none() {
-            // Before anything is made; but a folder that is not there is the better news.
-            self.root.locate(subject.path)?;
+    /// Looked at before anything is made; but a folder that is not there is the better news.
+    fn expect_data_port(&self, path: &VirtualPath) -> Result<(), Step> {
+        if self.data_port.is_some() {
+            return Ok(self.refuse_clear()?);
         }
-        let port = self.take_data_port()?;
-        let policy = self.policy();
-        let (root, path, account) = (&self.root, subject.path, self.user.name.as_str());
-        let (claims, partials) = (&self.shared.claims, &self.shared.partials);
-        let upload = Upload { root, path, account, policy, claims, partials };
-        let opened = match upload.open(placement, SystemTime::now()) {
-            Ok(opened) => opened,
-            Err(refused) => {
-                let reply = self.refused_upload(refused, placement);
-                self.data_port = Some(port);
-                return Err(reply.into());
-            }
-        };
+        self.share.find_folder_of(path)?;
+        self.refuse_clear()?;
+        Err(no_data_port().into())
+    }
+
+    /// Receives a file; if it can't even be opened, the data port stays.
+    fn store(
+        &mut self,
+        subject: &Subject,
+        placement: Placement,
+        preliminary: Reply,
+        control: &mut Control,
+    ) -> Result<Step, Denied> {
+        let opened = self.share.store(subject.path, placement, SystemTime::now())?;
+        let Some(port) = self.data_port.take() else { return Ok(no_data_port().into()) };
+        let durable = self.config.transfer.fsync == Fsync::Close;
         let preliminary = if opened.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
         let asked = self.line_ends();
         let mut incoming = Incoming::new(self.line_ends_of_old(subject, placement).unwrap_or(asked));
         let mut attention = Attention::to_transfer(control, &preliminary);
         let mut watch = Watch::of_upload(&mut attention, self.patience());
         let mut begun = None;
-        let result = Transfer::open(port, self.protection.as_ref(), &mut watch, &mut self.upload);
+        let result = Transfer::open(port, self.protection.as_ref(), &mut watch, &mut self.throttles.upload);
         let result = result.and_then(|mut transfer| {
             let replaced = opened.replaced();
             let mut receiving = opened.begin().map_err(Error::File)?;
-            let mut sink = Sink::new(receiving.file(), policy.durable, placement.appends());
+            let mut sink = Sink::new(receiving.file(), durable, placement.appends());
             let received = transfer.receive(&mut sink, &mut incoming);
             let written = sink.written();
             begun = Some((receiving, written));
             received?;
-            judge_end(&mut transfer, replaced, self.user.hasty)
+            judge_end(&mut transfer, replaced, self.share.user.hasty)
         });
         let progress = watch.progress();
         let mut outcome = self.ended(result, progress, &control.who);
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
         outcome.settle(begun, |receiving, written| {
-            if !policy.durable {
+            if !durable {
                 return receiving.finish(written);
             }
             let mut receiving = Some(receiving);
@@ -136,29 +143,7 @@ impl Login {
         if !placement.appends() || self.line_ends() != LineEnds::Undecided {
             return None;
         }
-        let (file, meta) = self.root.open_file(subject.path).ok()?;
-        if meta.size > 0 { self.line_ends().decide(&file).ok() } else { None }
-    }
-
-    fn policy(&self) -> UploadPolicy {
-        let config = &self.config.transfer;
-        let durable = config.fsync == Fsync::Close;
-        UploadPolicy { atomic: config.atomic_uploads, durable, max_age: config.partial_max_age }
-    }
-
-    fn refused_upload(&self, refused: Refused, placement: Placement) -> Reply {
-        match refused {
-            Refused::AfterTheEnd => after_the_end(),
-            Refused::Pending(0) => Reply::new(554, "An upload of this file broke at its start: STOR it again."),
-            Refused::Pending(kept) => Reply::new(
-                554,
-                format!("A broken upload of this file waits: REST {kept} and STOR go on, STOR alone or DELE drop it."),
-            ),
-            Refused::File(error) if error.kind() == ErrorKind::NotFound && placement == Placement::AppendToOld => {
-                self.permit(Perm::Write).err().unwrap_or(error.into())
-            }
-            Refused::File(error) => error.into(),
-        }
+        self.line_ends().decide(&self.share.old_file(subject.path)?).ok()
     }
 }
 

@@ -23,8 +23,7 @@ impl Login {
     /// draft-bryan-ftpext-hash §3.2: the answer names the algorithm, the range, the checksum and the file.
     #[inline(never)]
     pub(super) fn hash(&mut self, name: &Name, window: Option<(u64, u64)>, control: &mut Control) -> Answer {
-        let path = self.resolve(name, Perm::Read)?;
-        let (file, meta) = self.root.open_file(&path)?;
+        let (file, meta) = self.share.open_file(&self.path(name))?;
         let range = match window {
             Some((first, last)) if first < meta.size => first..last.saturating_add(1).min(meta.size),
             Some(_) => return refuse(550, "RANG begins after the end of the file."),
@@ -40,9 +39,9 @@ impl Login {
     /// XCRC and its like: a name, in quotes or not, and where the checksum begins and (exclusively) ends.
     #[inline(never)]
     pub(super) fn checksum(&mut self, algorithm: Algorithm, argument: &Name, control: &mut Control) -> Answer {
-        self.permit(Perm::Read)?;
+        self.share.permit(Perm::Read)?;
         let (path, range) = self.find_with_range(argument.as_bytes())?;
-        let (file, _) = self.root.open_file(&path)?;
+        let (file, _) = self.share.open_file(&path)?;
         let answer = Heartbeat::new(250, "Reading the file.", Instant::now());
         let digest = self.digest(answer, control, |watch| digest::of_file(file, range, algorithm, watch))?;
         reply(250, digest.to_ascii_uppercase())
@@ -51,10 +50,10 @@ impl Login {
     /// Bytes that may still be written here.
     #[inline(never)]
     pub(super) fn avbl(&self, name: Option<&Name>) -> Answer {
-        let path = self.resolve_or_cwd(name, Perm::List)?;
-        let meta = self.root.meta(&path)?;
+        let path = self.path_or_cwd(name);
+        let meta = self.share.meta(&path)?;
         let folder = if meta.kind == FileKind::Folder { path } else { path.parent().unwrap_or_else(VirtualPath::root) };
-        reply(213, self.root.free_space(&folder)?.to_string())
+        reply(213, self.share.free_space(&folder)?.to_string())
     }
 
     /// Keeps the client patient while a checksum is made.
@@ -76,8 +75,9 @@ impl Login {
     /// The whole argument is the name, unless no such file is there and it ends in one or two numbers.
     fn find_with_range(&self, argument: &[u8]) -> Result<(VirtualPath, std::ops::Range<u64>), Step> {
         let found = |name: &[u8]| {
-            let path = self.resolve(&Name::new(name)?, Perm::Read).ok()?;
-            Some((self.root.meta(&path).ok()?.size, path))
+            let path = self.path(&Name::new(name)?);
+            let size = self.share.look(&path, Perm::Read).ok()?.meta(&path).ok()?.size;
+            Some((size, path))
         };
         if let Some((size, path)) = found(argument) {
             return Ok((path, 0..size));

@@ -12,10 +12,11 @@ use std::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("main",     &["cli", "commands", "logging", "config", "ini", "server", "auth"]),
     ("commands", &["cli", "config", "auth", "ini", "logging", "server", "net", "protocol", "firewall", "sys"]),
-    ("server",   &["session", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini", "sys"]),
+    ("server",   &["session", "share", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini", "sys"]),
     ("cli",      &["config", "auth", "ini"]),
     ("logging",  &["config", "ini", "lines"]),
-    ("session",  &["config", "copy", "fs", "auth", "net", "lines", "protocol", "sys"]),
+    ("session",  &["config", "share", "copy", "fs", "auth", "net", "lines", "protocol", "sys"]),
+    ("share",    &["copy", "fs", "auth", "protocol", "sys"]),
     ("config",   &["auth", "ini", "protocol"]),
     ("copy",     &["net", "protocol", "sys"]),
     ("fs",       &["protocol", "sys"]),
@@ -44,7 +45,7 @@ const MAY_NAME_A_PATH: &[&str] = &[
     "net/certificate.rs", // certificate and key, named by ftpd.conf
     "session/planted.rs", // any path, on purpose; only with the feature planted-bug
 ];
-const SERVES_CLIENTS: &[&str] = &["fs", "session", "copy", "net", "protocol"];
+const SERVES_CLIENTS: &[&str] = &["fs", "share", "session", "copy", "net", "protocol"];
 
 /// What exists on one system only, and so is named in src/sys alone.
 const ONE_SYSTEM: &str = "std::os:: nix:: landlock:: procfs:: rustix::fs rustix::pipe rustix::process rustix::thread \

@@ -1,0 +1,48 @@
+//! Why an account is not let in, or something is not done for it: by types, which each door puts into its own words.
+
+use std::io::{self, ErrorKind};
+
+use crate::auth::perm::Perm;
+
+/// Why an account is not let in.
+#[derive(Debug)]
+pub enum Closed {
+    /// It has this number of sessions, all it may have.
+    Full(usize),
+    /// Its home can't be opened or entered.
+    Home(io::Error),
+}
+
+/// Why something is not done.
+#[derive(Debug)]
+pub enum Denied {
+    /// The account lacks this letter.
+    Letter(Perm),
+    /// The home itself is never removed or renamed.
+    Home,
+    /// A new name may hold no control bytes.
+    ControlBytes,
+    /// A new name has a form that the server keeps for its own files.
+    ServersOwn,
+    /// There is something of the new name already.
+    Occupied,
+    /// A transfer would begin after the end of the file.
+    AfterTheEnd,
+    /// A broken overwrite of this file waits to be resumed at exactly this byte.
+    Pending(u64),
+    /// What the file system said; `ResourceBusy` while another session writes the file.
+    File(io::Error),
+}
+
+impl Denied {
+    /// True while another session writes the file.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::File(error) if error.kind() == ErrorKind::ResourceBusy)
+    }
+}
+
+impl From<io::Error> for Denied {
+    fn from(error: io::Error) -> Self {
+        Self::File(error)
+    }
+}
