@@ -1,7 +1,7 @@
 //! The settings of ftpd.conf: [`keys`] has their names and defaults, the other files read a section each.
 //!
-//! [`Config`] is read at start and again on SIGHUP; `main`, `server` and `session` take plain values from it. Files and
-//! addresses that it names are not touched here.
+//! [`Config`] is read at start and again on SIGHUP; `server` and `session` hand plain values from it to the modules
+//! below. Files and addresses that it names are not touched here.
 
 use std::path::Path;
 use std::time::Duration;

@@ -240,9 +240,9 @@ mod tests {
                 if rest.is_empty() {
                     break;
                 }
-                let (chunk, behind) = rest.split_at(rest.len().min(*cut));
+                let (chunk, left) = rest.split_at(rest.len().min(*cut));
                 chunks.push(chunk);
-                rest = behind;
+                rest = left;
             }
             let (whole, line_ends) = receive(LineEnds::Undecided, &[&content]);
             let is_text = Content::judge_whole(&content) == Content::Text;

@@ -14,7 +14,7 @@ use crate::net::data_port::DataPort;
 use crate::net::stream::{Doubt, Stream};
 use crate::net::tls::Protection;
 
-/// A data connection that stands, and what bytes move by.
+/// An open data connection, with the watch over it and its rate.
 pub struct Transfer<'t, 'd> {
     pub(super) stream: Stream,
     pub(super) watch: &'t mut Watch<'d>,

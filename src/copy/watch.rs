@@ -34,7 +34,7 @@ pub trait Doorway {
     /// Whether the client has said goodbye: that it says nothing more is no loss then.
     fn leaves(&self) -> bool;
 
-    /// Says that the data connection stands.
+    /// Says that the data connection is open.
     fn announce(&mut self) -> io::Result<()>;
 
     /// Answers what can be answered while bytes move.
@@ -52,7 +52,7 @@ pub struct Progress {
 /// How long a client is waited for.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// Until its data connection stands, and then until its handshake is over.
+    /// Until its data connection is open, and then until its handshake is over.
     pub connect: Duration,
     /// Until the data connection moves again.
     pub stall: Duration,
@@ -155,7 +155,7 @@ impl<'d> Watch<'d> {
         self.progress.bytes += u64::try_from(bytes).unwrap_or(0);
     }
 
-    /// Tells the client that the data connection stands.
+    /// Tells the client that the data connection is open.
     pub fn announce(&mut self) -> Result<(), Error> {
         if self.is_gone() {
             return Ok(());

@@ -169,7 +169,8 @@ impl<'a> Opened<'a> {
         old.as_ref().filter(|_| matches!(way, Way::Partial { .. })).map(|old| old.size)
     }
 
-    /// The data connection stands: brings the file to the state in which the first byte may be written.
+    /// The data connection is open: prepares the file for the first byte. From here on Drop no longer removes it;
+    /// [`Receiving::abandon`] decides.
     pub fn begin(mut self) -> io::Result<Receiving<'a>> {
         let Writing { found, placement, .. } = &mut self.0;
         let start = match (&found.way, *placement) {

@@ -23,7 +23,7 @@ pub struct Call {
     pub to: SocketAddr,
     /// The server's end of the control connection.
     pub from: SocketAddr,
-    /// The port to connect from, if it is a certain one.
+    /// The port to connect from, if `data_port` names one.
     pub source: Option<Arc<SourcePort>>,
 }
 

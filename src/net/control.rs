@@ -123,7 +123,7 @@ impl Control {
         Ok(received)
     }
 
-    /// Waits for the next line until the deadline; true where something else is ready before.
+    /// Waits for the next line until the deadline; true if something else is ready before.
     #[inline(never)]
     pub fn wait_beside(&mut self, (fd, events): (BorrowedFd, PollFlags), deadline: Option<Instant>) -> bool {
         if self.input.lines().next().is_some() || self.holds_bytes() {

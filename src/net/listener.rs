@@ -37,7 +37,7 @@ pub enum Expected {
     Anybody,
 }
 
-/// The sessions that wait, each for another client.
+/// The sessions that wait, each for another client: whom a session expects is what it is known by here.
 #[derive(Debug, Default)]
 struct Room {
     waiting: Vec<Waiting>,

@@ -70,7 +70,7 @@ impl LocalPorts {
         let grown = self.grow(expected);
         let listener = match &grown {
             Ok(Some(listener)) => Some(Arc::clone(listener)),
-            // While another one is not to be had, those that are there do.
+            // If no other port can be bound, those that are bound already are used.
             Ok(None) | Err(_) => self.find(client, expected, random).map_err(NoPort::System)?,
         };
         let listener = listener.ok_or_else(|| grown.map_or_else(NoPort::System, |_| self.why_none(client)))?;

@@ -80,7 +80,7 @@ impl PassivePorts {
         ports.take(client, expected, random)
     }
 
-    /// The ports at a local address where none was leased yet.
+    /// The ports at a local address that none was leased of yet.
     fn at(&self, address: SocketAddr) -> LocalPorts {
         match &self.range {
             Some(range) => LocalPorts::of_range(address, range.clone()),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_behind_the_leader_is_woken_by_its_connection_and_by_the_lead() {
+    fn a_session_that_does_not_lead_is_woken_by_its_connection_and_by_the_lead() {
         let ports = ports(Some(free_range(1)));
         let [mut first, mut second, mut third] = [1, 2, 3].map(|number| lease(&ports, number).expect("shared"));
         for (number, lease) in [(1, &mut first), (2, &mut second), (3, &mut third)] {

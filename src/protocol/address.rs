@@ -90,7 +90,7 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// An unsigned number in decimal digits alone: no sign, no blank; `None` where it does not fit.
+/// An unsigned number in decimal digits alone: no sign, no blank; `None` if it does not fit.
 pub fn decimal<T: std::str::FromStr>(digits: &[u8]) -> Option<T> {
     let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(digits).ok().filter(|_| all_digits)?.parse().ok()

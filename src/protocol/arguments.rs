@@ -11,7 +11,7 @@ use crate::protocol::timestamp;
 
 type Understood = Result<Command, Malformed>;
 
-/// The first word, and what stands behind the one blank after it.
+/// The first word, and what comes after the one blank that follows it.
 pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
     match text.iter().position(|&byte| byte == b' ') {
         Some(space) => (&text[..space], &text[space + 1..]),
@@ -19,7 +19,7 @@ pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The same among words alone: what stands behind all blanks after the first one.
+/// The same among words alone: what comes after all the blanks that follow the first one.
 fn split_words(text: &[u8]) -> (&[u8], &[u8]) {
     let (word, rest) = split_word(text);
     (word, rest.trim_ascii_start())
@@ -110,7 +110,7 @@ pub(super) fn stat(arg: &[u8]) -> Understood {
     Ok(File(FileCommand::StatPath(switches, Name::new(path))))
 }
 
-/// Takes `-la` and the like off the path behind them, as if the server were ls; `--` ends them. Words such as `--sort`
+/// Takes `-la` and the like off the path after them, as if the server were ls; `--` ends them. Words such as `--sort`
 /// change nothing.
 fn switches(mut arg: &[u8]) -> (Switches, &[u8]) {
     let mut switches = Switches::default();

@@ -84,7 +84,7 @@ impl LineBuffer {
         Some(line)
     }
 
-    /// The next whole line without taking it; one byte over [`MAX_LINE`] long where it is too long.
+    /// The next whole line without taking it; one byte over [`MAX_LINE`] long if it is too long.
     pub fn peek(&self) -> Option<&[u8]> {
         self.lines().next()
     }
@@ -98,7 +98,7 @@ impl LineBuffer {
         })
     }
 
-    /// True where the line that is coming has no end.
+    /// Whether the line that is coming is far too long to end.
     pub fn is_flooded(&self) -> bool {
         self.dropped > MAX_UNENDED - MAX_LINE
     }

@@ -5,7 +5,7 @@
 pub struct Name(Vec<u8>);
 
 impl Name {
-    /// Takes an argument; `None` where it is empty or holds a NUL.
+    /// Takes an argument; `None` if it is empty or holds a NUL.
     pub fn new(argument: &[u8]) -> Option<Self> {
         (!argument.is_empty() && !argument.contains(&0)).then(|| Self(argument.to_vec()))
     }
@@ -88,7 +88,7 @@ impl VirtualPath {
     }
 }
 
-/// True where a name holds a byte that no client may put into a new name: below 0x20, or 0x7F.
+/// Whether a name holds a byte that no client may put into a new name: below 0x20, or 0x7F.
 pub fn has_control_bytes(name: &[u8]) -> bool {
     name.iter().any(u8::is_ascii_control)
 }

@@ -11,7 +11,7 @@ pub struct Reply {
     code: u16,
     first: Text,
     rest: Vec<Text>,
-    /// The system's error number behind it, where the text says nothing of it; for the log alone.
+    /// The system's error number that led to it, if the text does not tell; for the log alone.
     errno: Option<i32>,
 }
 
@@ -43,7 +43,7 @@ impl Reply {
         reply
     }
 
-    /// The same reply with more text behind its first line.
+    /// The same reply with more text at the end of its first line.
     #[must_use]
     pub fn with(mut self, more: &str) -> Self {
         self.first.to_mut().extend_from_slice(more.as_bytes());
@@ -66,7 +66,7 @@ impl Reply {
         &self.first
     }
 
-    /// What the system said, where the reply does not: for the log, never for the client.
+    /// What the system said, if the reply does not say it: for the log, never for the client.
     pub fn cause(&self) -> Option<io::Error> {
         self.errno.map(io::Error::from_raw_os_error)
     }

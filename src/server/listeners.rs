@@ -31,7 +31,7 @@ struct ControlListener {
     waker: Option<Waker>,
 }
 
-/// The time until the next try after an accept that failed for lack of something.
+/// The time until the next try after an accept that failed because the system is short of something.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
 impl Listeners {

@@ -54,7 +54,7 @@ impl Server {
     ///
     /// # Errors
     /// When no listener can be bound, the transfer log can't be opened, a thread can't be started, root can't be
-    /// given up, or the sandbox that is required is not to be had.
+    /// given up, or the kernel lacks the sandbox that is required.
     pub fn start(config: Config, users: Arc<Users>) -> io::Result<Self> {
         process::set_umask(config.transfer.umask);
         limits::raise_open_files();

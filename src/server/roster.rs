@@ -20,7 +20,7 @@ struct Present {
     connections: HashMap<u64, Arc<TcpStream>>,
 }
 
-/// A session's line in the roster; Drop takes it out.
+/// A session's entry in the roster; Drop takes it out.
 #[derive(Debug)]
 pub struct RosterEntry {
     roster: Arc<Roster>,

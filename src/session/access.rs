@@ -22,7 +22,7 @@ use crate::share::denied::Closed;
 use crate::share::{Conditions, Share};
 use crate::sys::jail::Dialled;
 
-/// A client that is told as often that anonymous is off does not listen.
+/// A client that was told this often that anonymous is off is not going to stop.
 const MAX_ANONYMOUS_TRIES: u32 = 10;
 
 impl Session {
@@ -73,7 +73,7 @@ impl Session {
         let dialled = if self.config.active.enable_active { Dialled::Anywhere } else { Dialled::Never };
         let locks_thread = share.lock_in(dialled).map_err(|error| self.unlocked(&user, &error))?;
         if locks_thread {
-            // Until the login stands.
+            // If the login fails from here on, the thread is spent all the same.
             self.access = Access::Stranded;
         }
         share.may_enter().map_err(|closed| self.closed(&user, closed))?;
@@ -130,7 +130,7 @@ impl Session {
         )
     }
 
-    /// Everything that belonged to the login goes; the time for the next one starts.
+    /// Forgets all that belonged to the login; the time for the next one starts.
     pub(super) fn log_out(&mut self) {
         if self.access.login().is_some() {
             self.access.end();

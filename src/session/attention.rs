@@ -1,4 +1,4 @@
-//! What a client is heard of, and told, over its control connection while its transfer or checksum is under way.
+//! What a client says, and is told, over its control connection while its transfer or checksum is under way.
 
 use std::io;
 use std::time::Instant;
@@ -22,7 +22,7 @@ pub(super) struct Attention<'a> {
 
 /// What the client is told meanwhile.
 enum Says<'a> {
-    /// This reply when the data connection stands, then the answers to NOOP and STAT.
+    /// This reply once the data connection is open, then the answers to NOOP and STAT.
     Preliminary(&'a Reply),
     /// Nothing but lines of the one answer that is under way; all else waits.
     Lines(&'a mut Heartbeat),

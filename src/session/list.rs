@@ -63,7 +63,7 @@ impl<'a> Listing<'a> {
     /// Finds what is asked for.
     ///
     /// # Errors
-    /// 550 where it is not there, 501 for MLSD of a file.
+    /// 550 if it is not there, 501 for MLSD of a file.
     pub fn open(login: &'a Login, format: ListFormat, switches: Switches, name: Option<&Name>) -> Result<Self, Reply> {
         let path = login.path_or_cwd(name);
         let root = login.share.look(&path, Perm::List)?;
@@ -92,15 +92,15 @@ impl<'a> Listing<'a> {
         Ok(Self { login, root, format, now: i64::try_from(now).unwrap_or(0), shown })
     }
 
-    /// True where the entries of a folder are shown; to be asked before the first of them.
+    /// Whether the entries of a folder are shown; to be asked before the first of them.
     pub fn is_folder(&self) -> bool {
         !matches!(self.shown, Shown::One(..))
     }
 
-    /// Appends the next entry's line, or nothing where it may not be shown; false at the end.
+    /// Appends the next entry's line, or nothing if it may not be shown; false at the end.
     ///
     /// # Errors
-    /// As the system says when the folder can't be read further; a bad entry is no reason to end.
+    /// When the folder can't be read further; a bad entry is no reason to end.
     pub fn next_entry(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
         match std::mem::replace(&mut self.shown, Shown::Nothing) {
             Shown::Nothing => Ok(false),
@@ -239,17 +239,17 @@ impl Entries {
     }
 }
 
-/// A pattern in the last component, where nothing has literally that name; `None` where it is no pattern.
+/// The entries that match the last component, which is no entry's own name; `None` if it is no pattern.
 fn glob(login: &Login, path: &VirtualPath, asked: &[u8], order: Order) -> Result<Option<Shown>, Reply> {
     let (Some(parent), Some(pattern)) = (path.parent(), path.file_name().and_then(Pattern::new)) else {
         return Ok(None);
     };
-    let behind_slash = asked.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-    let entries = Entries::of(login, parent, Some(pattern), asked[..behind_slash].to_vec(), order)?;
+    let after_slash = asked.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let entries = Entries::of(login, parent, Some(pattern), asked[..after_slash].to_vec(), order)?;
     Ok(Some(Shown::Entries(entries)))
 }
 
-/// The last component of a name as it was sent: `/` where it has none.
+/// The last component of a name as it was sent: `/` if it has none.
 fn last_component(asked: &[u8]) -> &[u8] {
     asked.rsplit(|&byte| byte == b'/').find(|part| !part.is_empty()).unwrap_or(b"/")
 }
@@ -285,7 +285,7 @@ impl Login {
     /// The MLST line of a path, without line end.
     ///
     /// # Errors
-    /// 550 where it is not there.
+    /// 550 if it is not there.
     pub(super) fn facts_of(&self, path: &VirtualPath) -> Result<Vec<u8>, Reply> {
         let root = self.share.look(path, Perm::List)?;
         let meta = root.followed(path, root.link_meta(path)?);

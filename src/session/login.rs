@@ -20,7 +20,7 @@ use crate::session::shared::Shared;
 use crate::session::step::{Answer, Step, reply};
 use crate::share::{Share, Throttles};
 
-/// An account that is logged in, where it stands, and its transfer parameters.
+/// An account that is logged in, its current folder, and its transfer parameters.
 pub struct Login {
     pub(super) share: Share,
     pub(super) throttles: Throttles,
@@ -117,7 +117,7 @@ impl Login {
         }
     }
 
-    /// The text of the 221 reply, where the account has its own.
+    /// The text of the 221 reply, if the account has its own.
     pub fn goodbye(&self) -> Option<&str> {
         self.share.user.msg_quit.as_deref()
     }
@@ -142,7 +142,7 @@ impl Login {
         ]
     }
 
-    /// True where the client may connect and shake hands on its data connection before its command.
+    /// Whether the client may connect and shake hands on its data connection before its command.
     pub(super) fn may_begin_early(&self) -> bool {
         self.protection.is_some() && self.data_port.as_ref().is_some_and(DataPort::may_begin_early)
     }

@@ -275,8 +275,8 @@ impl Session {
         Reply::new(500, "Line too long.").into()
     }
 
-    /// The name of a USER is forgotten by any line that follows, except by what keeps a connection alive while a person
-    /// types the password; so is what was prepared for this line at the latest.
+    /// Takes what earlier lines left for this one. The name of a USER is forgotten at any line, except at those that keep
+    /// a connection alive while a person types the password.
     fn forget_previous(&mut self, role: Role) -> (Option<Name>, Prepared) {
         let user = self.user.take_if(|_| role != Role::KeepsUser);
         let prepared = self.access.login_mut().map(|login| login.prepared.take_for(role));
@@ -313,7 +313,7 @@ impl Session {
     /// Before login, a client that keeps sending unknown verbs speaks another protocol.
     fn misunderstood(&mut self, malformed: Malformed, role: Role) -> Step {
         match self.access.login_mut() {
-            // RFC 2577 §3: an address that was refused leaves none behind.
+            // RFC 2577 §3: after an address that was refused, none is left to connect to.
             Some(login) if role == Role::NamesPort => login.data_port = None,
             None if malformed == Malformed::Unknown => {
                 self.unknown_verbs += 1;

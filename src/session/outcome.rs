@@ -37,7 +37,7 @@ pub(super) struct Subject<'a> {
 }
 
 impl Login {
-    /// How a transfer ended whose data connection is closed.
+    /// How a transfer ended; if there was no data connection, the log says why.
     pub(super) fn ended(&self, result: Result<(), Error>, progress: Progress, who: &Who) -> Outcome {
         if let Err(Error::NoConnection(why)) = &result {
             self.log_no_connection(why, who);
@@ -64,7 +64,7 @@ impl Login {
         }
     }
 
-    /// Tells of a file whose line ends TYPE A asked to convert and its content did not.
+    /// Writes into the log that a file was left as it is although TYPE A asked to convert it.
     pub(super) fn log_line_ends(&self, control: &Control, subject: &Subject, asked: LineEnds, became: LineEnds) {
         if (asked, became) != (LineEnds::Undecided, LineEnds::Kept) {
             return;

@@ -1,5 +1,5 @@
-//! How a session leaves its thread: over, or to go on with another one. Each is a type of its own, so that no thread takes
-//! one for the other. Used by `server::visit`.
+//! How a session leaves its thread: it is over, or it goes on with another thread. Each is a type of its own, so that the
+//! two can't be confused. Used by `server::visit`.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -54,7 +54,7 @@ impl Session {
             Ok(Ok(Step::Cut)) => Ok(None),
             Ok(Ok(step)) => return Parting::Elsewhere(Moved { session: self, step }),
             Ok(Err(error)) => Err(error),
-            // Nobody knows if its thread was locked in by then.
+            // Its thread may have been locked in by then.
             Err(_) => {
                 self.access = Access::Stranded;
                 Ok(Some(self.apology()))

@@ -1,4 +1,4 @@
-//! RFC 4217: AUTH, PBSZ, PROT, CCC, and what of TLS goes on between two commands.
+//! RFC 4217: AUTH, PBSZ, PROT, CCC, and what TLS does between two commands.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::session::{Session, handshake};
 
 /// How a session's connections are encrypted.
 pub struct Security {
-    /// `None` where TLS is off.
+    /// `None` if TLS is off.
     pub tls: Option<Arc<Tls>>,
     /// What data connections need for PROT P; there from AUTH on, also after CCC.
     offered: Option<Protection>,
@@ -40,7 +40,7 @@ impl Security {
 }
 
 impl Session {
-    /// All that came before was in clear, where somebody on the way may have had a hand in it: it is forgotten.
+    /// What came before was in clear, and may have been changed on the way: it is forgotten.
     #[cold]
     #[inline(never)]
     pub(super) fn auth(&mut self, level: ProtectionLevel) -> Answer {
@@ -107,7 +107,7 @@ impl Session {
         }
     }
 
-    /// The handshake of a connection that begins with TLS, where data connections are encrypted from the start, too.
+    /// The handshake of a connection that begins with TLS; its data connections are encrypted from the start, too.
     #[cold]
     #[inline(never)]
     pub(super) fn begin_with_tls(&mut self) -> Result<(), Step> {
@@ -115,7 +115,7 @@ impl Session {
         self.shake_hands()
     }
 
-    /// The handshake of the control connection; where it fails, the log says why, and the session ends.
+    /// The handshake of the control connection; if it fails, the log says why, and the session ends.
     #[inline(never)]
     pub(super) fn shake_hands(&mut self) -> Result<(), Step> {
         let Some(tls) = self.security.tls.clone() else { return Err(Step::Cut) };

@@ -30,7 +30,7 @@ pub struct Shared {
     pub passive: Arc<PassivePorts>,
     /// Where the server runs.
     pub site: Site,
-    /// The port that active data connections come from, where it is a certain one.
+    /// The port that active data connections come from, if `data_port` names one.
     pub source_port: Option<Arc<SourcePort>>,
     /// The addresses of masquerade names.
     pub names: Arc<Names>,

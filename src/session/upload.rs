@@ -84,7 +84,7 @@ impl Login {
         refuse(550, "No free name was found.")
     }
 
-    /// Looked at before anything is made; but a folder that is not there is the better news.
+    /// Fails before anything is made; if the folder is not there either, the client is told that.
     fn expect_data_port(&self, path: &VirtualPath) -> Result<(), Step> {
         if self.data_port.is_some() {
             return Ok(self.refuse_clear()?);

@@ -1,4 +1,4 @@
-//! An account at its folder: whoever comes through whichever door, this is what the account may do there.
+//! An account at its folder: what it may do there, whatever protocol its client speaks.
 //!
 //! Each act names a file and asks for the letter it takes, in one call; the answer is what was asked for or a [`Denied`].
 //! Nothing here knows a reply, a control connection or a line of a log. Used by `session`.
@@ -29,7 +29,7 @@ pub mod denied;
 
 /// What all accounts have in common.
 pub struct Premises {
-    /// How many sessions there are, in all, of an address and of an account.
+    /// How many sessions there are: in all, from an address, and of an account.
     pub limits: Arc<Limits>,
     /// Home folders that are open.
     pub homes: Homes,
@@ -39,9 +39,9 @@ pub struct Premises {
     pub claims: Arc<Claims>,
     /// What is kept of broken uploads.
     pub partials: Partials,
-    /// Rates of accounts, upload.
+    /// Rates of accounts, from client to server.
     pub uploads: SharedPaces,
-    /// Rates of accounts, download.
+    /// Rates of accounts, from server to client.
     pub downloads: SharedPaces,
     /// Who this process is to the file system.
     pub identity: Identity,
@@ -54,19 +54,19 @@ pub struct Conditions {
     pub links: Links,
     /// What holds for all uploads.
     pub uploads: UploadPolicy,
-    /// Bytes a second of one session, upload.
+    /// Bytes per second from client to server, for each session.
     pub max_upload: Option<u64>,
-    /// Bytes a second of one session, download.
+    /// Bytes per second from server to client, for each session.
     pub max_download: Option<u64>,
 }
 
-/// An account that is here, with its place and its open home.
+/// An account with its open home and its place among the account's sessions.
 pub struct Share {
     /// The account.
     pub user: Arc<User>,
     root: Arc<Root>,
     conditions: Conditions,
-    /// Who it is to the file system, if that is not the process.
+    /// Who it is to the file system, if not the user of the process.
     identity: Option<Identity>,
     premises: Arc<Premises>,
     _place: Ticket,
@@ -94,9 +94,8 @@ impl Share {
         Ok(Self { user, root, conditions, identity, premises, _place: place })
     }
 
-    /// From here on this thread is the account's system user, and reaches its home and nothing else, as far as the
-    /// account has the one and the kernel a jail for the other; true if it has either. If it fails halfway, nobody knows
-    /// what the thread is still good for.
+    /// Makes this thread the account's system user, if it has one, and locks it into the home, if the kernel has a jail;
+    /// true if it did either. After an error, the thread may be changed already.
     pub fn lock_in(&self, dialled: Dialled) -> io::Result<bool> {
         let person = &self.user.system_user;
         if let Some(person) = person {
@@ -195,7 +194,7 @@ impl Share {
         Ok(root.remove_file(not_home(path)?, &self.user.name, &self.premises.claims)?)
     }
 
-    /// Removes a folder in which there is nothing that a client could see or remove.
+    /// Removes a folder that is empty as far as a client can see.
     pub fn remove_folder(&self, path: &VirtualPath) -> Result<(), Denied> {
         let root = self.look(path, Perm::Delete)?;
         Ok(root.remove_folder(not_home(path)?, &self.premises.claims)?)
@@ -212,7 +211,7 @@ impl Share {
         Ok(())
     }
 
-    /// Renames what [`Self::may_rename`] allowed. It is a way to overwrite only for those who may overwrite and delete.
+    /// Renames what [`Self::may_rename`] allowed. It replaces a file only if the account may overwrite and delete.
     pub fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Denied> {
         let root = self.make(to, Perm::Rename)?;
         let replace = self.permit(Perm::Write).and_then(|()| self.permit(Perm::Delete)).is_ok();
@@ -222,7 +221,7 @@ impl Share {
         })
     }
 
-    /// Sets the permission bits and the modification time, in Unix seconds, of what is given.
+    /// Sets the permission bits and the modification time (in Unix seconds), those of the two that are given.
     pub fn change(&self, path: &VirtualPath, mode: Option<u16>, modified: Option<i64>) -> Result<(), Denied> {
         if modified.is_some() {
             self.permit(Perm::Time)?;
