@@ -86,14 +86,15 @@ impl Login {
             FileCommand::Mdtm(name) => self.mdtm(name),
             FileCommand::MdtmOrSet(whole, change, name) => self.mdtm_or_set(whole, change, name, control),
             FileCommand::SetFacts(change, name) => self.set_facts(control, change, name),
+            // A transfer that moved a byte has its own line; these are refused before that.
             FileCommand::Retr(name) => {
-                self.retr(name, &prepared, control).or_else(|no| self.refused(control, "RETR", name, no))
+                self.retr(name, &prepared, control).or_else(|no| self.logged(control, "RETR", name, Err(no)))
             }
             FileCommand::Stor(name) => {
-                self.stor(name, &prepared, control).or_else(|no| self.refused(control, "STOR", name, no))
+                self.stor(name, &prepared, control).or_else(|no| self.logged(control, "STOR", name, Err(no)))
             }
             FileCommand::Appe(name) => {
-                self.appe(name, &prepared, control).or_else(|no| self.refused(control, "APPE", name, no))
+                self.appe(name, &prepared, control).or_else(|no| self.logged(control, "APPE", name, Err(no)))
             }
             FileCommand::Stou(name) => self.stou(name.as_ref(), &prepared, control),
             FileCommand::Rest(offset) => Ok(self.rest(*offset).into()),
@@ -179,14 +180,8 @@ impl Login {
         name.map_or_else(|| self.cwd.clone(), |name| self.path(name))
     }
 
-    /// Writes the log line of a transfer that was refused before it moved a byte.
-    fn refused(&self, control: &Control, verb: &str, name: &Name, step: Step) -> Answer {
-        self.logged(control, verb, name, || Err(step))
-    }
-
-    /// Changes something on the disk, or refuses to, and writes the log line of that.
-    pub(super) fn logged(&self, control: &Control, verb: &str, name: &Name, act: impl FnOnce() -> Answer) -> Answer {
-        let answer = act();
+    /// Writes the log line of a command that changed a file, or was refused, and gives its answer back.
+    pub(super) fn logged(&self, control: &Control, verb: &str, name: &Name, answer: Answer) -> Answer {
         if let Ok(Step::Reply(reply)) | Err(Step::Reply(reply)) = &answer {
             let path = self.share.real_path(&self.path(name));
             let path = path.as_os_str().as_encoded_bytes().escape_ascii();

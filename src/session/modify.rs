@@ -14,7 +14,7 @@ impl Login {
             self.share.remove_file(&self.path(name))?;
             reply(250, "Deleted.")
         };
-        self.logged(control, "DELE", name, act)
+        self.logged(control, "DELE", name, act())
     }
 
     #[inline(never)]
@@ -23,7 +23,7 @@ impl Login {
             self.share.remove_folder(&self.path(name))?;
             reply(250, "Folder removed.")
         };
-        self.logged(control, "RMD", name, act)
+        self.logged(control, "RMD", name, act())
     }
 
     #[inline(never)]
@@ -33,7 +33,7 @@ impl Login {
             self.share.create_folder(&path)?;
             Ok(Reply::raw(257, [&quoted(&path)[..], b" created."].concat()).into())
         };
-        self.logged(control, "MKD", name, act)
+        self.logged(control, "MKD", name, act())
     }
 
     #[inline(never)]
@@ -53,7 +53,7 @@ impl Login {
         };
         let shown = self.share.real_path(&from);
         let verb = format!("RNTO {} ->", shown.as_os_str().as_encoded_bytes().escape_ascii());
-        self.logged(control, &verb, name, act)
+        self.logged(control, &verb, name, act())
     }
 
     /// A name that begins like a time is known by its file.
@@ -65,7 +65,7 @@ impl Login {
 
     #[inline(never)]
     pub(super) fn set_facts(&self, control: &Control, change: &FactChange, name: &Name) -> Answer {
-        self.logged(control, change.verb, name, || self.change_facts(change, name))
+        self.logged(control, change.verb, name, self.change_facts(change, name))
     }
 
     fn change_facts(&self, change: &FactChange, name: &Name) -> Answer {
