@@ -172,7 +172,7 @@ fn connect(mut port: DataPort, watch: &mut Watch) -> Result<Stream, Error> {
         match watch.wait(port.readiness(), deadline)? {
             Woken::Data | Woken::Clock => {}
             Woken::Client => {
-                port.rest();
+                port.step_back();
                 watch.attend()?;
             }
         }

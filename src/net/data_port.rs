@@ -111,9 +111,9 @@ impl DataPort {
 
     /// To be called when something else is done while the connection is waited for, or it is no longer waited for:
     /// sessions that share a passive port must not wait for this one. The next step comes before the next wait then.
-    pub fn rest(&mut self) {
+    pub fn step_back(&mut self) {
         match self {
-            Self::Passive(lease, _) => lease.rest(),
+            Self::Passive(lease, _) => lease.step_back(),
             Self::Active(_) | Self::Dialling(_) | Self::Open(_) => {}
         }
     }

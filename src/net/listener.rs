@@ -86,7 +86,7 @@ impl Listener {
         self.room.lock().waiting.is_empty()
     }
 
-    /// Takes a place for a session, unless one that waits here takes the same connections. [`Self::settle`] comes next.
+    /// Takes a place for a session, unless one that waits here takes the same connections. [`Self::drain`] comes next.
     pub fn reserve(&self, expected: Expected) -> bool {
         let mut room = self.room.lock();
         let admits = match expected {
@@ -101,8 +101,9 @@ impl Listener {
         admits
     }
 
-    /// Waits until the queue holds nothing that is older than the place just taken.
-    pub fn settle(&self, expected: Expected, who: &Who) -> io::Result<()> {
+    /// Empties the queue of what is older than the place just taken: each connection goes to the session it is for, or is
+    /// closed.
+    pub fn drain(&self, expected: Expected, who: &Who) -> io::Result<()> {
         let mut room = self.room.lock();
         for _ in 0..MAX_YIELDS {
             if room.leader.is_none() || !is_readable(&self.socket) {
@@ -154,7 +155,7 @@ impl Listener {
     }
 
     /// For a session that keeps its place and turns to something else: another one leads, if one waits.
-    pub fn rest(&self, expected: Expected) {
+    pub fn step_back(&self, expected: Expected) {
         let mut room = self.room.lock();
         room.set_wake(expected, None);
         room.pass_lead_on(expected);

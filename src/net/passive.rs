@@ -68,7 +68,7 @@ impl PassivePorts {
         let listener = self.take(address, client, expected)?;
         // From here on Drop gives the place back.
         let lease = Lease { ports: Arc::clone(self), address, client, expected, listener, wake: None };
-        lease.listener.settle(expected, who).map_err(NoPort::System)?;
+        lease.listener.drain(expected, who).map_err(NoPort::System)?;
         Ok(lease)
     }
 
@@ -119,10 +119,10 @@ impl Lease {
         self.wake.as_ref().map_or(self.listener.as_fd(), |wake| wake.as_fd())
     }
 
-    /// To be called when a session does something else while it waits, or others may wait for it in vain; the next
+    /// To be called when a session does something else than wait: another one leads at the port then. The next
     /// [`Self::poll`] comes before the next wait.
-    pub fn rest(&mut self) {
-        self.listener.rest(self.expected);
+    pub fn step_back(&mut self) {
+        self.listener.step_back(self.expected);
         self.wake = None;
     }
 }
@@ -311,7 +311,7 @@ mod tests {
         let [mut first, mut second] = [1, 2].map(|number| lease(&ports, number).expect("shared"));
         assert!(first.poll(&client(1)).expect("polled").is_none());
         assert!(second.poll(&client(2)).expect("polled").is_none());
-        first.rest();
+        first.step_back();
         assert!(is_ready(&second));
         let connections = [1, 2].map(|number| connect(number, &first));
         assert!(is_its_own(second.poll(&client(2)).expect("polled"), &connections[1]));

@@ -149,14 +149,14 @@ impl Login {
     }
 
     /// What to wait for before [`Self::advance`] is of use again.
-    pub(super) fn early(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+    pub(super) fn data_readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         self.data_port.as_ref().and_then(DataPort::readiness)
     }
 
-    /// To be called when something else is done than [`Self::advance`].
-    pub(super) fn turn_away(&mut self) {
+    /// To be called when something else is done than waiting for the data connection.
+    pub(super) fn step_back(&mut self) {
         if let Some(port) = &mut self.data_port {
-            port.rest();
+            port.step_back();
         }
     }
 

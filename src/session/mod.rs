@@ -219,11 +219,11 @@ impl Session {
         let deadline = idle.map(|idle| Instant::now() + idle);
         loop {
             login.advance(&self.control.who);
-            if !login.early().is_some_and(|early| self.control.wait_beside(early, deadline)) {
+            if !login.data_readiness().is_some_and(|data| self.control.wait_beside(data, deadline)) {
                 break;
             }
         }
-        login.turn_away();
+        login.step_back();
         self.control.next(None, deadline)
     }
 
