@@ -71,7 +71,7 @@ impl Running<'_> {
             match wish {
                 Ok(Wish::Reload) => self.reload(),
                 Ok(Wish::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => self.server.look_around(),
+                Err(RecvTimeoutError::Timeout) => self.server.report_alive(),
             }
         }
     }

@@ -197,7 +197,7 @@ impl Receiving<'_> {
     /// All bytes of the upload are `written`: the file gets its name, and is on the disk if that is wanted.
     pub fn finish(self, written: u64) -> Result<(), Broken> {
         // The folder is opened before anything changes its name.
-        let named = self.0.settle().and_then(|()| {
+        let named = self.0.confirm().and_then(|()| {
             let folder = self.0.policy.durable.then(|| self.0.target.folder.open_to_read());
             self.0.give_name().map(|()| folder)
         });
@@ -225,8 +225,8 @@ impl Receiving<'_> {
 }
 
 impl Writing<'_> {
-    /// Nothing that was written is lost any more, as far as that can be known.
-    fn settle(&self) -> io::Result<()> {
+    /// Makes sure that what was written is not lost, as far as that is wanted and can be known.
+    fn confirm(&self) -> io::Result<()> {
         let file = &self.found.file;
         match () {
             () if self.policy.durable => file.sync_data(),

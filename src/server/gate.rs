@@ -123,8 +123,8 @@ impl Gate {
         self.shared.premises.limits.take(Counted::Address(address), config.server.max_cons_per_ip).map_err(full)
     }
 
-    /// Takes the place of a client behind a load balancer, now that its address is known.
-    pub fn admit_behind(&self, places: &mut Places, client: IpAddr, config: &Config) -> Result<(), Reply> {
+    /// Takes the place of a client that a load balancer connects for, now that its address is known.
+    pub fn admit_late(&self, places: &mut Places, client: IpAddr, config: &Config) -> Result<(), Reply> {
         places.address = Some(self.admit_client(client, config)?);
         Ok(())
     }

@@ -46,8 +46,8 @@ pub struct Server {
     accepting: Vec<JoinHandle<()>>,
 }
 
-/// What sessions get beyond the grace to say goodbye.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// The time after the grace in which sessions say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 impl Server {
     /// Binds the listeners, gives up root, and starts to accept.
@@ -87,7 +87,7 @@ impl Server {
             log::warn!("{key} has changed: this needs a restart");
         }
         process::set_umask(config.transfer.umask);
-        if let Err(error) = self.gate.shared.transfers.open(config.log.transfer_log.as_deref()) {
+        if let Err(error) = self.gate.shared.transfer_log.open(config.log.transfer_log.as_deref()) {
             log::error!("transfer_log: {error}; the old one stays open");
         }
         if let Err(error) = self.listeners.set_patience(config.server.timeout) {
@@ -103,7 +103,7 @@ impl Server {
 
     /// Tells systemd's watchdog that the server is alive. If the locks that every connection takes hang, so does this, and
     /// the watchdog notices.
-    pub fn look_around(&self) {
+    pub fn report_alive(&self) {
         drop((self.gate.settings(), self.gate.roster.len()));
         service::alive();
     }
@@ -121,11 +121,11 @@ impl Server {
         }
         log::info!("stopping: {} sessions, {} s for transfers", roster.len(), grace.as_secs());
         roster.stop_reading();
-        if !roster.wait_until_empty(deadline + LAST_WORDS) {
+        if !roster.wait_until_empty(deadline + GOODBYE) {
             roster.disconnect();
-            roster.wait_until_empty(Instant::now() + LAST_WORDS);
+            roster.wait_until_empty(Instant::now() + GOODBYE);
         }
-        shared.transfers.flush();
+        shared.transfer_log.flush();
         log::info!(">>> FTP server stopped <<<");
     }
 }
@@ -135,8 +135,8 @@ fn share(config: &Config, users: Arc<Users>, addresses: Vec<SocketAddr>) -> io::
     let control_ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
     let site = Site::new(control_ports.first().copied().unwrap_or(0), process::is_in_container());
     let jail = sandbox::jail(config)?;
-    let transfers = TransferLog::default();
-    transfers.open(config.log.transfer_log.as_deref())?;
+    let transfer_log = TransferLog::default();
+    transfer_log.open(config.log.transfer_log.as_deref())?;
     let source_port = config.active.data_port.map(SourcePort::start).transpose()?.map(Arc::new);
     privileges::give_up_root(&config.server, source_port.as_deref())?;
     if let Some(source) = &source_port {
@@ -151,8 +151,8 @@ fn share(config: &Config, users: Arc<Users>, addresses: Vec<SocketAddr>) -> io::
             jail,
             claims: Arc::default(),
             partials: Default::default(),
-            uploads: Default::default(),
-            downloads: Default::default(),
+            upload_rates: Default::default(),
+            download_rates: Default::default(),
             identity: Identity::of_process(),
         }),
         bans: Default::default(),
@@ -161,10 +161,10 @@ fn share(config: &Config, users: Arc<Users>, addresses: Vec<SocketAddr>) -> io::
         site,
         source_port,
         names: Arc::new(Names::new(site::tell_lookup)),
-        own: Default::default(),
+        own_addresses: Default::default(),
         owners: Owners::of_system(),
         zone: TimeZone::system(),
-        transfers,
+        transfer_log,
         stop: Arc::new(Stop::default()),
     };
     shared.names.follow(config.passive.name(), &config.server.ip)?;

@@ -70,13 +70,14 @@ impl Visit {
         }
     }
 
-    /// Opens the session of a client, which may be behind a load balancer. It is an error if it is refused or gone.
+    /// Opens the session of a client, which a load balancer may have connected for. It fails if the client is refused or
+    /// gone.
     #[inline(never)]
     fn begin(&mut self) -> io::Result<Box<Session>> {
         let Settings { config, tls } = self.settings.clone();
         if self.places.await_client() {
             self.connection.peer = client_behind(self.connection.peer, &self.connection.stream)?;
-            if let Err(reply) = self.gate.admit_behind(&mut self.places, self.connection.peer.ip(), &config) {
+            if let Err(reply) = self.gate.admit_late(&mut self.places, self.connection.peer.ip(), &config) {
                 self.gate.refuse(&self.connection, &reply);
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }

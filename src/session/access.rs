@@ -69,14 +69,14 @@ impl Session {
     #[inline(never)]
     fn log_in(&mut self, user: Arc<User>) -> Answer {
         let share = Share::open(&user, self.conditions(), &self.shared.premises)
-            .map_err(|closed| self.closed(&user, closed))?;
+            .map_err(|closed| self.not_let_in(&user, closed))?;
         let dialled = if self.config.active.enable_active { Dialled::Anywhere } else { Dialled::Never };
-        let locks_thread = share.lock_in(dialled).map_err(|error| self.unlocked(&user, &error))?;
+        let locks_thread = share.lock_in(dialled).map_err(|error| self.not_locked_in(&user, &error))?;
         if locks_thread {
             // If the login fails from here on, the thread is spent all the same.
             self.access = Access::Stranded;
         }
-        share.may_enter().map_err(|closed| self.closed(&user, closed))?;
+        share.may_enter().map_err(|closed| self.not_let_in(&user, closed))?;
         let (config, shared) = (Arc::clone(&self.config), Arc::clone(&self.shared));
         let settings = (self.facts, self.algorithm, self.security.protection());
         self.access = Access::Account(Login::new(share, locks_thread, config, shared, settings));
@@ -97,7 +97,7 @@ impl Session {
     }
 
     #[cold]
-    fn closed(&self, user: &User, closed: Closed) -> Step {
+    fn not_let_in(&self, user: &User, closed: Closed) -> Step {
         match closed {
             Closed::Full(max) => {
                 self.control.who.log(Level::Warn, format_args!("USER '{}': all {max} sessions taken", user.name));
@@ -108,7 +108,7 @@ impl Session {
     }
 
     #[cold]
-    fn unlocked(&mut self, user: &User, error: &io::Error) -> Step {
+    fn not_locked_in(&mut self, user: &User, error: &io::Error) -> Step {
         self.access = Access::Stranded;
         self.control
             .who

@@ -37,6 +37,6 @@ impl Login {
         let outcome = self.ended(result, progress, &control.who);
         let subject = Subject { verb: "RETR", path: &path, incoming: false, announced: None };
         self.log_line_ends(control, &subject, asked, line_ends);
-        Ok(self.finish(control, &subject, &outcome).into())
+        Ok(self.report(control, &subject, &outcome).into())
     }
 }

@@ -75,8 +75,8 @@ impl Login {
         control.who.log(Level::Info, format_args!("{verb} {shown}: {reason}"));
     }
 
-    /// Logs a file's transfer and says how it ended.
-    pub(super) fn finish(&mut self, control: &Control, subject: &Subject, outcome: &Outcome) -> Reply {
+    /// Writes the lines of a file's transfer into both logs, and gives the final reply.
+    pub(super) fn report(&mut self, control: &Control, subject: &Subject, outcome: &Outcome) -> Reply {
         let path = self.share.real_path(subject.path);
         let (complete, seconds) = (outcome.result.is_ok(), outcome.took.as_secs_f64());
         let reason = outcome.result.as_ref().err().map(|error| format!(" ({})", reason(error))).unwrap_or_default();
@@ -89,8 +89,8 @@ impl Login {
             Level::Info,
             format_args!("{} {shown} completed={completed} bytes={bytes} seconds={seconds:.3}{reason}", subject.verb),
         );
-        if self.shared.transfers.is_open() {
-            self.shared.transfers.record(&TransferRecord {
+        if self.shared.transfer_log.is_open() {
+            self.shared.transfer_log.record(&TransferRecord {
                 ended: Timestamp::now().to_zoned(self.shared.zone.clone()),
                 took: outcome.took,
                 peer: control.who.peer.ip(),

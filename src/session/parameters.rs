@@ -63,7 +63,7 @@ impl Login {
         };
         let told = self.masquerade(control.who.peer.ip()).unwrap_or(*local.ip());
         // A router translates it, or it is this machine's own in another network than the client dialled.
-        let elsewhere = told != *local.ip() && self.shared.own.has(told.into(), Instant::now());
+        let elsewhere = told != *local.ip() && self.shared.own_addresses.has(told.into(), Instant::now());
         let at = SocketAddr::from((if elsewhere { told } else { *local.ip() }, 0));
         let port = self.listen(Invitation::Pasv, at, &control.who)?;
         reply(227, address::passive_text(SocketAddrV4::new(told, port)))
@@ -121,7 +121,7 @@ impl Login {
     /// RFC 2577 §3: a data connection must not be a way to attack somebody else, this machine least of all.
     fn may_dial(&self, to: SocketAddr, control: &Control) -> Result<(), &'static str> {
         let (active, peer, local, ip) = (&self.config.active, control.who.peer.ip(), control.local(), to.ip());
-        let is_own = || ip == local.ip() || self.shared.own.has(ip, Instant::now());
+        let is_own = || ip == local.ip() || self.shared.own_addresses.has(ip, Instant::now());
         let own_port = self.shared.control_ports.contains(&to.port()) && is_own();
         let nobodys = ip.is_multicast() || ip.is_unspecified() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
         let bounced = ip.is_loopback() && !peer.is_loopback();

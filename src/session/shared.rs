@@ -35,13 +35,13 @@ pub struct Shared {
     /// The addresses of masquerade names.
     pub names: Arc<Names>,
     /// This machine's addresses.
-    pub own: OwnAddresses,
+    pub own_addresses: OwnAddresses,
     /// Names of owners and groups.
     pub owners: Owners,
     /// The local time zone.
     pub zone: TimeZone,
     /// The transfer log.
-    pub transfers: TransferLog,
+    pub transfer_log: TransferLog,
     /// The wish to stop.
     pub stop: Arc<Stop>,
 }

@@ -125,7 +125,7 @@ impl Login {
         let progress = watch.progress();
         let mut outcome = self.ended(result, progress, &control.who);
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
-        outcome.settle(begun, |receiving, written| {
+        outcome.conclude(begun, |receiving, written| {
             if !durable {
                 return receiving.finish(written);
             }
@@ -133,7 +133,7 @@ impl Login {
             patiently(control, &mut heartbeat, || receiving.take().map_or(Ok(()), |whole| whole.finish(written)))
         });
         self.log_line_ends(control, subject, asked, incoming.line_ends());
-        let reply = self.finish(control, subject, &outcome);
+        let reply = self.report(control, subject, &outcome);
         // The first line promised a code that can't be kept any more.
         Ok(if outcome.result.is_err() && heartbeat.has_spoken() { Step::Cut } else { reply.into() })
     }
@@ -150,7 +150,7 @@ impl Login {
 impl Outcome {
     /// Finishes a file of which all came, or decides what is left of it. `begun` is the file, if the first byte could be
     /// written, and the number of bytes that were.
-    fn settle(&mut self, begun: Option<(Receiving, u64)>, finish: impl FnOnce(Receiving, u64) -> Result<(), Broken>) {
+    fn conclude(&mut self, begun: Option<(Receiving, u64)>, finish: impl FnOnce(Receiving, u64) -> Result<(), Broken>) {
         let Some((receiving, written)) = begun else { return };
         match &self.result {
             Ok(()) => {

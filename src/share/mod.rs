@@ -40,9 +40,9 @@ pub struct Premises {
     /// What is kept of broken uploads.
     pub partials: Partials,
     /// Rates of accounts, from client to server.
-    pub uploads: SharedPaces,
+    pub upload_rates: SharedPaces,
     /// Rates of accounts, from server to client.
-    pub downloads: SharedPaces,
+    pub download_rates: SharedPaces,
     /// Who this process is to the file system.
     pub identity: Identity,
 }
@@ -114,8 +114,8 @@ impl Share {
     /// The rates of one session, and those of the account that all its sessions share.
     pub fn throttles(&self) -> Throttles {
         let Self { user, conditions, premises, .. } = self;
-        let upload = user.max_upload.map(|rate| premises.uploads.join(&user.name, rate));
-        let download = user.max_download.map(|rate| premises.downloads.join(&user.name, rate));
+        let upload = user.max_upload.map(|rate| premises.upload_rates.join(&user.name, rate));
+        let download = user.max_download.map(|rate| premises.download_rates.join(&user.name, rate));
         Throttles {
             upload: Throttle::new(conditions.max_upload, upload),
             download: Throttle::new(conditions.max_download, download),
