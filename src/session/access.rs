@@ -9,12 +9,12 @@ use log::Level;
 use crate::auth::user::User;
 use crate::auth::users::LoginRefusal;
 use crate::config::{Fsync, Symlinks};
-use crate::fs::listing::Facts;
 use crate::fs::root::Links;
 use crate::fs::upload::UploadPolicy;
-use crate::protocol::command::{Algorithm, Password};
+use crate::protocol::command::Password;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
+use crate::session::info::Preferences;
 use crate::session::login::Login;
 use crate::session::step::{Answer, Step, refuse, reply};
 use crate::session::{Access, Session};
@@ -77,9 +77,7 @@ impl Session {
             self.access = Access::Stranded;
         }
         share.may_enter().map_err(|closed| self.not_let_in(&user, closed))?;
-        let (config, shared) = (Arc::clone(&self.config), Arc::clone(&self.shared));
-        let settings = (self.facts, self.algorithm, self.security.protection());
-        self.access = Access::Account(Login::new(share, locks_thread, config, shared, settings));
+        self.access = Access::Account(Login::new(share, locks_thread, self));
         self.control.who.user.clone_from(&user.name);
         self.control.who.log(Level::Info, format_args!("USER '{}' logged in.", user.name));
         reply(230, user.msg_login.clone().unwrap_or_else(|| "Logged in.".to_owned()))
@@ -135,8 +133,7 @@ impl Session {
         if self.access.login().is_some() {
             self.access.end();
             self.control.who.user.clear();
-            self.facts = Facts::DEFAULT;
-            self.algorithm = Algorithm::Sha256;
+            self.preferences = Preferences::default();
             self.login_by = Instant::now() + self.config.server.login_timeout;
         }
     }

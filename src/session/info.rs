@@ -1,5 +1,7 @@
 //! What the server can do and how it stands: FEAT, HELP, OPTS, HOST, STAT.
 
+use std::borrow::Cow;
+
 use crate::fs::listing::Facts;
 use crate::protocol::command::{Algorithm, Opts};
 use crate::protocol::path::Name;
@@ -8,6 +10,21 @@ use crate::protocol::verbs::{OTHER_FEATURES, Role, VERBS, Verb};
 use crate::session::Session;
 use crate::session::step::{Answer, refuse, reply};
 
+/// What OPTS has chosen.
+#[derive(Debug, Clone, Copy)]
+pub struct Preferences {
+    /// What MLSD and MLST show.
+    pub facts: Facts,
+    /// How HASH reads a file.
+    pub algorithm: Algorithm,
+}
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Self { facts: Facts::DEFAULT, algorithm: Algorithm::Sha256 }
+    }
+}
+
 impl Session {
     /// RFC 2389 §3: each feature's line begins with one blank.
     #[cold]
@@ -15,8 +32,8 @@ impl Session {
         let offered = offered(self.security.tls.is_some());
         let mut features: Vec<String> = offered.filter_map(Verb::feature).collect();
         features.extend(OTHER_FEATURES.iter().map(|&feature| feature.to_owned()));
-        features.push(format!("MLST {}", self.facts.feature()));
-        let star = |algorithm| if algorithm == self.algorithm { "*" } else { "" };
+        features.push(format!("MLST {}", self.preferences.facts.feature()));
+        let star = |algorithm| if algorithm == self.preferences.algorithm { "*" } else { "" };
         let hashes = Algorithm::ALL.map(|(algorithm, name)| format!("{name}{}", star(algorithm)));
         features.push(format!("HASH {}", hashes.join(";")));
         features.sort_unstable();
@@ -26,23 +43,22 @@ impl Session {
 
     #[cold]
     pub(super) fn opts(&mut self, opts: Opts) -> Answer {
-        match opts {
-            Opts::Utf8 => reply(200, "UTF-8 is always on."),
+        let Preferences { facts, algorithm } = &mut self.preferences;
+        let text = match opts {
+            Opts::Utf8 => Cow::Borrowed("UTF-8 is always on."),
             Opts::Hash(wanted) => {
-                self.algorithm = wanted.unwrap_or(self.algorithm);
-                if let Some(login) = self.access.login_mut() {
-                    login.algorithm = self.algorithm;
-                }
-                reply(200, self.algorithm.name())
+                *algorithm = wanted.unwrap_or(*algorithm);
+                Cow::Borrowed(algorithm.name())
             }
             Opts::Mlst(wanted) => {
-                self.facts = Facts::parse(&wanted);
-                if let Some(login) = self.access.login_mut() {
-                    login.facts = self.facts;
-                }
-                reply(200, format!("MLST OPTS {}", self.facts.chosen()).trim_end().to_owned())
+                *facts = Facts::parse(&wanted);
+                Cow::Owned(format!("MLST OPTS {}", facts.chosen()).trim_end().to_owned())
             }
+        };
+        if let Some(login) = self.access.login_mut() {
+            login.preferences = self.preferences;
         }
+        reply(200, text)
     }
 
     /// RFC 7151 §3: before login, and here every host is the same one.

@@ -70,7 +70,7 @@ impl<'a> Listing<'a> {
         let asked = name.map_or(&b"."[..], Name::as_bytes);
         let (order, with_dots) = match format {
             // Without the type fact nothing would tell them from entries.
-            ListFormat::Facts => (Order::AsStored, login.facts.has(Fact::Type)),
+            ListFormat::Facts => (Order::AsStored, login.preferences.facts.has(Fact::Type)),
             ListFormat::Long => (Order::Sorted(switches.sorting), switches.dots),
             ListFormat::Names => (Order::Sorted(switches.sorting), false),
         };
@@ -258,7 +258,8 @@ impl Login {
     #[inline(never)]
     pub(super) fn list(
         &mut self,
-        (format, switches): (ListFormat, Switches),
+        format: ListFormat,
+        switches: Switches,
         name: Option<&Name>,
         control: &mut Control,
     ) -> Answer {
@@ -300,7 +301,7 @@ impl Login {
     fn write_facts(&self, entry: Entry, kind: &str, parent_writable: bool, out: &mut Vec<u8>) {
         let rights = self.share.identity().rights(entry.meta);
         let perm = perm_fact(self.share.user.perms, entry.meta.kind, rights, parent_writable);
-        listing::facts(entry, kind, &perm, self.facts, out);
+        listing::facts(entry, kind, &perm, self.preferences.facts, out);
     }
 }
 

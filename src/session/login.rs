@@ -7,14 +7,14 @@ use rustix::event::PollFlags;
 use rustix::fd::BorrowedFd;
 
 use crate::config::Config;
-use crate::fs::listing::Facts;
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::tls::Protection;
 use crate::net::who::Who;
-use crate::protocol::command::{Algorithm, FileCommand, Representation};
+use crate::protocol::command::{FileCommand, Representation};
 use crate::protocol::path::{Name, VirtualPath};
-use crate::session::info;
+use crate::session::Session;
+use crate::session::info::{self, Preferences};
 use crate::session::prepared::Prepared;
 use crate::session::shared::Shared;
 use crate::session::step::{Answer, Step, reply};
@@ -35,8 +35,7 @@ pub struct Login {
     pub(super) epsv_only: bool,
     /// A transfer was ended by an ABOR that is still to be answered.
     pub(super) aborted: bool,
-    pub(super) facts: Facts,
-    pub(super) algorithm: Algorithm,
+    pub(super) preferences: Preferences,
     pub(super) config: Arc<Config>,
     pub(super) shared: Arc<Shared>,
     /// Its thread is locked in for this account, and fit for no other one.
@@ -44,15 +43,9 @@ pub struct Login {
 }
 
 impl Login {
-    /// Begins at the account's home.
+    /// Begins at the account's home, with what the session has agreed on so far.
     #[inline(never)]
-    pub fn new(
-        share: Share,
-        locks_thread: bool,
-        config: Arc<Config>,
-        shared: Arc<Shared>,
-        (facts, algorithm, protection): (Facts, Algorithm, Option<Protection>),
-    ) -> Box<Self> {
+    pub fn new(share: Share, locks_thread: bool, session: &Session) -> Box<Self> {
         Box::new(Self {
             throttles: share.throttles(),
             share,
@@ -62,11 +55,10 @@ impl Login {
             data_port: None,
             epsv_only: false,
             aborted: false,
-            protection,
-            facts,
-            algorithm,
-            config,
-            shared,
+            protection: session.security.protection(),
+            preferences: session.preferences,
+            config: Arc::clone(&session.config),
+            shared: Arc::clone(&session.shared),
             locks_thread,
         })
     }
@@ -79,7 +71,7 @@ impl Login {
             FileCommand::Pwd => Ok(self.pwd().into()),
             FileCommand::Cwd(name) => self.cwd(name.as_ref()),
             FileCommand::Cdup => self.cdup(),
-            FileCommand::List(format, switches, name) => self.list((*format, *switches), name.as_ref(), control),
+            FileCommand::List(format, switches, name) => self.list(*format, *switches, name.as_ref(), control),
             FileCommand::Mlst(name) => self.mlst(name.as_ref()),
             FileCommand::StatPath(switches, name) => self.stat_path(*switches, name.as_ref(), control),
             FileCommand::Size(name) => self.size(name),

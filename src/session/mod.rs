@@ -13,10 +13,9 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use crate::config::Config;
-use crate::fs::listing::Facts;
 use crate::net::control::{Control, Event};
 use crate::net::tls::Tls;
-use crate::protocol::command::{Algorithm, Command};
+use crate::protocol::command::Command;
 use crate::protocol::line::Line;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
@@ -51,6 +50,7 @@ mod upload;
 mod verify;
 
 pub use access::{banned, short_of_resources};
+use info::Preferences;
 use login::Login;
 pub use parting::{Moved, Parting};
 use prepared::Prepared;
@@ -67,8 +67,7 @@ pub struct Session {
     access: Access,
     /// The name of the USER before, until a command that does not keep it.
     user: Option<Name>,
-    facts: Facts,
-    algorithm: Algorithm,
+    preferences: Preferences,
     login_by: Instant,
     /// Of the whole connection: a right one in between forgives none.
     wrong_passwords: u32,
@@ -128,8 +127,7 @@ impl Session {
             entrance: accepted.entrance,
             access: Access::Stranger,
             user: None,
-            facts: Facts::DEFAULT,
-            algorithm: Algorithm::Sha256,
+            preferences: Preferences::default(),
             login_by: Instant::now() + config.server.login_timeout,
             wrong_passwords: 0,
             anonymous_tries: 0,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use log::Level;
 
-use crate::fs::listing::Facts;
 use crate::net::certificate;
 use crate::net::data_port::DataPort;
 use crate::net::tls::{Protection, Tls};
-use crate::protocol::command::{Algorithm, ProtectionLevel};
+use crate::protocol::command::ProtectionLevel;
 use crate::protocol::reply::Reply;
+use crate::session::info::Preferences;
 use crate::session::step::{Answer, Step, refuse, reply};
 use crate::session::{Session, handshake};
 
@@ -48,8 +48,7 @@ impl Session {
             return refuse(503, "TLS is on already.");
         }
         self.log_out();
-        self.facts = Facts::DEFAULT;
-        self.algorithm = Algorithm::Sha256;
+        self.preferences = Preferences::default();
         self.security.level = level;
         self.security.has_buffer_size = false;
         Ok(Step::Secure(Reply::new(234, "TLS begins.")))
