@@ -106,7 +106,7 @@ pub enum Entrance {
     Tls,
 }
 
-/// Number of unknown verbs before login after which the client is taken for none of FTP.
+/// Number of unknown verbs before login that end a session: its client speaks another protocol.
 const MAX_UNKNOWN_VERBS: u8 = 3;
 
 impl Session {
@@ -244,18 +244,18 @@ impl Session {
         let logged_in = self.access.login().is_some();
         let shown = request.loggable(logged_in).escape_ascii();
         self.control.who.log(Level::Debug, format_args!("<- {shown}"));
-        let (user, prepared) = self.forget_previous(request.role());
+        let role = request.role();
+        let (user, prepared) = self.forget_previous(role);
         if !logged_in && request.is_foreign() {
             return no_ftp();
         }
-        if self.security.tls.is_none() && request.role() == Role::Tls {
+        if self.security.tls.is_none() && role == Role::Tls {
             return Reply::new(502, "TLS is off on this server.").into();
         }
         #[cfg(feature = "planted-bug")]
         if let Some(reply) = std::str::from_utf8(line).ok().filter(|_| logged_in).and_then(planted::answer) {
             return reply.into();
         }
-        let role = request.role();
         let answer = match request.command {
             Ok(command) => self.run_command(command, user, prepared),
             Err(malformed) => Err(self.misunderstood(malformed, role)),
@@ -308,20 +308,22 @@ impl Session {
         }
     }
 
-    /// Before login, a client that keeps sending unknown verbs speaks another protocol.
     fn misunderstood(&mut self, malformed: Malformed, role: Role) -> Step {
+        let reply = Reply::from(malformed);
         match self.access.login_mut() {
-            // RFC 2577 §3: after an address that was refused, none is left to connect to.
-            Some(login) if role == Role::NamesPort => login.data_port = None,
-            None if malformed == Malformed::Unknown => {
-                self.unknown_verbs += 1;
-                if self.unknown_verbs >= MAX_UNKNOWN_VERBS {
-                    return Step::Close(malformed.into());
+            Some(login) => {
+                // RFC 2577 §3: after an address that was refused, none is left to connect to.
+                if role == Role::NamesPort {
+                    login.data_port = None;
                 }
+                Step::Reply(reply)
             }
-            Some(_) | None => {}
+            // Before login, a client that keeps sending unknown verbs speaks another protocol.
+            None => {
+                self.unknown_verbs += u8::from(malformed == Malformed::Unknown);
+                if self.unknown_verbs >= MAX_UNKNOWN_VERBS { Step::Close(reply) } else { Step::Reply(reply) }
+            }
         }
-        Step::Reply(malformed.into())
     }
 
     fn pause_until(&self, since: Instant, delay: Duration) {
