@@ -42,10 +42,10 @@
 //!
 //! # How does an upload get to its place?
 //!
-//! 1. `session::upload` resolves the name of STOR, and [`fs::upload::Upload::open`] opens a hidden partial file beside the
-//!    target: [`fs::upload::Opened`].
-//! 2. The client gets the 150, the data connection opens, and [`copy::transfer::Transfer`] receives its bytes. It hears the
-//!    control connection meanwhile, by way of `session::attention`.
+//! 1. `session::upload` resolves the name of STOR. [`fs::upload::Upload::open`] claims it, so that no other session writes
+//!    it, and opens a hidden partial file beside the target: [`fs::upload::Opened`].
+//! 2. [`copy::transfer::Transfer::open`] opens the data connection, then sends the 150. `receive` moves the bytes, and hears
+//!    the control connection meanwhile, by way of `session::attention`.
 //! 3. With the first byte the upload is [`fs::upload::Receiving`]. Its `finish` gives the file its name; if the transfer
 //!    breaks, `abandon` decides what stays.
 //! 4. `session::outcome` says how it ended: the 226 or the error, lines in the log, a line in the transfer log.
