@@ -96,7 +96,7 @@ fn run<L>(messages: &Receiver<Message<L>>, output: &Output, lost: &LostLines, mu
     }
 }
 
-/// Where the thread writes: to its file, and to a stream besides.
+/// Where the thread writes: to its file, and to another stream.
 #[derive(Clone)]
 pub struct Output(Arc<Mutex<Streams>>);
 

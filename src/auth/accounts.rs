@@ -25,7 +25,7 @@ pub struct Accounts {
 const SHORT: usize = 8;
 
 impl Accounts {
-    /// Reads the file at `path`; with neither a file nor an anonymous account there is nobody to log in, which is a problem.
+    /// Reads the file at `path`; it is a problem if there is neither a file nor an anonymous account.
     pub(super) fn read(path: Option<&Path>, terms: &Terms) -> Result<(Accounts, Seen), Problems> {
         let Some(path) = path else {
             let reason = "there is none in this folder, and anonymous is off: nobody could log in";

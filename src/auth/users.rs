@@ -63,7 +63,7 @@ struct Current {
 }
 
 impl Users {
-    /// Reads user.ini at `file`. With neither a file nor an anonymous account nobody could log in, which is an error.
+    /// Reads user.ini at `file`. It is an error if there is neither a file nor an anonymous account.
     pub fn load(file: Option<&Path>, terms: Terms) -> Result<Users, Problems> {
         Ok(Users {
             current: Mutex::new(Current::read(file, terms)?),

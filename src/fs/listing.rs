@@ -19,7 +19,7 @@ pub struct Entry<'a> {
     pub target: Option<&'a [u8]>,
 }
 
-/// What the lines of LIST need to know besides the entry.
+/// What the lines of LIST need to know in addition to the entry.
 #[derive(Debug, Clone, Copy)]
 pub struct LongFormat<'a> {
     /// Now, in Unix seconds: older or future entries show their year.

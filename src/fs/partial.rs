@@ -9,7 +9,7 @@ const PREFIX: &[u8] = b".ftpd-";
 const SUFFIX: &[u8] = b".part";
 const DIGITS: usize = 16;
 
-/// What an account's partial of a target is called; both stand in the same folder.
+/// What an account's partial of a target is called; both are in the same folder.
 pub fn name(account: &str, target: &[u8]) -> Vec<u8> {
     let hash = Sha256::new().chain_update(account).chain_update([0]).chain_update(target).finalize();
     let hex = hash.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| b"0123456789abcdef"[usize::from(digit)]);

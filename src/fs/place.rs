@@ -12,9 +12,9 @@ use crate::sys::meta::{FileId, FileKind, Meta};
 /// A folder's handle.
 #[derive(Debug)]
 pub enum Handle<'a> {
-    /// That of the home, or of somebody else who keeps it open.
+    /// One that is kept open elsewhere, such as the home's.
     Borrowed(&'a FolderHandle),
-    /// One of its own.
+    /// One that was opened for this.
     Opened(FolderHandle),
 }
 
@@ -35,7 +35,7 @@ impl Place<'_> {
         self.known.map_or_else(|| Ok(self.folder.meta()?.id), Ok)
     }
 
-    /// What stands here.
+    /// What is here.
     pub fn meta(&self) -> io::Result<Meta> {
         self.folder.meta_of(&self.name)
     }
@@ -52,7 +52,7 @@ impl Place<'_> {
     }
 
     /// Makes a new regular file here with these permission bits less the umask, opened to write. Fails with
-    /// `AlreadyExists` if anything stands here, a broken link, too.
+    /// `AlreadyExists` if anything is here, even a broken link.
     pub fn create_file(&self, bits: u32) -> io::Result<File> {
         self.folder.create_file(&self.name, bits)
     }
@@ -90,7 +90,7 @@ impl Place<'_> {
         self.folder.remove_folder(&self.name)
     }
 
-    /// Moves what stands here there, in place of what stood there.
+    /// Moves what is here to `to`, in place of what was there.
     pub fn rename(&self, to: &Self) -> io::Result<()> {
         self.folder.rename(&self.name, &to.folder, &to.name)
     }
@@ -105,8 +105,8 @@ impl Place<'_> {
         }
     }
 
-    /// Moves what stands here there if nothing stands there (else `AlreadyExists`), or the same file under another spelling
-    /// (on a disk that folds case).
+    /// Moves what is here to `to` if nothing is there (else `AlreadyExists`), or only the same file under another spelling (on
+    /// a disk that folds case).
     pub fn rename_to_free(&self, to: &Self) -> io::Result<()> {
         match self.folder.rename_to_free(&self.name, &to.folder, &to.name) {
             Err(error) => match error.kind() {

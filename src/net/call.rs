@@ -107,7 +107,7 @@ impl Call {
 }
 
 impl Dialling {
-    /// The connection, if it stands by now; it fails if the client refuses.
+    /// The connection, if the client has answered by now; it fails if the client refuses.
     pub fn poll(self) -> io::Result<ControlFlow<Stream, Self>> {
         let wait = match self.wait {
             Wait::Answer(socket) => {

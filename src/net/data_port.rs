@@ -23,7 +23,7 @@ pub enum DataPort {
     Active(Call),
     /// The client has not answered yet.
     Dialling(Dialling),
-    /// It stands. Before its command the client may still shake hands on it.
+    /// It is open. Before its command the client may still shake hands on it.
     Open(Stream),
 }
 
@@ -109,8 +109,8 @@ impl DataPort {
         }
     }
 
-    /// To be called when something else is done while the connection is waited for, or it is no longer waited for:
-    /// sessions that share a passive port must not wait for this one. The next step comes before the next wait then.
+    /// To be called when the session does something else than wait for the connection: sessions that share a passive port
+    /// must not depend on this one. The next step comes before the next wait.
     pub fn step_back(&mut self) {
         match self {
             Self::Passive(lease, _) => lease.step_back(),

@@ -16,7 +16,7 @@ const SEND_PATIENCE: Duration = Duration::from_secs(60);
 /// Port 0 means one free port for all addresses: another program may hold it on one of them.
 const MAX_TRIES: usize = 16;
 
-/// Binds every address; a family that the system lacks is a warning as long as one listener stands.
+/// Binds every address; a family that the system lacks is a warning if there is a listener of the other.
 ///
 /// # Errors
 /// Names the address that can't be bound.

@@ -28,9 +28,7 @@ impl Login {
             Error::File(cause) if error.is_full() => Reply::from(io::Error::from(cause.kind())),
             Error::File(_) => Reply::new(451, "The file system failed; the transfer is incomplete."),
             Error::Data(_) => Reply::new(426, "The data connection broke; the transfer is incomplete."),
-            Error::Stalled => {
-                Reply::new(426, "The data connection stood still for too long; the transfer is incomplete.")
-            }
+            Error::Stalled => Reply::new(426, "The data connection did not move in time; the transfer is incomplete."),
             Error::Aborted => Reply::new(426, "Aborted; the transfer is incomplete."),
             Error::Vanished | Error::HungUp => Reply::new(426, "The control connection is gone."),
             Error::Stopping => Reply::new(426, "The server is stopping; the transfer is incomplete."),

@@ -1,4 +1,4 @@
-//! What the server can do and how it stands: FEAT, HELP, OPTS, HOST, STAT.
+//! What the server can do and how the session is: FEAT, HELP, OPTS, HOST, STAT.
 
 use std::borrow::Cow;
 

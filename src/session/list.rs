@@ -53,7 +53,7 @@ struct Entries {
     folder: Folder,
     path: VirtualPath,
     pattern: Option<Pattern>,
-    /// What stands before each name of NLST.
+    /// What comes before each name of NLST.
     prefix: Vec<u8>,
     /// Whether the file system lets this process change the folder.
     writable: bool,

@@ -159,7 +159,7 @@ impl Session {
     }
 
     /// Takes step by step, up to one that this thread can't take: the end of the session, or one of another login.
-    // This frame stays while the session idles, and lies above all that its commands call: what it needs besides is called.
+    // This frame stays on the stack while the session idles, so large parts of it are functions of their own.
     fn serve(&mut self, mut step: Step) -> io::Result<Step> {
         loop {
             if matches!(step, Step::Close(_) | Step::Cut) || matches!(self.access, Access::Stranded) {

@@ -118,7 +118,7 @@ impl Login {
         reply(200, "Ok, active mode.")
     }
 
-    /// RFC 2577 §3: a data connection must not be a way to attack somebody else, this machine least of all.
+    /// RFC 2577 §3: a data connection must not be a way to attack another machine, or this one.
     fn may_dial(&self, to: SocketAddr, control: &Control) -> Result<(), &'static str> {
         let (active, peer, local, ip) = (&self.config.active, control.who.peer.ip(), control.local(), to.ip());
         let is_own = || ip == local.ip() || self.shared.own_addresses.has(ip, Instant::now());

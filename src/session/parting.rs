@@ -23,7 +23,7 @@ pub struct Moved {
     step: Step,
 }
 
-/// A session that is over: its login is gone, its connection still stands.
+/// A session that is over: its login is gone, its connection is still open.
 pub struct Ended {
     session: Box<Session>,
     /// The last reply, if the client gets one, or how the control connection broke.

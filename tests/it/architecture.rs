@@ -282,7 +282,7 @@ fn the_clock_of_reckoning_code_is_an_argument() {
 fn nothing_prints_but_the_commands() {
     let sources = sources();
     let quiet = sources.iter().filter(|source| !["main", "commands", "cli"].contains(&source.module()));
-    // SECURITY.md §6: println! panics where the terminal is gone.
+    // SECURITY.md §6: println! panics if the terminal is gone.
     let wrong: Vec<String> = quiet
         .flat_map(|source| ["println!(", "eprint!(", " print!("].iter().flat_map(|call| source.lines_with(call)))
         .collect();

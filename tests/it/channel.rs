@@ -75,14 +75,14 @@ pub fn trusting_whoever(
 ) -> rustls::ConfigBuilder<ClientConfig, WantsClientCert> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
-    builder.dangerous().with_custom_certificate_verifier(Arc::new(Whoever))
+    builder.dangerous().with_custom_certificate_verifier(Arc::new(TrustsAll))
 }
 
-/// Trusts whoever answers: the tests of certificates have verifiers of their own.
+/// Trusts every server: the tests of certificates have verifiers of their own.
 #[derive(Debug)]
-struct Whoever;
+struct TrustsAll;
 
-impl ServerCertVerifier for Whoever {
+impl ServerCertVerifier for TrustsAll {
     fn verify_server_cert(
         &self,
         _: &CertificateDer,
@@ -130,7 +130,7 @@ pub struct Channel {
 
 struct Tls {
     session: Mutex<Session>,
-    /// Whoever holds it sends: what was sealed first goes out first.
+    /// The thread that holds it sends: what was sealed first goes out first.
     sending: Mutex<()>,
 }
 
@@ -188,14 +188,14 @@ impl Channel {
         question(&tls.session.lock().unwrap().connection)
     }
 
-    /// Sends close_notify, where there is TLS and somebody to hear it.
+    /// Sends close_notify, if there is TLS and a server to hear it.
     pub fn close_notify(&self) {
         if let Some(tls) = &self.tls {
             let _ = tls.send(&self.stream, |connection| connection.send_close_notify());
         }
     }
 
-    /// Takes the server's close_notify and not a byte behind it, and goes on in clear, as CCC does.
+    /// Takes the server's close_notify and not a byte after it, and goes on in clear, as CCC does.
     pub fn go_clear(&mut self) -> io::Result<()> {
         let Some(tls) = self.tls.take() else { return Ok(()) };
         loop {
@@ -275,7 +275,7 @@ impl Session {
 }
 
 impl Read for Channel {
-    /// The end is `Ok(0)` only where the peer ended in order: under TLS with close_notify.
+    /// The end is `Ok(0)` only if the peer ended in order: under TLS with close_notify.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.handshake()?;
         match &self.tls {

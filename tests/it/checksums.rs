@@ -4,7 +4,7 @@ use rustix::process::Signal;
 
 use crate::server::{BOB, Server};
 
-/// More than any machine reads while a test has patience: whoever answers sooner did not read to the end.
+/// More than any machine reads while a test has patience: a server that answers sooner did not read to the end.
 const HUGE: u64 = 1 << 40;
 const COMMANDS: [&str; 6] = ["HASH", "XCRC", "XMD5", "XSHA1", "XSHA256", "XSHA512"];
 

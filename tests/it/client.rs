@@ -32,7 +32,7 @@ impl Reply {
         String::from_utf8_lossy(&self.lines.join(&b'\n')).into_owned()
     }
 
-    /// The first line behind its code.
+    /// The first line without its code.
     pub fn message(&self) -> &[u8] {
         self.lines[0].get(4..).unwrap_or_default()
     }
@@ -205,7 +205,7 @@ impl Client {
         let _ = self.channel.write_all(bytes.as_ref());
     }
 
-    /// Does the handshake with a listener that starts with TLS. Where it fails, what follows finds a broken connection.
+    /// Does the handshake with a listener that starts with TLS. If it fails, what follows finds a broken connection.
     fn open(&mut self) {
         if let Err(error) = self.channel.handshake() {
             eprintln!("the TLS handshake failed: {error}");
@@ -369,7 +369,7 @@ impl Client {
         Data::over(stream, self.protection())
     }
 
-    /// A passive data connection whose receive buffer is small, so that a sender soon stands still.
+    /// A passive data connection whose receive buffer is small, so that a sender is soon blocked.
     #[track_caller]
     pub fn narrow_passive(&mut self) -> Data {
         let address = self.pasv();
@@ -436,7 +436,7 @@ impl Client {
         lines_of(&self.download(command))
     }
 
-    /// A download that stands still because nobody reads it: the file must be far larger than the socket buffers.
+    /// A download that does not move because nothing reads it: the file must be far larger than the socket buffers.
     #[track_caller]
     pub fn stalled_download(&mut self, name: &str) -> Data {
         let mut data = self.narrow_passive();
@@ -475,7 +475,7 @@ pub fn connect_from(source: IpAddr, address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Gives up where nothing comes or goes for long.
+/// Gives up if nothing comes or goes for long.
 pub fn be_patient(stream: &TcpStream) {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();

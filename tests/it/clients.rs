@@ -61,7 +61,7 @@ impl Stage {
         self.server.door().port()
     }
 
-    /// `ftp://host:port/path` (`ftps:` where the port starts with TLS), for each address family.
+    /// `ftp://host:port/path` (`ftps:` if the port starts with TLS), for each address family.
     fn urls<'a>(&'a self, path: &'a str) -> impl Iterator<Item = String> + 'a {
         self.hosts.iter().map(move |host| format!("{}://{host}:{}/{path}", scheme(), self.port()))
     }
@@ -559,7 +559,7 @@ fn every_client_resumes_a_cut_upload_of_a_new_name() {
         }
         if let Some(mut command) = program_without_tls("ncftpput") {
             cut_upload(&stage, "local.bin", length);
-            // With sendfile (its default) this client sends REST n and then the whole file: no server mends that.
+            // With sendfile (its default) this client sends REST n and then the whole file: no server can fix that.
             let login = ["-z", "-s", "-u", "bob", "-p", "secret", "-P", &port, "-t", "20", "-r", "0"];
             stage.run(command.args(login).args(["127.0.0.1", "/", "local.bin"]));
             assert!(stage.server.read("local.bin") == content(), "ncftpput from {length}");
@@ -774,7 +774,7 @@ fn netcat_by_hand_works() {
 
 // Server to server
 
-/// lftp has one server send a file to another; true where it arrived.
+/// lftp has one server send a file to another; true if it arrived.
 fn copies_between_servers(foreign: &str) -> Option<(bool, Server, Server)> {
     let mut lftp = program("lftp")?;
     let conf = |ip: &str| {

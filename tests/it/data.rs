@@ -24,7 +24,7 @@ pub struct Data {
 }
 
 impl Data {
-    /// Protected where the client's PROT P says so.
+    /// Protected if the client's PROT P says so.
     pub fn over(stream: TcpStream, protection: Option<&Arc<ClientConfig>>) -> Data {
         be_patient(&stream);
         let mut channel = Channel::clear(stream);

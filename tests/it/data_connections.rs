@@ -160,11 +160,11 @@ fn a_client_that_does_not_read_its_replies_keeps_no_other_from_a_shared_port() {
     let mut deaf = client_at(&server, 1);
     let mut sender = deaf.sender();
     deaf.pasv();
-    // It leads at the port, and its session stands still with an answer that nobody takes.
+    // It leads at the port, and its session is blocked by an answer that its client does not take.
     deaf.send("RETR file");
     let flood = std::thread::spawn(move || sender("STAT\r\n".repeat(400_000).as_bytes()));
     let mut last = String::new();
-    eventually("its session stands still", || {
+    eventually("its session is blocked", || {
         let unsent = control_socket(&server, &deaf)[4].split(':').next().unwrap().to_owned();
         std::mem::replace(&mut last, unsent.clone()) == unsent && unsent != "00000000"
     });
@@ -409,7 +409,7 @@ fn an_active_port_that_swallows_the_connection_is_425_and_the_session_is_awake_m
     assert_eq!(client.retr("file"), b"content");
 }
 
-/// A port whose queue is full, so that the system drops whoever comes; and what fills it.
+/// A port whose queue is full, so that the system drops new connections; and what fills it.
 fn full_listener(address: IpAddr) -> (SocketAddr, (Socket, Vec<Socket>)) {
     let listener = Socket::new(Domain::for_address((address, 0).into()), Type::STREAM, None).unwrap();
     listener.bind(&SocketAddr::new(address, 0).into()).unwrap();

@@ -14,7 +14,7 @@ impl Dice {
         Dice(seed | 1)
     }
 
-    /// Dice for somebody else, so that whoever is faster changes nobody's luck.
+    /// Dice for another thread, so that the order of threads does not change the rolls.
     pub fn another(&mut self) -> Dice {
         Dice(self.below(1 << 31) as u64 | 1)
     }

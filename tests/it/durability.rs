@@ -70,7 +70,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Where it was not mounted this fails, and nothing is lost.
+        // If it was not mounted this fails, and nothing is lost.
         let _ = Command::new("umount").args(["-l"]).arg(self.0.path()).stderr(Stdio::null()).status();
     }
 }

@@ -1,6 +1,6 @@
 //! Clients that close both connections after their last byte and wait for no reply: what they sent is received to its end.
 //!
-//! The server stands still while such a client acts, so that it sees both ends at once, as it does under load.
+//! The server is stopped while such a client acts, so that it sees both ends at once, as it does under load.
 
 use std::{
     io::Write,
@@ -24,7 +24,7 @@ fn hasty_server() -> Server {
     server
 }
 
-/// A STOR that the server has answered with 150; it stands still now.
+/// A STOR that the server has answered with 150; it is stopped now.
 #[track_caller]
 fn begun(server: &Server, name: &str) -> (Client, Data) {
     let mut client = server.login();
@@ -35,7 +35,7 @@ fn begun(server: &Server, name: &str) -> (Client, Data) {
     (client, data)
 }
 
-/// The upload's line in the log, once the client has done this while the server stood still.
+/// The upload's line in the log, once the client has done this while the server was stopped.
 #[track_caller]
 fn judged(server: &Server, name: &str, act: impl FnOnce(Client, Data)) -> String {
     let (client, data) = begun(server, name);

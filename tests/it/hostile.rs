@@ -28,7 +28,7 @@ fn no_control_byte_gets_into_a_new_name() {
     assert_eq!(client.lines("NLST"), ["file"]);
 }
 
-/// Latin-1, half a character of UTF-8, an overlong dot, a surrogate: whoever made such a name has to get rid of it, too.
+/// Latin-1, half a character of UTF-8, an overlong dot, a surrogate: a client that made such a name has to get rid of it, too.
 #[test]
 fn names_that_are_no_utf8_go_through_every_verb_as_they_are() {
     for odd in [&b"caf\xe9"[..], b"\xe2\x82", b"\xc0\xae\xc0\xae", b"\xed\xa0\x80", b"\x80\xfe"] {

@@ -116,7 +116,7 @@ fn expect_no_mixture(server: &Server, name: &str, old: Option<&[u8]>, new: &[u8]
     }
 }
 
-/// Resumes in one of the ways that clients know; where the server refuses, from the beginning.
+/// Resumes in one of the ways that clients know; if the server refuses, from the beginning.
 #[track_caller]
 fn go_on(server: &Server, dice: &mut Dice, name: &str, old: Option<&[u8]>, new: &[u8], story: &str) {
     let kept = server.partials().first().map(|path| fs::metadata(path).unwrap().len() as usize);

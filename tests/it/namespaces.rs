@@ -78,7 +78,7 @@ impl Networks {
         command
     }
 
-    /// Rules of nft in one of them; false (and a loud word) where it can't be used.
+    /// Rules of nft in one of them; false (and a loud word) if it can't be used.
     pub fn rules(&self, name: &str, rules: &str) -> bool {
         let usable = self.inside(name).args(["nft", "list", "ruleset"]).stderr(Stdio::null()).status();
         if !usable.is_ok_and(|status| status.success()) {

@@ -243,7 +243,7 @@ impl Load {
     /// New files, and one file of the worker's own in new versions.
     fn work(&self, worker: u64) {
         let own = format!("own{worker}");
-        // The last version that was acknowledged, and those behind it that were not.
+        // The last version that was acknowledged, and those after it that were not.
         let mut versions = Vec::new();
         for round in 0.. {
             if self.over.load(Ordering::Relaxed) {

@@ -221,7 +221,7 @@ fn a_folder_into_which_somebody_uploads_is_not_removed() {
 
 // The sweep
 
-/// A partial that was last touched so long ago.
+/// A partial that was last touched this long ago.
 fn aged(server: &Tree, name: &str, age: Duration) -> PathBuf {
     let path = server.home().join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -151,7 +151,7 @@ fn links_nested_homes_and_homes_that_are_links_work_inside() {
     assert_eq!(server.read("new"), b"x");
 }
 
-/// Runs or starts what inherits so many layers of Landlock that the kernel refuses one more.
+/// Runs or starts what inherits that many layers of Landlock that the kernel refuses one more.
 fn where_landlock_is_used_up<T: Send>(run: impl FnOnce() -> T + Send) -> T {
     let filled = || {
         for _ in 0..16 {

@@ -84,7 +84,7 @@ fn the_grace_ends() {
     let mut client = server.login();
     let data = client.stalled_download("big");
     server.signal(Signal::TERM);
-    assert_eq!(exit_code(server.wait_exit()), 0, "while the peer still stands still");
+    assert_eq!(exit_code(server.wait_exit()), 0, "although the client still reads nothing");
     assert!((read_until_broken(data).len() as u64) < BIG);
 }
 

@@ -56,7 +56,7 @@ struct Member<'a> {
 }
 
 impl Crowd<'_> {
-    /// Everybody has so many sessions; then nobody is there any more. Returns what each knows of its files.
+    /// Each has this many sessions; then all are gone. Returns what each knows of its files.
     fn gather(&self, dice: &mut Dice, members: usize, sessions: usize) -> Vec<BTreeMap<String, Vec<u8>>> {
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -266,7 +266,7 @@ impl Member<'_> {
         Some(())
     }
 
-    /// Whoever has a whole file keeps it, whatever comes of another.
+    /// A client that has a whole file keeps it, whatever happens to another.
     fn break_an_upload(&mut self, client: &mut Client) -> Option<()> {
         let old = self.some_name().filter(|_| self.dice.below(2) == 0);
         let name = old.unwrap_or_else(|| self.fresh_name());

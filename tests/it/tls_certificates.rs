@@ -1,4 +1,4 @@
-//! The server's certificate: made once where none is given, read as a pair, refused at the start where it is no good.
+//! The server's certificate: made once if none is given, read as a pair, refused at the start if it is no good.
 
 use std::{
     fs,
@@ -113,7 +113,7 @@ fn its_own_certificate_and_key_are_kept_beside_ftpd_conf_for_the_owner_alone() {
     let text: String = files.into_iter().map(|(_, text)| text).collect();
     assert!(CertificateDer::from_pem_slice(text.as_bytes()).unwrap().to_vec() == shown(&server));
     PrivateKeyDer::from_pem_slice(text.as_bytes()).expect("the key");
-    // Nothing half-written stays behind.
+    // Nothing half-written is left.
     let entries = fs::read_dir(server.tree().path("")).unwrap().map(|entry| entry.unwrap().file_name());
     let others: Vec<_> = entries.filter(|name| !name.as_encoded_bytes().ends_with(b".pem")).collect();
     assert_eq!(others.len(), 3, "ftpd.conf, user.ini and home: {others:?}");
@@ -270,7 +270,7 @@ fn a_key_that_others_can_read_does_not_start() {
     for mode in [0o604, 0o644, 0o602, 0o601, 0o666] {
         let tree = tree_with(&Pair::new(), GIVEN);
         fs::set_permissions(tree.path("key.pem"), fs::Permissions::from_mode(mode)).unwrap();
-        // With the command that mends it.
+        // With the command that fixes it.
         expect_said(&tree, "private_key", &["key.pem", "chmod"]);
     }
     for mode in [0o600, 0o400, 0o640] {

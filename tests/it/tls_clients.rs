@@ -168,7 +168,7 @@ fn expect_same(one: &Path, other: &Path) {
     }
 }
 
-/// Runs `program` with arguments that succeed where the client and all that it needs is there.
+/// Runs `program` with arguments that succeed if the client and all that it needs is there.
 fn is_installed(program: impl AsRef<Path>, probe: &[&str]) -> bool {
     let program = program.as_ref();
     let mut command = Command::new(program);

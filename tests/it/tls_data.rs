@@ -1,4 +1,4 @@
-//! Data connections under PROT P: when the handshake comes, and what happens where it does not.
+//! Data connections under PROT P: when the handshake comes, and what happens if it does not.
 
 use std::{
     fs,

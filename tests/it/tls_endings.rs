@@ -54,7 +54,7 @@ fn every_download_ends_with_close_notify() {
         let mut client = protected(&server, &config);
         for command in ["RETR file", "RETR empty", "RETR large", "LIST", "NLST", "MLSD", "LIST nothing", "NLST nothing"]
         {
-            // `read_all` fails where the stream ends without it.
+            // `read_all` fails if the stream ends without it.
             client.download(command);
         }
         client.expect("TYPE A", 200);
@@ -282,7 +282,7 @@ fn an_empty_upload_without_close_notify_follows_the_same_rule() {
     }
 }
 
-/// The end of the connection inside a record: what the client sealed last did not arrive, whoever forgives the rest.
+/// The end of the connection inside a record: what the client sealed last did not arrive, whatever else is forgiven.
 #[test]
 fn an_upload_cut_inside_a_record_is_426_even_where_not_strict() {
     for strict in ["on", "off"] {

@@ -20,7 +20,7 @@ use crate::{
 
 const REQUIRED: &str = "tls_session_reuse = require\n";
 const CONTENT: &[u8] = b"content";
-/// A TLS 1.3 client that uses each ticket once, as this one does, has at least so many.
+/// A TLS 1.3 client that uses each ticket once, as this one does, has at least this many.
 const TICKETS: usize = 2;
 
 /// Settings that remember no session.

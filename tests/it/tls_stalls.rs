@@ -138,7 +138,7 @@ fn a_waiting_data_port_uses_no_processor() {
 
 /// The first bytes of a record that never comes to its end.
 const ENDLESS_RECORD: [u8; 5] = [23, 3, 3, 0x40, 0];
-/// So many drips, a tenth of a second apart, and the limit of a second does not hold.
+/// This many drips, a tenth of a second apart, and the limit of a second does not hold.
 const MAX_DRIPS: usize = 200;
 
 #[test]

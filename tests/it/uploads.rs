@@ -212,7 +212,7 @@ fn a_plain_stor_that_breaks_earlier_keeps_only_its_own_bytes() {
     let mut client = server.login();
     broken(&server, &mut client, "file", &content()[..50_000]);
     let data = client.stalled_upload("STOR file", b"other");
-    eventually("the partial begins anew", || server.arrived("file") == b"other");
+    eventually("the partial begins again", || server.arrived("file") == b"other");
     reset(data);
     expect_number(&client.read_reply().expect(426), 5);
     client.expect("REST 50000", 350);

@@ -184,7 +184,7 @@ impl Jail {
 }
 
 /// Denies all that is known, as far as this kernel knows it, except the TCP ports of data connections: which address a
-/// client wants to be dialled at is not known at login. There is nobody inside whom a session could signal.
+/// client wants to be dialled at is not known at login. There is no process inside that a session could signal.
 fn handled() -> Result<Ruleset, RulesetError> {
     Ruleset::default()
         .handle_access(AccessFs::from_all(HANDLED))?

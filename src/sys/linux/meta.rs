@@ -35,7 +35,7 @@ pub struct Meta {
     pub size: u64,
     /// Modification time in Unix seconds.
     pub modified: i64,
-    /// The nanoseconds besides.
+    /// The nanoseconds in addition.
     pub fraction: u64,
     /// The file itself.
     pub id: FileId,

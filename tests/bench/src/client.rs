@@ -36,9 +36,9 @@ pub enum Content<'a> {
     Repeated(&'a [u8], u64),
 }
 
-/// MSG_TRUNC drops so many bytes in one call; the memory itself is never touched.
+/// MSG_TRUNC drops this many bytes in one call; the memory itself is never touched.
 const GULP: usize = 4 << 20;
-/// A server that has sent all under TLS and is silent for so long waits for our close_notify.
+/// A server that has sent all under TLS and is silent for this long waits for our close_notify.
 const SILENCE: Duration = Duration::from_millis(20);
 /// Frames of TLS records are less than this part of what they carry.
 const MOST_OVERHEAD: u64 = 32;
@@ -85,7 +85,7 @@ impl Session {
         self.expect(command, &[code])
     }
 
-    /// PASV and a command that downloads so many bytes.
+    /// PASV and a command that downloads this many bytes.
     pub fn download(&mut self, command: &str, size: u64) -> Result<(), Failure> {
         let mut data = self.open_data(command)?;
         let bytes = drop_all(&mut data, size)?;
@@ -100,7 +100,7 @@ impl Session {
         Err(Failure::broken(format!("{command}: {bytes} bytes came instead of {size}")))
     }
 
-    /// PORT and a command that downloads so many bytes, to this listener.
+    /// PORT and a command that downloads this many bytes, to this listener.
     pub fn active_download(&mut self, listener: &TcpListener, command: &str, size: u64) -> Result<(), Failure> {
         let [high, low] = listener.local_addr()?.port().to_be_bytes();
         self.ask(&format!("PORT 127,0,0,1,{high},{low}"), 200)?;
@@ -224,7 +224,7 @@ fn passive_address(line: &[u8]) -> Result<SocketAddr, Failure> {
     Ok(SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])).into())
 }
 
-/// Drops so many bytes and the frames of their TLS records, to the end of the stream; how many all of them were.
+/// Drops this many bytes and the frames of their TLS records, to the end of the stream; how many all of them were.
 fn drop_all(data: &mut Channel, size: u64) -> Result<u64, Failure> {
     thread_local!(static GULP_BUFFER: std::cell::RefCell<Vec<u8>> = std::cell::RefCell::new(vec![0; GULP]));
     if let Channel::Private(_) = data {

@@ -65,8 +65,8 @@ pub fn empty_uploads(home: &Path) -> Result<(), Failure> {
     Ok(fs::set_permissions(&uploads, Permissions::from_mode(0o777))?)
 }
 
-/// Writes so many bytes and forgets them: where the host of a virtual machine has taken free memory back, whoever is the
-/// first to use it again pays for it.
+/// Writes this many bytes and forgets them: if the host of a virtual machine has taken free memory back, the first server to
+/// use it again pays for it.
 pub fn touch_memory(home: &Path, size: u64) -> Result<(), Failure> {
     let path = home.join(UPLOADS).join("touch");
     fill(&path, size)?;

@@ -36,7 +36,7 @@ pub fn threads() -> Vec<i32> {
 pub fn cpu_seconds() -> f64 {
     let tick = 1.0 / rustix::param::clock_ticks_per_second() as f64;
     let used = |stat: Stat| {
-        // Ticks are cut off, for each process: much, where there are many. Nanoseconds miss the threads that have ended.
+        // Ticks are cut off, for each process: much, if there are many. Nanoseconds miss the threads that have ended.
         let exact = threads_of(stat.process).into_iter().map(nanoseconds_of).sum::<u64>() as f64 / 1e9;
         exact.max(stat.own as f64 * tick) + stat.reaped as f64 * tick
     };

@@ -21,7 +21,7 @@ pub struct Trace {
 /// How often each system call was made.
 pub struct Calls(BTreeMap<String, u64>);
 
-/// So many kinds are named.
+/// Maximum number of kinds that are named.
 const MOST: usize = 12;
 const PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(5);
@@ -70,7 +70,7 @@ impl Calls {
         self.0.values().sum()
     }
 
-    /// "2 recvfrom, 1 openat", for each of so many operations: the most frequent ones.
+    /// "2 recvfrom, 1 openat", for each of this many operations: the most frequent ones.
     pub fn per_operation(&self, operations: u64) -> String {
         let mut calls: Vec<_> = self.0.iter().filter(|&(_, &count)| 2 * count >= operations).collect();
         calls.sort_by_key(|&(_, &count)| std::cmp::Reverse(count));

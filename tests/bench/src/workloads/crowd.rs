@@ -110,7 +110,7 @@ pub fn idle_10k(bench: &mut Bench) -> Numbers {
     Ok(vec![each, sessions.len() as f64 / start.elapsed().as_secs_f64()])
 }
 
-/// Opens so many sessions, or as many as the server can; and the KiB that each has cost.
+/// Opens this many sessions, or as many as the server can; and the KiB that each has cost.
 fn idle_sessions(bench: &mut Bench, wanted: usize) -> Result<(f64, Vec<Session>), Failure> {
     let _first = bench.session()?;
     thread::sleep(SETTLE);

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 /// What the client sends on every data connection.
 const PAYLOAD: &[u8] = b"line\r\nlone\rcr\nend\r";
 
-/// A session that is silent for so long hangs: the server is told to give up far earlier.
+/// A session that is silent for this long hangs: the server is told to give up far earlier.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Dialogue {
@@ -47,7 +47,7 @@ impl Dialogue {
         Dialogue { server: server.ip(), control, listener, data: Vec::new(), heard: Heard::default(), read: 0 }
     }
 
-    /// The input with the listener's address where it is wanted.
+    /// The input with the listener's address at the places for it.
     pub fn fill_in(&self, input: &[u8]) -> Vec<u8> {
         const MARK: &[u8] = b"@PORT";
         let [high, low] = self.listener.local_addr().unwrap().port().to_be_bytes();
@@ -139,7 +139,7 @@ impl Dialogue {
         let timeout = Timespec::try_from(PATIENCE).unwrap();
         // The fuzzer's own clock interrupts it now and then.
         let woken = poll(&mut fds, Some(&timeout));
-        assert!(woken != Ok(0), "the session hangs behind {}", self.heard.replies.escape_ascii());
+        assert!(woken != Ok(0), "the session hangs after {}", self.heard.replies.escape_ascii());
     }
 }
 

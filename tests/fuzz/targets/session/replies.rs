@@ -37,7 +37,7 @@ impl Replies {
         Replies(codes.split_off(1.min(codes.len())))
     }
 
-    /// One reply for each line, but for those behind one that ended the session, and those that a reset took away.
+    /// One reply for each line, but for those after one that ended the session, and those that a reset took away.
     pub fn expect_one_for_each_line_of(&self, said: &[u8], reset: bool) {
         let lines = lines_of(said);
         let answered = self.0.len();
