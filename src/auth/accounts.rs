@@ -90,7 +90,7 @@ impl Accounts {
     }
 
     /// The password whose check takes longest; it is checked in place of those that don't exist.
-    pub(super) fn dearest(&self) -> Option<&StoredPassword> {
+    pub(super) fn costliest(&self) -> Option<&StoredPassword> {
         let stored = self.named.iter().filter_map(|user| user.password.as_ref());
         stored.max_by_key(|stored| stored.cost())
     }
@@ -269,15 +269,15 @@ mod tests {
     }
 
     #[test]
-    fn the_decoy_is_the_dearest_of_the_file() {
+    fn the_decoy_is_the_costliest_of_the_file() {
         let accounts = Accounts::parse(
             Path::new("user.ini"),
             Ok((account("a", ARGON2, "") + &account("b", BCRYPT, "")).into()),
             &terms(None),
         )
         .unwrap();
-        let dearest = [ARGON2, BCRYPT].map(|text| StoredPassword::parse(text).unwrap().cost()).into_iter().max();
-        assert_eq!(accounts.dearest().map(StoredPassword::cost), dearest);
+        let costliest = [ARGON2, BCRYPT].map(|text| StoredPassword::parse(text).unwrap().cost()).into_iter().max();
+        assert_eq!(accounts.costliest().map(StoredPassword::cost), costliest);
     }
 
     #[test]

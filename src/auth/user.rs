@@ -40,7 +40,7 @@ pub const KEYS: [Key; 12] = [
         "For devices that close both connections at once and wait for no reply: an upload that ended in good order replaces \
          the old file. With `off` it doesn't, because a killed client looks the same."),
     Key::new("system_user", "name", "off",
-        "The system user that owns its files and whose rights the kernel checks; only if the server is root and stays it."),
+        "The system user that owns its files and whose rights the kernel checks; only if the server stays root."),
 ];
 
 /// One account.
@@ -166,7 +166,7 @@ impl User {
     }
 }
 
-/// A session can become another user only if the server is root and stays it.
+/// A session can become another user only if the server stays root.
 fn system_user(section: &mut Section, terms: &Terms) -> Option<Person> {
     let person = section.take::<Option<Person>>("system_user");
     let reason = match () {

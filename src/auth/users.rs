@@ -137,7 +137,7 @@ impl Users {
         Arc::clone(&current.accounts)
     }
 
-    /// Takes as long as the dearest password of the file, unless that much was `spent` already.
+    /// Takes as long as the most expensive password of the file, unless that much was `spent` already.
     fn decoy(
         &self,
         accounts: &Accounts,
@@ -145,7 +145,7 @@ impl Users {
         password: &[u8],
         deadline: Instant,
     ) -> Result<(), LoginRefusal> {
-        let Some(stored) = accounts.dearest().filter(|stored| stored.cost() > spent) else { return Ok(()) };
+        let Some(stored) = accounts.costliest().filter(|stored| stored.cost() > spent) else { return Ok(()) };
         self.checks.run(stored, password, deadline).map(|_| ()).ok_or(LoginRefusal::Busy)
     }
 }

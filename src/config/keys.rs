@@ -29,8 +29,8 @@ pub(super) const SERVER: [Key; 16] = [
     Key::new("max_cons_per_ip", "number", "32",
         "Sessions at once from one address."),
     Key::new("timeout", "time", "300",
-        "Idle time between commands, not counted during a transfer. A client that reads no replies gets as long, but at \
-         most a minute."),
+        "Idle time between commands, not counted during a transfer. A client that reads no replies has the same time, \
+         but at most a minute."),
     Key::new("login_timeout", "time", "60",
         "Time from connect to login."),
     Key::new("max_login_attempts", "number", "3",

@@ -103,7 +103,7 @@ impl Incoming {
         }
     }
 
-    /// The end of the stream, in order or not: gives what was held back. What nothing spoke against is text.
+    /// The end of the stream, in order or not: gives what was held back. If it is still undecided, it is text.
     pub fn finish(&mut self) -> &[u8] {
         match self.line_ends {
             LineEnds::Kept => &[],

@@ -26,7 +26,7 @@ pub struct Throttle {
 #[derive(Debug, Default)]
 pub struct SharedPaces(Mutex<HashMap<String, Weak<Mutex<Pace>>>>);
 
-/// How much of the time that its peer held it up a transfer may catch up.
+/// How much time a transfer may catch up after its peer held it up.
 const CREDIT: Duration = Duration::from_millis(200);
 
 impl Pace {

@@ -124,7 +124,7 @@ impl Dialling {
         Ok(ControlFlow::Continue(Self { wait, ..self }))
     }
 
-    /// What to wait for before [`Self::poll`] is of use again.
+    /// What to wait for before the next [`Self::poll`].
     pub fn readiness(&self) -> (BorrowedFd<'_>, PollFlags) {
         match &self.wait {
             Wait::Answer(socket) => (socket.as_fd(), PollFlags::OUT),

@@ -33,7 +33,7 @@ pub struct Pair {
     pub private_key: PathBuf,
 }
 
-/// Why a file that ftpd.conf names is of no use.
+/// Why a file that ftpd.conf names can't be used.
 #[derive(Debug)]
 pub struct Fault {
     /// The key of ftpd.conf.

@@ -44,7 +44,7 @@ pub enum NoPort {
     System(io::Error),
 }
 
-/// Number of random picks before the ports are gone through in order.
+/// Number of random picks before the ports are tried in order.
 const TRIES: usize = 16;
 /// Maximum number of clients remembered; then those that wait for nothing are forgotten.
 const MAX_CLIENTS: usize = 1024;
@@ -160,7 +160,7 @@ impl LocalPorts {
         ports.filter_map(|port| self.slots.iter().position(|slot| slot.port() == port))
     }
 
-    /// The listener of a port with a place for one more; `None` if it can't be had.
+    /// The listener of a port with a place for one more; `None` if there is none.
     fn reserve(&mut self, at: usize, expected: Expected) -> io::Result<Option<Arc<Listener>>> {
         let Some(slot) = self.slots.get_mut(at) else { return Ok(None) };
         if let Slot::Unbound(port) = *slot {
@@ -178,7 +178,7 @@ impl LocalPorts {
         }
     }
 
-    /// They may be free by now.
+    /// Tries the ports that other programs had; they may be free by now.
     fn retry_taken(&mut self, expected: Expected) -> io::Result<Option<Arc<Listener>>> {
         for at in 0..self.slots.len() {
             if let Slot::Taken(port) = self.slots[at] {

@@ -35,7 +35,7 @@ impl LongReply {
         if self.held < BLOCK { Ok(()) } else { self.send(control) }
     }
 
-    /// The reply that ends it and is still to be sent: the whole of it if it is short.
+    /// The reply that ends it and is still to be sent: all of it, if no line was sent yet.
     pub fn end(&mut self, last: &'static str, control: &mut Control) -> io::Result<Reply> {
         if self.begun {
             self.send(control)?;
@@ -69,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    /// What a client receives of a reply with so many lines, and whether it was sent in parts.
+    /// What a client receives of a reply with this many lines, and whether it was sent in parts.
     fn received(lines: usize) -> (String, bool) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let mut client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");

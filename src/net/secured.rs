@@ -4,7 +4,7 @@ use std::io::{self, BufRead, ErrorKind, Read, Write};
 
 use rustls::{IoState, ServerConnection};
 
-/// The server's side of a TLS connection. Where its socket does not block, a step that would is `WouldBlock`.
+/// The server's side of a TLS connection. If its socket does not block, a step that would fails with `WouldBlock`.
 #[derive(Debug)]
 pub struct Secured {
     connection: ServerConnection,
@@ -17,7 +17,7 @@ pub struct Secured {
 /// Where the records begin in the bytes that came (RFC 8446 §5.1), to tell an end between two of them from one inside.
 #[derive(Debug, Default)]
 struct Records {
-    /// Bytes of the present record's header.
+    /// Bytes of the current record's header.
     header: Vec<u8>,
     /// Bytes of its content that are still to come.
     left: usize,

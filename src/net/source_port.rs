@@ -1,4 +1,4 @@
-//! The certain port that active data connections come from, bound by a thread of its own.
+//! The port that all active data connections come from (`data_port`), bound by a thread of its own.
 //!
 //! A session's thread can't bind it: it has no capability, and its jail allows no port. This thread is in no jail and
 //! keeps what the port needs; it hands out sockets that are bound and not connected yet.
@@ -44,7 +44,7 @@ impl SourcePort {
         self.run(move || bind(at, port))?
     }
 
-    /// Binds the port at each of these local addresses, and lets go again; tells the first at which that fails.
+    /// Binds the port at each of these local addresses and releases it again; returns the first at which that fails.
     pub fn try_at(&self, addresses: Vec<IpAddr>) -> io::Result<Result<(), Unbindable>> {
         let port = self.port;
         self.run(move || may_be_bound(port, addresses))
@@ -59,7 +59,7 @@ impl SourcePort {
     }
 }
 
-/// Binds a port at each of these local addresses, and lets go again.
+/// Binds a port at each of these local addresses and releases it again.
 pub fn may_be_bound(port: u16, addresses: impl IntoIterator<Item = IpAddr>) -> Result<(), Unbindable> {
     for ip in addresses {
         let at = SocketAddr::new(ip, port);

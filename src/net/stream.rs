@@ -93,7 +93,7 @@ impl Stream {
         matches!(self, Self::Tls(protected) if matches!(protected.handshake, Handshake::UnderWay))
     }
 
-    /// What to wait for before a step under TLS that would have blocked is of use again.
+    /// What to wait for after a step under TLS that would have blocked, before the next try.
     pub fn handshake_needs(&self) -> PollFlags {
         match self {
             Self::Tls(protected) if protected.secured.wants_write() => PollFlags::OUT,

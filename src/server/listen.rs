@@ -94,7 +94,7 @@ pub fn adopt(listener: &TcpListener) -> io::Result<()> {
     set_options_of_connections(&SockRef::from(listener))
 }
 
-/// Lets the connections that come from now on hold up a reply for no longer than this idle time.
+/// Sets how long the connections that come from now on may hold up a reply: this idle time, with an upper limit.
 pub fn set_patience(listener: &TcpListener, idle: Option<Duration>) -> io::Result<()> {
     SockRef::from(listener).set_write_timeout(Some(idle.map_or(SEND_PATIENCE, |idle| idle.min(SEND_PATIENCE))))
 }

@@ -1,8 +1,7 @@
 //! A bounded pool of threads, fed through a channel: threads are started when they are needed and end when they are not.
 //!
-//! A job may leave its thread fit for nothing else: what a thread locked itself out of, or whom it became, can't be
-//! undone. Such a thread ends, and it never starts another one, which would inherit all that. Threads are started by
-//! the thread that hands in a job, and by the keeper for jobs that a spent thread left behind.
+//! A thread that locked itself in for its job, or became another user, can't undo that: it is spent. Such a thread ends, and it never starts another one, which would inherit all that. Threads are started by
+//! the thread that hands in a job, and by the keeper for jobs that a spent thread has left.
 
 use std::io;
 use std::sync::{Arc, Weak};
@@ -23,7 +22,7 @@ pub struct Work<J> {
     pub refuse: fn(J),
 }
 
-/// What a job leaves behind.
+/// What there is after a job.
 pub enum After<J> {
     /// A thread that takes the next job.
     Free,

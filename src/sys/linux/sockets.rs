@@ -1,4 +1,4 @@
-//! What only Linux can be asked of a socket. All of it is a favour: without it, things are slower and work.
+//! Options of sockets that only Linux has. None of them is needed: without them, things work, more slowly.
 
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::IpBindAddressNoPort;
