@@ -26,6 +26,7 @@ impl TransferLog {
     /// fails, the old file stays open.
     pub fn open(&self, path: Option<&Path>) -> io::Result<()> {
         if path.is_some() && self.lines.get().is_none() {
+            // The lines go to the file and nowhere else.
             let output = Output::new(io::sink());
             let mut writer = output.clone();
             // Writing to an `Output` never fails.
