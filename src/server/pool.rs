@@ -110,6 +110,8 @@ impl<J: Send + 'static> Workers<J> {
     }
 
     /// The next job; `None` if there was none for so long that this thread may end.
+    // Not part of `work`, whose frame lies below each idle session.
+    #[inline(never)]
     fn next(&self, select: &mut Select<'_>) -> Option<J> {
         if let Ok(selected) = select.select_timeout(LINGER) {
             return selected.recv(&self.waiting).ok();
@@ -126,6 +128,7 @@ impl<J: Send + 'static> Workers<J> {
     }
 
     /// Counts a spent thread out. Its end makes room for a new one, which a job may be waiting for.
+    #[inline(never)]
     fn leave(&self, unfinished: Option<J>) {
         let mut count = self.count.lock();
         count.threads -= 1;
