@@ -242,8 +242,7 @@ impl Session {
     fn answer(&mut self, line: &[u8]) -> Step {
         let request = Request::parse(line);
         let logged_in = self.access.login().is_some();
-        let shown = request.loggable(logged_in).escape_ascii();
-        self.control.who.log(Level::Debug, format_args!("<- {shown}"));
+        self.log_received(request.loggable(logged_in));
         let role = request.role();
         let (user, prepared) = self.forget_previous(role);
         if !logged_in && request.is_foreign() {
@@ -261,6 +260,11 @@ impl Session {
             Err(malformed) => Err(self.misunderstood(malformed, role)),
         };
         answer.unwrap_or_else(|failure| failure)
+    }
+
+    #[inline(never)]
+    fn log_received(&self, line: &[u8]) {
+        self.control.who.log(Level::Debug, format_args!("<- {}", line.escape_ascii()));
     }
 
     #[cold]
