@@ -54,6 +54,11 @@ impl Visit {
                 }
             },
         };
+        self.part(parting)
+    }
+
+    #[inline(never)]
+    fn part(mut self: Box<Self>, parting: Parting) -> After<Box<Self>> {
         match parting {
             Parting::Elsewhere(session) => {
                 self.session = Some(session);

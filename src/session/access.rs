@@ -27,6 +27,7 @@ const MAX_ANONYMOUS_TRIES: u32 = 10;
 
 impl Session {
     /// Starts a login, also from within another one; whether the name exists is not told.
+    #[inline(never)]
     pub(super) fn user(&mut self, name: Name) -> Answer {
         self.log_out();
         if self.config.tls.control_required && self.control.security().is_none() {
@@ -47,7 +48,7 @@ impl Session {
             return Err(Step::Close(banned()));
         }
         match self.shared.users.check_in(name.as_bytes(), &password.0, from, self.login_by) {
-            Ok(user) => self.log_in(user),
+            Ok(user) => self.log_in(&user),
             Err(LoginRefusal::Busy) => {
                 Err(Step::Close(Reply::new(421, "Too many logins at the moment; try again later.")))
             }
@@ -56,31 +57,38 @@ impl Session {
         }
     }
 
+    #[inline(never)]
     pub(super) fn reinitialize(&mut self) -> Answer {
         self.log_out();
         reply(220, "Ready for a new user.")
     }
 
+    #[inline(never)]
     pub(super) fn quit(&mut self) -> Answer {
         let text = self.access.login().and_then(|login| login.goodbye()).unwrap_or("Goodbye.").to_owned();
         Ok(Step::Close(Reply::new(221, text)))
     }
 
+    fn log_in(&mut self, user: &Arc<User>) -> Answer {
+        self.let_in(user)?;
+        self.control.who.user.clone_from(&user.name);
+        self.control.who.log(Level::Info, format_args!("USER '{}' logged in.", user.name));
+        reply(230, user.msg_login.clone().unwrap_or_else(|| "Logged in.".to_owned()))
+    }
+
     #[inline(never)]
-    fn log_in(&mut self, user: Arc<User>) -> Answer {
-        let share = Share::open(&user, self.conditions(), &self.shared.premises)
-            .map_err(|closed| self.not_let_in(&user, closed))?;
+    fn let_in(&mut self, user: &Arc<User>) -> Result<(), Step> {
+        let share = Share::open(user, self.conditions(), &self.shared.premises)
+            .map_err(|closed| self.not_let_in(user, closed))?;
         let dialled = if self.config.active.enable_active { Dialled::Anywhere } else { Dialled::Never };
-        let locks_thread = share.lock_in(dialled).map_err(|error| self.not_locked_in(&user, &error))?;
+        let locks_thread = share.lock_in(dialled).map_err(|error| self.not_locked_in(user, &error))?;
         if locks_thread {
             // If the login fails from here on, the thread is spent all the same.
             self.access = Access::Stranded;
         }
-        share.may_enter().map_err(|closed| self.not_let_in(&user, closed))?;
+        share.may_enter().map_err(|closed| self.not_let_in(user, closed))?;
         self.access = Access::Account(Login::new(share, locks_thread, self));
-        self.control.who.user.clone_from(&user.name);
-        self.control.who.log(Level::Info, format_args!("USER '{}' logged in.", user.name));
-        reply(230, user.msg_login.clone().unwrap_or_else(|| "Logged in.".to_owned()))
+        Ok(())
     }
 
     fn conditions(&self) -> Conditions {

@@ -22,7 +22,7 @@ use crate::share::{Share, Throttles};
 
 /// An account that is logged in, its current folder, and its transfer parameters.
 pub struct Login {
-    pub(super) share: Share,
+    pub(super) share: Box<Share>,
     pub(super) throttles: Throttles,
     pub(super) cwd: VirtualPath,
     /// What was said in advance of commands to come.
@@ -45,7 +45,7 @@ pub struct Login {
 impl Login {
     /// Begins at the account's home, with what the session has agreed on so far.
     #[inline(never)]
-    pub fn new(share: Share, locks_thread: bool, session: &Session) -> Box<Self> {
+    pub fn new(share: Box<Share>, locks_thread: bool, session: &Session) -> Box<Self> {
         Box::new(Self {
             throttles: share.throttles(),
             share,

@@ -86,6 +86,14 @@ enum Access {
     Stranded,
 }
 
+/// A command, and what earlier ones left for it.
+struct Asked {
+    command: Command,
+    /// The name of a USER right before.
+    user: Option<Name>,
+    prepared: Prepared,
+}
+
 /// An accepted control connection.
 #[derive(Clone)]
 pub struct Accepted {
@@ -160,10 +168,10 @@ impl Session {
 
     /// Takes step by step, up to one that this thread can't take: the end of the session, or one of another login.
     // This frame stays on the stack while the session idles, so large parts of it are functions of their own.
-    fn serve(&mut self, mut step: Step) -> io::Result<Step> {
+    fn serve(&mut self, mut step: Step) -> io::Result<Box<Step>> {
         loop {
-            if matches!(step, Step::Close(_) | Step::Cut) || matches!(self.access, Access::Stranded) {
-                return Ok(step);
+            if step.is_last() || matches!(self.access, Access::Stranded) {
+                return Ok(Box::new(step));
             }
             step = match self.take(step)? {
                 Ok(()) => {
@@ -198,7 +206,10 @@ impl Session {
     #[inline(never)]
     fn react(&mut self, event: Event) -> Step {
         match event {
-            Event::Line(Line::Text(line)) => self.answer(&line),
+            Event::Line(Line::Text(line)) => match self.understand(&line) {
+                Ok(asked) => self.run_command(asked).unwrap_or_else(|failure| failure),
+                Err(step) => step,
+            },
             Event::Line(long) => self.too_long(&long),
             Event::TimedOut => Step::Close(Reply::new(421, "Timeout, closing the connection.")),
             Event::Stopping => Step::Close(Reply::new(421, "The server is stopping.")),
@@ -237,29 +248,30 @@ impl Session {
         }
     }
 
-    // Kept out of the loop, as are the other large handlers: an idle session holds the stack that its deepest call touched.
+    /// What a line asks for, or the step that answers one that asks for nothing.
+    // Its frame is gone when the command runs, and each larger handler is a call: an idle session holds the stack that its
+    // deepest call touched.
     #[inline(never)]
-    fn answer(&mut self, line: &[u8]) -> Step {
+    fn understand(&mut self, line: &[u8]) -> Result<Asked, Step> {
         let request = Request::parse(line);
         let logged_in = self.access.login().is_some();
         self.log_received(request.loggable(logged_in));
         let role = request.role();
         let (user, prepared) = self.forget_previous(role);
         if !logged_in && request.is_foreign() {
-            return no_ftp();
+            return Err(no_ftp());
         }
         if self.security.tls.is_none() && role == Role::Tls {
-            return Reply::new(502, "TLS is off on this server.").into();
+            return refuse(502, "TLS is off on this server.");
         }
         #[cfg(feature = "planted-bug")]
         if let Some(reply) = std::str::from_utf8(line).ok().filter(|_| logged_in).and_then(planted::answer) {
-            return reply.into();
+            return Err(reply.into());
         }
-        let answer = match request.command {
-            Ok(command) => self.run_command(command, user, prepared),
+        match request.command {
+            Ok(command) => Ok(Asked { command, user, prepared }),
             Err(malformed) => Err(self.misunderstood(malformed, role)),
-        };
-        answer.unwrap_or_else(|failure| failure)
+        }
     }
 
     #[inline(never)]
@@ -285,7 +297,9 @@ impl Session {
         (user, prepared.unwrap_or_default())
     }
 
-    fn run_command(&mut self, command: Command, user: Option<Name>, prepared: Prepared) -> Answer {
+    #[inline(never)]
+    fn run_command(&mut self, asked: Asked) -> Answer {
+        let Asked { command, user, prepared } = asked;
         match command {
             Command::User(name) => self.user(name),
             Command::Pass(password) => self.pass(user, &password),

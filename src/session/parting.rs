@@ -20,14 +20,14 @@ pub enum Parting {
 pub struct Moved {
     session: Box<Session>,
     /// What is still to be done about its last command.
-    step: Step,
+    step: Box<Step>,
 }
 
 /// A session that is over: its login is gone, its connection is still open.
 pub struct Ended {
     session: Box<Session>,
-    /// The last reply, if the client gets one, or how the control connection broke.
-    last: io::Result<Option<Reply>>,
+    /// The last step, or how the control connection broke.
+    last: io::Result<Box<Step>>,
     /// Its thread is fit for no other session.
     pub spends_thread: bool,
 }
@@ -48,16 +48,14 @@ impl Session {
     }
 
     #[inline(never)]
-    fn part(mut self: Box<Self>, served: std::thread::Result<io::Result<Step>>) -> Parting {
+    fn part(mut self: Box<Self>, served: std::thread::Result<io::Result<Box<Step>>>) -> Parting {
         let last = match served {
-            Ok(Ok(Step::Close(reply))) => Ok(Some(reply)),
-            Ok(Ok(Step::Cut)) => Ok(None),
-            Ok(Ok(step)) => return Parting::Elsewhere(Moved { session: self, step }),
-            Ok(Err(error)) => Err(error),
-            // Its thread may have been locked in by then.
+            Ok(Ok(step)) if !step.is_last() => return Parting::Elsewhere(Moved { session: self, step }),
+            Ok(last) => last,
             Err(_) => {
+                // It is unknown whether the thread was locked in by then.
                 self.access = Access::Stranded;
-                Ok(Some(self.apology()))
+                Ok(Box::new(Step::Close(self.apology())))
             }
         };
         self.leave();
@@ -76,7 +74,7 @@ impl Moved {
     /// Goes on, on a fresh thread, as [`Session::run`] does.
     pub fn resume(mut self) -> Parting {
         self.session.access = Access::Stranger;
-        let step = self.step;
+        let step = *self.step;
         self.session.leave_after(|_| step)
     }
 
@@ -93,7 +91,7 @@ impl Ended {
     /// # Errors
     /// How the control connection broke.
     pub fn say_goodbye(mut self) -> io::Result<()> {
-        if let Some(reply) = self.last? {
+        if let Step::Close(reply) = *self.last? {
             self.session.send(&reply)?;
         }
         self.session.control.close();

@@ -20,6 +20,13 @@ pub enum Step {
     Cut,
 }
 
+impl Step {
+    /// Whether the session ends with it.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::Close(_) | Self::Cut)
+    }
+}
+
 /// What a handler gives back; either way the session goes on with it.
 pub(super) type Answer = Result<Step, Step>;
 

@@ -82,7 +82,8 @@ pub struct Throttles {
 
 impl Share {
     /// Takes a place and opens the home.
-    pub fn open(user: &Arc<User>, conditions: Conditions, premises: &Arc<Premises>) -> Result<Self, Closed> {
+    #[inline(never)]
+    pub fn open(user: &Arc<User>, conditions: Conditions, premises: &Arc<Premises>) -> Result<Box<Self>, Closed> {
         let place = premises.limits.take(Counted::Account(user.name.clone()), user.max_cons);
         let place = place.map_err(|full| Closed::Full(full.max))?;
         let root = premises.homes.open(&user.home, conditions.links).map_err(Closed::Home)?;
@@ -91,11 +92,12 @@ impl Share {
             Identity::of(person.user, groups.collect())
         });
         let (user, premises) = (Arc::clone(user), Arc::clone(premises));
-        Ok(Self { user, root, conditions, identity, premises, _place: place })
+        Ok(Box::new(Self { user, root, conditions, identity, premises, _place: place }))
     }
 
     /// Makes this thread the account's system user, if it has one, and locks it into the home, if the kernel has a jail;
     /// true if it did either. After an error, the thread may be changed already.
+    #[inline(never)]
     pub fn lock_in(&self, dialled: Dialled) -> io::Result<bool> {
         let person = &self.user.system_user;
         if let Some(person) = person {
