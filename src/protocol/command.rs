@@ -118,9 +118,10 @@ pub enum FileCommand {
 }
 
 /// How data connections are protected (RFC 2228 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ProtectionLevel {
     /// Not at all.
+    #[default]
     Clear,
     /// By TLS.
     Private,

@@ -84,7 +84,7 @@ impl Session {
         let locks_thread = share.lock_in(dialled).map_err(|error| self.not_locked_in(user, &error))?;
         if locks_thread {
             // If the login fails from here on, the thread is spent all the same.
-            self.access = Access::Stranded;
+            self.access.strand();
         }
         share.may_enter().map_err(|closed| self.not_let_in(user, closed))?;
         self.access = Access::Account(Login::new(share, locks_thread, self));
@@ -115,7 +115,7 @@ impl Session {
 
     #[cold]
     fn not_locked_in(&mut self, user: &User, error: &io::Error) -> Step {
-        self.access = Access::Stranded;
+        self.access.strand();
         self.control
             .who
             .log(Level::Error, format_args!("USER '{}': the thread can't be locked in: {error}", user.name));
@@ -141,7 +141,7 @@ impl Session {
         if self.access.login().is_some() {
             self.access.end();
             self.control.who.user.clear();
-            self.preferences = Preferences::default();
+            self.access.agreed().preferences = Preferences::default();
             self.login_by = Instant::now() + self.config.server.login_timeout;
         }
     }

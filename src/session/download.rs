@@ -31,7 +31,7 @@ impl Login {
         let preliminary = Reply::new(150, format!("Sending {} bytes.", end - offset));
         let mut attention = Attention::to_transfer(control, &preliminary);
         let mut watch = Watch::new(&mut attention, self.patience());
-        let result = Transfer::open(port, self.protection.as_ref(), &mut watch, &mut self.throttles.download)
+        let result = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut self.throttles.download)
             .and_then(|mut transfer| transfer.send(file, offset..end, line_ends));
         let progress = watch.progress();
         let outcome = self.ended(result, progress, &control.who);

@@ -28,12 +28,13 @@ impl Default for Preferences {
 impl Session {
     /// RFC 2389 §3: each feature's line begins with one blank.
     #[cold]
-    pub(super) fn feat(&self) -> Answer {
-        let offered = offered(self.security.tls.is_some());
+    pub(super) fn feat(&mut self) -> Answer {
+        let Preferences { facts, algorithm: chosen } = self.access.agreed().preferences;
+        let offered = offered(self.tls.is_some());
         let mut features: Vec<String> = offered.filter_map(Verb::feature).collect();
         features.extend(OTHER_FEATURES.iter().map(|&feature| feature.to_owned()));
-        features.push(format!("MLST {}", self.preferences.facts.feature()));
-        let star = |algorithm| if algorithm == self.preferences.algorithm { "*" } else { "" };
+        features.push(format!("MLST {}", facts.feature()));
+        let star = |algorithm| if algorithm == chosen { "*" } else { "" };
         let hashes = Algorithm::ALL.map(|(algorithm, name)| format!("{name}{}", star(algorithm)));
         features.push(format!("HASH {}", hashes.join(";")));
         features.sort_unstable();
@@ -43,7 +44,7 @@ impl Session {
 
     #[cold]
     pub(super) fn opts(&mut self, opts: Opts) -> Answer {
-        let Preferences { facts, algorithm } = &mut self.preferences;
+        let Preferences { facts, algorithm } = &mut self.access.agreed().preferences;
         let text = match opts {
             Opts::Utf8 => Cow::Borrowed("UTF-8 is always on."),
             Opts::Hash(wanted) => {
@@ -55,9 +56,6 @@ impl Session {
                 Cow::Owned(format!("MLST OPTS {}", facts.chosen()).trim_end().to_owned())
             }
         };
-        if let Some(login) = self.access.login_mut() {
-            login.preferences = self.preferences;
-        }
         reply(200, text)
     }
 

@@ -70,7 +70,7 @@ impl<'a> Listing<'a> {
         let asked = name.map_or(&b"."[..], Name::as_bytes);
         let (order, with_dots) = match format {
             // Without the type fact nothing would tell them from entries.
-            ListFormat::Facts => (Order::AsStored, login.preferences.facts.has(Fact::Type)),
+            ListFormat::Facts => (Order::AsStored, login.agreed.preferences.facts.has(Fact::Type)),
             ListFormat::Long => (Order::Sorted(switches.sorting), switches.dots),
             ListFormat::Names => (Order::Sorted(switches.sorting), false),
         };
@@ -276,7 +276,7 @@ impl Login {
         let preliminary = Reply::new(150, "Here comes the list.");
         let mut attention = Attention::to_transfer(control, &preliminary);
         let (mut watch, mut unthrottled) = (Watch::new(&mut attention, self.patience()), Throttle::default());
-        let result = Transfer::open(port, self.protection.as_ref(), &mut watch, &mut unthrottled)
+        let result = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut unthrottled)
             .and_then(|mut transfer| transfer.produce(|block| listing.fill(block).map_err(Error::File)));
         let progress = watch.progress();
         let outcome = self.ended(result, progress, &control.who);
@@ -301,7 +301,7 @@ impl Login {
     fn write_facts(&self, entry: Entry, kind: &str, parent_writable: bool, out: &mut Vec<u8>) {
         let rights = self.share.identity().rights(entry.meta);
         let perm = perm_fact(self.share.user.perms, entry.meta.kind, rights, parent_writable);
-        listing::facts(entry, kind, &perm, self.preferences.facts, out);
+        listing::facts(entry, kind, &perm, self.agreed.preferences.facts, out);
     }
 }
 

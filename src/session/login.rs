@@ -1,5 +1,6 @@
 //! A login: the account, its root and everything that only makes sense with them.
 
+use std::mem;
 use std::sync::Arc;
 
 use log::Level;
@@ -13,11 +14,11 @@ use crate::net::tls::Protection;
 use crate::net::who::Who;
 use crate::protocol::command::{FileCommand, Representation};
 use crate::protocol::path::{Name, VirtualPath};
-use crate::session::Session;
-use crate::session::info::{self, Preferences};
+use crate::session::info;
 use crate::session::prepared::Prepared;
 use crate::session::shared::Shared;
 use crate::session::step::{Answer, Step, reply};
+use crate::session::{Agreed, Session};
 use crate::share::{Share, Throttles};
 
 /// An account that is logged in, its current folder, and its transfer parameters.
@@ -29,13 +30,11 @@ pub struct Login {
     pub(super) prepared: Prepared,
     pub(super) representation: Representation,
     pub(super) data_port: Option<DataPort>,
-    /// What data connections need; `None` for those in clear.
-    pub(super) protection: Option<Protection>,
     /// After EPSV ALL no other command opens a data port.
     pub(super) epsv_only: bool,
     /// A transfer was ended by an ABOR that is still to be answered.
     pub(super) aborted: bool,
-    pub(super) preferences: Preferences,
+    pub(super) agreed: Agreed,
     pub(super) config: Arc<Config>,
     pub(super) shared: Arc<Shared>,
     /// Its thread is locked in for this account, and fit for no other one.
@@ -45,7 +44,7 @@ pub struct Login {
 impl Login {
     /// Begins at the account's home, with what the session has agreed on so far.
     #[inline(never)]
-    pub fn new(share: Box<Share>, locks_thread: bool, session: &Session) -> Box<Self> {
+    pub fn new(share: Box<Share>, locks_thread: bool, session: &mut Session) -> Box<Self> {
         Box::new(Self {
             throttles: share.throttles(),
             share,
@@ -55,8 +54,7 @@ impl Login {
             data_port: None,
             epsv_only: false,
             aborted: false,
-            protection: session.security.protection(),
-            preferences: session.preferences,
+            agreed: mem::take(session.access.agreed()),
             config: Arc::clone(&session.config),
             shared: Arc::clone(&session.shared),
             locks_thread,
@@ -110,6 +108,11 @@ impl Login {
         }
     }
 
+    /// What the next data connection needs; `None` for one in clear.
+    pub(super) fn protection(&self) -> Option<&Protection> {
+        self.agreed.security.protection()
+    }
+
     /// The text of the 221 reply, if the account has its own.
     pub fn goodbye(&self) -> Option<&str> {
         self.share.user.msg_quit.as_deref()
@@ -127,7 +130,7 @@ impl Login {
             Some(DataPort::Active(_) | DataPort::Dialling(_)) => "active",
             Some(DataPort::Open(_)) => "connected",
         };
-        let protection = if self.protection.is_some() { "encrypted" } else { "in clear" };
+        let protection = if self.protection().is_some() { "encrypted" } else { "in clear" };
         vec![
             format!("Logged in as {}", self.share.user.name),
             format!("TYPE: {representation}, STRU: F, MODE: S"),
@@ -137,7 +140,7 @@ impl Login {
 
     /// Whether the client may connect and shake hands on its data connection before its command.
     pub(super) fn may_begin_early(&self) -> bool {
-        self.protection.is_some() && self.data_port.as_ref().is_some_and(DataPort::may_begin_early)
+        self.protection().is_some() && self.data_port.as_ref().is_some_and(DataPort::may_begin_early)
     }
 
     /// What to wait for before [`Self::advance`] is of use again.
@@ -155,7 +158,7 @@ impl Login {
     /// Takes a data connection that begins before its command, and goes on with its handshake.
     #[inline(never)]
     pub(super) fn advance(&mut self, who: &Who) {
-        let (Some(port), Some(protection)) = (&mut self.data_port, &self.protection) else { return };
+        let (Some(port), Some(protection)) = (&mut self.data_port, self.agreed.security.protection()) else { return };
         if let Err(error) = port.advance(who, protection) {
             who.log(Level::Warn, format_args!("data connection: {error}"));
             self.data_port = None;

@@ -6,6 +6,7 @@
 //! `security` TLS, `info` the rest.
 
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,23 +68,30 @@ pub struct Session {
     access: Access,
     /// The name of the USER before, until a command that does not keep it.
     user: Option<Name>,
-    preferences: Preferences,
+    /// `None` if TLS is off.
+    tls: Option<Arc<Tls>>,
     login_by: Instant,
     /// Of the whole connection: a right one in between forgives none.
     wrong_passwords: u32,
     anonymous_tries: u32,
     unknown_verbs: u8,
+}
+
+/// What the client and the server have agreed on, before login or after it.
+#[derive(Default)]
+struct Agreed {
+    preferences: Preferences,
     security: Security,
 }
 
 /// Whether the client is logged in, and what its thread is good for.
 enum Access {
     /// It is not, and the thread may be locked in for any account.
-    Stranger,
+    Stranger(Agreed),
     /// It is, and the thread is perhaps locked in for this account.
     Account(Box<Login>),
     /// It is not any more, and the thread is locked in for an account and fit for no other one.
-    Stranded,
+    Stranded(Agreed),
 }
 
 /// A command, and what earlier ones left for it.
@@ -133,14 +141,13 @@ impl Session {
         Ok(Box::new(Self {
             control,
             entrance: accepted.entrance,
-            access: Access::Stranger,
+            access: Access::Stranger(Agreed::default()),
             user: None,
-            preferences: Preferences::default(),
+            tls,
             login_by: Instant::now() + config.server.login_timeout,
             wrong_passwords: 0,
             anonymous_tries: 0,
             unknown_verbs: 0,
-            security: Security::new(tls),
             config,
             shared,
         }))
@@ -170,7 +177,7 @@ impl Session {
     // This frame stays on the stack while the session idles, so large parts of it are functions of their own.
     fn serve(&mut self, mut step: Step) -> io::Result<Box<Step>> {
         loop {
-            if step.is_last() || matches!(self.access, Access::Stranded) {
+            if step.is_last() || matches!(self.access, Access::Stranded(_)) {
                 return Ok(Box::new(step));
             }
             step = match self.take(step)? {
@@ -261,7 +268,7 @@ impl Session {
         if !logged_in && request.is_foreign() {
             return Err(no_ftp());
         }
-        if self.security.tls.is_none() && role == Role::Tls {
+        if self.tls.is_none() && role == Role::Tls {
             return refuse(502, "TLS is off on this server.");
         }
         #[cfg(feature = "planted-bug")]
@@ -309,7 +316,7 @@ impl Session {
             Command::Noop => reply(200, "Ok."),
             Command::Syst => reply(215, "UNIX Type: L8"),
             Command::Feat => self.feat(),
-            Command::Help(verb) => info::help(verb.as_ref(), self.security.tls.is_some()),
+            Command::Help(verb) => info::help(verb.as_ref(), self.tls.is_some()),
             Command::Opts(opts) => self.opts(opts),
             Command::Clnt => reply(200, "Noted."),
             Command::Host => self.host(),
@@ -353,22 +360,41 @@ impl Access {
     fn login(&self) -> Option<&Login> {
         match self {
             Self::Account(login) => Some(login),
-            Self::Stranger | Self::Stranded => None,
+            Self::Stranger(_) | Self::Stranded(_) => None,
         }
     }
 
     fn login_mut(&mut self) -> Option<&mut Login> {
         match self {
             Self::Account(login) => Some(login),
-            Self::Stranger | Self::Stranded => None,
+            Self::Stranger(_) | Self::Stranded(_) => None,
+        }
+    }
+
+    /// What is agreed on: there is one of it, whoever the client is.
+    fn agreed(&mut self) -> &mut Agreed {
+        match self {
+            Self::Account(login) => &mut login.agreed,
+            Self::Stranger(agreed) | Self::Stranded(agreed) => agreed,
         }
     }
 
     /// Lets go of the account, if there is one.
     fn end(&mut self) {
         if let Self::Account(login) = self {
-            *self = if login.locks_thread { Self::Stranded } else { Self::Stranger };
+            let agreed = mem::take(&mut login.agreed);
+            *self = if login.locks_thread { Self::Stranded(agreed) } else { Self::Stranger(agreed) };
         }
+    }
+
+    /// This thread is locked in for an account that is not logged in.
+    fn strand(&mut self) {
+        *self = Self::Stranded(mem::take(self.agreed()));
+    }
+
+    /// This thread is another one.
+    fn find_thread(&mut self) {
+        *self = Self::Stranger(mem::take(self.agreed()));
     }
 }
 

@@ -54,12 +54,12 @@ impl Session {
             Ok(last) => last,
             Err(_) => {
                 // It is unknown whether the thread was locked in by then.
-                self.access = Access::Stranded;
+                self.access.strand();
                 Ok(Box::new(Step::Close(self.apology())))
             }
         };
         self.leave();
-        let spends_thread = matches!(self.access, Access::Stranded);
+        let spends_thread = matches!(self.access, Access::Stranded(_));
         Parting::Over(Ended { session: self, last, spends_thread })
     }
 
@@ -73,7 +73,7 @@ impl Session {
 impl Moved {
     /// Goes on, on a fresh thread, as [`Session::run`] does.
     pub fn resume(mut self) -> Parting {
-        self.session.access = Access::Stranger;
+        self.session.access.find_thread();
         let step = *self.step;
         self.session.leave_after(|_| step)
     }

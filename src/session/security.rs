@@ -1,12 +1,10 @@
 //! RFC 4217: AUTH, PBSZ, PROT, CCC, and what TLS does between two commands.
 
-use std::sync::Arc;
-
 use log::Level;
 
 use crate::net::certificate;
 use crate::net::data_port::DataPort;
-use crate::net::tls::{Protection, Tls};
+use crate::net::tls::Protection;
 use crate::protocol::command::ProtectionLevel;
 use crate::protocol::reply::Reply;
 use crate::session::info::Preferences;
@@ -14,9 +12,8 @@ use crate::session::step::{Answer, Step, refuse, reply};
 use crate::session::{Session, handshake};
 
 /// How a session's connections are encrypted.
+#[derive(Default)]
 pub struct Security {
-    /// `None` if TLS is off.
-    pub tls: Option<Arc<Tls>>,
     /// What data connections need for PROT P; there from AUTH on, also after CCC.
     offered: Option<Protection>,
     /// PBSZ has come: PROT may.
@@ -25,16 +22,11 @@ pub struct Security {
 }
 
 impl Security {
-    /// In clear.
-    pub fn new(tls: Option<Arc<Tls>>) -> Self {
-        Self { tls, offered: None, has_buffer_size: false, level: ProtectionLevel::Clear }
-    }
-
     /// What the next data connection needs; `None` for one in clear.
-    pub fn protection(&self) -> Option<Protection> {
+    pub fn protection(&self) -> Option<&Protection> {
         match self.level {
             ProtectionLevel::Clear => None,
-            ProtectionLevel::Private => self.offered.clone(),
+            ProtectionLevel::Private => self.offered.as_ref(),
         }
     }
 }
@@ -48,9 +40,10 @@ impl Session {
             return refuse(503, "TLS is on already.");
         }
         self.log_out();
-        self.preferences = Preferences::default();
-        self.security.level = level;
-        self.security.has_buffer_size = false;
+        let agreed = self.access.agreed();
+        agreed.preferences = Preferences::default();
+        agreed.security.level = level;
+        agreed.security.has_buffer_size = false;
         Ok(Step::Secure(Reply::new(234, "TLS begins.")))
     }
 
@@ -58,7 +51,7 @@ impl Session {
     #[inline(never)]
     pub(super) fn pbsz(&mut self) -> Answer {
         self.need_tls()?;
-        self.security.has_buffer_size = true;
+        self.access.agreed().security.has_buffer_size = true;
         reply(200, "PBSZ=0")
     }
 
@@ -66,15 +59,14 @@ impl Session {
     #[inline(never)]
     pub(super) fn prot(&mut self, level: ProtectionLevel) -> Answer {
         self.need_tls()?;
-        if !self.security.has_buffer_size {
+        if !self.access.agreed().security.has_buffer_size {
             return refuse(503, "PBSZ comes before PROT.");
         }
         if level == ProtectionLevel::Clear && self.config.tls.data_required {
             return refuse(534, "Data connections must be encrypted here.");
         }
-        self.security.level = level;
+        self.access.agreed().security.level = level;
         if let Some(login) = self.access.login_mut() {
-            login.protection = self.security.protection();
             // A data connection that shook hands already is no use any more.
             login.data_port = login.data_port.take().filter(|port| !matches!(port, DataPort::Open(_)));
         }
@@ -110,16 +102,16 @@ impl Session {
     #[cold]
     #[inline(never)]
     pub(super) fn begin_with_tls(&mut self) -> Result<(), Step> {
-        self.security.level = ProtectionLevel::Private;
+        self.access.agreed().security.level = ProtectionLevel::Private;
         self.shake_hands()
     }
 
     /// The handshake of the control connection; if it fails, the log says why, and the session ends.
     #[inline(never)]
     pub(super) fn shake_hands(&mut self) -> Result<(), Step> {
-        let Some(tls) = self.security.tls.clone() else { return Err(Step::Cut) };
+        let Some(tls) = self.tls.clone() else { return Err(Step::Cut) };
         match self.control.secure(&tls, self.login_by) {
-            Ok(protection) => self.security.offered = Some(protection),
+            Ok(protection) => self.access.agreed().security.offered = Some(protection),
             Err(error) => {
                 let reason = handshake::explain(&error);
                 self.control.who.log(Level::Warn, format_args!("TLS handshake failed: {reason}."));

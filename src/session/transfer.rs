@@ -25,7 +25,7 @@ impl Login {
 
     /// Looked at when the transfer begins: PROT C may have come after PASV.
     pub(super) fn refuse_clear(&self) -> Result<(), Reply> {
-        if self.config.tls.data_required && self.protection.is_none() {
+        if self.config.tls.data_required && self.protection().is_none() {
             return Err(Reply::new(521, "Data connections must be encrypted here: PBSZ 0, PROT P."));
         }
         Ok(())

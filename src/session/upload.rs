@@ -111,7 +111,7 @@ impl Login {
         let mut attention = Attention::to_transfer(control, &preliminary);
         let mut watch = Watch::of_upload(&mut attention, self.patience());
         let mut begun = None;
-        let result = Transfer::open(port, self.protection.as_ref(), &mut watch, &mut self.throttles.upload);
+        let result = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut self.throttles.upload);
         let result = result.and_then(|mut transfer| {
             let replaced = opened.replaced();
             let mut receiving = opened.begin().map_err(Error::File)?;

@@ -29,7 +29,7 @@ impl Login {
             Some(_) => return refuse(550, "RANG begins after the end of the file."),
             None => 0..meta.size,
         };
-        let (algorithm, first, last) = (self.preferences.algorithm, range.start, range.end.saturating_sub(1));
+        let (algorithm, first, last) = (self.agreed.preferences.algorithm, range.start, range.end.saturating_sub(1));
         let answer = Heartbeat::new(213, "Reading the file.", Instant::now());
         let digest = self.digest(answer, control, |watch| digest::of_file(file, range, algorithm, watch))?;
         let head = format!("{} {first}-{last} {digest} ", algorithm.name());
