@@ -6,6 +6,8 @@
 //!              server          the gate · threads · the end
 //!                │
 //!             session          the loop, and one file for each group of commands
+//!                │
+//!              share           an account at its folder: name + letter → act, or Denied
 //!      ┌─────────┼─────────┐
 //!    copy        fs       auth        bytes in motion · files at rest · who may do what
 //!      │         │         │
@@ -35,14 +37,14 @@
 //! 1. [`protocol::verbs`] has a row for each verb. The request of this one holds the
 //!    [`FileCommand`](protocol::command::FileCommand) `Dele` with a name, which is bytes.
 //! 2. `Login::run` (`session::login`) is an exhaustive `match`: it calls `dele` in `session::modify`.
-//! 3. `dele` resolves the name with the letter that it needs, [`Perm::Delete`](auth::perm::Perm::Delete), in one act. What
-//!    comes back is a [`VirtualPath`](protocol::path::VirtualPath), or the 550 of a letter that the account lacks.
-//! 4. [`fs::root::Root::remove_file`] removes it below the home's handle, which no name leaves ([`sys::beneath`]). An
-//!    error of the system becomes the reply.
+//! 3. `dele` makes a [`VirtualPath`](protocol::path::VirtualPath) of the name and calls [`share::Share::remove_file`],
+//!    which asks for the letter, [`Perm::Delete`](auth::perm::Perm::Delete), and acts. If it does not, the reason is a
+//!    [`share::denied::Denied`], and `session::denied` makes the reply of it.
+//! 4. [`fs::root::Root::remove_file`] removes the file below the home's handle, which no name leaves ([`sys::beneath`]).
 //!
 //! # How does an upload get to its place?
 //!
-//! 1. `session::upload` resolves the name of STOR. [`fs::upload::Upload::open`] claims it, so that no other session writes
+//! 1. `session::upload` calls [`share::Share::store`]. [`fs::upload::Upload::open`] claims the name, so that no other session writes
 //!    it, and opens a hidden partial file beside the target: [`fs::upload::Opened`].
 //! 2. [`copy::transfer::Transfer::open`] opens the data connection, then sends the 150. `receive` moves the bytes, and hears
 //!    the control connection meanwhile, by way of `session::attention`.
