@@ -44,8 +44,8 @@
 //!
 //! # How does an upload get to its place?
 //!
-//! 1. `session::upload` calls [`share::Share::store`]. [`fs::upload::Upload::open`] claims the name, so that no other session writes
-//!    it, and opens a hidden partial file beside the target: [`fs::upload::Opened`].
+//! 1. `session::upload` calls [`share::Share::store`]. [`fs::upload::Upload::open`] claims the name, so that no other
+//!    session writes it, and opens a hidden partial file beside the target: [`fs::upload::Opened`].
 //! 2. [`copy::transfer::Transfer::open`] opens the data connection, then sends the 150. `receive` moves the bytes, and hears
 //!    the control connection meanwhile, by way of `session::attention`.
 //! 3. With the first byte the upload is [`fs::upload::Receiving`]. Its `finish` gives the file its name; if the transfer
