@@ -45,7 +45,6 @@ impl Login {
     }
 
     /// Bytes on disk, whatever the type: counting the line ends of TYPE A would mean reading the file.
-    #[inline(never)]
     pub(super) fn size(&self, name: &Name) -> Answer {
         let meta = self.share.meta(&self.path(name))?;
         match meta.kind {
@@ -61,7 +60,6 @@ impl Login {
         Ok(Reply::raw(213, time).into())
     }
 
-    #[inline(never)]
     pub(super) fn mlst(&self, name: Option<&Name>) -> Answer {
         let line = self.facts_of(&self.path_or_cwd(name))?;
         Ok(Reply::lines(250, "Facts:", vec![line], "End.").into())

@@ -60,7 +60,6 @@ impl Session {
     }
 
     /// RFC 7151 §3: before login, and here every host is the same one.
-    #[inline(never)]
     pub(super) fn host(&self) -> Answer {
         match self.access.login() {
             None => reply(220, "Every host name leads here."),

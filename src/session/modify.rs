@@ -8,7 +8,6 @@ use crate::session::login::Login;
 use crate::session::step::{Answer, reply};
 
 impl Login {
-    #[inline(never)]
     pub(super) fn dele(&self, control: &Control, name: &Name) -> Answer {
         let act = || {
             self.share.remove_file(&self.path(name))?;
@@ -17,7 +16,6 @@ impl Login {
         self.logged(control, "DELE", name, act())
     }
 
-    #[inline(never)]
     pub(super) fn rmd(&self, control: &Control, name: &Name) -> Answer {
         let act = || {
             self.share.remove_folder(&self.path(name))?;
@@ -26,7 +24,6 @@ impl Login {
         self.logged(control, "RMD", name, act())
     }
 
-    #[inline(never)]
     pub(super) fn mkd(&self, control: &Control, name: &Name) -> Answer {
         let act = || {
             let path = self.path(name);
@@ -36,7 +33,6 @@ impl Login {
         self.logged(control, "MKD", name, act())
     }
 
-    #[inline(never)]
     pub(super) fn rename_from(&mut self, name: &Name) -> Answer {
         let path = self.path(name);
         self.share.may_rename(&path)?;

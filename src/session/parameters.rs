@@ -46,7 +46,6 @@ impl Login {
         )
     }
 
-    #[inline(never)]
     pub(super) fn allo(&mut self, bytes: u64) -> Answer {
         if bytes > self.share.free_space(&self.cwd)? {
             return refuse(552, "The disk has not that much room.");
@@ -82,7 +81,6 @@ impl Login {
         }
     }
 
-    #[inline(never)]
     pub(super) fn epsv(&mut self, kind: Epsv, control: &Control) -> Answer {
         let is_ipv4 = control.local().is_ipv4();
         match kind {

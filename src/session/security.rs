@@ -34,7 +34,6 @@ impl Security {
 impl Session {
     /// What came before was in clear, and may have been changed on the way: it is forgotten.
     #[cold]
-    #[inline(never)]
     pub(super) fn auth(&mut self, level: ProtectionLevel) -> Answer {
         if self.control.security().is_some() {
             return refuse(503, "TLS is on already.");
@@ -48,7 +47,6 @@ impl Session {
     }
 
     #[cold]
-    #[inline(never)]
     pub(super) fn pbsz(&mut self) -> Answer {
         self.need_tls()?;
         self.access.agreed().security.has_buffer_size = true;
@@ -56,7 +54,6 @@ impl Session {
     }
 
     #[cold]
-    #[inline(never)]
     pub(super) fn prot(&mut self, level: ProtectionLevel) -> Answer {
         self.need_tls()?;
         if !self.access.agreed().security.has_buffer_size {
@@ -80,7 +77,6 @@ impl Session {
     }
 
     #[cold]
-    #[inline(never)]
     pub(super) fn ccc(&mut self) -> Answer {
         if self.control.security().is_none() {
             return refuse(533, "The control connection is in clear already.");
@@ -100,7 +96,6 @@ impl Session {
 
     /// The handshake of a connection that begins with TLS; its data connections are encrypted from the start, too.
     #[cold]
-    #[inline(never)]
     pub(super) fn begin_with_tls(&mut self) -> Result<(), Step> {
         self.access.agreed().security.level = ProtectionLevel::Private;
         self.shake_hands()
@@ -123,7 +118,6 @@ impl Session {
     }
 
     #[cold]
-    #[inline(never)]
     fn log_handshake(&self) {
         let who = &self.control.who;
         who.log(Level::Debug, format_args!("{}", self.describe_security()));
@@ -136,7 +130,6 @@ impl Session {
 
     /// The encryption of the control connection, for STAT and the log.
     #[cold]
-    #[inline(never)]
     pub(super) fn describe_security(&self) -> String {
         let Some(secured) = self.control.security() else { return "Control connection: in clear".to_owned() };
         let (connection, resumed) = (secured.connection(), secured.connection().handshake_kind());
@@ -148,7 +141,6 @@ impl Session {
 
     /// The end of TLS on the control connection after CCC.
     #[cold]
-    #[inline(never)]
     pub(super) fn go_on_in_clear(&mut self) -> Result<(), Step> {
         let deadline = std::time::Instant::now() + self.config.transfer.connect_timeout;
         self.control.unsecure(deadline).map_err(|error| {

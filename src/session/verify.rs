@@ -48,7 +48,6 @@ impl Login {
     }
 
     /// Bytes that may still be written here.
-    #[inline(never)]
     pub(super) fn avbl(&self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name);
         let meta = self.share.meta(&path)?;
