@@ -293,6 +293,26 @@ fn a_thread_that_was_somebody_serves_nobody_else() {
 }
 
 #[test]
+fn a_login_that_fails_once_its_thread_was_somebody_leaves_nothing_of_that() {
+    if !is_root() {
+        return;
+    }
+    for sandbox in ["auto", "off"] {
+        let server = tree(&format!("[server]\nsandbox = {sandbox}\n"), &system_users(), SOMEBODY).start();
+        server.write("roots", "root's own");
+        mode(server.home().join("roots"), 0o600);
+        mode(server.home(), 0o700);
+        let mut client = server.client();
+        client.expect("USER eve", 331);
+        client.expect("PASS secret", 530);
+        client.expect("USER zoe", 331);
+        client.expect("PASS secret", 230);
+        client.expect("TYPE I", 200);
+        assert_eq!(client.retr("roots"), b"root's own", "sandbox = {sandbox}");
+    }
+}
+
+#[test]
 fn such_a_session_has_no_capability_and_stays_out_of_reach_of_its_users_signals() {
     if !is_root() {
         return;
