@@ -27,6 +27,7 @@ use crate::session::outcome::{Outcome, Subject};
 use crate::session::prepared::Prepared;
 use crate::session::step::{Answer, Step, refuse};
 use crate::session::transfer::no_data_port;
+use crate::share::Writable;
 use crate::share::denied::Denied;
 
 /// The folder takes no new files, so the old one can't be kept until the new one is whole.
@@ -38,31 +39,31 @@ impl Login {
     #[inline(never)]
     pub(super) fn stor(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
         let path = self.path(name);
-        self.share.may_write(&path, Perm::Write)?;
+        let placement = if prepared.restart > 0 { Placement::Resume(prepared.restart) } else { Placement::Replace };
+        let target = self.share.writable(&path, placement)?;
         refuse_window(prepared)?;
         self.refuse_restart_in_ascii(prepared.restart)?;
-        let placement = if prepared.restart > 0 { Placement::Resume(prepared.restart) } else { Placement::Replace };
         let subject = Subject::upload("STOR", &path, prepared);
         self.expect_data_port(&path)?;
-        Ok(self.store(&subject, placement, Reply::new(150, "Send the file."), control)?)
+        Ok(self.store(&subject, target, Reply::new(150, "Send the file."), control)?)
     }
 
     #[inline(never)]
     pub(super) fn appe(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
         let path = self.path(name);
-        self.share.may_write(&path, Perm::Append)?;
-        refuse_window(prepared)?;
         let placement = if self.share.permit(Perm::Write).is_ok() { Placement::Append } else { Placement::AppendToOld };
+        let target = self.share.writable(&path, placement)?;
+        refuse_window(prepared)?;
         let subject = Subject::upload("APPE", &path, prepared);
         self.expect_data_port(&path)?;
-        Ok(self.store(&subject, placement, Reply::new(150, "Send what to append."), control)?)
+        Ok(self.store(&subject, target, Reply::new(150, "Send what to append."), control)?)
     }
 
     /// RFC 1123 §4.1.2.9: the 150 reply names the file that is made.
     #[inline(never)]
     pub(super) fn stou(&mut self, name: Option<&Name>, prepared: &Prepared, control: &mut Control) -> Answer {
         let wanted = self.path(name.unwrap_or(&Name::from_text("upload")));
-        self.share.may_make(&wanted, Perm::Write)?;
+        self.share.writable(&wanted, Placement::New)?;
         refuse_window(prepared)?;
         let base = wanted.file_name().ok_or_else(|| Reply::new(553, "That is no name for a file."))?;
         let folder = wanted.parent().unwrap_or_else(VirtualPath::root);
@@ -72,10 +73,11 @@ impl Login {
             if self.share.has(&path)? {
                 continue;
             }
+            let target = self.share.writable(&path, Placement::New)?;
             self.expect_data_port(&path)?;
             let preliminary = Reply::raw(150, [b"FILE: ", path.file_name().unwrap_or_default()].concat());
             let subject = Subject::upload("STOU", &path, prepared);
-            match self.store(&subject, Placement::New, preliminary, control) {
+            match self.store(&subject, target, preliminary, control) {
                 // Another session was faster with that name, or is uploading to it just now.
                 Err(denied) if denied.is_busy() || self.share.has(&path).unwrap_or(false) => {}
                 answer => return Ok(answer?),
@@ -98,16 +100,16 @@ impl Login {
     fn store(
         &mut self,
         subject: &Subject,
-        placement: Placement,
+        target: Writable,
         preliminary: Reply,
         control: &mut Control,
     ) -> Result<Step, Denied> {
-        let opened = self.share.store(subject.path, placement, SystemTime::now())?;
+        let opened = self.share.store(target, SystemTime::now())?;
         let Some(port) = self.data_port.take() else { return Ok(no_data_port().into()) };
         let durable = self.config.transfer.fsync == Fsync::Close;
         let preliminary = if opened.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
         let asked = self.line_ends();
-        let mut incoming = Incoming::new(self.line_ends_of_old(subject, placement).unwrap_or(asked));
+        let mut incoming = Incoming::new(self.line_ends_of_old(subject, target).unwrap_or(asked));
         let mut attention = Attention::to_transfer(control, &preliminary);
         let mut watch = Watch::of_upload(&mut attention, self.patience());
         let mut begun = None;
@@ -115,7 +117,7 @@ impl Login {
         let result = result.and_then(|mut transfer| {
             let replaced = opened.replaced();
             let mut receiving = opened.begin().map_err(Error::File)?;
-            let mut sink = Sink::new(receiving.file(), durable, placement.appends());
+            let mut sink = Sink::new(receiving.file(), durable, target.appends());
             let received = transfer.receive(&mut sink, &mut incoming);
             let written = sink.written();
             begun = Some((receiving, written));
@@ -139,8 +141,8 @@ impl Login {
     }
 
     /// APPE follows the file's beginning, if it has one that this account may read; else what is appended decides.
-    fn line_ends_of_old(&self, subject: &Subject, placement: Placement) -> Option<LineEnds> {
-        if !placement.appends() || self.line_ends() != LineEnds::Undecided {
+    fn line_ends_of_old(&self, subject: &Subject, target: Writable) -> Option<LineEnds> {
+        if !target.appends() || self.line_ends() != LineEnds::Undecided {
             return None;
         }
         self.line_ends().decide(&self.share.old_file(subject.path)?).ok()

@@ -72,6 +72,13 @@ pub struct Share {
     _place: Ticket,
 }
 
+/// A file that the account may write in this way; only [`Share::writable`] makes one.
+#[derive(Debug, Clone, Copy)]
+pub struct Writable<'p> {
+    path: &'p VirtualPath,
+    placement: Placement,
+}
+
 /// How fast one session may move bytes.
 pub struct Throttles {
     /// From the client.
@@ -238,18 +245,15 @@ impl Share {
         Ok(())
     }
 
-    /// Whether a file of that name may be written. An old one keeps its name, whatever bytes that holds.
-    pub fn may_write(&self, path: &VirtualPath, perm: Perm) -> Result<(), Denied> {
-        let is_odd = path.file_name().is_some_and(has_control_bytes);
-        if is_odd && self.look(path, perm).is_ok() && self.root.link_meta(path).is_ok() {
-            return Ok(());
+    /// A file to write, old or new, with the letter that its placement takes. An old one keeps its name, whatever bytes
+    /// that holds.
+    pub fn writable<'p>(&self, path: &'p VirtualPath, placement: Placement) -> Result<Writable<'p>, Denied> {
+        let perm = if placement.appends() { Perm::Append } else { Perm::Write };
+        let is_odd = placement != Placement::New && path.file_name().is_some_and(has_control_bytes);
+        if !is_odd || self.look(path, perm).is_err() || self.root.link_meta(path).is_err() {
+            self.make(path, perm)?;
         }
-        self.make(path, perm).map(|_| ())
-    }
-
-    /// Whether a file of that name may be made.
-    pub fn may_make(&self, path: &VirtualPath, perm: Perm) -> Result<(), Denied> {
-        self.make(path, perm).map(|_| ())
+        Ok(Writable { path, placement })
     }
 
     /// Whether the folder of this path is there.
@@ -262,13 +266,9 @@ impl Share {
         self.root.open_file(path).ok().filter(|(_, meta)| meta.size > 0).map(|(file, _)| file)
     }
 
-    /// Opens a file that [`Self::may_write`] allowed for an upload.
-    pub fn store<'a>(
-        &'a self,
-        path: &'a VirtualPath,
-        placement: Placement,
-        now: SystemTime,
-    ) -> Result<Opened<'a>, Denied> {
+    /// Opens a target for an upload.
+    pub fn store<'a>(&'a self, target: Writable<'a>, now: SystemTime) -> Result<Opened<'a>, Denied> {
+        let Writable { path, placement } = target;
         let Premises { claims, partials, .. } = &*self.premises;
         let (root, account, policy) = (&*self.root, self.user.name.as_str(), self.conditions.uploads);
         let upload = Upload { root, path, account, policy, claims, partials };
@@ -280,6 +280,13 @@ impl Share {
             }
             Refused::File(error) => Denied::File(error),
         })
+    }
+}
+
+impl Writable<'_> {
+    /// True if the new bytes come after the old ones.
+    pub fn appends(&self) -> bool {
+        self.placement.appends()
     }
 }
 
