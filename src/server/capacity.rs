@@ -31,6 +31,8 @@ struct Shortage {
 /// Whether there is room for one more session; asked for each connection, as limits of a running process can change.
 pub struct Headroom {
     max_cons: usize,
+    /// Address space in use when the server started: a limit that comes later finds more than an early one leaves.
+    own: u64,
     /// The most sessions there ever were at once: the C library keeps as many stacks, or has freed them.
     most: AtomicUsize,
 }
@@ -44,6 +46,8 @@ const OWN_FILES: u64 = 32;
 /// Growth of VmSize in a release build with one heap (MALLOC_ARENA_MAX=1), for each of 20 sessions in the middle of an upload
 /// under TLS, the greediest of all: 855 KiB. 260 of them are stack and guard page; idle, it is 298.
 const ADDRESS_SPACE_PER_SESSION: u64 = 864 * KIB;
+/// The part of it that an idle session in clear has already: 279 KiB.
+const ADDRESS_SPACE_IDLE: u64 = 280 * KIB;
 /// VmSize at the start of the same server: 20 MiB, of a debug build 29.
 const OWN_ADDRESS_SPACE: u64 = 32 * 1024 * KIB;
 /// Growth of VmRSS for each of the same sessions: 622 KiB, in clear 32, idle 12.
@@ -129,7 +133,7 @@ impl Supply {
 impl Headroom {
     /// For at most this many sessions.
     pub fn new(max_cons: usize) -> Self {
-        Self { max_cons, most: AtomicUsize::new(0) }
+        Self { max_cons, own: limits::address_space_in_use().unwrap_or(0), most: AtomicUsize::new(0) }
     }
 
     /// The number of sessions to admit at most.
@@ -139,10 +143,14 @@ impl Headroom {
 
     /// Whether there is address space for the last of these sessions, which is about to get its thread.
     pub fn is_enough_for(&self, sessions: impl FnOnce() -> usize) -> bool {
-        let Some(supply) = address_space() else { return true };
+        let Some(mut supply) = address_space() else { return true };
+        let is_late = self.own > supply.own;
+        supply.own = supply.own.max(self.own);
         let sessions = sessions();
         let known = sessions <= self.most.load(Ordering::Relaxed);
-        let enough = count(sessions) <= supply.fits() && (known || left(supply.limit) >= count(STACK));
+        // What a heap has reserved before a late limit came is of no use to the others: each session may still grow.
+        let growing = if is_late { count(sessions).saturating_mul(supply.each - ADDRESS_SPACE_IDLE) } else { 0 };
+        let enough = count(sessions) <= supply.fits() && (known || left(supply.limit) >= count(STACK) + growing);
         if enough {
             self.most.fetch_max(sessions, Ordering::Relaxed);
         }

@@ -92,6 +92,8 @@ fn with_little_address_space_left_clients_are_refused_and_the_server_lives() {
         return;
     }
     let mut server = Server::start("[server]\nmax_cons_per_ip = 0\n", BOB);
+    // By then all threads have their heaps.
+    server.login().expect("QUIT", 221);
     let limit = format!("--as={}:", (server.address_space() + 20 * 1024) * 1024);
     let pid = server.id().to_string();
     assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
