@@ -109,7 +109,7 @@ impl<J: Send + 'static> Workers<J> {
         }
     }
 
-    /// The next job; `None` if there was none for so long that this thread may end.
+    /// The next job; `None` if none came within `LINGER`, so that this thread may end.
     // Not part of `work`, whose frame lies below each idle session.
     #[inline(never)]
     fn next(&self, select: &mut Select<'_>) -> Option<J> {

@@ -371,7 +371,7 @@ impl Access {
         }
     }
 
-    /// What is agreed on: there is one of it, whoever the client is.
+    /// What is agreed on, before and after the login alike.
     fn agreed(&mut self) -> &mut Agreed {
         match self {
             Self::Account(login) => &mut login.agreed,
