@@ -75,7 +75,7 @@ impl Cli {
 impl Files {
     /// Reads both files and returns the problems of both; without `-c` and without an ftpd.conf here, the defaults hold.
     pub fn load(&self) -> Result<(Config, Users), Problems> {
-        let (config, mut problems) = self.examine();
+        let (config, mut problems) = Config::examine(self.config_file().as_deref(), &self.overrides);
         match Users::load(self.users_file().as_deref(), config.terms()) {
             Ok(users) if problems.is_empty() => return Ok((config, users)),
             Ok(_) => {}
@@ -84,23 +84,17 @@ impl Files {
         Err(Problems::new(problems))
     }
 
-    /// Reads both files again for a running server, and has `prepare` read the files that the settings name. `users` takes
-    /// its accounts if all is valid; otherwise everything stays as it was.
+    /// Reads both files again for a running server, and has `prepare` read the files that the settings name. If all is
+    /// valid, `users` takes the accounts over; otherwise everything stays as it was.
     pub fn reload<T>(
         &self,
         users: &Users,
         prepare: impl FnOnce(&Config) -> Result<T, Problem>,
     ) -> Result<(Config, T), Problems> {
-        let (config, mut problems) = self.examine();
-        if problems.is_empty() {
-            let prepared = prepare(&config)?;
-            users.reload(self.users_file().as_deref(), config.terms())?;
-            return Ok((config, prepared));
-        }
-        if let Err(Problems(more)) = Users::load(self.users_file().as_deref(), config.terms()) {
-            problems.extend(more);
-        }
-        Err(Problems::new(problems))
+        let (config, read) = self.load()?;
+        let prepared = prepare(&config)?;
+        users.take_over(read);
+        Ok((config, prepared))
     }
 
     /// The settings file: the one given, or ftpd.conf here if there is one.
@@ -120,10 +114,6 @@ impl Files {
         let accounts = self.users_file().map(|file| format!("accounts from {}", file.display()));
         let accounts = accounts.unwrap_or_else(|| "no user.ini in this folder: anonymous only".to_owned());
         format!("{settings}, {accounts}")
-    }
-
-    fn examine(&self) -> (Config, Vec<Problem>) {
-        Config::examine(self.config_file().as_deref(), &self.overrides)
     }
 }
 

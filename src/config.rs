@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::auth::user::Terms;
-use crate::ini::{File, Override, Problem, Problems};
+use crate::ini::{File, Override, Problem};
 
 mod active;
 mod anonymous;
@@ -50,13 +50,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the file at `path` (without one: the defaults) with `overrides` on top.
-    pub fn load(path: Option<&Path>, overrides: &[Override]) -> Result<Config, Problems> {
-        let (config, problems) = Config::examine(path, overrides);
-        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
-    }
-
-    /// The same as [`Config::load`], but returns what could be read with the problems: a key in error has its default.
+    /// Reads the file at `path` (without one: the defaults) with `overrides` on top. A key with a problem has its default.
     pub fn examine(path: Option<&Path>, overrides: &[Override]) -> (Config, Vec<Problem>) {
         let mut file = match path.map(File::open) {
             Some(Err(problem)) => return (Config::default(), vec![problem]),
@@ -306,16 +300,16 @@ mod tests {
 
     #[test]
     fn without_a_file_the_overrides_lie_on_the_defaults() {
-        let config = Config::load(None, &["server.port=0".parse().unwrap()]).unwrap();
-        assert_eq!((config.server.port, config.transfer), (0, Config::default().transfer));
-        let problems = Config::load(None, &["server.port=x".parse().unwrap()]).unwrap_err();
-        assert!(problems.to_string().starts_with("--set server.port: 'x' is not"), "{problems}");
+        let (config, problems) = Config::examine(None, &["server.port=0".parse().unwrap()]);
+        assert_eq!((config.server.port, config.transfer, problems), (0, Config::default().transfer, vec![]));
+        let (_, problems) = Config::examine(None, &["server.port=x".parse().unwrap()]);
+        assert!(problems[0].to_string().starts_with("--set server.port: 'x' is not"), "{problems:?}");
     }
 
     #[test]
     fn a_file_that_is_not_there_is_a_problem() {
-        let problems = Config::load(Some(Path::new("/nonexistent/ftpd.conf")), &[]).unwrap_err();
-        assert!(problems.to_string().starts_with("/nonexistent/ftpd.conf: "), "{problems}");
+        let (_, problems) = Config::examine(Some(Path::new("/nonexistent/ftpd.conf")), &[]);
+        assert!(problems[0].to_string().starts_with("/nonexistent/ftpd.conf: "), "{problems:?}");
     }
 
     #[test]

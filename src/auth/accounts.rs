@@ -160,22 +160,8 @@ mod tests {
     use ipnet::IpNet;
 
     use super::*;
+    use crate::auth::samples::{ARGON2, BCRYPT, account, public, terms};
     use crate::protocol::content::Conversion;
-
-    const ARGON2: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
-    const BCRYPT: &str = "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
-
-    fn account(name: &str, password: &str, more: &str) -> String {
-        format!("[{name}]\npassword = {password}\nperm = elr\nhome = .\n{more}\n")
-    }
-
-    fn terms(anonymous: Option<Guest>) -> Terms {
-        Terms { anonymous, ..Terms::default() }
-    }
-
-    fn public() -> Option<Guest> {
-        Some(Guest { home: "/pub".into(), perms: "elr".parse().unwrap() })
-    }
 
     fn problems(text: &str, anonymous: Option<Guest>) -> Vec<String> {
         let read = Accounts::parse(Path::new("user.ini"), Ok(text.into()), &terms(anonymous));

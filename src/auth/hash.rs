@@ -67,9 +67,9 @@ impl StoredPassword {
     /// Whether `candidate` is the password. All wrong ones of the same length take the same time. As in every
     /// implementation, bcrypt uses the first 72 bytes only.
     pub fn verify(&self, candidate: &[u8]) -> bool {
-        let same = match &self.scheme {
-            Scheme::Plain(secret) => same_bytes(secret.as_bytes(), candidate),
-            Scheme::Argon2(_) | Scheme::Bcrypt(_) | Scheme::ShaCrypt(_) => self.verify_hash(candidate),
+        let same = match self.plain() {
+            Some(secret) => same_bytes(secret.as_bytes(), candidate),
+            None => self.verify_hash(candidate),
         };
         // A C string ends at a NUL, so anything could follow it.
         same && !candidate.contains(&0)
@@ -247,8 +247,8 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::auth::samples::ARGON2;
 
-    const ARGON2: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
     const SHA512: &str =
         "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1";
     const BCRYPT_LONG: &str = "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui";

@@ -9,5 +9,7 @@ pub mod bans;
 pub mod hash;
 pub mod limits;
 pub mod perm;
+#[cfg(test)]
+mod samples;
 pub mod user;
 pub mod users;

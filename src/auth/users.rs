@@ -65,17 +65,14 @@ struct Current {
 impl Users {
     /// Reads user.ini at `file`. It is an error if there is neither a file nor an anonymous account.
     pub fn load(file: Option<&Path>, terms: Terms) -> Result<Users, Problems> {
-        Ok(Users {
-            current: Mutex::new(Current::read(file, terms)?),
-            checks: Checks::new(available_parallelism().map_or(1, usize::from)),
-        })
+        let (accounts, seen) = Accounts::read(file, &terms)?;
+        let current = Current { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen };
+        Ok(Users { current: Mutex::new(current), checks: Checks::new(available_parallelism().map_or(1, usize::from)) })
     }
 
-    /// Reads `file` even if it has not changed; on an error everything stays as it was.
-    pub fn reload(&self, file: Option<&Path>, terms: Terms) -> Result<(), Problems> {
-        let read = Current::read(file, terms)?;
-        *self.current.lock() = read;
-        Ok(())
+    /// Replaces the accounts by those that were `read` later.
+    pub fn take_over(&self, read: Users) {
+        *self.current.lock() = read.current.into_inner();
     }
 
     /// The account called `name` if `password` is its own and it may log in `from` there.
@@ -114,11 +111,9 @@ impl Users {
     /// What is allowed but may be a mistake, a line each: homes that are a whole disk, plain passwords that others can read,
     /// and short ones if other machines can reach the server.
     pub fn warnings(&self, reachable_from_other_machines: bool) -> Vec<String> {
-        let (file, accounts) = {
-            let current = self.current.lock();
-            (current.file.clone(), Arc::clone(&current.accounts))
-        };
-        let readable = file.and_then(|file| accounts.readable_passwords(&file));
+        let current = self.current.lock();
+        let Current { file, accounts, .. } = &*current;
+        let readable = file.as_ref().and_then(|file| accounts.readable_passwords(file));
         let short = accounts.short_passwords().filter(|_| reachable_from_other_machines);
         accounts.vast_homes().chain(readable).chain(short).collect()
     }
@@ -151,11 +146,6 @@ impl Users {
 }
 
 impl Current {
-    fn read(file: Option<&Path>, terms: Terms) -> Result<Current, Problems> {
-        let (accounts, seen) = Accounts::read(file, &terms)?;
-        Ok(Current { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen })
-    }
-
     #[cold]
     fn refresh(&mut self, stamp: Option<Stamp>) {
         let Some(path) = &self.file else { return };
@@ -185,18 +175,8 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
+    use crate::auth::samples::{ARGON2, BCRYPT, account, public, terms};
     use crate::auth::user::Guest;
-
-    const ARGON2: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
-    const BCRYPT: &str = "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
-
-    fn account(name: &str, password: &str, more: &str) -> String {
-        format!("[{name}]\npassword = {password}\nperm = elr\nhome = .\n{more}\n")
-    }
-
-    fn terms(anonymous: Option<Guest>) -> Terms {
-        Terms { anonymous, ..Terms::default() }
-    }
 
     /// A folder with a user.ini, and the accounts read from it.
     struct Fixture {
@@ -230,10 +210,6 @@ mod tests {
             let user = self.users.check_in(name.as_bytes(), password.as_bytes(), from.parse().unwrap(), deadline);
             user.map(|user| user.name.clone())
         }
-    }
-
-    fn public() -> Option<Guest> {
-        Some(Guest { home: "/pub".into(), perms: "elr".parse().unwrap() })
     }
 
     #[test]
@@ -372,11 +348,12 @@ mod tests {
     #[test]
     fn reload_takes_over_anonymous_or_nothing() {
         let fixture = Fixture::new(&account("bob", "one", ""), None);
-        fixture.users.reload(Some(&fixture.path()), terms(public())).unwrap();
+        let read = |anonymous| Users::load(Some(&fixture.path()), terms(anonymous));
+        fixture.users.take_over(read(public()).unwrap());
         assert_eq!(fixture.log_in("Anonymous", "x"), Ok("anonymous".to_owned()));
         assert_eq!(fixture.users.accounts().count(), 2);
         fixture.write("[bob]\n");
-        assert!(fixture.users.reload(Some(&fixture.path()), terms(None)).is_err());
+        assert!(read(None).is_err());
         assert!(fixture.log_in("ftp", "x").is_ok() && fixture.log_in("bob", "one").is_ok());
     }
 

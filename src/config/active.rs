@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::ini::{Section, Value};
+use crate::ini::Section;
 
 /// The section `[active]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +25,7 @@ impl ActiveSection {
             enable_active: section.take("enable_active"),
             permit_foreign_addresses: section.take("permit_foreign_addresses"),
             permit_privileged_ports: section.take("permit_privileged_ports"),
-            data_port: section.take::<DialPort>("data_port").0,
+            data_port: section.take_with("data_port", dial_port),
         };
         let Some(port) = active.data_port else { return active };
         // The system does not allow both on one port.
@@ -37,16 +37,11 @@ impl ActiveSection {
 }
 
 /// A port to connect from, or none.
-struct DialPort(Option<u16>);
-
-impl Value for DialPort {
-    fn parse(text: &str, _: &Path) -> Result<DialPort, String> {
-        if text.eq_ignore_ascii_case("off") {
-            return Ok(DialPort(None));
-        }
-        let port = text.parse().ok().filter(|port| *port != 0);
-        port.map(|port| DialPort(Some(port)))
-            .ok_or_else(|| format!("'{text}' is neither off nor a port from 1 to 65535"))
+fn dial_port(text: &str, _: &Path) -> Result<Option<u16>, String> {
+    match text.parse() {
+        _ if text.eq_ignore_ascii_case("off") => Ok(None),
+        Ok(port) if port != 0 => Ok(Some(port)),
+        _ => Err(format!("'{text}' is neither off nor a port from 1 to 65535")),
     }
 }
 

@@ -1,10 +1,10 @@
 //! The section `[log]`: what is logged, and where.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use log::LevelFilter;
 
-use crate::ini::{Section, Value, word};
+use crate::ini::Section;
 
 /// The section `[log]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,24 +30,13 @@ pub enum LogFormat {
 
 impl LogSection {
     pub(super) fn read(section: &mut Section) -> LogSection {
+        use LevelFilter::{Debug, Error, Info, Warn};
         LogSection {
             log_file: section.take("log_file"),
-            log_level: section.take("log_level"),
+            log_level: section
+                .take_word("log_level", &[("error", Error), ("warn", Warn), ("info", Info), ("debug", Debug)]),
             transfer_log: section.take("transfer_log"),
-            log_format: section.take("log_format"),
+            log_format: section.take_word("log_format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         }
-    }
-}
-
-impl Value for LogFormat {
-    fn parse(text: &str, _: &Path) -> Result<LogFormat, String> {
-        word(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
-    }
-}
-
-impl Value for LevelFilter {
-    fn parse(text: &str, _: &Path) -> Result<LevelFilter, String> {
-        use LevelFilter::{Debug, Error, Info, Warn};
-        word(text, &[("error", Error), ("warn", Warn), ("info", Info), ("debug", Debug)])
     }
 }

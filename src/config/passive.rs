@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::ini::{Section, Value, word};
+use crate::ini::{Section, Value};
 use crate::protocol::address;
 
 /// The section `[passive]`.
@@ -42,7 +42,8 @@ impl PassiveSection {
         let passive = PassiveSection {
             passive_ports: section.take("passive_ports"),
             masquerade_address: section.take("masquerade_address"),
-            masquerade_for: section.take("masquerade_for"),
+            masquerade_for: section
+                .take_word("masquerade_for", &[("outside", Audience::Outside), ("all", Audience::All)]),
         };
         if let Some(Masquerade::Address(given)) = passive.masquerade_address
             && let Err(reason) = address::may_be_given(given, listening)
@@ -79,12 +80,6 @@ impl Value for Masquerade {
         } else {
             Err(format!("'{text}' is neither an IPv4 address nor a DNS name"))
         }
-    }
-}
-
-impl Value for Audience {
-    fn parse(text: &str, _: &Path) -> Result<Audience, String> {
-        word(text, &[("outside", Audience::Outside), ("all", Audience::All)])
     }
 }
 

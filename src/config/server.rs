@@ -1,14 +1,13 @@
 //! The section `[server]`: who may connect, and for how long.
 
 use std::net::IpAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::{DAY, MINUTE, SECOND};
 use crate::auth::bans::BanRule;
-use crate::ini::{Section, Value, word};
+use crate::ini::Section;
 
 /// The section `[server]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +66,7 @@ impl ServerSection {
         ServerSection {
             ip: section.take("ip"),
             port: section.take("port"),
-            welcome_msg: section.take::<Lines>("welcome_msg").0,
+            welcome_msg: section.take_with("welcome_msg", |text, _| Ok(text.split("\\n").map(str::to_owned).collect())),
             max_cons: section.take_in("max_cons", 1..=100_000),
             max_cons_per_ip: section.take("max_cons_per_ip"),
             timeout: section.take("timeout"),
@@ -78,7 +77,8 @@ impl ServerSection {
             ban_time: section.take("ban_time"),
             shutdown_grace: section.take_in("shutdown_grace", Duration::ZERO..=DAY),
             proxy_protocol_from: section.take::<Option<_>>("proxy_protocol_from").unwrap_or_default(),
-            sandbox: section.take("sandbox"),
+            sandbox: section
+                .take_word("sandbox", &[("auto", Sandbox::Auto), ("require", Sandbox::Require), ("off", Sandbox::Off)]),
             user,
             group,
         }
@@ -87,20 +87,5 @@ impl ServerSection {
     /// When wrong passwords ban an address, and for how long.
     pub fn ban_rule(&self) -> BanRule {
         BanRule { after: self.ban_time.and(self.ban_after), time: self.ban_time.unwrap_or_default() }
-    }
-}
-
-/// Text in which `\n` begins a new line.
-struct Lines(Vec<String>);
-
-impl Value for Lines {
-    fn parse(text: &str, _: &Path) -> Result<Lines, String> {
-        Ok(Lines(text.split("\\n").map(str::to_owned).collect()))
-    }
-}
-
-impl Value for Sandbox {
-    fn parse(text: &str, _: &Path) -> Result<Sandbox, String> {
-        word(text, &[("auto", Sandbox::Auto), ("require", Sandbox::Require), ("off", Sandbox::Off)])
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::ini::{Section, Value, word};
+use crate::ini::{Section, Value};
 
 /// The section `[tls]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,8 +49,11 @@ impl TlsSection {
             private_key: section.take("private_key"),
             control_required: section.take("tls_control_required"),
             data_required: section.take("tls_data_required"),
-            implicit_port: section.take::<ImplicitPort>("implicit_tls_port").0,
-            session_reuse: section.take("tls_session_reuse"),
+            implicit_port: section.take_with("implicit_tls_port", implicit_port),
+            session_reuse: section.take_word(
+                "tls_session_reuse",
+                &[("accept", SessionReuse::Accept), ("require", SessionReuse::Require)],
+            ),
             strict_eof: section.take("tls_strict_eof"),
             client_ca: section.take("client_ca"),
             folder: section.folder().to_owned(),
@@ -78,21 +81,7 @@ impl TlsSection {
     }
 }
 
-/// A port, of which 0 is one, or none.
-struct ImplicitPort(Option<u16>);
-
-impl Value for ImplicitPort {
-    fn parse(text: &str, folder: &Path) -> Result<ImplicitPort, String> {
-        if text.eq_ignore_ascii_case("off") {
-            Ok(ImplicitPort(None))
-        } else {
-            u16::parse(text, folder).map(Some).map(ImplicitPort)
-        }
-    }
-}
-
-impl Value for SessionReuse {
-    fn parse(text: &str, _: &Path) -> Result<SessionReuse, String> {
-        word(text, &[("accept", SessionReuse::Accept), ("require", SessionReuse::Require)])
-    }
+/// A port, 0 included, or none.
+fn implicit_port(text: &str, folder: &Path) -> Result<Option<u16>, String> {
+    if text.eq_ignore_ascii_case("off") { Ok(None) } else { u16::parse(text, folder).map(Some) }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{DAY, SECOND};
-use crate::ini::{Section, Value, word};
+use crate::ini::Section;
 use crate::protocol::content::Conversion;
 
 /// The section `[transfer]`.
@@ -61,9 +61,10 @@ impl TransferSection {
             connect_timeout: section.take_in("connect_timeout", SECOND..=DAY),
             atomic_uploads: section.take("atomic_uploads"),
             partial_max_age: section.take_in("partial_max_age", SECOND..=365 * DAY),
-            fsync: section.take("fsync"),
-            umask: section.take::<Umask>("umask").0,
-            follow_symlinks: section.take("follow_symlinks"),
+            fsync: section.take_word("fsync", &[("off", Fsync::Off), ("close", Fsync::Close)]),
+            umask: section.take_with("umask", umask),
+            follow_symlinks: section
+                .take_word("follow_symlinks", &[("inside", Symlinks::Inside), ("never", Symlinks::Never)]),
             use_gmt_times: section.take("use_gmt_times"),
             ascii_conversion: section.take("ascii_conversion"),
         }
@@ -71,23 +72,7 @@ impl TransferSection {
 }
 
 /// Permission bits in octal.
-struct Umask(u32);
-
-impl Value for Umask {
-    fn parse(text: &str, _: &Path) -> Result<Umask, String> {
-        let bits = u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o777);
-        bits.map(Umask).ok_or_else(|| format!("'{text}' is not an octal number from 000 to 777"))
-    }
-}
-
-impl Value for Symlinks {
-    fn parse(text: &str, _: &Path) -> Result<Symlinks, String> {
-        word(text, &[("inside", Symlinks::Inside), ("never", Symlinks::Never)])
-    }
-}
-
-impl Value for Fsync {
-    fn parse(text: &str, _: &Path) -> Result<Fsync, String> {
-        word(text, &[("off", Fsync::Off), ("close", Fsync::Close)])
-    }
+fn umask(text: &str, _: &Path) -> Result<u32, String> {
+    let bits = u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o777);
+    bits.ok_or_else(|| format!("'{text}' is not an octal number from 000 to 777"))
 }

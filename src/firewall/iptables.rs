@@ -95,8 +95,14 @@ impl<'a> Options<'a> {
             "--ctstate" | "--state" => Test::Known(self.lists("NEW")),
             "--dst-type" => Test::Known(self.lists("LOCAL")),
             "--tcp-flags" => Test::Known(self.opens()),
-            "-s" | "--src-range" => self.skipping_value(Some(Test::Sometimes))?,
-            "--comment" => self.skipping_value(None)?,
+            "-s" | "--src-range" => {
+                self.value();
+                Test::Sometimes
+            }
+            "--comment" => {
+                self.value();
+                return None;
+            }
             "-m" => self.module()?,
             option if option.starts_with('-') && !self.unknown_module => Test::Unknown,
             _ => return None,
@@ -113,11 +119,6 @@ impl<'a> Options<'a> {
 
     fn value(&mut self) -> &'a str {
         self.words.next().map_or("", String::as_str)
-    }
-
-    fn skipping_value(&mut self, test: Option<Test>) -> Option<Test> {
-        self.value();
-        test
     }
 
     /// Whether the value, a list, contains this item.

@@ -54,13 +54,6 @@ pub struct BaseChain<'a> {
 }
 
 impl Firewall {
-    /// Reads the rules of nft and iptables, as far as this process may.
-    pub fn of_this_machine() -> Self {
-        let mut firewall = Self::default();
-        firewall.read();
-        firewall
-    }
-
     /// The programs that failed to print their rules, each with the reason.
     pub fn unreadable(&self) -> &[String] {
         &self.unreadable
@@ -99,8 +92,7 @@ fn closed_chains(tables: Vec<Table>, ips: &str, ports: &[u16]) -> Vec<String> {
     let mut lines = Vec::new();
     for chain in firewall.base_chains() {
         for (verdict, verb) in [(Verdict::Dropped, "drops"), (Verdict::Doubtful, "doubts")] {
-            let decided = connections.iter().filter(|connection| chain.verdict(**connection) == verdict);
-            let ports: PortSet = decided.map(|connection| connection.port).collect();
+            let ports = chain.ports(&connections, verdict);
             if !ports.is_empty() {
                 lines.push(format!("{chain} {verb} {ports}: {}", chain.opening(&ports)));
             }

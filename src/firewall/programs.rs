@@ -17,20 +17,22 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const SYSTEM_FOLDERS: &str = "/usr/local/sbin:/usr/sbin:/sbin";
 
 impl Firewall {
-    /// Adds all rules that can be read, and why others can't.
-    pub(super) fn read(&mut self) {
+    /// Reads the rules of nft and iptables, as far as this process may.
+    pub fn of_this_machine() -> Self {
+        let mut firewall = Self::default();
         let mut shared = Vec::new();
         for (program, family) in [("iptables-save", Family::V4), ("ip6tables-save", Family::V6)] {
-            let text = self.note_failure(program, output(program, &[])).unwrap_or_default();
-            self.tables.extend(iptables::tables(&text, family));
+            let text = firewall.note_failure(program, output(program, &[])).unwrap_or_default();
+            firewall.tables.extend(iptables::tables(&text, family));
             shared.extend(iptables::shared_with_nft(&text).map(|name| (family, name.to_owned())));
         }
         let listed = output("nft", &["-j", "list", "ruleset"]).map(|text| nft::tables(&text?));
-        let listed = self.note_failure("nft", listed).unwrap_or_default();
+        let listed = firewall.note_failure("nft", listed).unwrap_or_default();
         // iptables itself prints its rules in full.
         let is_own =
             |table: &Table| !shared.iter().any(|(family, name)| (*family, name) == (table.family, &table.name));
-        self.tables.extend(listed.into_iter().filter(is_own));
+        firewall.tables.extend(listed.into_iter().filter(is_own));
+        firewall
     }
 
     fn note_failure<T>(&mut self, program: &str, answer: Option<Result<T, String>>) -> Option<T> {

@@ -5,7 +5,7 @@ use std::mem;
 use std::net::IpAddr;
 
 use super::rule::{Certainty, Rule, Target};
-use super::{BaseChain, Connection, Verdict};
+use super::{BaseChain, Connection, PortSet, Verdict};
 
 /// The kernel allows no more jumps in a row.
 const MAX_DEPTH: usize = 16;
@@ -62,8 +62,14 @@ struct Fates {
 }
 
 impl BaseChain<'_> {
+    /// The ports of the connections with this verdict.
+    pub fn ports(&self, connections: &[Connection], verdict: Verdict) -> PortSet {
+        let decided = connections.iter().filter(|connection| self.verdict(**connection) == verdict);
+        decided.map(|connection| connection.port).collect()
+    }
+
     /// What this chain does with a connection.
-    pub fn verdict(&self, connection: Connection) -> Verdict {
+    fn verdict(&self, connection: Connection) -> Verdict {
         if !self.table.family.contains(connection.ip) {
             return Verdict::Accepted;
         }

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use super::written::{Origin, Setting, Written};
-use super::{File, Key, Value, absolute};
+use super::{File, Key, Value, absolute, word};
 
 /// One section of a [`File`], with the defaults of the file.
 pub struct Section<'a> {
@@ -25,9 +25,19 @@ impl<'a> Section<'a> {
     /// The value of `key`, or its default if the key is missing. A value that can't be parsed is a problem of the file,
     /// and the default takes its place.
     pub fn take<T: Value>(&mut self, key: &'static str) -> T {
-        self.find(key).unwrap_or_else(|| {
+        self.take_with(key, T::parse)
+    }
+
+    /// The same as [`Section::take`]; the value is one of these words, in any case.
+    pub fn take_word<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> T {
+        self.take_with(key, |text, _| word(text, words))
+    }
+
+    /// The same as [`Section::take`], with another reader than that of the type.
+    pub fn take_with<T>(&mut self, key: &'static str, parse: impl Fn(&str, &Path) -> Result<T, String>) -> T {
+        self.find_with(key, &parse).unwrap_or_else(|| {
             let default = self.row(key).default().unwrap_or_else(|| panic!("the table has no default for {key}"));
-            T::parse(default, self.folder()).unwrap_or_else(|reason| panic!("the default of {key}: {reason}"))
+            parse(default, self.folder()).unwrap_or_else(|reason| panic!("the default of {key}: {reason}"))
         })
     }
 
@@ -53,11 +63,15 @@ impl<'a> Section<'a> {
 
     /// The value of `key`, if it is written and can be parsed; one that can't be is a problem of the file.
     pub fn find<T: Value>(&mut self, key: &'static str) -> Option<T> {
+        self.find_with(key, T::parse)
+    }
+
+    fn find_with<T>(&mut self, key: &'static str, parse: impl Fn(&str, &Path) -> Result<T, String>) -> Option<T> {
         self.known.insert(self.row(key).name);
         let Setting { value, origin } = self.setting(key)?;
         let parsed = match origin {
-            Origin::Override(_) => T::parse(value, &absolute(Path::new(""))),
-            Origin::Line(_) | Origin::Nowhere => T::parse(value, self.folder()),
+            Origin::Override(_) => parse(value, &absolute(Path::new(""))),
+            Origin::Line(_) | Origin::Nowhere => parse(value, self.folder()),
         };
         parsed.map_err(|reason| self.refuse(key, reason)).ok()
     }

@@ -18,13 +18,15 @@ pub fn give_up_root(server: &config::ServerSection, source: Option<&SourcePort>)
         return Ok(());
     }
     if user_id() != 0 {
-        return Err(told(only_root(&person)));
+        return Err(io::Error::other(only_root(&person)));
     }
     source.map(|source| source.run(LowPorts::prepare)).transpose()?.transpose()?;
-    person.become_for_good().map_err(|error| told(format!("can't become the user {name}: {error}")))?;
+    person.become_for_good().map_err(|error| io::Error::other(format!("can't become the user {name}: {error}")))?;
     let low_ports = source.map(|source| source.run(LowPorts::keep)).transpose()?.transpose()?;
     match left_of_root(&person, low_ports) {
-        Some(what) => Err(told(format!("something of root is left after becoming the user {name}: {what}"))),
+        Some(what) => {
+            Err(io::Error::other(format!("something of root is left after becoming the user {name}: {what}")))
+        }
         None => {
             log::info!("root is given up: running as {name}, uid={}, gid={}", person.user, person.group);
             Ok(())
@@ -35,14 +37,10 @@ pub fn give_up_root(server: &config::ServerSection, source: Option<&SourcePort>)
 /// The user that ftpd.conf names. The error says in words that this system has no such user or group.
 pub fn wanted(server: &config::ServerSection) -> io::Result<Option<Person>> {
     let Some(user) = &server.user else { return Ok(None) };
-    Person::find(user, server.group.as_deref()).map(Some).map_err(|error| told(format!("user: {error}")))
+    Person::find(user, server.group.as_deref()).map(Some).map_err(|error| io::Error::other(format!("user: {error}")))
 }
 
 /// What to tell a user who is not root and has asked for another one.
 pub fn only_root(person: &Person) -> String {
     format!("only root can become the user {}: start as root, or leave `user` out of ftpd.conf", person.name)
-}
-
-fn told(text: String) -> io::Error {
-    io::Error::other(text)
 }

@@ -1,17 +1,14 @@
 //! What the firewall rules of this machine mean for clients, in words.
 
 use crate::commands::finding::Finding;
-use crate::firewall::{Connection, Firewall, PortSet, Verdict};
+use crate::firewall::{Connection, Firewall, Verdict};
 
 /// The chains that keep some of these connections out, each with the command that opens it.
 pub fn findings(firewall: &Firewall, connections: &[Connection]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for chain in firewall.base_chains() {
-        let ports = |verdict| {
-            let decided = connections.iter().filter(|connection| chain.verdict(**connection) == verdict);
-            decided.map(|connection| connection.port).collect::<PortSet>()
-        };
-        let (closed, doubtful) = (ports(Verdict::Dropped), ports(Verdict::Doubtful));
+        let (closed, doubtful) =
+            (chain.ports(connections, Verdict::Dropped), chain.ports(connections, Verdict::Doubtful));
         if !closed.is_empty() {
             findings.push(Finding::Wrong(format!("{chain} drops TCP {closed}: {}", chain.opening(&closed))));
         }
