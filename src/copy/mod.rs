@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use crate::net::data_port::NoConnection;
+use crate::sys::files;
 use crate::sys::zero_copy::Unmoved;
 
 pub mod ascii;
@@ -46,8 +47,7 @@ const LARGE_BUFFER: usize = 256 << 10;
 impl Error {
     /// Whether the disk takes no more.
     pub fn is_full(&self) -> bool {
-        let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
-        matches!(self, Self::File(error) if full.contains(&error.kind()))
+        matches!(self, Self::File(error) if files::is_full(error))
     }
 }
 

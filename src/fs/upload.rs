@@ -10,7 +10,7 @@
 //! place ([`Receiving::finish`]) or the upload broke ([`Broken`], [`Kept`]).
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -291,10 +291,7 @@ impl Drop for Writing<'_> {
 impl Break {
     /// What an error after this number of bytes means.
     pub fn of(error: &io::Error, written: u64) -> Self {
-        match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Self::Full(written),
-            _ => Self::Other,
-        }
+        if files::is_full(error) { Self::Full(written) } else { Self::Other }
     }
 }
 

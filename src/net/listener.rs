@@ -37,6 +37,15 @@ pub enum Expected {
     Anybody,
 }
 
+/// What a session gets that asks for its connection.
+#[derive(Debug)]
+pub enum Arrival {
+    /// The connection.
+    Here(OwnedFd),
+    /// It has not come: until it does, the session watches this event, or the listener if there is none.
+    NotYet(Option<Waker>),
+}
+
 /// The sessions that wait, each for another client: whom a session expects is what it is known by here.
 #[derive(Debug, Default)]
 struct Room {
@@ -123,22 +132,18 @@ impl Listener {
         Ok(())
     }
 
-    /// The connection that a session waits for, if it is here by now. If not, `wake` says what the session is to watch:
-    /// that event, or this listener if there is none.
-    pub fn accept(&self, expected: Expected, wake: &mut Option<Waker>, who: &Who) -> io::Result<Option<OwnedFd>> {
+    /// The connection that a session waits for, if it is here by now. `wake` is what the session has watched until now.
+    pub fn accept(&self, expected: Expected, wake: Option<Waker>, who: &Who) -> io::Result<Arrival> {
         let mut room = self.room.lock();
         if let Some(socket) = room.find(expected).and_then(|waiting| waiting.arrived.take()) {
             room.pass_lead_on(expected);
-            return Ok(Some(socket));
+            return Ok(Arrival::Here(socket));
         }
         if room.leader.is_some_and(|leader| leader != expected) {
-            if wake.is_none() {
-                *wake = Some(Waker::new()?);
-            }
-            room.set_wake(expected, wake.clone());
-            return Ok(None);
+            let wake = wake.map_or_else(Waker::new, Ok)?;
+            room.set_wake(expected, Some(wake.clone()));
+            return Ok(Arrival::NotYet(Some(wake)));
         }
-        *wake = None;
         room.set_wake(expected, None);
         while let Some((socket, peer)) = self.take_first()? {
             if expected.takes(peer) {
@@ -146,12 +151,12 @@ impl Listener {
                     who.log(Level::Info, format_args!("data connection to port {} from {}", self.port, shown(peer)));
                 }
                 room.pass_lead_on(expected);
-                return Ok(Some(socket));
+                return Ok(Arrival::Here(socket));
             }
             self.hand_over(&mut room, socket, peer, who);
         }
         room.leader = Some(expected);
-        Ok(None)
+        Ok(Arrival::NotYet(None))
     }
 
     /// For a session that keeps its place and turns to something else: another one leads, if one waits.

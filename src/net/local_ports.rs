@@ -67,13 +67,14 @@ impl LocalPorts {
     /// A listener with a place for a session of this client.
     pub fn take(&mut self, client: IpAddr, expected: Expected, random: &mut Random) -> Result<Arc<Listener>, NoPort> {
         self.forget_idle(client);
-        let grown = self.grow(expected);
-        let listener = match &grown {
-            Ok(Some(listener)) => Some(Arc::clone(listener)),
+        let listener = match self.grow(expected) {
+            Ok(Some(listener)) => listener,
             // If no other port can be bound, those that are bound already are used.
-            Ok(None) | Err(_) => self.find(client, expected, random).map_err(NoPort::System)?,
+            grown => match self.find(client, expected, random).map_err(NoPort::System)? {
+                Some(listener) => listener,
+                None => return Err(grown.map_or_else(NoPort::System, |_| self.why_none(client))),
+            },
         };
-        let listener = listener.ok_or_else(|| grown.map_or_else(NoPort::System, |_| self.why_none(client)))?;
         self.clients.entry(client).or_default().begin(listener.port());
         self.waiting += 1;
         Ok(listener)

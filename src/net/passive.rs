@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use rustix::fd::{AsFd, BorrowedFd};
 
 pub use crate::net::listener::Expected;
-use crate::net::listener::Listener;
+use crate::net::listener::{Arrival, Listener};
 use crate::net::local_ports::LocalPorts;
 pub use crate::net::local_ports::NoPort;
 use crate::net::random::Random;
@@ -110,8 +110,13 @@ impl Lease {
 
     /// The connection, if it is here by now; others that came before it are handed over or refused.
     pub fn poll(&mut self, who: &Who) -> std::io::Result<Option<Stream>> {
-        let accepted = self.listener.accept(self.expected, &mut self.wake, who)?;
-        Ok(accepted.map(Stream::new))
+        match self.listener.accept(self.expected, self.wake.take(), who)? {
+            Arrival::Here(socket) => Ok(Some(Stream::new(socket))),
+            Arrival::NotYet(wake) => {
+                self.wake = wake;
+                Ok(None)
+            }
+        }
     }
 
     /// What becomes readable when it is time for the next [`Self::poll`].

@@ -42,23 +42,23 @@ impl Found {
         placement: Placement,
         partial: Option<Vec<u8>>,
     ) -> Result<Self, Refused> {
-        let pending = match (&partial, placement) {
-            (Some(name), Placement::Resume(_) | Placement::Append | Placement::AppendToOld) => {
-                partials::pending(&target.beside(name))
-            }
-            _ => None,
-        };
-        match (placement, partial, pending) {
-            (Placement::Resume(offset), Some(name), Some(held)) if offset == held => {
-                Ok(Self::resumed(target, old, name, held)?)
-            }
-            (_, _, Some(held)) => Err(Refused::Pending(held)),
-            (Placement::Replace, Some(name), None) => match Self::partial(target, old, name) {
+        let Some(partial) = partial else { return Self::in_place(target, old, placement) };
+        match placement {
+            Placement::New => Self::in_place(target, old, placement),
+            Placement::Replace => match Self::partial(target, old, partial) {
                 // The folder takes no new files, but this one may be written.
                 Err(error) if old.is_some() && no_new_files(&error) => Self::in_place(target, old, placement),
                 found => Ok(found?),
             },
-            _ => Self::in_place(target, old, placement),
+            Placement::Resume(_) | Placement::Append | Placement::AppendToOld => {
+                match partials::pending(&target.beside(&partial)) {
+                    None => Self::in_place(target, old, placement),
+                    Some(held) if placement == Placement::Resume(held) => {
+                        Ok(Self::resumed(target, old, partial, held)?)
+                    }
+                    Some(held) => Err(Refused::Pending(held)),
+                }
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Files that are open, and how the server's own are opened.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::Path;
 
@@ -65,4 +65,9 @@ pub fn check(file: &File) -> io::Result<()> {
 /// Puts all of a file's file system on the disk.
 pub fn sync_file_system(file: &File) -> io::Result<()> {
     Ok(rustix::fs::syncfs(file)?)
+}
+
+/// Whether an error says that the disk takes no more.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
