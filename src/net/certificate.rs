@@ -1,12 +1,10 @@
 //! The server's certificate and private key: read as a pair, made if there is none yet, and read again when the
 //! files change.
 
-use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
@@ -18,6 +16,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 use x509_cert::der::Decode;
+use x509_cert::time::Validity;
 
 use crate::seen::Seen;
 use crate::sys::files;
@@ -33,13 +32,45 @@ pub struct Pair {
     pub private_key: PathBuf,
 }
 
-/// Why a file that ftpd.conf names can't be used.
+/// What a file of TLS is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It holds the server's certificate.
+    Certificate,
+    /// It holds the key of that certificate.
+    PrivateKey,
+    /// It holds the authorities that clients' certificates come from.
+    ClientCa,
+}
+
+/// A file that can't be used.
 #[derive(Debug)]
 pub struct Fault {
-    /// The key of ftpd.conf.
-    pub key: &'static str,
-    /// The file and the reason.
-    pub reason: String,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Its path.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub flaw: Flaw,
+}
+
+/// What is wrong with a file of TLS.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// What the system or the TLS library says.
+    Said(String),
+    /// It is no PEM: what the parser says.
+    NoPem(String),
+    /// It holds no certificate.
+    NoCertificate,
+    /// It holds no private key.
+    NoKey,
+    /// The private key needs a password.
+    Encrypted,
+    /// Everybody on this machine can read the private key.
+    OpenToAll,
+    /// The private key is that of another certificate.
+    WrongKey,
 }
 
 /// The pair that is in use.
@@ -49,7 +80,11 @@ pub struct Certificate {
     provider: Arc<CryptoProvider>,
     current: RwLock<Arc<CertifiedKey>>,
     seen: Mutex<[Seen; 2]>,
+    tell: Tell,
 }
+
+/// Hears of a change of the files: the new certificate's fingerprint, or why the old one stays in use.
+pub type Tell = fn(Result<String, Fault>);
 
 /// What both files held, and when.
 struct PairContent {
@@ -99,32 +134,33 @@ impl Pair {
     }
 }
 
-impl Fault {
-    /// A key, the file it names, and what is wrong with that.
-    pub fn new(key: &'static str, file: &Path, reason: String) -> Self {
-        Self { key, reason: format!("{}: {reason}", file.display()) }
+impl Flaw {
+    /// Says of which file this is.
+    pub fn of(self, purpose: Purpose, file: &Path) -> Fault {
+        Fault { purpose, file: file.to_owned(), flaw: self }
     }
-}
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.key, self.reason)
+    /// What the system or the TLS library says.
+    pub fn said(error: impl ToString) -> Self {
+        Self::Said(error.to_string())
     }
 }
 
 impl Certificate {
     /// Reads both files.
-    ///
-    /// # Errors
-    /// Names the key of the configuration, the file and the reason.
-    pub fn load(pair: Pair, provider: &Arc<CryptoProvider>) -> Result<Self, Fault> {
+    pub fn load(pair: Pair, provider: &Arc<CryptoProvider>, tell: Tell) -> Result<Self, Fault> {
         let PairContent { seen, bytes } = PairContent::of(&pair);
         let current = parse(&pair, bytes, provider)?;
         let (current, seen) = (RwLock::new(Arc::new(current)), Mutex::new(seen));
-        Ok(Self { pair, provider: Arc::clone(provider), current, seen })
+        Ok(Self { pair, provider: Arc::clone(provider), current, seen, tell })
     }
 
-    /// Reads a changed pair. If something is wrong with it, the old one stays in use, and the log says why, once.
+    /// The files.
+    pub fn pair(&self) -> &Pair {
+        &self.pair
+    }
+
+    /// Reads a changed pair. If something is wrong with it, the old one stays in use, which is told once.
     pub fn refresh(&self) {
         let mut seen = self.seen.lock();
         if seen[0].is_current(&Stamp::of(&self.pair.certificate))
@@ -138,13 +174,11 @@ impl Certificate {
         if is_same {
             return;
         }
-        match parse(&self.pair, content.bytes, &self.provider) {
-            Ok(certified) => {
-                *self.current.write() = Arc::new(certified);
-                log::info!("the certificate has changed: SHA-256 {}", self.fingerprint());
-            }
-            Err(error) => log::error!("{error}; the old certificate stays in use"),
-        }
+        let parsed = parse(&self.pair, content.bytes, &self.provider);
+        (self.tell)(parsed.map(|certified| {
+            *self.current.write() = Arc::new(certified);
+            self.fingerprint()
+        }));
     }
 
     /// The SHA-256 of the certificate, as clients show it.
@@ -154,19 +188,10 @@ impl Certificate {
         digits.join(":")
     }
 
-    /// What is wrong with the time the certificate is valid for, or soon will be.
-    pub fn age_warning(&self, now: SystemTime, notice: Duration) -> Option<String> {
-        let current = self.current();
-        let parsed = x509_cert::Certificate::from_der(current.cert.first()?).ok()?;
-        let validity = parsed.tbs_certificate().validity();
-        let [begin, end] = [validity.not_before, validity.not_after].map(|time| time.to_system_time());
-        let file = self.pair.certificate.display();
-        match () {
-            () if begin > now => Some(format!("certificate: {file}: it is valid from {} on", validity.not_before)),
-            () if end < now => Some(format!("certificate: {file}: it has expired on {}", validity.not_after)),
-            () if end < now + notice => Some(format!("certificate: {file}: it expires on {}", validity.not_after)),
-            () => None,
-        }
+    /// The time that the certificate is valid for, if it says so.
+    pub fn validity(&self) -> Option<Validity> {
+        let parsed = x509_cert::Certificate::from_der(self.current().cert.first()?).ok()?;
+        Some(*parsed.tbs_certificate().validity())
     }
 
     fn current(&self) -> Arc<CertifiedKey> {
@@ -199,46 +224,41 @@ pub fn subject(certificate: &[u8]) -> Option<String> {
 }
 
 /// The certificates of a PEM file, at least one.
-///
-/// # Errors
-/// The reason in words, without the file's name.
-pub fn read_all(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    certificates(&fs::read(file).map_err(|error| error.to_string())?)
+pub fn read_all(file: &Path) -> Result<Vec<CertificateDer<'static>>, Flaw> {
+    certificates(&fs::read(file).map_err(Flaw::said)?)
 }
 
-fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Flaw> {
     match CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, pem::Error>>() {
-        Ok(certificates) if certificates.is_empty() => Err("no certificate is in it (PEM is expected)".to_owned()),
+        Ok(certificates) if certificates.is_empty() => Err(Flaw::NoCertificate),
         Ok(certificates) => Ok(certificates),
-        Err(error) => Err(format!("no PEM: {error}")),
+        Err(error) => Err(Flaw::NoPem(error.to_string())),
     }
 }
 
 fn parse(pair: &Pair, bytes: [io::Result<Vec<u8>>; 2], provider: &CryptoProvider) -> Result<CertifiedKey, Fault> {
-    let of_certificate = |reason: String| Fault::new("certificate", &pair.certificate, reason);
-    let of_key = |reason: String| Fault::new("private_key", &pair.private_key, reason);
+    let of_certificate = |flaw: Flaw| flaw.of(Purpose::Certificate, &pair.certificate);
+    let of_key = |flaw: Flaw| flaw.of(Purpose::PrivateKey, &pair.private_key);
     let [certificate, private_key] = bytes;
-    let certificate = certificate.map_err(|error| of_certificate(error.to_string()))?;
-    let private_key = private_key.map_err(|error| of_key(error.to_string()))?;
+    let certificate = certificate.map_err(|error| of_certificate(Flaw::said(error)))?;
+    let private_key = private_key.map_err(|error| of_key(Flaw::said(error)))?;
     if has_mode(&pair.private_key, FOR_OTHERS) {
-        let file = pair.private_key.display();
-        return Err(of_key(format!("everybody on this machine can read it: chmod o= {file}")));
+        return Err(of_key(Flaw::OpenToAll));
     }
     let chain = certificates(&certificate).map_err(of_certificate)?;
     let key = PrivateKeyDer::from_pem_slice(&private_key).map_err(|error| of_key(no_key(&private_key, error)))?;
     CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => of_key("it is not the key of this certificate".to_owned()),
-        rustls::Error::InvalidCertificate(error) => of_certificate(format!("{error:?}")),
-        error => of_key(error.to_string()),
+        rustls::Error::InconsistentKeys(_) => of_key(Flaw::WrongKey),
+        rustls::Error::InvalidCertificate(error) => of_certificate(Flaw::Said(format!("{error:?}"))),
+        error => of_key(Flaw::said(error)),
     })
 }
 
-fn no_key(bytes: &[u8], error: pem::Error) -> String {
-    let is_encrypted = bytes.windows(9).any(|word| word == b"ENCRYPTED");
+fn no_key(bytes: &[u8], error: pem::Error) -> Flaw {
     match error {
-        _ if is_encrypted => "the key is encrypted: openssl pkey -in … -out … writes it without a password".to_owned(),
-        pem::Error::NoItemsFound => "no private key is in it (PEM is expected)".to_owned(),
-        error => format!("no PEM: {error}"),
+        _ if bytes.windows(9).any(|word| word == b"ENCRYPTED") => Flaw::Encrypted,
+        pem::Error::NoItemsFound => Flaw::NoKey,
+        error => Flaw::NoPem(error.to_string()),
     }
 }
 
@@ -293,8 +313,13 @@ mod tests {
         (folder, pair)
     }
 
-    fn fault(pair: &Pair) -> String {
-        Certificate::load(pair.clone(), &provider()).unwrap_err().to_string()
+    fn load(pair: &Pair) -> Result<Certificate, Fault> {
+        Certificate::load(pair.clone(), &provider(), drop)
+    }
+
+    fn fault(pair: &Pair) -> (Purpose, Flaw) {
+        let fault = load(pair).unwrap_err();
+        (fault.purpose, fault.flaw)
     }
 
     #[test]
@@ -303,7 +328,7 @@ mod tests {
         for file in [&pair.certificate, &pair.private_key] {
             assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        let certificate = Certificate::load(pair, &provider()).unwrap();
+        let certificate = load(&pair).unwrap();
         assert_eq!(certificate.fingerprint().len(), 95);
         let subject = subject(&certificate.current().cert[0]).unwrap();
         assert_eq!(subject, format!("CN={}", interfaces::host_name().unwrap()));
@@ -313,40 +338,28 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_certificate_is_seen_coming() {
-        let (_folder, pair) = made();
-        let certificate = Certificate::load(pair, &provider()).unwrap();
-        let (now, day) = (SystemTime::now(), Duration::from_secs(86_400));
-        assert_eq!(certificate.age_warning(now, 30 * day), None);
-        for (days, words) in [(3640, "it expires on"), (3660, "it has expired on")] {
-            assert!(certificate.age_warning(now + days * day, 30 * day).unwrap().contains(words));
-        }
-        assert!(certificate.age_warning(now - 3 * day, day).unwrap().contains("it is valid from"));
-    }
-
-    #[test]
     fn what_is_wrong_with_a_pair_is_told() {
         let (_one, pair) = made();
         let (_other, other) = made();
         let gone = PathBuf::from("/nonexistent/key.pem");
-        assert!(
-            fault(&Pair { private_key: gone, ..pair.clone() }).starts_with("private_key: /nonexistent/key.pem: No")
-        );
+        let missing = load(&Pair { private_key: gone.clone(), ..pair.clone() }).unwrap_err();
+        assert_eq!((missing.purpose, missing.file), (Purpose::PrivateKey, gone));
+        assert!(matches!(missing.flaw, Flaw::Said(error) if error.starts_with("No")));
         let swapped = Pair { private_key: other.private_key.clone(), ..pair.clone() };
-        assert!(fault(&swapped).ends_with("it is not the key of this certificate"));
+        assert_eq!(fault(&swapped), (Purpose::PrivateKey, Flaw::WrongKey));
         let turned = Pair { certificate: pair.private_key.clone(), ..pair.clone() };
-        assert!(fault(&turned).ends_with("no certificate is in it (PEM is expected)"));
+        assert_eq!(fault(&turned), (Purpose::Certificate, Flaw::NoCertificate));
         fs::set_permissions(&pair.private_key, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(fault(&pair).contains("chmod o= "));
+        assert_eq!(fault(&pair), (Purpose::PrivateKey, Flaw::OpenToAll));
         let text = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
         fs::write(&other.private_key, text).unwrap();
-        assert!(fault(&other).contains("the key is encrypted"));
+        assert_eq!(fault(&other), (Purpose::PrivateKey, Flaw::Encrypted));
     }
 
     #[test]
     fn a_changed_pair_is_taken_in_only_when_it_is_sound() {
         let (_folder, pair) = made();
-        let certificate = Certificate::load(pair.clone(), &provider()).unwrap();
+        let certificate = load(&pair).unwrap();
         let first = certificate.fingerprint();
         let (_other, new) = made();
         fs::copy(&new.certificate, &pair.certificate).unwrap();
@@ -354,7 +367,7 @@ mod tests {
         assert_eq!(certificate.fingerprint(), first);
         fs::copy(&new.private_key, &pair.private_key).unwrap();
         certificate.refresh();
-        assert_eq!(certificate.fingerprint(), Certificate::load(new, &provider()).unwrap().fingerprint());
+        assert_eq!(certificate.fingerprint(), load(&new).unwrap().fingerprint());
         assert_ne!(certificate.fingerprint(), first);
     }
 }

@@ -14,7 +14,7 @@ use rustls::server::{
 };
 use rustls::{HandshakeKind, RootCertStore, ServerConfig, ServerConnection};
 
-use crate::net::certificate::{self, Certificate, Fault, Pair};
+use crate::net::certificate::{self, Certificate, Fault, Flaw, Pair, Purpose, Tell};
 
 /// The server's TLS, as its sessions use it.
 pub struct Tls {
@@ -31,6 +31,8 @@ pub struct Tls {
 pub struct TlsSettings<'a> {
     /// The files of the certificate and its key.
     pub pair: Pair,
+    /// Hears of changes of these files.
+    pub tell: Tell,
     /// A PEM file with the authorities that clients' certificates must come from.
     pub client_ca: Option<&'a Path>,
     /// Whether a data connection must resume the TLS session of its control connection, so that nobody else can take its
@@ -100,10 +102,10 @@ impl Tickets {
 impl Tls {
     /// Reads the files that the settings name.
     pub fn new(settings: TlsSettings, tickets: &Tickets) -> Result<Self, Fault> {
-        let certificate = Arc::new(Certificate::load(settings.pair, &tickets.provider)?);
+        let certificate = Arc::new(Certificate::load(settings.pair, &tickets.provider, settings.tell)?);
         let verifier = match settings.client_ca {
             None => Arc::new(NoClientAuth),
-            Some(file) => verifier(file, tickets).map_err(|reason| Fault::new("client_ca", file, reason))?,
+            Some(file) => verifier(file, tickets).map_err(|flaw| flaw.of(Purpose::ClientCa, file))?,
         };
         let config = |protocols: &[&[u8]], tls13_tickets| {
             let builder = ServerConfig::builder_with_provider(Arc::clone(&tickets.provider));
@@ -268,14 +270,14 @@ fn begin(config: Arc<ServerConfig>) -> io::Result<ServerConnection> {
     Ok(connection)
 }
 
-fn verifier(file: &Path, tickets: &Tickets) -> Result<Arc<dyn ClientCertVerifier>, String> {
+fn verifier(file: &Path, tickets: &Tickets) -> Result<Arc<dyn ClientCertVerifier>, Flaw> {
     let mut roots = RootCertStore::empty();
     for certificate in certificate::read_all(file)? {
-        roots.add(certificate).map_err(|error| error.to_string())?;
+        roots.add(certificate).map_err(Flaw::said)?;
     }
     WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&tickets.provider))
         .build()
-        .map_err(|error| error.to_string())
+        .map_err(Flaw::said)
 }
 
 #[cfg(test)]

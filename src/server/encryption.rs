@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::config::{self, Config, SessionReuse};
 use crate::ini::Problem;
-use crate::net::certificate::{Fault, Pair};
+use crate::net::certificate::{Certificate, Fault, Flaw, Pair, Purpose};
 use crate::net::tls::{Tickets, Tls, TlsSettings};
 use crate::server::privileges;
 
@@ -18,13 +18,14 @@ pub fn load(config: &config::TlsSection, tickets: &Tickets) -> Result<Option<Arc
     let Some(pair) = pair(config) else { return Ok(None) };
     let settings = TlsSettings {
         pair,
+        tell: tell_change,
         client_ca: config.client_ca.as_deref(),
         must_resume: config.session_reuse == SessionReuse::Require,
         strict_eof: config.strict_eof,
     };
     match Tls::new(settings, tickets) {
         Ok(tls) => Ok(Some(Arc::new(tls))),
-        Err(Fault { key, reason }) => Err(problem(config, key, reason)),
+        Err(fault) => Err(problem(config, key(fault.purpose), reason(&fault))),
     }
 }
 
@@ -76,5 +77,94 @@ pub fn announce(tls: &Tls) {
 
 /// What is wrong with the certificate's age, or soon will be.
 pub fn warning(tls: &Tls) -> Option<String> {
-    tls.certificate().age_warning(SystemTime::now(), NOTICE)
+    age_warning(tls.certificate(), SystemTime::now())
+}
+
+fn age_warning(certificate: &Certificate, now: SystemTime) -> Option<String> {
+    let validity = certificate.validity()?;
+    let (begin, end) = (validity.not_before, validity.not_after);
+    let file = certificate.pair().certificate.display();
+    match () {
+        () if begin.to_system_time() > now => Some(format!("certificate: {file}: it is valid from {begin} on")),
+        () if end.to_system_time() < now => Some(format!("certificate: {file}: it has expired on {end}")),
+        () if end.to_system_time() < now + NOTICE => Some(format!("certificate: {file}: it expires on {end}")),
+        () => None,
+    }
+}
+
+fn tell_change(change: Result<String, Fault>) {
+    match change {
+        Ok(fingerprint) => log::info!("the certificate has changed: SHA-256 {fingerprint}"),
+        Err(fault) => {
+            log::error!("{}: {}; the old certificate stays in use", key(fault.purpose), reason(&fault));
+        }
+    }
+}
+
+/// The key of ftpd.conf that names a file.
+fn key(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Certificate => "certificate",
+        Purpose::PrivateKey => "private_key",
+        Purpose::ClientCa => "client_ca",
+    }
+}
+
+/// Why a file can't be used.
+fn reason(fault: &Fault) -> String {
+    let file = fault.file.display();
+    match &fault.flaw {
+        Flaw::Said(error) => format!("{file}: {error}"),
+        Flaw::NoPem(error) => format!("{file}: no PEM: {error}"),
+        Flaw::NoCertificate => format!("{file}: no certificate is in it (PEM is expected)"),
+        Flaw::NoKey => format!("{file}: no private key is in it (PEM is expected)"),
+        Flaw::Encrypted => {
+            format!("{file}: the key is encrypted: openssl pkey -in … -out … writes it without a password")
+        }
+        Flaw::OpenToAll => format!("{file}: everybody on this machine can read it: chmod o= {file}"),
+        Flaw::WrongKey => format!("{file}: it is not the key of this certificate"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_certificate_is_seen_coming() {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = Pair::self_signed(folder.path());
+        pair.make().unwrap();
+        let settings = TlsSettings { pair, tell: drop, client_ca: None, must_resume: false, strict_eof: false };
+        let tls = Tls::new(settings, &Tickets::new().unwrap()).unwrap();
+        let (now, day) = (SystemTime::now(), Duration::from_secs(86_400));
+        let warning = |now| age_warning(tls.certificate(), now);
+        assert_eq!(warning(now), None);
+        for (days, words) in [(3640, "it expires on"), (3660, "it has expired on")] {
+            assert!(warning(now + days * day).unwrap().contains(words));
+        }
+        assert!(warning(now - 3 * day).unwrap().contains("it is valid from"));
+    }
+
+    #[test]
+    fn a_fault_names_its_key_and_its_file() {
+        let told = |purpose, flaw: Flaw| {
+            let fault = flaw.of(purpose, "/etc/x.pem".as_ref());
+            format!("{}: {}", key(fault.purpose), reason(&fault))
+        };
+        let cases = [
+            (Purpose::PrivateKey, Flaw::Said("No such file".to_owned()), "private_key: /etc/x.pem: No such file"),
+            (Purpose::PrivateKey, Flaw::WrongKey, "private_key: /etc/x.pem: it is not the key of this certificate"),
+            (
+                Purpose::ClientCa,
+                Flaw::NoCertificate,
+                "client_ca: /etc/x.pem: no certificate is in it (PEM is expected)",
+            ),
+        ];
+        for (purpose, flaw, line) in cases {
+            assert_eq!(told(purpose, flaw), line);
+        }
+        assert!(told(Purpose::PrivateKey, Flaw::OpenToAll).ends_with("chmod o= /etc/x.pem"));
+        assert!(told(Purpose::PrivateKey, Flaw::Encrypted).contains("the key is encrypted"));
+    }
 }
