@@ -94,11 +94,6 @@ impl Root {
         }
     }
 
-    /// What a path whose own facts are known is shown as: what its last link leads to if that is inside, or the link itself.
-    pub fn followed(&self, path: &VirtualPath, own: Meta) -> Meta {
-        if own.kind == FileKind::Link { self.meta(path).unwrap_or(own) } else { own }
-    }
-
     /// Where a symbolic link leads, as it is written in it, or from the home if it is absolute.
     pub fn link_target(&self, path: &VirtualPath) -> io::Result<Vec<u8>> {
         let place = self.place(path)?.ok_or(ErrorKind::InvalidInput)?;

@@ -11,7 +11,6 @@ use crate::copy::watch::Watch;
 use crate::fs::folder::{Folder, Order};
 use crate::fs::glob::Pattern;
 use crate::fs::listing::{self, Entry, Fact, LongFormat};
-use crate::fs::root::Root;
 use crate::net::control::Control;
 use crate::net::long_reply::LongReply;
 use crate::protocol::command::{ListFormat, Switches};
@@ -21,6 +20,7 @@ use crate::session::attention::Attention;
 use crate::session::login::Login;
 use crate::session::step::Answer;
 use crate::session::transfer::no_data_port;
+use crate::share::denied::Denied;
 use crate::sys::identity::Rights;
 use crate::sys::meta::{FileKind, Meta};
 
@@ -32,7 +32,6 @@ const LISTING_ROUND: usize = 4096;
 /// A listing that is being made, entry by entry.
 pub struct Listing<'a> {
     login: &'a Login,
-    root: &'a Root,
     format: ListFormat,
     now: i64,
     shown: Shown,
@@ -43,8 +42,8 @@ enum Shown {
     SelfAndParent(Entries),
     /// The entries of a folder.
     Entries(Entries),
-    /// A file, or with `-d` a folder, under the name that was asked for.
-    One(VirtualPath, Vec<u8>),
+    /// A file, or with `-d` a folder: its path, what it is, and the name that was asked for.
+    One(VirtualPath, Meta, Vec<u8>),
     /// Nothing more.
     Nothing,
 }
@@ -66,15 +65,14 @@ impl<'a> Listing<'a> {
     /// 550 if it is not there, 501 for MLSD of a file.
     pub fn open(login: &'a Login, format: ListFormat, switches: Switches, name: Option<&Name>) -> Result<Self, Reply> {
         let path = login.path_or_cwd(name);
-        let root = login.share.look(&path, Perm::List)?;
-        let asked = name.map_or(&b"."[..], Name::as_bytes);
+        let (share, asked) = (&login.share, name.map_or(&b"."[..], Name::as_bytes));
         let (order, with_dots) = match format {
             // Without the type fact nothing would tell them from entries.
             ListFormat::Facts => (Order::AsStored, login.agreed.preferences.facts.has(Fact::Type)),
             ListFormat::Long => (Order::Sorted(switches.sorting), switches.dots),
             ListFormat::Names => (Order::Sorted(switches.sorting), false),
         };
-        let shown = match root.meta(&path) {
+        let shown = match share.meta(&path) {
             Ok(meta) if meta.kind == FileKind::Folder && !switches.itself => {
                 let entries = Entries::of(login, path, None, Vec::new(), order)?;
                 if with_dots { Shown::SelfAndParent(entries) } else { Shown::Entries(entries) }
@@ -82,14 +80,19 @@ impl<'a> Listing<'a> {
             Ok(_) if format == ListFormat::Facts => {
                 return Err(Reply::new(501, "MLSD lists a folder; MLST shows a file."));
             }
-            Ok(_) => Shown::One(path, asked.to_vec()),
-            Err(error) if error.kind() == ErrorKind::NotFound && format != ListFormat::Facts => {
+            // `.` is the folder itself, even if a link leads there.
+            Ok(meta) if matches!(last_component(asked), b"." | b"..") => Shown::One(path, meta, asked.to_vec()),
+            Ok(_) => {
+                let meta = share.link_meta(&path)?;
+                Shown::One(path, meta, asked.to_vec())
+            }
+            Err(Denied::File(error)) if error.kind() == ErrorKind::NotFound && format != ListFormat::Facts => {
                 glob(login, &path, asked, order)?.ok_or(error)?
             }
-            Err(error) => return Err(error.into()),
+            Err(denied) => return Err(denied.into()),
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Ok(Self { login, root, format, now: i64::try_from(now).unwrap_or(0), shown })
+        Ok(Self { login, format, now: i64::try_from(now).unwrap_or(0), shown })
     }
 
     /// Whether the entries of a folder are shown; to be asked before the first of them.
@@ -104,8 +107,11 @@ impl<'a> Listing<'a> {
     pub fn next_entry(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
         match std::mem::replace(&mut self.shown, Shown::Nothing) {
             Shown::Nothing => Ok(false),
-            Shown::One(path, name) => {
-                self.one(&path, &name, out)?;
+            Shown::One(path, meta, asked) => {
+                match self.format {
+                    ListFormat::Names => listing::name_line(&asked, out),
+                    ListFormat::Long | ListFormat::Facts => self.long(&path, &meta, last_component(&asked), out),
+                }
                 Ok(true)
             }
             Shown::SelfAndParent(entries) => {
@@ -159,18 +165,6 @@ impl<'a> Listing<'a> {
         Ok(())
     }
 
-    fn one(&self, path: &VirtualPath, asked: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
-        if self.format == ListFormat::Names {
-            listing::name_line(asked, out);
-            return Ok(());
-        }
-        let (root, name) = (self.root, last_component(asked));
-        // `.` is the folder itself, even if a link leads there.
-        let meta = if matches!(name, b"." | b"..") { root.meta(path) } else { root.link_meta(path) };
-        self.long(path, &meta?, name, out);
-        Ok(())
-    }
-
     fn entry(&self, entries: &Entries, out: &mut Vec<u8>) {
         let name = entries.folder.name();
         if entries.pattern.as_ref().is_some_and(|pattern| !pattern.matches(name)) {
@@ -185,7 +179,7 @@ impl<'a> Listing<'a> {
         let Ok(meta) = entries.folder.meta() else { return };
         match self.format {
             ListFormat::Facts if meta.kind == FileKind::Link => {
-                let meta = self.root.followed(&entries.path.join(name), meta);
+                let meta = self.login.share.followed(&entries.path.join(name), meta);
                 self.facts_line(name, &meta, entries.writable, out);
             }
             ListFormat::Facts => self.facts_line(name, &meta, entries.writable, out),
@@ -197,9 +191,7 @@ impl<'a> Listing<'a> {
 
     /// A LIST line; a link's target is named only if it is inside.
     fn long(&self, path: &VirtualPath, meta: &Meta, name: &[u8], out: &mut Vec<u8>) {
-        let root = self.root;
-        let inside = meta.kind == FileKind::Link && root.meta(path).is_ok();
-        let target = if inside { root.link_target(path).ok() } else { None };
+        let target = if meta.kind == FileKind::Link { self.login.share.link_target(path).ok() } else { None };
         self.long_line(Entry { name, meta, target: target.as_deref() }, out);
     }
 
@@ -215,7 +207,7 @@ impl<'a> Listing<'a> {
     }
 
     fn special(&self, path: &VirtualPath, (kind, name): (&str, &[u8]), out: &mut Vec<u8>) {
-        let Ok(meta) = self.root.meta(path) else { return };
+        let Ok(meta) = self.login.share.meta(path) else { return };
         let entry = Entry { name, meta: &meta, target: None };
         if self.format == ListFormat::Long {
             return self.long_line(entry, out);
@@ -233,7 +225,7 @@ impl Entries {
         prefix: Vec<u8>,
         order: Order,
     ) -> Result<Self, Reply> {
-        let folder = Folder::read(login.share.look(&path, Perm::List)?.open_folder(&path)?, order, pattern.as_ref())?;
+        let folder = login.share.list(&path, order, pattern.as_ref())?;
         let writable = login.share.identity().rights(&folder.own_meta()?).write;
         Ok(Self { folder, path, pattern, prefix, writable })
     }
@@ -288,9 +280,8 @@ impl Login {
     /// # Errors
     /// 550 if it is not there.
     pub(super) fn facts_of(&self, path: &VirtualPath) -> Result<Vec<u8>, Reply> {
-        let root = self.share.look(path, Perm::List)?;
-        let meta = root.followed(path, root.link_meta(path)?);
-        let parent = path.parent().map(|parent| root.meta(&parent)).transpose()?;
+        let meta = self.share.followed(path, self.share.link_meta(path)?);
+        let parent = path.parent().map(|parent| self.share.meta(&parent)).transpose()?;
         let parent_writable = parent.is_some_and(|parent| self.share.identity().rights(&parent).write);
         let kind = type_fact(meta.kind);
         let mut line = Vec::new();
@@ -300,7 +291,7 @@ impl Login {
 
     fn write_facts(&self, entry: Entry, kind: &str, parent_writable: bool, out: &mut Vec<u8>) {
         let rights = self.share.identity().rights(entry.meta);
-        let perm = perm_fact(self.share.user.perms, entry.meta.kind, rights, parent_writable);
+        let perm = perm_fact(self.share.user().perms, entry.meta.kind, rights, parent_writable);
         listing::facts(entry, kind, &perm, self.agreed.preferences.facts, out);
     }
 }

@@ -115,7 +115,7 @@ impl Login {
 
     /// The text of the 221 reply, if the account has its own.
     pub fn goodbye(&self) -> Option<&str> {
-        self.share.user.msg_quit.as_deref()
+        self.share.user().msg_quit.as_deref()
     }
 
     /// Lines for STAT.
@@ -132,7 +132,7 @@ impl Login {
         };
         let protection = if self.protection().is_some() { "encrypted" } else { "in clear" };
         vec![
-            format!("Logged in as {}", self.share.user.name),
+            format!("Logged in as {}", self.share.user().name),
             format!("TYPE: {representation}, STRU: F, MODE: S"),
             format!("Data port: {data}, data connections: {protection}"),
         ]

@@ -2,10 +2,11 @@
 
 use crate::net::control::Control;
 use crate::protocol::command::FactChange;
-use crate::protocol::path::{Name, VirtualPath, quoted};
+use crate::protocol::path::{Name, quoted};
 use crate::protocol::reply::Reply;
 use crate::session::login::Login;
 use crate::session::step::{Answer, reply};
+use crate::share::Renamable;
 
 impl Login {
     pub(super) fn dele(&self, control: &Control, name: &Name) -> Answer {
@@ -34,20 +35,18 @@ impl Login {
     }
 
     pub(super) fn rename_from(&mut self, name: &Name) -> Answer {
-        let path = self.path(name);
-        self.share.may_rename(&path)?;
-        self.prepared.rename_from = Some(path);
+        self.prepared.rename_from = Some(self.share.renamable(self.path(name))?);
         reply(350, "RNTO, please.")
     }
 
     #[inline(never)]
-    pub(super) fn rename_to(&self, control: &Control, from: Option<VirtualPath>, name: &Name) -> Answer {
+    pub(super) fn rename_to(&self, control: &Control, from: Option<Renamable>, name: &Name) -> Answer {
         let from = from.ok_or_else(|| Reply::new(503, "RNFR comes before RNTO."))?;
         let act = || {
             self.share.rename(&from, &self.path(name))?;
             reply(250, "Renamed.")
         };
-        let shown = self.share.real_path(&from);
+        let shown = self.share.real_path(from.path());
         let verb = format!("RNTO {} ->", shown.as_os_str().as_encoded_bytes().escape_ascii());
         self.logged(control, &verb, name, act())
     }
@@ -55,7 +54,7 @@ impl Login {
     /// A name that begins like a time is known by its file.
     #[inline(never)]
     pub(super) fn mdtm_or_set(&self, whole: &Name, change: &FactChange, name: &Name, control: &Control) -> Answer {
-        let is_there = self.share.may_see(&self.path(whole));
+        let is_there = self.share.link_meta(&self.path(whole)).is_ok();
         if is_there { self.mdtm(whole) } else { self.set_facts(control, change, name) }
     }
 

@@ -98,8 +98,8 @@ impl Login {
                 path: path.as_os_str().as_encoded_bytes(),
                 representation: self.representation,
                 incoming: subject.incoming,
-                user: &self.share.user.name,
-                anonymous: self.share.user.is_anonymous(),
+                user: &self.share.user().name,
+                anonymous: self.share.user().is_anonymous(),
                 complete,
             });
         }

@@ -2,14 +2,14 @@
 
 use std::mem;
 
-use crate::protocol::path::VirtualPath;
 use crate::protocol::verbs::Role;
+use crate::share::Renamable;
 
 /// What is said already of the commands to come.
 #[derive(Default)]
 pub struct Prepared {
     /// RNFR: what RNTO, as the very next command, renames.
-    pub rename_from: Option<VirtualPath>,
+    pub rename_from: Option<Renamable>,
     /// REST: the byte at which the next RETR or STOR begins.
     pub restart: u64,
     /// RANG: the first and the last byte of the next HASH or RETR.
@@ -60,7 +60,7 @@ mod tests {
         ];
         for (line, restart, window, announced) in cases {
             let mut prepared = Prepared {
-                rename_from: Some(VirtualPath::root()),
+                rename_from: Some(Renamable::for_tests()),
                 restart: 4,
                 window: Some((1, 2)),
                 announced: Some(9),

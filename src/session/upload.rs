@@ -8,14 +8,14 @@ use crossbeam_channel::{RecvTimeoutError, bounded};
 use log::Level;
 
 use crate::auth::perm::Perm;
-use crate::config::Fsync;
 use crate::copy::Error;
 use crate::copy::ascii::{Incoming, LineEnds};
 use crate::copy::sink::Sink;
 use crate::copy::transfer::Transfer;
-use crate::copy::watch::Watch;
-use crate::fs::upload::{Break, Broken, Placement, Receiving};
+use crate::copy::watch::{Progress, Watch};
+use crate::fs::upload::{Break, Broken, Opened, Placement, Receiving};
 use crate::net::control::Control;
+use crate::net::data_port::DataPort;
 use crate::net::stream::Doubt;
 use crate::net::who::Who;
 use crate::protocol::path::{Name, VirtualPath};
@@ -26,14 +26,21 @@ use crate::session::login::Login;
 use crate::session::outcome::{Outcome, Subject};
 use crate::session::prepared::Prepared;
 use crate::session::step::{Answer, Step, refuse};
-use crate::session::transfer::no_data_port;
-use crate::share::Writable;
 use crate::share::denied::Denied;
+use crate::share::{Share, Writable};
 
 /// The folder takes no new files, so the old one can't be kept until the new one is whole.
 const IN_PLACE: &str = "Send the file; it is written in place, its folder takes no other.";
 /// Maximum number of names that STOU tries.
 const MAX_UNIQUE_TRIES: u32 = 1000;
+
+/// A file into which an upload was received.
+struct Received<'a> {
+    file: Receiving<'a>,
+    written: u64,
+    /// How the transfer ended.
+    result: Result<(), Error>,
+}
 
 impl Login {
     #[inline(never)]
@@ -44,8 +51,8 @@ impl Login {
         refuse_window(prepared)?;
         self.refuse_restart_in_ascii(prepared.restart)?;
         let subject = Subject::upload("STOR", &path, prepared);
-        self.expect_data_port(&path)?;
-        Ok(self.store(&subject, target, Reply::new(150, "Send the file."), control)?)
+        let port = self.take_data_port_for(&path)?;
+        Ok(self.store(port, &subject, target, Reply::new(150, "Send the file."), control)?)
     }
 
     #[inline(never)]
@@ -55,8 +62,8 @@ impl Login {
         let target = self.share.writable(&path, placement)?;
         refuse_window(prepared)?;
         let subject = Subject::upload("APPE", &path, prepared);
-        self.expect_data_port(&path)?;
-        Ok(self.store(&subject, target, Reply::new(150, "Send what to append."), control)?)
+        let port = self.take_data_port_for(&path)?;
+        Ok(self.store(port, &subject, target, Reply::new(150, "Send what to append."), control)?)
     }
 
     /// RFC 1123 §4.1.2.9: the 150 reply names the file that is made.
@@ -74,10 +81,10 @@ impl Login {
                 continue;
             }
             let target = self.share.writable(&path, Placement::New)?;
-            self.expect_data_port(&path)?;
+            let port = self.take_data_port_for(&path)?;
             let preliminary = Reply::raw(150, [b"FILE: ", path.file_name().unwrap_or_default()].concat());
             let subject = Subject::upload("STOU", &path, prepared);
-            match self.store(&subject, target, preliminary, control) {
+            match self.store(port, &subject, target, preliminary, control) {
                 // Another session was faster with that name, or is uploading to it just now.
                 Err(denied) if denied.is_busy() || self.share.has(&path).unwrap_or(false) => {}
                 answer => return Ok(answer?),
@@ -86,85 +93,109 @@ impl Login {
         refuse(550, "No free name was found.")
     }
 
-    /// Fails before anything is made; if the folder is not there either, the client is told that.
-    fn expect_data_port(&self, path: &VirtualPath) -> Result<(), Step> {
-        if self.data_port.is_some() {
-            return Ok(self.refuse_clear()?);
+    /// Takes the data port before anything is made. If there is none and no folder either, the client is told of the folder.
+    fn take_data_port_for(&mut self, path: &VirtualPath) -> Result<DataPort, Step> {
+        if self.data_port.is_none() {
+            self.share.find_folder_of(path)?;
         }
-        self.share.find_folder_of(path)?;
-        self.refuse_clear()?;
-        Err(no_data_port().into())
+        Ok(self.take_data_port()?)
     }
 
     /// Receives a file; if it can't even be opened, the data port stays.
     fn store(
         &mut self,
+        port: DataPort,
         subject: &Subject,
         target: Writable,
         preliminary: Reply,
         control: &mut Control,
     ) -> Result<Step, Denied> {
-        let opened = self.share.store(target, SystemTime::now())?;
-        let Some(port) = self.data_port.take() else { return Ok(no_data_port().into()) };
-        let durable = self.config.transfer.fsync == Fsync::Close;
+        let opened = match self.share.store(target, SystemTime::now()) {
+            Ok(opened) => opened,
+            Err(denied) => {
+                self.data_port = Some(port);
+                return Err(denied);
+            }
+        };
         let preliminary = if opened.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
         let asked = self.line_ends();
-        let mut incoming = Incoming::new(self.line_ends_of_old(subject, target).unwrap_or(asked));
+        let mut incoming = Incoming::new(self.line_ends_for(target));
         let mut attention = Attention::to_transfer(control, &preliminary);
         let mut watch = Watch::of_upload(&mut attention, self.patience());
-        let mut begun = None;
-        let result = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut self.throttles.upload);
-        let result = result.and_then(|mut transfer| {
-            let replaced = opened.replaced();
-            let mut receiving = opened.begin().map_err(Error::File)?;
-            let mut sink = Sink::new(receiving.file(), durable, target.appends());
-            let received = transfer.receive(&mut sink, &mut incoming);
-            let written = sink.written();
-            begun = Some((receiving, written));
-            received?;
-            judge_end(&mut transfer, replaced, self.share.user.hasty)
-        });
+        let received = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut self.throttles.upload)
+            .and_then(|transfer| receive(transfer, opened, &mut incoming, target, &self.share));
         let progress = watch.progress();
-        let mut outcome = self.ended(result, progress, &control.who);
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
-        outcome.conclude(begun, |receiving, written| {
-            if !durable {
-                return receiving.finish(written);
-            }
-            let mut receiving = Some(receiving);
-            patiently(control, &mut heartbeat, || receiving.take().map_or(Ok(()), |whole| whole.finish(written)))
-        });
+        let outcome = self.conclude(received, progress, control, &mut heartbeat);
         self.log_line_ends(control, subject, asked, incoming.line_ends());
         let reply = self.report(control, subject, &outcome);
         // The first line promised a code that can't be kept any more.
         Ok(if outcome.result.is_err() && heartbeat.has_spoken() { Step::Cut } else { reply.into() })
     }
 
-    /// APPE follows the file's beginning, if it has one that this account may read; else what is appended decides.
-    fn line_ends_of_old(&self, subject: &Subject, target: Writable) -> Option<LineEnds> {
-        if !target.appends() || self.line_ends() != LineEnds::Undecided {
-            return None;
+    /// APPE follows the file's beginning, if it has one that can be read; else what is appended decides.
+    fn line_ends_for(&self, target: Writable) -> LineEnds {
+        let asked = self.line_ends();
+        let old = if asked == LineEnds::Undecided { self.share.old_file(target) } else { None };
+        old.and_then(|old| asked.decide(&old).ok()).unwrap_or(asked)
+    }
+
+    /// Finishes a file of which all came, or decides what is left of it.
+    fn conclude(
+        &self,
+        received: Result<Received, Error>,
+        progress: Progress,
+        control: &mut Control,
+        heartbeat: &mut Heartbeat,
+    ) -> Outcome {
+        let Received { file, written, result } = match received {
+            Ok(received) => received,
+            Err(error) => return self.ended(Err(error), progress, &control.who),
+        };
+        let mut outcome = self.ended(result, progress, &control.who);
+        match &outcome.result {
+            Ok(()) => {
+                if let Err(Broken { error, kept }) = self.finish(file, written, control, heartbeat) {
+                    (outcome.result, outcome.kept) = (Err(Error::File(error)), kept);
+                }
+            }
+            Err(Error::File(error)) => outcome.kept = file.abandon(Break::of(error, written)),
+            Err(_) => outcome.kept = file.abandon(Break::Other),
         }
-        self.line_ends().decide(&self.share.old_file(subject.path)?).ok()
+        outcome
+    }
+
+    /// Gives a whole file its name; the client is kept patient if the disk is waited for.
+    fn finish(
+        &self,
+        file: Receiving,
+        written: u64,
+        control: &mut Control,
+        heartbeat: &mut Heartbeat,
+    ) -> Result<(), Broken> {
+        if !self.share.is_durable() {
+            return file.finish(written);
+        }
+        let mut file = Some(file);
+        patiently(control, heartbeat, || file.take().map_or(Ok(()), |whole| whole.finish(written)))
     }
 }
 
-impl Outcome {
-    /// Finishes a file of which all came, or decides what is left of it. `begun` is the file, if the first byte could be
-    /// written, and the number of bytes that were.
-    fn conclude(&mut self, begun: Option<(Receiving, u64)>, finish: impl FnOnce(Receiving, u64) -> Result<(), Broken>) {
-        let Some((receiving, written)) = begun else { return };
-        match &self.result {
-            Ok(()) => {
-                if let Err(Broken { error, kept }) = finish(receiving, written) {
-                    self.result = Err(Error::File(error));
-                    self.kept = kept;
-                }
-            }
-            Err(Error::File(error)) => self.kept = receiving.abandon(Break::of(error, written)),
-            Err(_) => self.kept = receiving.abandon(Break::Other),
-        }
-    }
+/// Receives all that comes into the file that was opened.
+fn receive<'a>(
+    mut transfer: Transfer,
+    opened: Opened<'a>,
+    incoming: &mut Incoming,
+    target: Writable,
+    share: &Share,
+) -> Result<Received<'a>, Error> {
+    let replaced = opened.replaced();
+    let mut file = opened.begin().map_err(Error::File)?;
+    let mut sink = Sink::new(file.file(), share.is_durable(), target.appends());
+    let received = transfer.receive(&mut sink, incoming);
+    let written = sink.written();
+    let result = received.and_then(|()| judge_end(&mut transfer, replaced, share.user().hasty));
+    Ok(Received { file, written, result })
 }
 
 /// Whether an upload whose stream has ended is whole. `replaced` is the size of the file that it is about to replace.

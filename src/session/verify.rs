@@ -75,8 +75,7 @@ impl Login {
     fn find_with_range(&self, argument: &[u8]) -> Result<(VirtualPath, std::ops::Range<u64>), Step> {
         let found = |name: &[u8]| {
             let path = self.path(&Name::new(name)?);
-            let size = self.share.look(&path, Perm::Read).ok()?.meta(&path).ok()?.size;
-            Some((size, path))
+            Some((self.share.size(&path).ok()?, path))
         };
         if let Some((size, path)) = found(argument) {
             return Ok((path, 0..size));

@@ -1,7 +1,8 @@
 //! An account at its folder: what it may do there, whatever protocol its client speaks.
 //!
 //! Each act names a file and asks for the letter it takes, in one call; the answer is what was asked for or a [`Denied`].
-//! Nothing here knows a reply, a control connection or a line of a log. Used by `session`.
+//! If an act takes two calls, the first one gives the value that the second one needs: [`Writable`], [`Renamable`]. Nothing
+//! here knows a reply, a control connection or a line of a log. Used by `session`.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -14,6 +15,8 @@ use crate::auth::perm::Perm;
 use crate::auth::user::User;
 use crate::copy::pace::{SharedPaces, Throttle};
 use crate::fs::claims::Claims;
+use crate::fs::folder::{Folder, Order};
+use crate::fs::glob::Pattern;
 use crate::fs::homes::Homes;
 use crate::fs::partial::is_partial;
 use crate::fs::partials::Partials;
@@ -23,7 +26,7 @@ use crate::protocol::path::{VirtualPath, has_control_bytes};
 use crate::share::denied::{Closed, Denied};
 use crate::sys::identity::Identity;
 use crate::sys::jail::{Dialled, Jail};
-use crate::sys::meta::Meta;
+use crate::sys::meta::{FileKind, Meta};
 
 pub mod denied;
 
@@ -62,8 +65,7 @@ pub struct Conditions {
 
 /// An account with its open home and its place among the account's sessions.
 pub struct Share {
-    /// The account.
-    pub user: Arc<User>,
+    user: Arc<User>,
     root: Arc<Root>,
     conditions: Conditions,
     /// Who it is to the file system, if not the user of the process.
@@ -78,6 +80,10 @@ pub struct Writable<'p> {
     path: &'p VirtualPath,
     placement: Placement,
 }
+
+/// A file or folder that the account may rename; only [`Share::renamable`] makes one.
+#[derive(Debug)]
+pub struct Renamable(VirtualPath);
 
 /// How fast one session may move bytes.
 pub struct Throttles {
@@ -120,6 +126,11 @@ impl Share {
         self.root.may_enter().map_err(Closed::Home)
     }
 
+    /// The account.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
     /// The rates of one session, and those of the account that all its sessions share.
     pub fn throttles(&self) -> Throttles {
         let Self { user, conditions, premises, .. } = self;
@@ -147,7 +158,7 @@ impl Share {
     }
 
     /// The home, to look at a path with this letter.
-    pub fn look(&self, path: &VirtualPath, perm: Perm) -> Result<&Root, Denied> {
+    fn look(&self, path: &VirtualPath, perm: Perm) -> Result<&Root, Denied> {
         self.permit(perm)?;
         // A partial is reached only through its target.
         if path.has_component(is_partial) { Err(Denied::File(ErrorKind::NotFound.into())) } else { Ok(&self.root) }
@@ -163,12 +174,7 @@ impl Share {
         }
     }
 
-    /// Whether the account may list something of that name.
-    pub fn may_see(&self, path: &VirtualPath) -> bool {
-        self.look(path, Perm::List).is_ok_and(|root| root.link_meta(path).is_ok())
-    }
-
-    /// Whether there is something of that name, a link that leads nowhere included.
+    /// Whether there is something of that name, a link that leads nowhere included. Takes no letter.
     pub fn has(&self, path: &VirtualPath) -> io::Result<bool> {
         match self.root.link_meta(path) {
             Ok(_) => Ok(true),
@@ -182,9 +188,37 @@ impl Share {
         Ok(self.look(path, Perm::Read)?.open_file(path)?)
     }
 
+    /// The size of a file that is to be read.
+    pub fn size(&self, path: &VirtualPath) -> Result<u64, Denied> {
+        Ok(self.look(path, Perm::Read)?.meta(path)?.size)
+    }
+
     /// What a file or folder is, links followed.
     pub fn meta(&self, path: &VirtualPath) -> Result<Meta, Denied> {
         Ok(self.look(path, Perm::List)?.meta(path)?)
+    }
+
+    /// What a file, folder or link is, the last link not followed.
+    pub fn link_meta(&self, path: &VirtualPath) -> Result<Meta, Denied> {
+        Ok(self.look(path, Perm::List)?.link_meta(path)?)
+    }
+
+    /// What a path whose own facts are known is shown as: what its last link leads to if that is inside, or the link itself.
+    pub fn followed(&self, path: &VirtualPath, own: Meta) -> Meta {
+        if own.kind == FileKind::Link { self.meta(path).unwrap_or(own) } else { own }
+    }
+
+    /// Where a link leads, as it is written in it; fails if that is outside or nothing.
+    pub fn link_target(&self, path: &VirtualPath) -> Result<Vec<u8>, Denied> {
+        let root = self.look(path, Perm::List)?;
+        root.meta(path)?;
+        Ok(root.link_target(path)?)
+    }
+
+    /// Starts to read a folder, of which only what fits the pattern is of interest.
+    pub fn list(&self, path: &VirtualPath, order: Order, pattern: Option<&Pattern>) -> Result<Folder, Denied> {
+        let handle = self.look(path, Perm::List)?.open_folder(path)?;
+        Ok(Folder::read(handle, order, pattern)?)
     }
 
     /// Whether a folder may be the current one.
@@ -192,7 +226,7 @@ impl Share {
         Ok(self.look(path, Perm::Enter)?.enter(path)?)
     }
 
-    /// Bytes that may still be written into a folder.
+    /// Bytes that may still be written into a folder. Takes no letter.
     pub fn free_space(&self, folder: &VirtualPath) -> io::Result<u64> {
         self.root.free_space(folder)
     }
@@ -214,17 +248,17 @@ impl Share {
         Ok(self.make(path, Perm::MakeDir)?.create_folder(path)?)
     }
 
-    /// Whether there is something of that name to be renamed.
-    pub fn may_rename(&self, from: &VirtualPath) -> Result<(), Denied> {
-        self.look(from, Perm::Rename)?.link_meta(not_home(from)?)?;
-        Ok(())
+    /// A file, folder or link that is there, to be renamed.
+    pub fn renamable(&self, from: VirtualPath) -> Result<Renamable, Denied> {
+        self.look(&from, Perm::Rename)?.link_meta(not_home(&from)?)?;
+        Ok(Renamable(from))
     }
 
-    /// Renames what [`Self::may_rename`] allowed. It replaces a file only if the account may overwrite and delete.
-    pub fn rename(&self, from: &VirtualPath, to: &VirtualPath) -> Result<(), Denied> {
+    /// Renames it. It replaces a file only if the account may overwrite and delete.
+    pub fn rename(&self, from: &Renamable, to: &VirtualPath) -> Result<(), Denied> {
         let root = self.make(to, Perm::Rename)?;
         let replace = self.permit(Perm::Write).and_then(|()| self.permit(Perm::Delete)).is_ok();
-        root.rename(from, not_home(to)?, replace).map_err(|error| match error.kind() {
+        root.rename(&from.0, not_home(to)?, replace).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => Denied::Occupied,
             _ => Denied::File(error),
         })
@@ -256,14 +290,20 @@ impl Share {
         Ok(Writable { path, placement })
     }
 
-    /// Whether the folder of this path is there.
+    /// Whether the folder of this path is there. Takes no letter.
     pub fn find_folder_of(&self, path: &VirtualPath) -> io::Result<()> {
         self.root.locate(path).map(|_| ())
     }
 
     /// The old file to which [`Self::store`] would append, if it holds anything.
-    pub fn old_file(&self, path: &VirtualPath) -> Option<File> {
-        self.root.open_file(path).ok().filter(|(_, meta)| meta.size > 0).map(|(file, _)| file)
+    pub fn old_file(&self, target: Writable) -> Option<File> {
+        let (file, meta) = target.appends().then(|| self.root.open_file(target.path).ok())??;
+        (meta.size > 0).then_some(file)
+    }
+
+    /// Whether a finished upload must be on the disk, not only in the page cache.
+    pub fn is_durable(&self) -> bool {
+        self.conditions.uploads.durable
     }
 
     /// Opens a target for an upload.
@@ -290,7 +330,194 @@ impl Writable<'_> {
     }
 }
 
+impl Renamable {
+    /// Where it is.
+    pub fn path(&self) -> &VirtualPath {
+        &self.0
+    }
+}
+
 /// An account's home itself is never removed or renamed.
 fn not_home(path: &VirtualPath) -> Result<&VirtualPath, Denied> {
     if path.is_root() { Err(Denied::Home) } else { Ok(path) }
+}
+
+#[cfg(test)]
+impl Renamable {
+    pub(crate) fn for_tests() -> Self {
+        Self(VirtualPath::root().join(b"a"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::net::Ipv4Addr;
+    use std::time::{Duration, Instant};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::auth::user::{Guest, Terms};
+    use crate::auth::users::Users;
+    use crate::fs::partial;
+    use crate::protocol::command::Sorting;
+
+    const ALL: &str = "elradfmwMT";
+    const NEW: Placement = Placement::New;
+    const APPEND: Placement = Placement::Append;
+
+    /// An account with these letters at a home with `file`, `link`, `folder` and a partial of `other`.
+    fn share(letters: &str) -> (TempDir, Box<Share>) {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        fs::write(home.path().join("file"), "abc").expect("made");
+        fs::create_dir(home.path().join("folder")).expect("made");
+        std::os::unix::fs::symlink("file", home.path().join("link")).expect("made");
+        fs::write(home.path().join(hidden()), "ab").expect("made");
+        let guest = Guest { home: home.path().to_owned(), perms: letters.parse().expect("letters") };
+        let users = Users::load(None, Terms { anonymous: Some(guest), ..Terms::default() }).expect("an account");
+        let user = users.check_in(b"anonymous", b"", Ipv4Addr::LOCALHOST.into(), Instant::now()).expect("let in");
+        let uploads = UploadPolicy { atomic: true, durable: false, max_age: Duration::from_secs(3600) };
+        let conditions = Conditions { links: Links::Inside, uploads, max_upload: None, max_download: None };
+        let premises = Premises {
+            limits: Default::default(),
+            homes: Default::default(),
+            jail: None,
+            claims: Default::default(),
+            partials: Default::default(),
+            upload_rates: Default::default(),
+            download_rates: Default::default(),
+            identity: Identity::of_process(),
+        };
+        let share = Share::open(&user, conditions, &Arc::new(premises)).expect("a home");
+        (home, share)
+    }
+
+    fn hidden() -> String {
+        String::from_utf8(partial::name("anonymous", b"other")).expect("letters")
+    }
+
+    fn path(name: &str) -> VirtualPath {
+        VirtualPath::root().join(name.as_bytes())
+    }
+
+    fn upload(share: &Share, name: &str, placement: Placement) -> Result<(), Denied> {
+        let path = path(name);
+        share.store(share.writable(&path, placement)?, SystemTime::now()).map(drop)
+    }
+
+    type Act = fn(&Share, &str) -> Result<(), Denied>;
+
+    /// Each act, the letters it takes, and a name for which it is done.
+    #[rustfmt::skip]
+    const ACTS: &[(&str, Act, &str, &str)] = &[
+        ("open_file",     |share, name| share.open_file(&path(name)).map(drop),                           "r",  "file"),
+        ("size",          |share, name| share.size(&path(name)).map(drop),                                "r",  "file"),
+        ("meta",          |share, name| share.meta(&path(name)).map(drop),                                "l",  "file"),
+        ("link_meta",     |share, name| share.link_meta(&path(name)).map(drop),                           "l",  "link"),
+        ("link_target",   |share, name| share.link_target(&path(name)).map(drop),                         "l",  "link"),
+        ("list",          |share, name| share.list(&path(name), Order::AsStored, None).map(drop),         "l",  "folder"),
+        ("enter",         |share, name| share.enter(&path(name)),                                         "e",  "folder"),
+        ("remove_file",   |share, name| share.remove_file(&path(name)),                                   "d",  "file"),
+        ("remove_folder", |share, name| share.remove_folder(&path(name)),                                 "d",  "folder"),
+        ("create_folder", |share, name| share.create_folder(&path(name)),                                 "m",  "new"),
+        ("renamable",     |share, name| share.renamable(path(name)).map(drop),                            "f",  "file"),
+        ("rename",        |share, name| share.rename(&share.renamable(path("link"))?, &path(name)),       "f",  "new"),
+        ("set mode",      |share, name| share.change(&path(name), Some(0o600), None),                     "M",  "file"),
+        ("set time",      |share, name| share.change(&path(name), None, Some(0)),                         "T",  "file"),
+        ("set both",      |share, name| share.change(&path(name), Some(0o600), Some(0)),                  "MT", "file"),
+        ("replace",       |share, name| upload(share, name, Placement::Replace),                          "w",  "file"),
+        ("resume",        |share, name| upload(share, name, Placement::Resume(2)),                        "w",  "file"),
+        ("store new",     |share, name| upload(share, name, NEW),                                         "w",  "new"),
+        ("append",        |share, name| upload(share, name, APPEND),                                      "a",  "file"),
+    ];
+
+    #[test]
+    fn each_act_asks_for_its_letters() {
+        for (act, run, letters, name) in ACTS {
+            let (_home, allowed) = share(letters);
+            assert!(run(&allowed, name).is_ok(), "{act} with {letters}");
+            for letter in letters.chars() {
+                let (_home, lacking) = share(&ALL.replace(letter, ""));
+                let denied = run(&lacking, name);
+                assert!(matches!(denied, Err(Denied::Letter(perm)) if perm.letter() == letter), "{act}: {denied:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_partial_is_neither_found_nor_made() {
+        for (act, run, ..) in ACTS {
+            let (_home, share) = share(ALL);
+            let denied = run(&share, &hidden());
+            let is_hidden = match &denied {
+                Err(Denied::File(error)) => error.kind() == ErrorKind::NotFound,
+                Err(Denied::ServersOwn) => true,
+                _ => false,
+            };
+            assert!(is_hidden, "{act}: {denied:?}");
+        }
+        let (_home, share) = share(ALL);
+        let mut folder = share.list(&VirtualPath::root(), Order::Sorted(Sorting::default()), None).expect("listed");
+        for name in ["file", "folder", "link"] {
+            assert!(folder.advance().is_ok_and(|more| more) && folder.name() == name.as_bytes());
+        }
+        assert!(folder.advance().is_ok_and(|more| !more));
+    }
+
+    #[test]
+    fn the_home_is_never_removed_or_renamed() {
+        let (_home, share) = share(ALL);
+        let home = VirtualPath::root();
+        let renamable = share.renamable(path("file")).expect("renamable");
+        for denied in [
+            share.remove_file(&home),
+            share.remove_folder(&home),
+            share.renamable(home.clone()).map(drop),
+            share.rename(&renamable, &home),
+        ] {
+            assert!(matches!(denied, Err(Denied::Home)), "{denied:?}");
+        }
+    }
+
+    #[test]
+    fn only_with_w_and_d_a_rename_replaces_a_file() {
+        for (letters, replaces) in [("f", false), ("fw", false), ("fd", false), ("fwd", true)] {
+            let (home, share) = share(letters);
+            fs::write(home.path().join("new"), "new").expect("made");
+            let renamable = share.renamable(path("new")).expect("renamable");
+            assert_eq!(renamable.path(), &path("new"));
+            let renamed = share.rename(&renamable, &path("file"));
+            assert_eq!(renamed.is_ok(), replaces, "{letters}: {renamed:?}");
+            assert!(replaces || matches!(renamed, Err(Denied::Occupied)), "{letters}");
+        }
+    }
+
+    #[test]
+    fn a_new_name_holds_no_control_byte_and_an_old_one_may() {
+        let (home, share) = share(ALL);
+        fs::write(home.path().join("old\x07"), "old").expect("made");
+        for (name, placement, is_allowed) in [
+            ("new\x07", Placement::Replace, false),
+            ("new\x07", NEW, false),
+            ("old\x07", Placement::Replace, true),
+            ("old\x07", APPEND, true),
+        ] {
+            let stored = upload(&share, name, placement);
+            assert_eq!(stored.is_ok(), is_allowed, "{name:?} {placement:?}: {stored:?}");
+            assert!(is_allowed || matches!(stored, Err(Denied::ControlBytes)), "{name:?} {placement:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_appended_to_shows_its_old_file() {
+        let (_home, share) = share(ALL);
+        let (file, new) = (path("file"), path("new"));
+        for (path, placement, has_old) in
+            [(&file, APPEND, true), (&file, Placement::Replace, false), (&new, APPEND, false)]
+        {
+            let target = share.writable(path, placement).expect("writable");
+            assert_eq!(share.old_file(target).is_some(), has_old, "{path:?} {placement:?}");
+        }
+    }
 }
