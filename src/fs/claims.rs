@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::fs::place::Place;
 use crate::sys::meta::{FileId, Meta};
+use crate::sys::place::Place;
 
 /// The files that are being written now; shared by all sessions.
 #[derive(Debug, Default)]

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use crate::fs::glob::Pattern;
 use crate::fs::partial::is_partial;
-use crate::fs::place::{Handle, Place};
 use crate::protocol::command::{SortKey, Sorting};
 use crate::sys::folder::FolderHandle;
 use crate::sys::meta::Meta;
+use crate::sys::place::{Handle, Place};
 
 /// In which order the entries come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

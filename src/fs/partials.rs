@@ -9,10 +9,10 @@ use parking_lot::Mutex;
 use crate::fs::claims::Claims;
 use crate::fs::folder::Folder;
 use crate::fs::partial::is_partial;
-use crate::fs::place::{Handle, Place};
 use crate::fs::root::Root;
 use crate::protocol::path::VirtualPath;
 use crate::sys::meta::{FileId, FileKind};
+use crate::sys::place::{Handle, Place};
 
 /// When folders were last searched for old partials; shared by all sessions.
 #[derive(Debug, Default)]

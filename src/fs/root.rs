@@ -8,11 +8,11 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::fs::place::{Handle, Place};
 use crate::protocol::path::VirtualPath;
 use crate::sys::beneath::Base;
 use crate::sys::folder::FolderHandle;
 use crate::sys::meta::{FileId, FileKind, Meta};
+use crate::sys::place::{Handle, Place};
 
 pub use crate::sys::beneath::Links;
 
@@ -40,11 +40,6 @@ impl Root {
     /// Whether closing a file of this device tells nothing new: it is the home's own, on a disk of this machine.
     pub fn is_local(&self, device: u64) -> bool {
         self.is_local && device == self.id.device
-    }
-
-    /// Fails if this thread may not enter the home.
-    pub fn may_enter(&self) -> io::Result<()> {
-        self.base.dir().may_enter()
     }
 
     /// The folder itself.
@@ -97,7 +92,7 @@ impl Root {
     /// Where a symbolic link leads, as it is written in it, or from the home if it is absolute.
     pub fn link_target(&self, path: &VirtualPath) -> io::Result<Vec<u8>> {
         let place = self.place(path)?.ok_or(ErrorKind::InvalidInput)?;
-        self.base.link_target(&place.folder, &place.name)
+        self.base.link_target(&place)
     }
 
     /// Bytes that may still be written to the file system that holds a folder.
@@ -107,8 +102,7 @@ impl Root {
 
     /// Makes a folder.
     pub fn create_folder(&self, path: &VirtualPath) -> io::Result<()> {
-        let place = self.place(path)?.ok_or(ErrorKind::AlreadyExists)?;
-        place.folder.create_folder(&place.name)
+        self.place(path)?.ok_or(ErrorKind::AlreadyExists)?.create_folder()
     }
 
     /// Gives a file or folder another name; of a link the link itself. Fails with `AlreadyExists` if the target does and

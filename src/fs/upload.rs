@@ -17,11 +17,11 @@ use std::time::{Duration, SystemTime};
 use crate::fs::claims::{Claim, Claims};
 use crate::fs::partial;
 use crate::fs::partials::{Partials, Swept};
-use crate::fs::place::Place;
 use crate::fs::root::Root;
 use crate::fs::upload::found::{Found, Way};
 use crate::protocol::path::VirtualPath;
 use crate::sys::files;
+use crate::sys::place::Place;
 
 mod found;
 

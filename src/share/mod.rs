@@ -123,7 +123,7 @@ impl Share {
 
     /// Whether the thread, which may be another user by now, may enter the home.
     pub fn may_enter(&self) -> Result<(), Closed> {
-        self.root.may_enter().map_err(Closed::Home)
+        self.root.handle().may_enter().map_err(Closed::Home)
     }
 
     /// The account.

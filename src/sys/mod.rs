@@ -1,7 +1,7 @@
 //! The floor that names an operating system: its functions say what is wanted, not how a system calls it.
 //!
 //! - [`access`]: what the user of the calling thread may do; [`identity`] works it out from a file's facts ([`meta`])
-//! - [`beneath`]: names below a folder that none of them can leave; [`folder`]: names in an opened folder
+//! - [`beneath`]: names below a folder that none of them can leave; [`folder`]: an opened folder; [`place`]: a name in it
 //! - [`files`]: files that are open, and how the server's own are opened; [`stamp`] tells one state of a file from the next
 //! - [`holder`]: which program listens at a port
 //! - [`interfaces`]: this machine as others see it
@@ -18,6 +18,6 @@
 mod linux;
 
 pub use linux::{
-    access, beneath, files, folder, holder, identity, interfaces, jail, limits, meta, owners, person, privileges,
-    process, service, signals, sockets, stamp, ticker, waker, zero_copy,
+    access, beneath, files, folder, holder, identity, interfaces, jail, limits, meta, owners, person, place,
+    privileges, process, service, signals, sockets, stamp, ticker, waker, zero_copy,
 };

@@ -34,7 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const SEE_CONFIG: &[&str] = &["main", "commands", "server", "cli", "logging", "session", "config"];
 
 /// What gives a client's name to the kernel, and the only module above that may ask it to.
-const TAKES_NAMES: &[&str] = &["sys::beneath", "sys::folder"];
+const TAKES_NAMES: &[&str] = &["sys::beneath", "sys::folder", "sys::place"];
 const ASKS_WITH_NAMES: &str = "fs";
 
 /// Calls that give a name to the kernel, and the files below src/ that may make them in the modules that serve clients.

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 
 use crate::fs::partials;
-use crate::fs::place::Place;
 use crate::fs::upload::{Placement, Refused};
 use crate::sys::files;
 use crate::sys::meta::{FileKind, Meta};
+use crate::sys::place::Place;
 
 /// The file that an upload's bytes go to.
 #[derive(Debug)]

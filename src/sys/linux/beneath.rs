@@ -17,6 +17,7 @@ use rustix::io::Errno;
 
 use crate::sys::folder::{CAREFUL, FIND_FOLDER, FolderHandle, regular};
 use crate::sys::meta::{FileKind, Meta};
+use crate::sys::place::Place;
 
 /// Which symbolic links are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,9 +115,9 @@ impl Base {
         self.walk(name).map_err(explain)
     }
 
-    /// Where the link leads that has this name in a folder, as it is written in it, or from the base if it is absolute.
-    pub fn link_target(&self, folder: &FolderHandle, name: &[u8]) -> io::Result<Vec<u8>> {
-        let target = folder.link_target(name)?;
+    /// Where a link leads, as it is written in it, or from the base if it is absolute.
+    pub fn link_target(&self, link: &Place) -> io::Result<Vec<u8>> {
+        let target = link.link_target()?;
         if target.first() != Some(&b'/') {
             return Ok(target);
         }

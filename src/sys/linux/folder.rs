@@ -1,14 +1,12 @@
-//! An opened folder, and what is done with the names in it: each is one component, and no link is followed.
+//! An opened folder.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use nix::sys::statfs::{self, FsType};
-use nix::unistd::{Uid, setfsuid};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Access, AtFlags, Mode, OFlags, RawDir, RenameFlags};
-use rustix::io::Errno;
+use rustix::fs::{Access, AtFlags, Mode, OFlags, RawDir};
 
 use crate::sys::meta::{FileKind, Meta};
 
@@ -85,85 +83,9 @@ impl FolderHandle {
         }
     }
 
-    /// What has this name.
+    /// What has this name, no link followed.
     pub fn meta_of(&self, name: &[u8]) -> io::Result<Meta> {
         Ok(rustix::fs::statat(self, name, AtFlags::SYMLINK_NOFOLLOW)?.into())
-    }
-
-    /// Where the link of this name leads, as it is written in it.
-    pub fn link_target(&self, name: &[u8]) -> io::Result<Vec<u8>> {
-        Ok(rustix::fs::readlinkat(self, name, Vec::new())?.into_bytes())
-    }
-
-    /// Opens a regular file to write from its beginning, as `regular` does.
-    pub fn open_to_write(&self, name: &[u8]) -> io::Result<(File, Meta)> {
-        self.open_existing(name, OFlags::WRONLY)
-    }
-
-    /// Opens a regular file to write to its end, wherever that is by then, as `regular` does.
-    pub fn open_to_append(&self, name: &[u8]) -> io::Result<(File, Meta)> {
-        self.open_existing(name, OFlags::WRONLY | OFlags::APPEND)
-    }
-
-    /// Makes a regular file with these permission bits less the umask, opened to write.
-    pub fn create_file(&self, name: &[u8], bits: u32) -> io::Result<File> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        Ok(self.open_named(name, flags, Mode::from_raw_mode(bits))?.into())
-    }
-
-    /// Makes a folder.
-    pub fn create_folder(&self, name: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::mkdirat(self, name, Mode::from_raw_mode(0o777))?)
-    }
-
-    /// Removes a file or link.
-    pub fn remove_file(&self, name: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(self, name, AtFlags::empty())?)
-    }
-
-    /// Removes an empty folder.
-    pub fn remove_folder(&self, name: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(self, name, AtFlags::REMOVEDIR)?)
-    }
-
-    /// Gives a file or folder another name, in place of what has that name.
-    pub fn rename(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::renameat(self, name, to, new)?)
-    }
-
-    /// The same if nothing has that name. Fails with `InvalidInput` or `Unsupported` if the file system has no such call
-    /// (FUSE, NFS, exFAT).
-    pub fn rename_to_free(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::renameat_with(self, name, to, new, RenameFlags::NOREPLACE)?)
-    }
-
-    /// Gives a file one name more, which must be free.
-    pub fn add_name(&self, name: &[u8], to: &Self, new: &[u8]) -> io::Result<()> {
-        Ok(rustix::fs::linkat(self, name, to, new, AtFlags::empty())?)
-    }
-
-    /// Fails if this thread may not replace the file of this name, of which `meta` is known: by its own rights, and in a
-    /// sticky folder by those of its owner.
-    pub fn may_replace(&self, name: &[u8], meta: &Meta) -> io::Result<()> {
-        const STICKY: u32 = 0o1000;
-        rustix::fs::accessat(self, name, Access::WRITE_OK, AtFlags::EACCESS)?;
-        let folder = self.meta()?;
-        // Who this thread is to the file system. No user has that number, so this only asks.
-        let me = setfsuid(Uid::from_raw(u32::MAX)).as_raw();
-        let sticky = folder.mode & STICKY != 0 && ![0, folder.owner, meta.owner].contains(&me);
-        if sticky { Err(ErrorKind::PermissionDenied.into()) } else { Ok(()) }
-    }
-
-    fn open_existing(&self, name: &[u8], flags: OFlags) -> io::Result<(File, Meta)> {
-        match self.open_named(name, flags, Mode::empty()) {
-            // A FIFO without a reader, a socket.
-            Err(Errno::NXIO) => Err(ErrorKind::Unsupported.into()),
-            opened => regular(opened?),
-        }
-    }
-
-    fn open_named(&self, name: &[u8], flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
-        rustix::fs::openat(self, name, flags | OFlags::NOFOLLOW | CAREFUL, mode)
     }
 }
 

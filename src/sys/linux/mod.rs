@@ -13,6 +13,7 @@ pub mod limits;
 pub mod meta;
 pub mod owners;
 pub mod person;
+pub mod place;
 pub mod privileges;
 pub mod process;
 pub mod service;
