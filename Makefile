@@ -3,12 +3,12 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
-# cargo-nextest where it is installed, plain cargo elsewhere.
+# cargo-nextest if it is installed, else plain cargo.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo 2>/dev/null)
 # iproute2, nftables and haproxy build the networks of some tests (as root), strace the faults of a system.
 CLIENTS := curl lftp wget ncftp tnftp python3 python3-venv openssl gnutls-bin rclone libio-socket-ssl-perl php-cli iproute2 nftables haproxy strace
-# Another nodejs than Debian's brings its own npm, which Debian's would not be installed beside.
+# A nodejs that is not Debian's brings its own npm, and Debian's npm can't be installed with it.
 CLIENTS += $(shell command -v npm >/dev/null || echo nodejs npm)
 TARGETS := line command path address ini session
 SECONDS ?= 30
@@ -69,7 +69,7 @@ fuzz: ## Fuzz each target for SECONDS=30, or one: make fuzz T=line
 	@command -v cargo-fuzz >/dev/null || { echo "cargo-fuzz is not installed: cargo install cargo-fuzz"; exit 1; }
 	$(foreach target,$(or $(T),$(TARGETS)),$(call fuzz,$(target)))
 
-# One target, with its seeds and its dictionary where it has them. No sanitizer: there is no unsafe code to look into, and it
+# One target, with its seeds and its dictionary if it has them. No sanitizer: there is no unsafe code to look into, and it
 # would halve the number of inputs.
 define fuzz
 mkdir -p $(FUZZ)/corpus/$(1)

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::auth::user::Terms;
+use crate::auth::user::{Guest, Terms};
 use crate::ini::{File, Override, Problem};
 
 mod active;
@@ -19,7 +19,6 @@ mod tls;
 mod transfer;
 
 pub use active::ActiveSection;
-pub use anonymous::AnonymousSection;
 pub use log::{LogFormat, LogSection};
 pub use passive::{Audience, Masquerade, PassiveSection};
 pub use server::{Sandbox, ServerSection};
@@ -41,8 +40,8 @@ pub struct Config {
     pub passive: PassiveSection,
     /// `[active]`: data connections that the server opens.
     pub active: ActiveSection,
-    /// `[anonymous]`: logins without an account.
-    pub anonymous: AnonymousSection,
+    /// `[anonymous]`: the account that anonymous clients share, if they may log in.
+    pub anonymous: Option<Guest>,
     /// `[tls]`: encryption.
     pub tls: TlsSection,
     /// `[log]`: what is logged, and where.
@@ -76,7 +75,7 @@ impl Config {
             transfer: file.read("transfer", &keys::TRANSFER, TransferSection::read),
             passive,
             active: file.read("active", &keys::ACTIVE, |section| ActiveSection::read(section, &listening)),
-            anonymous: file.read("anonymous", &keys::ANONYMOUS, AnonymousSection::read),
+            anonymous: file.read("anonymous", &keys::ANONYMOUS, anonymous::read),
             tls,
             log: file.read("log", &keys::LOG, LogSection::read),
         }
@@ -100,15 +99,15 @@ impl Config {
 
     /// What user.ini may hold under these settings.
     pub fn terms(&self) -> Terms {
-        Terms { anonymous: self.anonymous.account(), gives_up_root: self.server.user.is_some() }
+        Terms { anonymous: self.anonymous.clone(), gives_up_root: self.server.user.is_some() }
     }
 
     /// Settings that are allowed but may be a mistake, a line each.
     pub fn warnings(&self) -> Vec<String> {
-        let AnonymousSection { enable_anonymous, anonymous_perm, .. } = &self.anonymous;
-        let writes = *enable_anonymous && anonymous_perm.can_write_anything();
-        let warning = format!("anonymous_perm = {anonymous_perm}: everybody can change files without a password");
-        writes.then_some(warning).into_iter().collect()
+        let writing = self.anonymous.iter().map(|guest| guest.perms).filter(|perms| perms.can_write_anything());
+        writing
+            .map(|perms| format!("anonymous_perm = {perms}: everybody can change files without a password"))
+            .collect()
     }
 
     /// Whether an address to listen on can be reached from other machines.
@@ -131,6 +130,7 @@ mod tests {
     use ::log::LevelFilter;
 
     use super::*;
+    use crate::auth::bans::BanRule;
     use crate::protocol::content::Conversion;
 
     const SAMPLE: &str = include_str!("../ftpd.conf");
@@ -206,8 +206,7 @@ mod tests {
                 login_timeout: SECOND,
                 max_login_attempts: 1,
                 auth_failed_delay: Duration::ZERO,
-                ban_after: None,
-                ban_time: Some(60 * MINUTE),
+                ban: BanRule { after: None, time: 60 * MINUTE },
                 shutdown_grace: Duration::ZERO,
                 proxy_protocol_from: vec!["10.0.0.0/8".parse().unwrap(), "192.0.2.1/32".parse().unwrap()],
                 sandbox: Sandbox::Require,
@@ -238,11 +237,7 @@ mod tests {
                 permit_privileged_ports: true,
                 data_port: Some(20),
             },
-            anonymous: AnonymousSection {
-                enable_anonymous: true,
-                anonymous_path: Some("/etc/pub".into()),
-                anonymous_perm: "elw".parse().unwrap(),
-            },
+            anonymous: Some(Guest { home: "/etc/pub".into(), perms: "elw".parse().unwrap() }),
             tls: TlsSection {
                 tls: true,
                 certificate: Some("/etc/c.pem".into()),

@@ -36,10 +36,8 @@ pub struct File {
     defaults: Keys,
     /// Sections that nobody has read yet, without `DEFAULT`.
     sections: Vec<Written>,
-    /// Sections that were read, with the keys that nobody asked for.
-    leftovers: Vec<Written>,
-    /// Keys that were asked for, as (section, key).
-    known: BTreeSet<(String, &'static str)>,
+    /// Sections that were read.
+    read: Vec<Written>,
     problems: Vec<Problem>,
 }
 
@@ -72,8 +70,7 @@ impl File {
             folder: absolute(folder),
             defaults: defaults.map(|section| section.keys).unwrap_or_default(),
             sections,
-            leftovers: Vec::new(),
-            known: BTreeSet::new(),
+            read: Vec::new(),
             problems: problems.collect(),
         }
     }
@@ -98,7 +95,7 @@ impl File {
             return &mut self.defaults;
         }
         let index = self.sections.iter().position(|known| known.name == section).unwrap_or_else(|| {
-            self.sections.push(Written { name: section.to_owned(), origin, keys: Keys::new() });
+            self.sections.push(Written::new(section.to_owned(), origin));
             self.sections.len() - 1
         });
         &mut self.sections[index].keys
@@ -114,16 +111,17 @@ impl File {
     pub fn read<T>(&mut self, name: &str, keys: &'static [Key], read: impl FnOnce(&mut Section) -> T) -> T {
         let index = self.sections.iter().position(|section| section.name == name);
         let written = index.map(|index| self.sections.remove(index));
-        let missing = || Written { name: name.to_owned(), origin: Origin::Nowhere, keys: Keys::new() };
-        let mut section = Section::new(self, keys, written.unwrap_or_else(missing));
+        let missing = || Written::new(name.to_owned(), Origin::Nowhere);
+        let mut section = Section { file: self, written: written.unwrap_or_else(missing), keys };
         let value = read(&mut section);
-        section.finish();
+        let Section { written, .. } = section;
+        self.read.push(written);
         value
     }
 
     /// The keys that [`File::read`] has asked for so far, as (section, key).
     pub fn known(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.known.iter().map(|(section, key)| (section.as_str(), *key))
+        self.read.iter().flat_map(|section| section.known.iter().map(|key| (section.name.as_str(), *key)))
     }
 
     /// Adds a problem of the file as a whole.
@@ -148,13 +146,11 @@ impl File {
 
     fn unknown_keys(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for Written { name, keys, .. } in &self.leftovers {
-            for (key, setting) in keys {
+        for Written { name, keys, known, .. } in &self.read {
+            for (key, setting) in keys.iter().filter(|(key, _)| !known.contains(key.as_str())) {
                 let hint = match self.known().find(|(_, known)| known == key) {
                     Some((home, _)) => format!(", it belongs in [{home}]"),
-                    None => {
-                        hint(key, &self.known().filter(|(section, _)| section == name).map(|(_, key)| key).collect())
-                    }
+                    None => hint(key, known),
                 };
                 problems.push(setting.origin.problem(&self.name, key, format!("unknown key in [{name}]{hint}")));
             }

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use crate::sys::files;
 
-/// The sending side: any thread hands in an `L`, of which the thread that writes makes a line, and goes on.
+/// The sending side: any thread hands in an `L` and goes on; the thread that writes makes a line of it.
 #[derive(Debug)]
 pub struct LineFile<L> {
     waiting: Sender<Message<L>>,
@@ -140,8 +140,8 @@ impl LostLines {
         self.count.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Reports the number in the log. Of the log's own lines, too: what is lost came after those that waited, and the
-    /// report is written after them.
+    /// Reports the number in the log, even of the log's own lines: they were lost after those that waited, and the report
+    /// is written after those, too.
     fn report(&self) {
         let lost = self.count.swap(0, Ordering::Relaxed);
         if lost > 0 {

@@ -5,6 +5,7 @@
 //! and a JSON line as fields.
 
 use std::env;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,10 +49,10 @@ impl Logging {
         let writer = Arc::clone(&logger);
         let lines = LineFile::start("log", ROOM, output, move |line: Box<LogLine>| line.write(&writer))
             .and_then(|lines| lines.open(log.log_file.as_deref()).map(|()| Arc::new(lines)))
-            .map_err(|error| problem(log, error.to_string()))?;
+            .map_err(|error| problem(log, error))?;
         log::set_max_level(logger.filter());
         let relay = Relay { logger, lines: Arc::clone(&lines) };
-        log::set_boxed_logger(Box::new(relay)).map_err(|error| problem(log, error.to_string()))?;
+        log::set_boxed_logger(Box::new(relay)).map_err(|error| problem(log, error))?;
         let logging = Logging { lines, json, verbosity, rust_log: filter.is_some() };
         logging.adjust(log);
         Ok(logging)
@@ -61,7 +62,7 @@ impl Logging {
     /// If it can't be opened, the log says so and the old file stays open.
     pub fn reopen(&self, log: &LogSection) {
         if let Err(error) = self.lines.open(log.log_file.as_deref()) {
-            log::error!("{}; the old one stays open", problem(log, error.to_string()));
+            log::error!("{}; the old one stays open", problem(log, error));
         }
         self.adjust(log);
     }
@@ -119,9 +120,9 @@ impl log::Log for Relay {
     fn flush(&self) {}
 }
 
-fn problem(log: &LogSection, reason: String) -> Problem {
+fn problem(log: &LogSection, error: impl Display) -> Problem {
     let file = log.log_file.as_ref().map_or("ftpd".to_owned(), |path| path.display().to_string());
-    Problem { file, line: None, key: "log_file".to_owned(), reason }
+    Problem { file, line: None, key: "log_file".to_owned(), reason: error.to_string() }
 }
 
 fn shifted(level: LevelFilter, by: i8) -> LevelFilter {

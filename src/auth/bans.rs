@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// How many wrong passwords within which time ban an address, and for how long.
+/// When wrong passwords ban an address, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BanRule {
     /// Wrong passwords; `None` is never.

@@ -277,7 +277,7 @@ mod tests {
         lines.iter().map(|line| line.trim_end().to_owned() + "\n").collect()
     }
 
-    /// A file for people, of which parts are made from tables.
+    /// A file for people; parts of it are made from tables.
     struct Document {
         name: &'static str,
         is: String,

@@ -30,10 +30,8 @@ pub struct ServerSection {
     pub max_login_attempts: u32,
     /// How long the answer to a wrong password is delayed.
     pub auth_failed_delay: Duration,
-    /// Wrong passwords within `ban_time` that ban an address.
-    pub ban_after: Option<u32>,
-    /// How long an address is banned.
-    pub ban_time: Option<Duration>,
+    /// When wrong passwords ban an address, and for how long.
+    pub ban: BanRule,
     /// How long running transfers may go on when the server is asked to stop.
     pub shutdown_grace: Duration,
     /// Load balancers that send a PROXY protocol header.
@@ -73,8 +71,7 @@ impl ServerSection {
             login_timeout: section.take_in("login_timeout", SECOND..=DAY),
             max_login_attempts: section.take_in("max_login_attempts", 1..=1000),
             auth_failed_delay: section.take_in("auth_failed_delay", Duration::ZERO..=MINUTE),
-            ban_after: section.take("ban_after"),
-            ban_time: section.take("ban_time"),
+            ban: ban_rule(section),
             shutdown_grace: section.take_in("shutdown_grace", Duration::ZERO..=DAY),
             proxy_protocol_from: section.take::<Option<_>>("proxy_protocol_from").unwrap_or_default(),
             sandbox: section
@@ -83,9 +80,10 @@ impl ServerSection {
             group,
         }
     }
+}
 
-    /// When wrong passwords ban an address, and for how long.
-    pub fn ban_rule(&self) -> BanRule {
-        BanRule { after: self.ban_time.and(self.ban_after), time: self.ban_time.unwrap_or_default() }
-    }
+/// Either key can turn bans off.
+fn ban_rule(section: &mut Section) -> BanRule {
+    let (after, time) = (section.take::<Option<u32>>("ban_after"), section.take::<Option<Duration>>("ban_time"));
+    BanRule { after: time.and(after), time: time.unwrap_or_default() }
 }

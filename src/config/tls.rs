@@ -31,7 +31,7 @@ pub struct TlsSection {
     pub places: [(&'static str, String); 4],
 }
 
-/// What data connections have to do.
+/// Whether data connections must resume a TLS session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionReuse {
     /// They may resume the control connection's TLS session.

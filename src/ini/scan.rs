@@ -7,7 +7,7 @@ use std::collections::btree_map::Entry;
 
 use configparser::ini::Ini;
 
-use super::written::{Keys, Origin, Setting, Written};
+use super::written::{Origin, Setting, Written};
 
 /// What was found so far.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl Scan {
         } else if self.sections.iter().any(|section| section.name == name) {
             return Err("this section is in the file twice");
         }
-        self.sections.push(Written { name, origin: Origin::Line(number), keys: Keys::new() });
+        self.sections.push(Written::new(name, Origin::Line(number)));
         Ok(())
     }
 

@@ -1,6 +1,5 @@
 //! One section while it is read, key by key.
 
-use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -10,18 +9,12 @@ use super::{File, Key, Value, absolute, word};
 
 /// One section of a [`File`], with the defaults of the file.
 pub struct Section<'a> {
-    file: &'a mut File,
-    written: Written,
-    keys: &'static [Key],
-    /// Keys that were asked for.
-    known: BTreeSet<&'static str>,
+    pub(super) file: &'a mut File,
+    pub(super) written: Written,
+    pub(super) keys: &'static [Key],
 }
 
-impl<'a> Section<'a> {
-    pub(super) fn new(file: &'a mut File, keys: &'static [Key], written: Written) -> Section<'a> {
-        Section { file, written, keys, known: BTreeSet::new() }
-    }
-
+impl Section<'_> {
     /// The value of `key`, or its default if the key is missing. A value that can't be parsed is a problem of the file,
     /// and the default takes its place.
     pub fn take<T: Value>(&mut self, key: &'static str) -> T {
@@ -67,7 +60,7 @@ impl<'a> Section<'a> {
     }
 
     fn find_with<T>(&mut self, key: &'static str, parse: impl Fn(&str, &Path) -> Result<T, String>) -> Option<T> {
-        self.known.insert(self.row(key).name);
+        self.written.known.insert(self.row(key).name);
         let Setting { value, origin } = self.setting(key)?;
         let parsed = match origin {
             Origin::Override(_) => parse(value, &absolute(Path::new(""))),
@@ -105,15 +98,5 @@ impl<'a> Section<'a> {
 
     fn setting(&self, key: &str) -> Option<&Setting> {
         self.written.keys.get(key).or_else(|| self.file.defaults.get(key))
-    }
-
-    /// Leaves the keys that nobody asked for to the file.
-    pub(super) fn finish(self) {
-        let Section { file, mut written, known, .. } = self;
-        written.keys.retain(|key, _| !known.contains(key.as_str()));
-        file.known.extend(known.into_iter().map(|key| (written.name.clone(), key)));
-        if !written.keys.is_empty() {
-            file.leftovers.push(written);
-        }
     }
 }

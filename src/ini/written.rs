@@ -1,6 +1,6 @@
 //! What a file says: sections, their keys and values, and where each was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Problem;
 
@@ -10,6 +10,8 @@ pub(super) struct Written {
     pub(super) name: String,
     pub(super) origin: Origin,
     pub(super) keys: Keys,
+    /// Keys that were asked for, written or not.
+    pub(super) known: BTreeSet<&'static str>,
 }
 
 /// Keys in lower case, with their settings.
@@ -19,6 +21,12 @@ pub(super) type Keys = BTreeMap<String, Setting>;
 pub(super) struct Setting {
     pub(super) value: String,
     pub(super) origin: Origin,
+}
+
+impl Written {
+    pub(super) fn new(name: String, origin: Origin) -> Written {
+        Written { name, origin, keys: Keys::new(), known: BTreeSet::new() }
+    }
 }
 
 /// Where a section or a value was written.

@@ -117,7 +117,7 @@ impl Gate {
 
     /// The place of a client at its address, unless that is banned.
     fn admit_client(&self, address: IpAddr, config: &Config) -> Result<Ticket, Reply> {
-        if self.shared.bans.is_banned(address, config.server.ban_rule(), Instant::now()) {
+        if self.shared.bans.is_banned(address, config.server.ban, Instant::now()) {
             return Err(banned());
         }
         self.shared.premises.limits.take(Counted::Address(address), config.server.max_cons_per_ip).map_err(full)

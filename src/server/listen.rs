@@ -11,7 +11,7 @@ use crate::net::source_port::Unbindable;
 
 /// How many connections may wait until the accept thread runs.
 const BACKLOG: i32 = 1024;
-/// How long a client may not accept its replies before it counts as gone, whatever `timeout` is.
+/// A client that accepts no reply for this long counts as gone, even if `timeout` is longer.
 const SEND_PATIENCE: Duration = Duration::from_secs(60);
 /// Port 0 means one free port for all addresses: another program may hold it on one of them.
 const MAX_TRIES: usize = 16;

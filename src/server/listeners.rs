@@ -80,7 +80,7 @@ impl Listeners {
         }
     }
 
-    /// Sets how long the connections that come from now on may hold up a reply: this idle time, with an upper limit.
+    /// [`listen::set_patience`] of each listener.
     pub fn set_patience(&self, idle: Option<Duration>) -> io::Result<()> {
         self.0.iter().try_for_each(|listener| listen::set_patience(&listener.socket, idle))
     }

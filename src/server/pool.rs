@@ -1,7 +1,8 @@
 //! A bounded pool of threads, fed through a channel: threads are started when they are needed and end when they are not.
 //!
-//! A thread that locked itself in for its job, or became another user, can't undo that: it is spent. Such a thread ends, and it never starts another one, which would inherit all that. Threads are started by
-//! the thread that hands in a job, and by the keeper for jobs that a spent thread has left.
+//! A thread that locked itself in for its job, or became another user, can't undo that: it is spent. It ends, and never
+//! starts another thread, which would inherit all that. Threads are started by the thread that hands in a job, and by the
+//! keeper for jobs that a spent thread has left.
 
 use std::io;
 use std::sync::{Arc, Weak};
@@ -54,8 +55,8 @@ const LINGER: Duration = Duration::from_secs(10);
 pub const STACK: usize = 256 * 1024;
 
 impl<J: Send + 'static> Pool<J> {
-    /// At most `max` threads, and as many jobs waiting. If jobs are handed in for places of which there are `max`, each
-    /// waits at most for a thread that is just coming back or about to end.
+    /// At most `max` threads, and as many jobs waiting. If each job has one of `max` places, it waits at most for a thread
+    /// that is just coming back or about to end.
     pub fn new(max: usize, work: Work<J>) -> io::Result<Self> {
         let (jobs, waiting) = bounded(max);
         let (left_behind, calls) = bounded(1);

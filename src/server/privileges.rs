@@ -8,9 +8,9 @@ use crate::sys::access::user_id;
 use crate::sys::person::Person;
 use crate::sys::privileges::{LowPorts, left_of_root};
 
-/// Makes the whole process the configured user, if there is one, and checks that this holds for every thread. The one of
-/// `data_port`, if there is one, keeps the right to bind ports below 1024, if root had it. It is
-/// an error if anything of root is left.
+/// Makes the whole process the configured user, if there is one, and checks that this holds for every thread. The thread of
+/// `data_port`, if there is one, keeps the right to bind ports below 1024, if root had it. It is an error if anything of
+/// root is left.
 pub fn give_up_root(server: &config::ServerSection, source: Option<&SourcePort>) -> io::Result<()> {
     let Some(person) = wanted(server)? else { return Ok(()) };
     let name = &person.name;

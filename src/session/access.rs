@@ -44,7 +44,7 @@ impl Session {
         let name = user.ok_or_else(|| Reply::new(503, "USER comes before PASS."))?;
         let arrived = Instant::now();
         let from = self.control.who.peer.ip();
-        if self.shared.bans.is_banned(from, self.config.server.ban_rule(), arrived) {
+        if self.shared.bans.is_banned(from, self.config.server.ban, arrived) {
             return Err(Step::Close(banned()));
         }
         match self.shared.users.check_in(name.as_bytes(), &password.0, from, self.login_by) {
@@ -164,9 +164,9 @@ impl Session {
         let shown = name.as_bytes().escape_ascii();
         self.control.who.log(Level::Warn, format_args!("USER '{shown}' failed login. ({refusal})"));
         let peer = self.control.who.peer.ip();
-        let banned = self.shared.bans.strike(peer, self.config.server.ban_rule(), arrived);
+        let banned = self.shared.bans.strike(peer, self.config.server.ban, arrived);
         if banned {
-            let time = server.ban_time.map_or(0, |time| time.as_secs());
+            let time = server.ban.time.as_secs();
             self.control
                 .who
                 .log(Level::Warn, format_args!("{peer} is kept out for {time} s: too many wrong passwords"));

@@ -42,7 +42,7 @@ impl Inspection<'_> {
         let from = stream.local_addr()?;
         let server = &self.config.server;
         let mut client = Client::new(stream, PATIENCE + server.auth_failed_delay)?;
-        // To a server that takes this machine for a load balancer, the check has to speak like one.
+        // A server that takes this machine for a load balancer expects the check to speak like one.
         if server.proxy_protocol_from.iter().any(|net| net.contains(&from.ip())) {
             client.introduce(from)?;
         }

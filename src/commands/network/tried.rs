@@ -27,7 +27,7 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// What there is to tell about `ip`.
+    /// All findings about `ip`.
     pub fn findings(&self, ip: IpAddr) -> Vec<Finding> {
         let wrong = self.wrong.iter().map(|why| Finding::Wrong(format!("{ip}: {why}")));
         let more = if self.has_enough() { " (the others were not tried)" } else { "" };

@@ -24,7 +24,7 @@ pub struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// What is compared, and what the comparison takes for granted: the protocol that the field belongs to.
+    /// The comparison itself, and the one that it implies: of the protocol that the field belongs to.
     pub fn conditions(&self) -> Vec<Condition> {
         let test = match (self.operator, &self.right) {
             ("==" | "in" | "!=", Some(values)) => self.equality(values),

@@ -16,7 +16,7 @@ pub struct Statements<'a> {
 }
 
 impl<'a> Statements<'a> {
-    /// What a rule with these statements decides: a verdict map is a rule for each of its elements.
+    /// The rules that these statements make; a verdict map makes one for each of its elements.
     pub fn rules(&self, statements: &'a [Value]) -> Vec<Rule> {
         let mut rules = Vec::new();
         let mut conditions = Vec::new();
