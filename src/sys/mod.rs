@@ -2,14 +2,17 @@
 //!
 //! - [`access`]: what the user of the calling thread may do; [`identity`] works it out from a file's facts ([`meta`])
 //! - [`beneath`]: names below a folder that none of them can leave; [`folder`]: an opened folder; [`place`]: a name in it
+//! - [`disk`]: what a file system is, and what a folder of the system is for
 //! - [`files`]: files that are open, and how the server's own are opened; [`stamp`] tells one state of a file from the next
 //! - [`holder`]: which program listens at a port
 //! - [`interfaces`]: this machine as others see it
 //! - [`jail`]: locks a thread into a folder
 //! - [`limits`], [`process`]: what holds for the whole process
+//! - [`members`]: who else may write a file
 //! - [`owners`]: the names of users and groups
 //! - [`person`]: another user that a thread or the process can become
 //! - [`privileges`]: what is left of root after the process has become another user
+//! - [`route`]: which folders have a say in what a path leads to
 //! - [`service`]: what started the server, and wants to know how it is
 //! - [`signals`]: what the administrator wants
 //! - [`sockets`], [`zero_copy`]: what makes data connections fast
@@ -18,6 +21,6 @@
 mod linux;
 
 pub use linux::{
-    access, beneath, files, folder, holder, identity, interfaces, jail, limits, meta, owners, person, place,
-    privileges, process, service, signals, sockets, stamp, ticker, waker, zero_copy,
+    access, beneath, disk, files, folder, holder, identity, interfaces, jail, limits, members, meta, owners, person,
+    place, privileges, process, route, service, signals, sockets, stamp, ticker, waker, zero_copy,
 };

@@ -1,7 +1,9 @@
 //! What holds for this process as a whole.
 
+use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
 
@@ -15,6 +17,26 @@ pub fn set_umask(mask: u32) {
 pub fn forbid_more_rights() {
     // Kernels older than 3.5 lack it, and nothing else depends on it.
     let _ = rustix::thread::set_no_new_privs(true);
+}
+
+/// How a process was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningCommand {
+    /// The program as it was named, and its arguments.
+    pub words: Vec<OsString>,
+    /// Its current folder.
+    pub folder: PathBuf,
+}
+
+impl RunningCommand {
+    /// How the process of this number was started; `None` if there is none, or if this process may not know.
+    pub fn of(process: i32) -> Option<Self> {
+        let known = PathBuf::from(format!("/proc/{process}"));
+        let line = fs::read(known.join("cmdline")).ok()?;
+        let line = line.strip_suffix(&[0]).unwrap_or(&line);
+        let words = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec()));
+        Some(Self { words: words.collect(), folder: fs::read_link(known.join("cwd")).ok()? })
+    }
 }
 
 /// Whether this process seems to run in a container.
@@ -33,6 +55,15 @@ fn is_container(root: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_this_process_was_started_is_known() {
+        let number = i32::try_from(std::process::id()).expect("a small number");
+        let command = RunningCommand::of(number).expect("its own");
+        assert_eq!(command.words, std::env::args_os().collect::<Vec<_>>());
+        assert_eq!(command.folder, std::env::current_dir().expect("there"));
+        assert_eq!(RunningCommand::of(-1), None);
+    }
 
     #[test]
     fn a_container_is_known_by_its_marks_or_its_control_group() {
