@@ -110,17 +110,17 @@ pub fn long_line(entry: Entry, format: LongFormat, out: &mut Vec<u8>) {
     out.push(b' ');
     long_time(meta.modified, format, out);
     out.push(b' ');
-    out.extend(entry.name.iter().map(|&byte| printable(byte)));
+    shown(entry.name, out);
     if let Some(target) = entry.target {
         out.extend_from_slice(b" -> ");
-        out.extend(target.iter().map(|&byte| printable(byte)));
+        shown(target, out);
     }
     out.extend_from_slice(b"\r\n");
 }
 
 /// Appends a name alone.
 pub fn name_line(name: &[u8], out: &mut Vec<u8>) {
-    out.extend(name.iter().map(|&byte| printable(byte)));
+    shown(name, out);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -148,7 +148,11 @@ pub fn facts(entry: Entry, kind: &str, perm: &[u8], facts: Facts, out: &mut Vec<
         out.push(b';');
     }
     out.push(b' ');
-    out.extend(entry.name.iter().map(|&byte| printable(byte)));
+    shown(entry.name, out);
+}
+
+fn shown(name: &[u8], out: &mut Vec<u8>) {
+    out.extend(name.iter().map(|&byte| printable(byte)));
 }
 
 fn mode_letters(meta: &Meta, out: &mut Vec<u8>) {

@@ -170,7 +170,7 @@ impl Control {
     /// Shakes hands as a TLS server, before the deadline; gives what data connections need. Nothing that came in clear is
     /// kept: it may have been added on the way.
     #[inline(never)]
-    pub fn secure(&mut self, tls: &Tls, deadline: Instant) -> io::Result<Protection> {
+    pub fn secure(&mut self, tls: &Arc<Tls>, deadline: Instant) -> io::Result<Protection> {
         self.input = LineBuffer::default();
         let (connection, protection) = tls.accept()?;
         let mut secured = Box::new(Secured::new(connection));

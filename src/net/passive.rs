@@ -76,16 +76,11 @@ impl PassivePorts {
         let mut state = self.state.lock();
         state.forget_idle(address);
         let PortTable { by_address, random } = &mut *state;
-        let ports = by_address.entry(address).or_insert_with(|| self.at(address));
-        ports.take(client, expected, random)
-    }
-
-    /// The ports at a local address that none was leased of yet.
-    fn at(&self, address: SocketAddr) -> LocalPorts {
-        match &self.range {
+        let ports = by_address.entry(address).or_insert_with(|| match &self.range {
             Some(range) => LocalPorts::of_range(address, range.clone()),
             None => LocalPorts::of_system(address, self.sessions),
-        }
+        });
+        ports.take(client, expected, random)
     }
 }
 
@@ -111,7 +106,7 @@ impl Lease {
     /// The connection, if it is here by now; others that came before it are handed over or refused.
     pub fn poll(&mut self, who: &Who) -> std::io::Result<Option<Stream>> {
         match self.listener.accept(self.expected, self.wake.take(), who)? {
-            Arrival::Here(socket) => Ok(Some(Stream::new(socket))),
+            Arrival::Here(socket) => Ok(Some(Stream::Plain(socket))),
             Arrival::NotYet(wake) => {
                 self.wake = wake;
                 Ok(None)

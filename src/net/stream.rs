@@ -13,7 +13,7 @@ use crate::sys::sockets;
 /// An open data connection; closed by Drop.
 #[derive(Debug)]
 pub enum Stream {
-    /// In clear.
+    /// In clear: a connected socket that does not block.
     Plain(OwnedFd),
     /// Under TLS.
     Tls(Box<Protected>),
@@ -51,11 +51,6 @@ pub enum Doubt {
 }
 
 impl Stream {
-    /// Takes over a connected socket that does not block.
-    pub fn new(socket: OwnedFd) -> Self {
-        Self::Plain(socket)
-    }
-
     /// Goes on under TLS, if it does not yet; the handshake is left to [`Self::shake_hands`].
     pub fn protect(self, protection: &Protection) -> io::Result<Self> {
         match self {

@@ -53,11 +53,9 @@ pub struct Tickets {
 /// What a data connection under PROT P needs.
 #[derive(Clone)]
 pub struct Protection {
-    data: Arc<ServerConfig>,
+    tls: Arc<Tls>,
     /// The control connection whose session must be resumed, if one must.
     owner: Option<Owner>,
-    has_client_ca: bool,
-    strict_eof: bool,
 }
 
 /// Tells one control connection from all others.
@@ -135,25 +133,18 @@ impl Tls {
     }
 
     /// The server's side of a control connection's handshake, and what its data connections need.
-    pub fn accept(&self) -> io::Result<(ServerConnection, Protection)> {
+    pub fn accept(self: &Arc<Self>) -> io::Result<(ServerConnection, Protection)> {
         self.certificate.refresh();
-        let (has_client_ca, strict_eof) = (self.has_client_ca, self.strict_eof);
-        let protection = Protection { data: Arc::clone(&self.data), owner: None, has_client_ca, strict_eof };
-        if !self.must_resume {
-            return Ok((begin(Arc::clone(&self.control))?, protection));
-        }
-        let mut owner = Owner::default();
-        getrandom::fill(&mut owner).map_err(io::Error::other)?;
-        let control = begin(Bound::config(&self.control, owner, Side::Control))?;
-        Ok((control, Protection { owner: Some(owner), ..protection }))
+        let owner = self.must_resume.then(new_owner).transpose()?;
+        let control = begin(&self.control, owner, Side::Control)?;
+        Ok((control, Protection { tls: Arc::clone(self), owner }))
     }
 }
 
 impl Protection {
     /// The server's side of a data connection's handshake.
     pub fn accept(&self) -> io::Result<ServerConnection> {
-        let unbound = || Arc::clone(&self.data);
-        begin(self.owner.map_or_else(unbound, |owner| Bound::config(&self.data, owner, Side::Data)))
+        begin(&self.tls.data, self.owner, Side::Data)
     }
 
     /// Checks a data connection whose handshake is done.
@@ -173,12 +164,12 @@ impl Protection {
 
     /// Whether clients have to show something with each handshake: a session, or a certificate.
     pub fn asks_for_proof(&self) -> bool {
-        self.owner.is_some() || self.has_client_ca
+        self.owner.is_some() || self.tls.has_client_ca
     }
 
     /// Whether a stream that ends without close_notify was cut.
     pub fn is_strict(&self) -> bool {
-        self.strict_eof
+        self.tls.strict_eof
     }
 }
 
@@ -260,11 +251,19 @@ impl fmt::Debug for Tls {
 
 impl fmt::Debug for Protection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Protection").field("strict_eof", &self.strict_eof).finish_non_exhaustive()
+        f.debug_struct("Protection").field("tls", &self.tls).finish_non_exhaustive()
     }
 }
 
-fn begin(config: Arc<ServerConfig>) -> io::Result<ServerConnection> {
+fn new_owner() -> io::Result<Owner> {
+    let mut owner = Owner::default();
+    getrandom::fill(&mut owner).map_err(io::Error::other)?;
+    Ok(owner)
+}
+
+fn begin(config: &Arc<ServerConfig>, owner: Option<Owner>, side: Side) -> io::Result<ServerConnection> {
+    let unbound = || Arc::clone(config);
+    let config = owner.map_or_else(unbound, |owner| Bound::config(config, owner, side));
     let mut connection = ServerConnection::new(config).map_err(io::Error::other)?;
     connection.set_buffer_limit(None);
     Ok(connection)
