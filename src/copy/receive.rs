@@ -51,8 +51,8 @@ impl Transfer<'_, '_> {
         }
         // The client may be gone already, which is no harm to what it sent.
         let _ = self.stream.finish();
-        // A client that was killed leaves an orderly end on both connections; only the control connection tells. What was
-        // gone before is not heard of again: see `Watch::is_gone`.
+        // A client that was killed leaves an orderly end on both connections; only the control connection tells. If it was
+        // gone before, this does not fail: see `Watch::is_gone`.
         self.watch.attend()
     }
 

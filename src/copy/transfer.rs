@@ -142,8 +142,8 @@ impl<'t, 'd> Transfer<'t, 'd> {
         Ok(())
     }
 
-    /// Waits for a moment until the client has closed, too: what it still says must not meet a closed port, or it may lose
-    /// what it has not read yet.
+    /// Waits a moment for the client to close as well: if what it still sends met a closed port, it might lose what it has
+    /// not read yet.
     fn linger(&mut self) {
         let deadline = Instant::now() + LAST_WORDS;
         // A client that goes on sending does not make the moment longer.

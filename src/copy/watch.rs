@@ -87,13 +87,13 @@ enum Loss {
     Drains,
 }
 
-/// How long the next byte may take of what a client sent before it closed both connections.
+/// How long each byte may take that a client sent before it closed both connections.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 /// How long a data connection may outlive the client's other one, however much comes.
 const MAX_DRAIN: Duration = Duration::from_secs(30);
 /// A client that was killed has lost both connections by then, even if its machine is busy.
 const LAST_LOOK: Duration = Duration::from_millis(1);
-/// Even if its machine is very busy.
+/// The same if its machine is very busy.
 const LONG_LOOK: Duration = Duration::from_millis(250);
 
 /// What ended a wait.
@@ -120,8 +120,8 @@ impl<'d> Watch<'d> {
         Self { door, presence: Presence::Listening, loss: Loss::Ends, patience, progress }
     }
 
-    /// Begins to watch over an upload: if its client is lost, what that has sent before is received first, and
-    /// [`Self::is_gone`] tells.
+    /// Begins to watch over an upload: if its client is lost, what it sent before is received first; then
+    /// [`Self::is_gone`] is true.
     pub fn of_upload(door: &'d mut dyn Doorway, patience: Patience) -> Self {
         Self { loss: Loss::Drains, ..Self::new(door, patience) }
     }

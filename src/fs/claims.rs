@@ -1,4 +1,4 @@
-//! Which files are being written: one session alone writes a file, under whatever name.
+//! Which files are being written: only one session writes a file, whatever name it uses.
 
 use std::collections::HashSet;
 use std::io;

@@ -40,7 +40,7 @@ pub struct Folder {
 const BLOCK: usize = 32 * 1024;
 
 impl Folder {
-    /// Starts to read an opened folder, of which only what fits the pattern is of interest.
+    /// Starts to read an opened folder. The caller shows only what matches the pattern.
     pub fn read(handle: FolderHandle, order: Order, pattern: Option<&Pattern>) -> io::Result<Self> {
         let mut folder = Self::new(handle);
         if let Order::Sorted(sorting) = order {

@@ -64,7 +64,7 @@ impl Token {
 
 fn tokens(mut pattern: &[u8]) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(pattern.len());
-    // Once a `[` has no end, no later one has: looked for once, so that reading stays linear.
+    // If one `[` has no end, no later one has: one search for it keeps this linear.
     let mut classes_end = true;
     while let [first, rest @ ..] = pattern {
         let class = if *first == b'[' && classes_end { class(pattern) } else { None };

@@ -1,4 +1,4 @@
-//! What is kept of broken uploads: how much waits to be resumed, and when it goes.
+//! What is kept of broken uploads: how much waits to be resumed, and when it is removed.
 
 use std::collections::HashMap;
 use std::io;

@@ -123,8 +123,8 @@ impl Root {
         self.base.set_mode(path.relative(), mode)
     }
 
-    /// Where the bytes of a file are or will be: every link followed, the last one, too. Fails with `IsADirectory` for the
-    /// home, with `PermissionDenied` for a link that leads outside.
+    /// Where the bytes of a file are or will be, with every link followed, even the last one. Fails with `IsADirectory` for
+    /// the home, with `PermissionDenied` for a link that leads outside.
     pub fn locate<'p>(&'p self, path: &'p VirtualPath) -> io::Result<(Place<'p>, Option<Meta>)> {
         let place = self.place(path)?.ok_or(ErrorKind::IsADirectory)?;
         match place.meta() {

@@ -108,7 +108,7 @@ pub enum Kept {
     Whole,
 }
 
-/// An upload whose bytes all came, and that broke nevertheless.
+/// An upload that broke although all its bytes came.
 #[derive(Debug)]
 pub struct Broken {
     /// Why.

@@ -135,7 +135,7 @@ impl Pair {
 }
 
 impl Flaw {
-    /// Says of which file this is.
+    /// The fault of a file that has this flaw.
     pub fn of(self, purpose: Purpose, file: &Path) -> Fault {
         Fault { purpose, file: file.to_owned(), flaw: self }
     }

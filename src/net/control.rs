@@ -83,7 +83,7 @@ impl Control {
         self.local
     }
 
-    /// The next line, waited for until the deadline and for no longer than `idle`, whatever bytes come meanwhile.
+    /// Waits for the next line until the deadline, and for no longer than `idle`, even if bytes come meanwhile.
     pub fn next(&mut self, idle: Option<Duration>, deadline: Option<Instant>) -> Event {
         let mut idle_end = None;
         loop {
@@ -143,7 +143,7 @@ impl Control {
         self.flush()
     }
 
-    /// Sends lines that come before a reply, and of which more may follow; the first of them begins it if none was sent yet.
+    /// Sends lines of a reply that goes on after them. If `first` is set, the first of them begins the reply.
     pub fn send_preludes<'l>(
         &mut self,
         code: u16,
@@ -200,9 +200,8 @@ impl Control {
         self.secured.as_deref()
     }
 
-    /// Ends the connection so that the last reply arrives: no bytes are left unread, which would reset it. Under TLS it says
-    /// that nothing more comes, and waits for a moment until the client has closed, too, so that no answer of its TLS meets
-    /// a closed port.
+    /// Ends the connection in a way that lets the last reply arrive: bytes left unread would reset it. Under TLS it sends
+    /// close_notify and waits a moment for the client to close as well: an answer of its TLS must not meet a closed port.
     #[cold]
     pub fn close(&mut self) {
         let Some(mut secured) = self.secured.take() else { return drop_unread(&self.stream) };
@@ -224,7 +223,7 @@ impl Control {
         self.secured.as_mut().is_some_and(|secured| secured.holds_bytes())
     }
 
-    /// Waits without reading, so that what the client sends meanwhile waits, too; ends early when it is gone.
+    /// Waits without reading: what the client sends meanwhile stays in the queue. Ends early when the client is gone.
     pub fn pause(&self, duration: Duration) {
         let deadline = Instant::now() + duration;
         // Half a close, or the server's wish to stop, shows as RDHUP; only after it the whole one is looked for.
@@ -304,8 +303,8 @@ impl Control {
     }
 }
 
-/// Drops what a client has sent, without a wait: bytes that are left unread would make the end of its connection a reset,
-/// which may take the last reply away.
+/// Drops what a client has sent, without a wait: bytes left unread would end its connection with a reset, and the last
+/// reply might get lost.
 pub fn drop_unread(stream: &TcpStream) {
     for _ in 0..MAX_UNREAD / UNREAD_STEP {
         if !Arrived(stream).read(&mut [0; UNREAD_STEP]).is_ok_and(|read| read == UNREAD_STEP) {

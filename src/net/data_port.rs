@@ -50,8 +50,8 @@ pub enum NoConnection {
 }
 
 impl DataPort {
-    /// Goes on after the transfer's command, as far as that goes without a wait: to the connection, or to a port that is to
-    /// be waited for ([`Self::readiness`]) until the deadline.
+    /// Goes on after the transfer's command, as far as possible without a wait: to the connection, or to a port that the
+    /// caller waits for ([`Self::readiness`]) until the deadline.
     pub fn poll(self, who: &Who, now: Instant, deadline: Instant) -> Result<ControlFlow<Stream, Self>, NoConnection> {
         let is_late = now >= deadline;
         match self {
@@ -86,8 +86,8 @@ impl DataPort {
         }
     }
 
-    /// Before the transfer's command: takes the client's connection and goes on with its handshake, as far as that goes
-    /// without a wait. What fails in the handshake is told when the command comes.
+    /// Before the transfer's command: takes the client's connection and goes on with its handshake, as far as possible
+    /// without a wait. A failed handshake is reported when the command comes.
     pub fn advance(&mut self, who: &Who, protection: &Protection) -> io::Result<()> {
         if let Self::Passive(lease, _) = self {
             let Some(stream) = lease.poll(who)? else { return Ok(()) };
@@ -109,8 +109,8 @@ impl DataPort {
         }
     }
 
-    /// To be called when the session does something else than wait for the connection: sessions that share a passive port
-    /// must not depend on this one. The next step comes before the next wait.
+    /// Must be called before the session does anything but wait for the connection: sessions that share a passive port must
+    /// not depend on this one. The next step comes before the next wait.
     pub fn step_back(&mut self) {
         match self {
             Self::Passive(lease, _) => lease.step_back(),

@@ -23,7 +23,7 @@ use crate::sys::waker::Waker;
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
-    /// Kept to save a system call.
+    /// Known without a system call.
     port: u16,
     room: Mutex<Room>,
 }

@@ -1,4 +1,4 @@
-//! A reply of several lines that may be too long to be held: its lines are sent while they are made (STAT of a folder).
+//! A reply of several lines that may be too long for memory: its lines are sent while they are made (STAT of a folder).
 
 use std::io;
 use std::mem;

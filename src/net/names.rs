@@ -1,4 +1,5 @@
-//! A DNS name's address, looked up at start and again when it ages by a thread of its own: no session ever waits for DNS.
+//! A DNS name's address. A thread of its own looks it up at start, and again when the answer is old: no session ever waits
+//! for DNS.
 
 use std::collections::HashMap;
 use std::io;
@@ -23,16 +24,16 @@ pub struct Names {
 struct Lookups {
     /// The name that is looked up, and what the server listens on.
     wanted: Option<(String, Vec<IpAddr>)>,
-    /// The name that was looked up last, whatever came of it.
+    /// The name that was looked up last, with or without success.
     tried: Option<String>,
     /// Also of former names, for the sessions that were there before the settings changed.
     answers: HashMap<String, Ipv4Addr>,
-    /// The name and what was told last of its lookups, if the last one failed.
+    /// If the last lookup failed: its name, and what was told.
     trouble: Option<(String, LookedUp)>,
     is_running: bool,
 }
 
-/// What the lookup of a name brought that is new.
+/// What is new after the lookup of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookedUp {
     /// Its address is another one now.
@@ -62,7 +63,7 @@ const FIRST_ANSWER: Duration = Duration::from_secs(5);
 const MAX_ANSWERS: usize = 16;
 
 impl Names {
-    /// No name yet. What is new of a lookup is told.
+    /// No name yet. `tell` is called with what is new after a lookup.
     pub fn new(tell: fn(&str, &LookedUp)) -> Self {
         Self { lookups: Mutex::default(), changed: Condvar::new(), tell }
     }
@@ -115,7 +116,7 @@ impl Names {
 }
 
 impl Lookups {
-    /// Takes what a lookup found; gives what is new of it.
+    /// Takes in what a lookup found, and returns what is new.
     fn note(&mut self, name: &str, listening: &[IpAddr], found: io::Result<Vec<Ipv4Addr>>) -> Option<LookedUp> {
         let old = self.answers.get(name).copied();
         let found = found.map_err(|error| Failure::System(error.to_string()));

@@ -119,7 +119,7 @@ impl Lease {
         self.wake.as_ref().map_or(self.listener.as_fd(), |wake| wake.as_fd())
     }
 
-    /// To be called when a session does something else than wait: another one leads at the port then. The next
+    /// Must be called before the session does anything but wait: another one leads at the port then. The next
     /// [`Self::poll`] comes before the next wait.
     pub fn step_back(&mut self) {
         self.listener.step_back(self.expected);

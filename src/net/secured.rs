@@ -41,7 +41,7 @@ impl Secured {
     ///
     /// # Errors
     /// `WouldBlock` when the socket has to be waited for, see [`Self::wants_write`]; `UnexpectedEof` when the client
-    /// closed; `InvalidData` around rustls's error when it failed, of which the client was told.
+    /// closed; `InvalidData` around rustls's error when it failed; the client was told.
     pub fn shake_hands(&mut self, socket: &mut (impl Read + Write)) -> io::Result<()> {
         loop {
             self.flush(socket)?;

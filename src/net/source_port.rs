@@ -37,7 +37,7 @@ impl SourcePort {
         Ok(Self { port, jobs })
     }
 
-    /// A socket at this port of a local address, the port of which is ignored. Any number of them may be open at once, as
+    /// A socket at this port of a local address; the port in `at` is ignored. Any number of them may be open at once, as
     /// long as each is connected to another client or port.
     pub fn socket(&self, at: SocketAddr) -> io::Result<OwnedFd> {
         let port = self.port;

@@ -135,7 +135,7 @@ impl Stream {
         }
     }
 
-    /// Says that nothing more comes after what was sent. Closing a stream in clear says it, too.
+    /// Says that nothing more comes after what was sent. A stream in clear says that when it is closed.
     ///
     /// # Errors
     /// `WouldBlock` as long as the client has to take more first.
@@ -176,8 +176,8 @@ impl Protected {
         sockets::acknowledge_now(&self.socket);
     }
 
-    /// Some clients (Node) close their side of an empty upload while they shake hands. Nothing proves who they are by then:
-    /// it counts only if nothing has to be proven and a version was agreed on.
+    /// Some clients (Node) close their side of an empty upload while they shake hands. By then nothing proves who they are,
+    /// so that end counts only if the client has nothing to prove and a version was agreed on.
     fn may_be_cut_short(&self) -> bool {
         !self.protection.is_strict()
             && !self.protection.asks_for_proof()

@@ -41,7 +41,7 @@ impl Turns {
         self.waiting.push(port);
     }
 
-    /// It no longer waits. Half of all ports, of which there are this many, stay fresh.
+    /// It no longer waits. Half of the ports (`all` is their number) stay fresh.
     pub fn end(&mut self, port: u16, all: usize) {
         self.waiting.retain(|&waiting| waiting != port);
         self.recent.push_back(port);

@@ -1,4 +1,4 @@
-//! A blocking connection all of whose reads end by one deadline.
+//! A blocking connection with one deadline for all its reads.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;

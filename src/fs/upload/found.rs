@@ -91,8 +91,8 @@ impl Found {
         Ok(Self { file, _replaced: replaced, old, way: Way::Partial { name, held }, made: false })
     }
 
-    /// A new partial, or the one of an earlier try, which the first byte will empty. Only those who may see the old file may
-    /// see it.
+    /// A new partial, or that of an earlier try, which is emptied before the first byte. Only those who may see the old file
+    /// may see it.
     fn partial(target: &Place, old: Option<Meta>, name: Vec<u8>) -> io::Result<Self> {
         if let Some(old) = &old {
             if old.kind != FileKind::File {

@@ -191,8 +191,8 @@ impl Base {
         Ok(WayEnd { folder: passed.pop(), name: None })
     }
 
-    /// A link's target, as a path from the base if it is absolute; EXDEV if it leads elsewhere. Absolute targets below the
-    /// configured path lead inside, and so do those below the path by which the kernel knows it.
+    /// A link's target, as a path from the base if it is absolute; EXDEV if it leads elsewhere. An absolute target leads
+    /// inside if it is below the configured path, or below the path that this one resolves to.
     fn inside<'t>(&self, target: &'t [u8]) -> Result<Cow<'t, [u8]>, Errno> {
         if target.first() != Some(&b'/') {
             return Ok(Cow::Borrowed(target));

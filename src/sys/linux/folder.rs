@@ -57,7 +57,7 @@ impl FolderHandle {
         Ok(space.f_bavail.saturating_mul(space.f_frsize))
     }
 
-    /// Fails if this thread may not use what is in it, which opening it does not tell.
+    /// Fails if this thread may not use what is in it: opening it does not show that.
     pub fn may_enter(&self) -> io::Result<()> {
         Ok(rustix::fs::accessat(self, ".", Access::EXEC_OK, AtFlags::EACCESS)?)
     }

@@ -4,7 +4,7 @@ use rustix::process::{getegid, geteuid, getgroups};
 
 use crate::sys::meta::Meta;
 
-/// A user and its groups; known before, so that a listing asks the system nothing for an entry.
+/// A user and its groups, known in advance: a listing asks the system nothing for an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     user: u32,
