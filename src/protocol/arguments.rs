@@ -4,6 +4,7 @@ use crate::protocol::address::{self, BadAddress, decimal};
 use crate::protocol::command::Command::{self, File};
 use crate::protocol::command::{
     Algorithm, Epsv, FactChange, FileCommand, ListFormat, Opts, Password, ProtectionLevel, Representation, Switches,
+    Window,
 };
 use crate::protocol::path::Name;
 use crate::protocol::request::Malformed::{self, Syntax, Value};
@@ -133,7 +134,7 @@ pub(super) fn rang(arg: &[u8]) -> Understood {
     let (first, last) = (size(first)?, size(last)?);
     match (first, last) {
         (1, 0) => Ok(File(FileCommand::Rang(None))),
-        _ if first <= last => Ok(File(FileCommand::Rang(Some((first, last))))),
+        _ if first <= last => Ok(File(FileCommand::Rang(Some(Window { first, last })))),
         _ => Err(Syntax("RANG takes the first and the last byte.")),
     }
 }

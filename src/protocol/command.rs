@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use crate::protocol::path::Name;
 
@@ -109,12 +110,28 @@ pub enum FileCommand {
     Abor,
     /// HASH of a file (draft-bryan-ftpext-hash)
     Hash(Name),
-    /// RANG: the first and the last byte for the next HASH or RETR; none = whole files (draft-bryan-ftp-range)
-    Rang(Option<(u64, u64)>),
+    /// RANG: the part for the next HASH or RETR; none = whole files (draft-bryan-ftp-range)
+    Rang(Option<Window>),
     /// XCRC, XMD5, XSHA1, XSHA256, XSHA512: a name, perhaps with a range
     Checksum(Algorithm, Name),
     /// AVBL: free space (draft-peterson-streamlined-ftp-command-extensions)
     Avbl(Option<Name>),
+}
+
+/// A part of a file, from its first to its last byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Counted from 0.
+    pub first: u64,
+    /// Not before the first.
+    pub last: u64,
+}
+
+impl Window {
+    /// The bytes of it that a file of this size has; the range ends before it starts if that is none.
+    pub fn within(self, size: u64) -> Range<u64> {
+        self.first..self.last.saturating_add(1).min(size)
+    }
 }
 
 /// How data connections are protected (RFC 2228 §3).

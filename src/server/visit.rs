@@ -66,7 +66,7 @@ impl Visit {
             }
             Parting::Over(ended) => {
                 drop(self.places);
-                let after = if ended.spends_thread { After::Spent(None) } else { After::Free };
+                let after = if ended.spends_thread() { After::Spent(None) } else { After::Free };
                 if let Err(error) = ended.say_goodbye() {
                     note_break(self.connection.peer, &error);
                 }

@@ -1,6 +1,7 @@
 //! Who you are: USER, PASS, REIN, QUIT.
 
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,13 +15,29 @@ use crate::fs::upload::UploadPolicy;
 use crate::protocol::command::Password;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
+use crate::session::Session;
 use crate::session::info::Preferences;
 use crate::session::login::Login;
+use crate::session::security::Security;
 use crate::session::step::{Answer, Step, refuse, reply};
-use crate::session::{Access, Session};
 use crate::share::denied::Closed;
 use crate::share::{Conditions, Share};
 use crate::sys::jail::Dialled;
+
+/// Whether the client is logged in.
+pub(super) enum Access {
+    /// It is not.
+    Stranger(Agreed),
+    /// It is.
+    Account(Box<Login>),
+}
+
+/// What the client and the server have agreed on, before login or after it.
+#[derive(Default)]
+pub(super) struct Agreed {
+    pub(super) preferences: Preferences,
+    pub(super) security: Security,
+}
 
 /// A client that was told this often that anonymous is off is not going to stop.
 const MAX_ANONYMOUS_TRIES: u32 = 10;
@@ -81,13 +98,10 @@ impl Session {
         let share = Share::open(user, self.conditions(), &self.shared.premises)
             .map_err(|closed| self.not_let_in(user, closed))?;
         let dialled = if self.config.active.enable_active { Dialled::Anywhere } else { Dialled::Never };
-        let locks_thread = share.lock_in(dialled).map_err(|error| self.not_locked_in(user, &error))?;
-        if locks_thread {
-            // If the login fails from here on, the thread is spent all the same.
-            self.access.strand();
-        }
+        // If the login fails from here on, the thread is spent all the same.
+        self.locked_in = share.lock_in(dialled).map_err(|error| self.not_locked_in(user, &error))?;
         share.may_enter().map_err(|closed| self.not_let_in(user, closed))?;
-        self.access = Access::Account(Login::new(share, locks_thread, self));
+        self.access = Access::Account(Login::new(share, self));
         Ok(())
     }
 
@@ -115,7 +129,7 @@ impl Session {
 
     #[cold]
     fn not_locked_in(&mut self, user: &User, error: &io::Error) -> Step {
-        self.access.strand();
+        self.locked_in = true;
         self.control
             .who
             .log(Level::Error, format_args!("USER '{}': the thread can't be locked in: {error}", user.name));
@@ -172,10 +186,39 @@ impl Session {
                 .log(Level::Warn, format_args!("{peer} is kept out for {time} s: too many wrong passwords"));
         }
         self.wrong_passwords += 1;
-        self.pause_until(arrived, server.auth_failed_delay);
+        self.control.pause(server.auth_failed_delay.saturating_sub(arrived.elapsed()));
         let reply = Reply::new(530, "Name or password is wrong.");
         let is_last = banned || self.wrong_passwords >= self.config.server.max_login_attempts;
         if is_last { Step::Close(reply) } else { Step::Reply(reply) }
+    }
+}
+
+impl Access {
+    pub(super) fn login(&self) -> Option<&Login> {
+        match self {
+            Self::Account(login) => Some(login),
+            Self::Stranger(_) => None,
+        }
+    }
+
+    pub(super) fn login_mut(&mut self) -> Option<&mut Login> {
+        match self {
+            Self::Account(login) => Some(login),
+            Self::Stranger(_) => None,
+        }
+    }
+
+    /// What is agreed on, before and after the login alike.
+    pub(super) fn agreed(&mut self) -> &mut Agreed {
+        match self {
+            Self::Account(login) => &mut login.agreed,
+            Self::Stranger(agreed) => agreed,
+        }
+    }
+
+    /// Lets go of the account, if there is one.
+    pub(super) fn end(&mut self) {
+        *self = Self::Stranger(mem::take(self.agreed()));
     }
 }
 

@@ -10,6 +10,7 @@ use crate::session::login::Login;
 use crate::session::outcome::Subject;
 use crate::session::prepared::Prepared;
 use crate::session::step::Answer;
+use crate::session::transfer_log::Direction;
 use crate::share::denied::Denied;
 
 impl Login {
@@ -17,25 +18,22 @@ impl Login {
     pub(super) fn retr(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
         let path = self.path(name);
         let (file, meta) = self.share.open_file(&path)?;
-        let (offset, end) = match prepared.window {
-            Some((first, last)) => (first, last.saturating_add(1).min(meta.size)),
-            None => (prepared.restart, meta.size),
-        };
-        if offset > end {
+        let range = prepared.window.map_or(prepared.restart..meta.size, |window| window.within(meta.size));
+        if range.start > range.end {
             return Err(Denied::AfterTheEnd.into());
         }
-        self.refuse_restart_in_ascii(offset)?;
+        self.refuse_restart_in_ascii(range.start)?;
         let asked = self.line_ends();
         let line_ends = asked.decide(&file)?;
         let port = self.take_data_port()?;
-        let preliminary = Reply::new(150, format!("Sending {} bytes.", end - offset));
+        let preliminary = Reply::new(150, format!("Sending {} bytes.", range.end - range.start));
         let mut attention = Attention::to_transfer(control, &preliminary);
         let mut watch = Watch::new(&mut attention, self.patience());
         let result = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut self.throttles.download)
-            .and_then(|mut transfer| transfer.send(file, offset..end, line_ends));
+            .and_then(|mut transfer| transfer.send(file, range, line_ends));
         let progress = watch.progress();
         let outcome = self.ended(result, progress, &control.who);
-        let subject = Subject { verb: "RETR", path: &path, incoming: false, announced: None };
+        let subject = Subject { verb: "RETR", path: &path, direction: Direction::Outgoing, announced: None };
         self.log_line_ends(control, &subject, asked, line_ends);
         Ok(self.report(control, &subject, &outcome).into())
     }

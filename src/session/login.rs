@@ -2,23 +2,22 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Instant;
 
 use log::Level;
-use rustix::event::PollFlags;
-use rustix::fd::BorrowedFd;
 
 use crate::config::Config;
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::tls::Protection;
-use crate::net::who::Who;
 use crate::protocol::command::{FileCommand, Representation};
 use crate::protocol::path::{Name, VirtualPath};
+use crate::session::Session;
+use crate::session::access::Agreed;
 use crate::session::info;
 use crate::session::prepared::Prepared;
 use crate::session::shared::Shared;
 use crate::session::step::{Answer, Step, reply};
-use crate::session::{Agreed, Session};
 use crate::share::{Share, Throttles};
 
 /// An account that is logged in, its current folder, and its transfer parameters.
@@ -37,14 +36,12 @@ pub struct Login {
     pub(super) agreed: Agreed,
     pub(super) config: Arc<Config>,
     pub(super) shared: Arc<Shared>,
-    /// Its thread is locked in for this account, and fit for no other one.
-    pub(super) locks_thread: bool,
 }
 
 impl Login {
     /// Begins at the account's home, with what the session has agreed on so far.
     #[inline(never)]
-    pub fn new(share: Box<Share>, locks_thread: bool, session: &mut Session) -> Box<Self> {
+    pub fn new(share: Box<Share>, session: &mut Session) -> Box<Self> {
         Box::new(Self {
             throttles: share.throttles(),
             share,
@@ -57,7 +54,6 @@ impl Login {
             agreed: mem::take(session.access.agreed()),
             config: Arc::clone(&session.config),
             shared: Arc::clone(&session.shared),
-            locks_thread,
         })
     }
 
@@ -143,25 +139,17 @@ impl Login {
         self.protection().is_some() && self.data_port.as_ref().is_some_and(DataPort::may_begin_early)
     }
 
-    /// What to wait for before [`Self::advance`] is of use again.
-    pub(super) fn data_readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
-        self.data_port.as_ref().and_then(DataPort::readiness)
-    }
-
-    /// To be called when something else is done than waiting for the data connection.
-    pub(super) fn step_back(&mut self) {
-        if let Some(port) = &mut self.data_port {
-            port.step_back();
-        }
-    }
-
-    /// Takes a data connection that begins before its command, and goes on with its handshake.
+    /// Takes a data connection that begins before its command, and goes on with its handshake, until the next line comes or
+    /// the deadline is over.
     #[inline(never)]
-    pub(super) fn advance(&mut self, who: &Who) {
-        let (Some(port), Some(protection)) = (&mut self.data_port, self.agreed.security.protection()) else { return };
-        if let Err(error) = port.advance(who, protection) {
-            who.log(Level::Warn, format_args!("data connection: {error}"));
-            self.data_port = None;
+    pub(super) fn begin_early(&mut self, control: &mut Control, deadline: Option<Instant>) {
+        while let (Some(port), Some(protection)) = (&mut self.data_port, self.agreed.security.protection()) {
+            if let Err(error) = port.advance(&control.who, protection) {
+                control.who.log(Level::Warn, format_args!("data connection: {error}"));
+                self.data_port = None;
+            } else if !port.readiness().is_some_and(|data| control.wait_beside(data, deadline)) {
+                return port.step_back();
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use crate::protocol::reply::Reply;
 use crate::session::explain::reason;
 use crate::session::login::Login;
 use crate::session::prepared::Prepared;
-use crate::session::transfer_log::TransferRecord;
+use crate::session::transfer_log::{Direction, TransferRecord};
 
 /// How a transfer ended, and what it moved.
 pub(super) struct Outcome {
@@ -31,7 +31,7 @@ pub(super) struct Outcome {
 pub(super) struct Subject<'a> {
     pub(super) verb: &'static str,
     pub(super) path: &'a VirtualPath,
-    pub(super) incoming: bool,
+    pub(super) direction: Direction,
     /// What ALLO announced of it, in bytes.
     pub(super) announced: Option<u64>,
 }
@@ -97,7 +97,7 @@ impl Login {
                 bytes,
                 path: path.as_os_str().as_encoded_bytes(),
                 representation: self.representation,
-                incoming: subject.incoming,
+                direction: subject.direction,
                 user: &self.share.user().name,
                 anonymous: self.share.user().is_anonymous(),
                 complete,
@@ -109,6 +109,6 @@ impl Login {
 
 impl<'a> Subject<'a> {
     pub(super) fn upload(verb: &'static str, path: &'a VirtualPath, prepared: &Prepared) -> Self {
-        Self { verb, path, incoming: true, announced: prepared.announced }
+        Self { verb, path, direction: Direction::Incoming, announced: prepared.announced }
     }
 }

@@ -13,7 +13,7 @@ use crate::net::data_port::{DataPort, Invitation};
 use crate::net::passive::{Expected, NoPort};
 use crate::net::who::{Who, canonical};
 use crate::protocol::address::{self, is_public};
-use crate::protocol::command::{Epsv, Representation};
+use crate::protocol::command::{Epsv, Representation, Window};
 use crate::protocol::reply::Reply;
 use crate::session::login::Login;
 use crate::session::step::{Answer, Step, refuse, reply};
@@ -35,12 +35,12 @@ impl Login {
         Reply::new(350, format!("The next transfer begins at byte {offset}."))
     }
 
-    pub(super) fn rang(&mut self, window: Option<(u64, u64)>) -> Reply {
+    pub(super) fn rang(&mut self, window: Option<Window>) -> Reply {
         self.prepared.window = window;
         Reply::new(
             350,
             match window {
-                Some((first, last)) => format!("HASH or RETR next: bytes {first} to {last}."),
+                Some(Window { first, last }) => format!("HASH or RETR next: bytes {first} to {last}."),
                 None => "Whole files again.".to_owned(),
             },
         )

@@ -4,9 +4,11 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use log::Level;
+
 use crate::protocol::reply::Reply;
+use crate::session::Session;
 use crate::session::step::Step;
-use crate::session::{Access, Session};
 
 /// A session that its thread is done with.
 pub enum Parting {
@@ -26,10 +28,7 @@ pub struct Moved {
 /// A session that is over: its login is gone, its connection is still open.
 pub struct Ended {
     session: Box<Session>,
-    /// The last step, or how the control connection broke.
-    last: io::Result<Box<Step>>,
-    /// Its thread is fit for no other session.
-    pub spends_thread: bool,
+    last: Box<Step>,
 }
 
 impl Session {
@@ -48,19 +47,19 @@ impl Session {
     }
 
     #[inline(never)]
-    fn part(mut self: Box<Self>, served: std::thread::Result<io::Result<Box<Step>>>) -> Parting {
-        let last = match served {
-            Ok(Ok(step)) if !step.is_last() => return Parting::Elsewhere(Moved { session: self, step }),
-            Ok(last) => last,
-            Err(_) => {
-                // It is unknown whether the thread was locked in by then.
-                self.access.strand();
-                Ok(Box::new(Step::Close(self.apology())))
-            }
-        };
-        self.leave();
-        let spends_thread = matches!(self.access, Access::Stranded(_));
-        Parting::Over(Ended { session: self, last, spends_thread })
+    fn part(mut self: Box<Self>, served: std::thread::Result<Box<Step>>) -> Parting {
+        let step = served.unwrap_or_else(|_| {
+            // It is unknown whether the thread was locked in by then.
+            self.locked_in = true;
+            Box::new(Step::Close(self.apology()))
+        });
+        if !step.is_last() {
+            return Parting::Elsewhere(Moved { session: self, step });
+        }
+        self.control.who.log(Level::Info, format_args!("FTP session closed (disconnect)."));
+        // A client that reads the goodbye may come back at once: by then nothing of this session is held.
+        self.access.end();
+        Parting::Over(Ended { session: self, last: step })
     }
 
     #[cold]
@@ -73,7 +72,7 @@ impl Session {
 impl Moved {
     /// Goes on, on a fresh thread, as [`Session::run`] does.
     pub fn resume(mut self) -> Parting {
-        self.session.access.find_thread();
+        self.session.locked_in = false;
         let step = *self.step;
         self.session.leave_after(|_| step)
     }
@@ -86,13 +85,20 @@ impl Moved {
 }
 
 impl Ended {
+    /// Whether its thread is fit for no other session.
+    pub fn spends_thread(&self) -> bool {
+        self.session.locked_in
+    }
+
     /// Sends the last reply, if one is due, and closes the connection.
     ///
     /// # Errors
     /// How the control connection broke.
     pub fn say_goodbye(mut self) -> io::Result<()> {
-        if let Step::Close(reply) = *self.last? {
-            self.session.send(&reply)?;
+        match *self.last {
+            Step::Broken(error) => return Err(error),
+            Step::Close(reply) => self.session.send(&reply)?,
+            Step::Reply(_) | Step::Secure(_) | Step::Clear(_) | Step::Cut => {}
         }
         self.session.control.close();
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use crate::protocol::command::Window;
 use crate::protocol::verbs::Role;
 use crate::share::Renamable;
 
@@ -12,8 +13,8 @@ pub struct Prepared {
     pub rename_from: Option<Renamable>,
     /// REST: the byte at which the next RETR or STOR begins.
     pub restart: u64,
-    /// RANG: the first and the last byte of the next HASH or RETR.
-    pub window: Option<(u64, u64)>,
+    /// RANG: the part of a file for the next HASH or RETR.
+    pub window: Option<Window>,
     /// ALLO: how many bytes the next upload brings.
     pub announced: Option<u64>,
 }
@@ -62,7 +63,7 @@ mod tests {
             let mut prepared = Prepared {
                 rename_from: Some(Renamable::for_tests()),
                 restart: 4,
-                window: Some((1, 2)),
+                window: Some(Window { first: 1, last: 2 }),
                 announced: Some(9),
             };
             let taken = prepared.take_for(Request::parse(line).role());

@@ -5,7 +5,7 @@ use std::io;
 
 use crate::protocol::reply::Reply;
 
-/// What follows a command; all but the last two are followed by the next one.
+/// What follows a command: after the first three comes the next one, the others end the session.
 #[derive(Debug)]
 pub enum Step {
     /// This reply.
@@ -18,12 +18,14 @@ pub enum Step {
     Close(Reply),
     /// The end of the session at once: a reply was begun that can't be kept, or TLS does not work.
     Cut,
+    /// The same, as the control connection broke.
+    Broken(io::Error),
 }
 
 impl Step {
     /// Whether the session ends with it.
     pub fn is_last(&self) -> bool {
-        matches!(self, Self::Close(_) | Self::Cut)
+        matches!(self, Self::Close(_) | Self::Cut | Self::Broken(_))
     }
 }
 

@@ -70,14 +70,23 @@ pub struct TransferRecord<'a> {
     pub path: &'a [u8],
     /// The representation type.
     pub representation: Representation,
-    /// Whether it went from the client to the server.
-    pub incoming: bool,
+    /// Which way it went.
+    pub direction: Direction,
     /// The account.
     pub user: &'a str,
     /// Whether the account needs no password.
     pub anonymous: bool,
     /// Whether all of it arrived.
     pub complete: bool,
+}
+
+/// Which way a file goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client to the server.
+    Incoming,
+    /// From the server to the client.
+    Outgoing,
 }
 
 fn line(transfer: &TransferRecord) -> String {
@@ -89,7 +98,7 @@ fn line(transfer: &TransferRecord) -> String {
         transfer.bytes,
         word(transfer.path),
         if transfer.representation == Representation::Ascii { 'a' } else { 'b' },
-        if transfer.incoming { 'i' } else { 'o' },
+        if transfer.direction == Direction::Incoming { 'i' } else { 'o' },
         if transfer.anonymous { 'a' } else { 'r' },
         word(transfer.user.as_bytes()),
         if transfer.complete { 'c' } else { 'i' },
@@ -114,7 +123,7 @@ mod tests {
             bytes: 4_355_092,
             path: b"/srv/a b\n\xff.mp4",
             representation: Representation::Image,
-            incoming: true,
+            direction: Direction::Incoming,
             user: "bob",
             anonymous: false,
             complete: true,

@@ -9,7 +9,7 @@ use crate::copy::watch::Watch;
 use crate::copy::{Error, digest};
 use crate::net::control::Control;
 use crate::protocol::address::decimal;
-use crate::protocol::command::Algorithm;
+use crate::protocol::command::{Algorithm, Window};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::session::attention::Attention;
@@ -22,10 +22,10 @@ use crate::sys::meta::FileKind;
 impl Login {
     /// draft-bryan-ftpext-hash §3.2: the answer names the algorithm, the range, the checksum and the file.
     #[inline(never)]
-    pub(super) fn hash(&mut self, name: &Name, window: Option<(u64, u64)>, control: &mut Control) -> Answer {
+    pub(super) fn hash(&mut self, name: &Name, window: Option<Window>, control: &mut Control) -> Answer {
         let (file, meta) = self.share.open_file(&self.path(name))?;
         let range = match window {
-            Some((first, last)) if first < meta.size => first..last.saturating_add(1).min(meta.size),
+            Some(window) if window.first < meta.size => window.within(meta.size),
             Some(_) => return refuse(550, "RANG begins after the end of the file."),
             None => 0..meta.size,
         };

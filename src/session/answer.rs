@@ -1,0 +1,135 @@
+//! A line of the client, from its bytes to its answer.
+
+use log::Level;
+
+use crate::protocol::command::Command;
+use crate::protocol::line::Line;
+use crate::protocol::path::Name;
+use crate::protocol::reply::Reply;
+use crate::protocol::request::{Malformed, Request};
+use crate::protocol::verbs::Role;
+#[cfg(feature = "planted-bug")]
+use crate::session::planted;
+use crate::session::prepared::Prepared;
+use crate::session::step::{Answer, Step, refuse, reply};
+use crate::session::{Session, info};
+
+/// A command, and what earlier ones left for it.
+struct Asked {
+    command: Command,
+    /// The name of a USER right before.
+    user: Option<Name>,
+    prepared: Prepared,
+}
+
+/// Number of unknown verbs before login that end a session: its client speaks another protocol.
+const MAX_UNKNOWN_VERBS: u8 = 3;
+
+impl Session {
+    /// Does what a line asks for.
+    pub(super) fn answer(&mut self, line: &Line) -> Answer {
+        let Line::Text(text) = line else { return Err(self.too_long(line)) };
+        let asked = self.understand(text)?;
+        self.carry_out(asked)
+    }
+
+    /// What a line asks for, or the step that answers one that asks for nothing.
+    // Its frame is gone when the command runs, and each larger handler is a call: an idle session holds the stack that its
+    // deepest call touched.
+    #[inline(never)]
+    fn understand(&mut self, line: &[u8]) -> Result<Asked, Step> {
+        let request = Request::parse(line);
+        let logged_in = self.access.login().is_some();
+        self.log_received(request.loggable(logged_in));
+        let role = request.role();
+        let (user, prepared) = self.forget_previous(role);
+        if !logged_in && request.is_foreign() {
+            return Err(no_ftp());
+        }
+        if self.tls.is_none() && role == Role::Tls {
+            return refuse(502, "TLS is off on this server.");
+        }
+        #[cfg(feature = "planted-bug")]
+        if let Some(reply) = std::str::from_utf8(line).ok().filter(|_| logged_in).and_then(planted::answer) {
+            return Err(reply.into());
+        }
+        match request.command {
+            Ok(command) => Ok(Asked { command, user, prepared }),
+            Err(malformed) => Err(self.misunderstood(malformed, role)),
+        }
+    }
+
+    #[inline(never)]
+    fn log_received(&self, line: &[u8]) {
+        self.control.who.log(Level::Debug, format_args!("<- {}", line.escape_ascii()));
+    }
+
+    #[cold]
+    fn too_long(&mut self, line: &Line) -> Step {
+        self.control.who.log(Level::Debug, format_args!("<- (a line that is too long)"));
+        if *line == Line::Flood {
+            return no_ftp();
+        }
+        self.forget_previous(Role::Plain);
+        Reply::new(500, "Line too long.").into()
+    }
+
+    /// Takes what earlier lines left for this one. The name of a USER is forgotten at any line, except at those that keep
+    /// a connection alive while a person types the password.
+    fn forget_previous(&mut self, role: Role) -> (Option<Name>, Prepared) {
+        let user = self.user.take_if(|_| role != Role::KeepsUser);
+        let prepared = self.access.login_mut().map(|login| login.prepared.take_for(role));
+        (user, prepared.unwrap_or_default())
+    }
+
+    #[inline(never)]
+    fn carry_out(&mut self, asked: Asked) -> Answer {
+        let Asked { command, user, prepared } = asked;
+        match command {
+            Command::User(name) => self.user(name),
+            Command::Pass(password) => self.pass(user, &password),
+            Command::Acct => reply(202, "No account information is needed."),
+            Command::Rein => self.reinitialize(),
+            Command::Quit => self.quit(),
+            Command::Noop => reply(200, "Ok."),
+            Command::Syst => reply(215, "UNIX Type: L8"),
+            Command::Feat => self.feat(),
+            Command::Help(verb) => info::help(verb.as_ref(), self.tls.is_some()),
+            Command::Opts(opts) => self.opts(opts),
+            Command::Clnt => reply(200, "Noted."),
+            Command::Host => self.host(),
+            Command::Lang => reply(200, "Replies are in English."),
+            Command::Stat => Ok(self.stat().into()),
+            Command::Auth(level) => self.auth(level),
+            Command::Pbsz => self.pbsz(),
+            Command::Prot(level) => self.prot(level),
+            Command::Ccc => self.ccc(),
+            Command::File(command) => match self.access.login_mut() {
+                Some(login) => login.run(&command, prepared, &mut self.control),
+                None => refuse(530, "Log in with USER and PASS first."),
+            },
+        }
+    }
+
+    fn misunderstood(&mut self, malformed: Malformed, role: Role) -> Step {
+        let reply = Reply::from(malformed);
+        match self.access.login_mut() {
+            Some(login) => {
+                // RFC 2577 §3: after an address that was refused, none is left to connect to.
+                if role == Role::NamesPort {
+                    login.data_port = None;
+                }
+                Step::Reply(reply)
+            }
+            // Before login, a client that keeps sending unknown verbs speaks another protocol.
+            None => {
+                self.unknown_verbs += u8::from(malformed == Malformed::Unknown);
+                if self.unknown_verbs >= MAX_UNKNOWN_VERBS { Step::Close(reply) } else { Step::Reply(reply) }
+            }
+        }
+    }
+}
+
+fn no_ftp() -> Step {
+    Step::Close(Reply::new(500, "That is no FTP."))
+}
