@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use md5::Md5;
 use sha1::Sha1;
-use sha2::{Digest, Sha256, Sha512};
+use sha2::digest::DynDigest;
+use sha2::{Sha256, Sha512};
 
 use crate::copy::Error;
 use crate::copy::watch::Watch;
@@ -14,10 +15,7 @@ use crate::protocol::command::Algorithm;
 
 /// A running checksum.
 enum Hasher {
-    Sha256(Sha256),
-    Sha512(Sha512),
-    Sha1(Sha1),
-    Md5(Md5),
+    Digest(Box<dyn DynDigest>),
     Crc32(crc32fast::Hasher),
 }
 
@@ -47,30 +45,24 @@ pub fn of_file(mut file: File, range: Range<u64>, algorithm: Algorithm, watch: &
 impl Hasher {
     fn new(algorithm: Algorithm) -> Self {
         match algorithm {
-            Algorithm::Sha256 => Self::Sha256(Sha256::new()),
-            Algorithm::Sha512 => Self::Sha512(Sha512::new()),
-            Algorithm::Sha1 => Self::Sha1(Sha1::new()),
-            Algorithm::Md5 => Self::Md5(Md5::new()),
+            Algorithm::Sha256 => Self::Digest(Box::new(Sha256::default())),
+            Algorithm::Sha512 => Self::Digest(Box::new(Sha512::default())),
+            Algorithm::Sha1 => Self::Digest(Box::new(Sha1::default())),
+            Algorithm::Md5 => Self::Digest(Box::new(Md5::default())),
             Algorithm::Crc32 => Self::Crc32(crc32fast::Hasher::new()),
         }
     }
 
     fn update(&mut self, bytes: &[u8]) {
         match self {
-            Self::Sha256(hasher) => hasher.update(bytes),
-            Self::Sha512(hasher) => hasher.update(bytes),
-            Self::Sha1(hasher) => hasher.update(bytes),
-            Self::Md5(hasher) => hasher.update(bytes),
+            Self::Digest(hasher) => hasher.update(bytes),
             Self::Crc32(hasher) => hasher.update(bytes),
         }
     }
 
     fn finish(self) -> String {
         match self {
-            Self::Sha256(hasher) => hexadecimal(&hasher.finalize()),
-            Self::Sha512(hasher) => hexadecimal(&hasher.finalize()),
-            Self::Sha1(hasher) => hexadecimal(&hasher.finalize()),
-            Self::Md5(hasher) => hexadecimal(&hasher.finalize()),
+            Self::Digest(hasher) => hexadecimal(&hasher.finalize()),
             Self::Crc32(hasher) => hexadecimal(&hasher.finalize().to_be_bytes()),
         }
     }

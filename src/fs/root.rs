@@ -130,9 +130,8 @@ impl Root {
         match place.meta() {
             Ok(meta) if meta.kind == FileKind::Link => {
                 let end = self.base.end_of(path.relative())?;
-                let folder = end.folder.map_or(Handle::Borrowed(self.base.dir()), Handle::Opened);
                 let name = Cow::Owned(end.name.ok_or(ErrorKind::IsADirectory)?);
-                let place = Place { folder, name, known: None };
+                let place = Place { folder: end.folder, name, known: None };
                 // A link to nothing is of no use: what it is meant to make is not for a client to say.
                 let meta = place.meta()?;
                 Ok((place, Some(meta)))

@@ -51,7 +51,7 @@ pub struct Tickets {
 }
 
 /// What a data connection under PROT P needs.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Protection {
     tls: Arc<Tls>,
     /// The control connection whose session must be resumed, if one must.
@@ -246,12 +246,6 @@ impl fmt::Debug for Tls {
             .field("must_resume", &self.must_resume)
             .field("strict_eof", &self.strict_eof)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Protection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Protection").field("tls", &self.tls).finish_non_exhaustive()
     }
 }
 

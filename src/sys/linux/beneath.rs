@@ -17,7 +17,7 @@ use rustix::io::Errno;
 
 use crate::sys::folder::{CAREFUL, FIND_FOLDER, FolderHandle, regular};
 use crate::sys::meta::{FileKind, Meta};
-use crate::sys::place::Place;
+use crate::sys::place::{Handle, Place};
 
 /// Which symbolic links are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +37,12 @@ pub struct Base {
     links: Links,
 }
 
-/// Where a name ends once every link is followed: in a folder (`None` is the base), at a name in it or at the folder itself.
+/// Where a name ends once every link is followed.
 #[derive(Debug)]
-pub struct WayEnd {
+pub struct WayEnd<'b> {
     /// The folder.
-    pub folder: Option<FolderHandle>,
-    /// The name in it.
+    pub folder: Handle<'b>,
+    /// The name in it; `None` if it is the folder itself.
     pub name: Option<Vec<u8>>,
 }
 
@@ -111,7 +111,7 @@ impl Base {
     }
 
     /// Follows every link, the last one, too. Fails with `PermissionDenied` for one that leads outside.
-    pub fn end_of(&self, name: &[u8]) -> io::Result<WayEnd> {
+    pub fn end_of(&self, name: &[u8]) -> io::Result<WayEnd<'_>> {
         self.walk(name).map_err(explain)
     }
 
@@ -151,16 +151,15 @@ impl Base {
             }
         }
         let end = self.end_of(name)?;
-        let folder = end.folder.as_ref().unwrap_or(&self.dir);
         let last = end.name.as_deref().unwrap_or(b".");
-        Ok(rustix::fs::openat(folder, last, flags | OFlags::NOFOLLOW, Mode::empty())?)
+        Ok(rustix::fs::openat(&*end.folder, last, flags | OFlags::NOFOLLOW, Mode::empty())?)
     }
 
     /// Resolves one component at a time, so that the kernel follows no link; EXDEV if the way leads outside.
-    fn walk(&self, name: &[u8]) -> Result<WayEnd, Errno> {
+    fn walk(&self, name: &[u8]) -> Result<WayEnd<'_>, Errno> {
         let mut ahead: Vec<Vec<u8>> = components(name);
         let mut passed: Vec<FolderHandle> = Vec::new();
-        let mut links = 0;
+        let (mut links, mut last) = (0, None);
         while let Some(component) = ahead.pop() {
             if component == b".." {
                 passed.pop().ok_or(Errno::XDEV)?;
@@ -178,9 +177,7 @@ impl Base {
                     }
                     ahead.extend(components(&self.inside(target.to_bytes())?));
                 }
-                Err(Errno::INVAL | Errno::NOENT) if ahead.is_empty() => {
-                    return Ok(WayEnd { folder: passed.pop(), name: Some(component) });
-                }
+                Err(Errno::INVAL | Errno::NOENT) if ahead.is_empty() => last = Some(component),
                 Err(Errno::INVAL) => {
                     let flags = FIND_FOLDER | OFlags::NOFOLLOW;
                     passed.push(rustix::fs::openat(here, component.as_slice(), flags, Mode::empty())?.into());
@@ -188,7 +185,8 @@ impl Base {
                 Err(error) => return Err(error),
             }
         }
-        Ok(WayEnd { folder: passed.pop(), name: None })
+        let folder = passed.pop().map_or(Handle::Borrowed(&self.dir), Handle::Opened);
+        Ok(WayEnd { folder, name: last })
     }
 
     /// A link's target, as a path from the base if it is absolute; EXDEV if it leads elsewhere. An absolute target leads
