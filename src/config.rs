@@ -22,7 +22,7 @@ pub use active::ActiveSection;
 pub use log::{LogFormat, LogSection};
 pub use passive::{Audience, Masquerade, PassiveSection};
 pub use server::{Sandbox, ServerSection};
-pub use tls::{SessionReuse, TlsSection};
+pub use tls::{SessionReuse, TlsFiles, TlsSection};
 pub use transfer::{Fsync, Symlinks, TransferSection};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -166,7 +166,6 @@ mod tests {
         expected.server.max_cons = 100;
         expected.server.max_cons_per_ip = Some(10);
         expected.passive.passive_ports = Some(8300..=8500);
-        expected.tls.folder = "/etc".into();
         expected.tls.places = read(SAMPLE).0.tls.places;
         assert_eq!(read(SAMPLE), (expected, Vec::new()));
     }
@@ -239,16 +238,13 @@ mod tests {
             },
             anonymous: Some(Guest { home: "/etc/pub".into(), perms: "elw".parse().unwrap() }),
             tls: TlsSection {
-                tls: true,
-                certificate: Some("/etc/c.pem".into()),
-                private_key: Some("/etc/k.pem".into()),
+                files: Some(TlsFiles::Given { certificate: "/etc/c.pem".into(), private_key: "/etc/k.pem".into() }),
                 control_required: true,
                 data_required: true,
                 implicit_port: Some(0),
                 session_reuse: SessionReuse::Require,
                 strict_eof: true,
                 client_ca: Some("/ca.pem".into()),
-                folder: "/etc".into(),
                 places: ["tls", "certificate", "private_key", "client_ca"].map(place),
             },
             log: LogSection {

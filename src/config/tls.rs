@@ -7,12 +7,8 @@ use crate::ini::{Section, Value};
 /// The section `[tls]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TlsSection {
-    /// Whether TLS is offered at all.
-    pub tls: bool,
-    /// PEM file of the certificate; `None` if the server makes its own.
-    pub certificate: Option<PathBuf>,
-    /// PEM file of its key; `None` if it is in the certificate's file.
-    pub private_key: Option<PathBuf>,
+    /// The files of the certificate and its key; `None` if TLS is off.
+    pub files: Option<TlsFiles>,
     /// Whether a login needs TLS.
     pub control_required: bool,
     /// Whether a data connection needs TLS.
@@ -25,10 +21,22 @@ pub struct TlsSection {
     pub strict_eof: bool,
     /// PEM file of the authorities that clients' certificates must come from.
     pub client_ca: Option<PathBuf>,
-    /// The folder of ftpd.conf, where the server keeps a certificate that it made.
-    pub folder: PathBuf,
     /// Where the keys that name files are written, as `ftpd.conf:14`.
     pub places: [(&'static str, String); 4],
+}
+
+/// The files of the certificate and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsFiles {
+    /// The server makes them itself, in this folder.
+    Own(PathBuf),
+    /// The administrator has them.
+    Given {
+        /// PEM file of the certificate.
+        certificate: PathBuf,
+        /// PEM file of its key, perhaps the same.
+        private_key: PathBuf,
+    },
 }
 
 /// Whether data connections must resume a TLS session.
@@ -42,11 +50,8 @@ pub enum SessionReuse {
 
 impl TlsSection {
     pub(super) fn read(section: &mut Section) -> TlsSection {
-        let certificate: Option<PathBuf> = section.take("certificate");
         let read = TlsSection {
-            tls: section.find("tls").unwrap_or(certificate.is_some()),
-            certificate,
-            private_key: section.take("private_key"),
+            files: files(section),
             control_required: section.take("tls_control_required"),
             data_required: section.take("tls_data_required"),
             implicit_port: section.take_with("implicit_tls_port", implicit_port),
@@ -56,12 +61,8 @@ impl TlsSection {
             ),
             strict_eof: section.take("tls_strict_eof"),
             client_ca: section.take("client_ca"),
-            folder: section.folder().to_owned(),
             places: ["tls", "certificate", "private_key", "client_ca"].map(|key| (key, section.place(key))),
         };
-        if read.private_key.is_some() && read.certificate.is_none() {
-            section.refuse("private_key", "needs a certificate");
-        }
         // These keys ask for TLS, so a server without it must not start silently.
         let wishes = [
             ("tls_control_required", read.control_required),
@@ -69,7 +70,7 @@ impl TlsSection {
             ("implicit_tls_port", read.implicit_port.is_some()),
             ("client_ca", read.client_ca.is_some()),
         ];
-        for (key, _) in wishes.into_iter().filter(|(_, wished)| *wished && !read.tls) {
+        for (key, _) in wishes.into_iter().filter(|(_, wished)| *wished && read.files.is_none()) {
             section.refuse(key, "needs tls = on");
         }
         read
@@ -79,6 +80,22 @@ impl TlsSection {
     pub fn place(&self, key: &str) -> &str {
         self.places.iter().find(|(known, _)| *known == key).map_or("", |(_, place)| place)
     }
+}
+
+/// TLS is on if the file says so, or if it gives a certificate and says nothing.
+fn files(section: &mut Section) -> Option<TlsFiles> {
+    let certificate: Option<PathBuf> = section.take("certificate");
+    let private_key: Option<PathBuf> = section.take("private_key");
+    if certificate.is_none() && private_key.is_some() {
+        section.refuse("private_key", "needs a certificate");
+    }
+    let is_on = section.find("tls").unwrap_or(certificate.is_some());
+    is_on.then(|| match certificate {
+        None => TlsFiles::Own(section.folder().to_owned()),
+        Some(certificate) => {
+            TlsFiles::Given { private_key: private_key.unwrap_or_else(|| certificate.clone()), certificate }
+        }
+    })
 }
 
 /// A port, 0 included, or none.

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::config::{self, Config, SessionReuse};
+use crate::config::{self, Config, SessionReuse, TlsFiles};
 use crate::ini::Problem;
 use crate::net::certificate::{Certificate, Fault, Flaw, Pair, Purpose};
 use crate::net::tls::{Tickets, Tls, TlsSettings};
@@ -53,17 +53,17 @@ fn problem(config: &config::TlsSection, key: &'static str, reason: String) -> Pr
 
 /// The pair that the server has to make before it can start.
 pub fn missing(config: &config::TlsSection) -> Option<Pair> {
-    pair(config).filter(|pair| config.certificate.is_none() && pair.is_missing())
+    let is_own = matches!(config.files, Some(TlsFiles::Own(_)));
+    pair(config).filter(|pair| is_own && pair.is_missing())
 }
 
 /// The files of the certificate and its key; `None` if TLS is off.
 pub fn pair(config: &config::TlsSection) -> Option<Pair> {
-    config.tls.then(|| match &config.certificate {
-        None => Pair::self_signed(&config.folder),
-        Some(certificate) => Pair {
-            certificate: certificate.clone(),
-            private_key: config.private_key.as_ref().unwrap_or(certificate).clone(),
-        },
+    config.files.as_ref().map(|files| match files {
+        TlsFiles::Own(folder) => Pair::self_signed(folder),
+        TlsFiles::Given { certificate, private_key } => {
+            Pair { certificate: certificate.clone(), private_key: private_key.clone() }
+        }
     })
 }
 
