@@ -92,12 +92,10 @@ fn address_space() -> Option<Supply> {
         limit: limits::address_space()?,
         own: OWN_ADDRESS_SPACE,
         each: ADDRESS_SPACE_PER_SESSION,
-        shortage: |Shortage { max_cons, needed, limit, fits }| {
-            let (needed, limit) = (needed.div_ceil(KIB), limit / KIB);
-            format!(
-                "max_cons = {max_cons} may need {needed} KiB of address space, but the limit is {limit} KiB: {fits} sessions \
-                 at most are admitted; set max_cons = {fits}, or LimitAS={needed}K in the service (ulimit -v {needed} in a shell)"
-            )
+        shortage: |shortage| {
+            shortage.in_kib("address space", "the limit", |needed| {
+                format!("LimitAS={needed}K in the service (ulimit -v {needed} in a shell)")
+            })
         },
     })
 }
@@ -107,12 +105,9 @@ fn memory() -> Option<Supply> {
         limit: limits::memory()?,
         own: OWN_MEMORY,
         each: MEMORY_PER_SESSION,
-        shortage: |Shortage { max_cons, needed, limit, fits }| {
-            let (needed, limit) = (needed.div_ceil(KIB), limit / KIB);
-            format!(
-                "max_cons = {max_cons} may need {needed} KiB of memory, but the control group's limit is {limit} KiB: {fits} \
-                 sessions at most are admitted; set max_cons = {fits}, or MemoryMax={needed}K in the service"
-            )
+        shortage: |shortage| {
+            shortage
+                .in_kib("memory", "the control group's limit", |needed| format!("MemoryMax={needed}K in the service"))
         },
     })
 }
@@ -127,6 +122,19 @@ impl Supply {
         let (fits, limit) = (self.fits(), self.limit);
         let needed = max_cons.saturating_mul(self.each).saturating_add(self.own);
         (needed > limit).then(|| (self.shortage)(&Shortage { max_cons, needed, limit, fits }))
+    }
+}
+
+impl Shortage {
+    /// The warning about a limit that bounds the sessions; `raised` says how to set it to a number of KiB.
+    fn in_kib(&self, what: &str, limited: &str, raised: fn(u64) -> String) -> String {
+        let Shortage { max_cons, fits, .. } = self;
+        let (needed, limit) = (self.needed.div_ceil(KIB), self.limit / KIB);
+        format!(
+            "max_cons = {max_cons} may need {needed} KiB of {what}, but {limited} is {limit} KiB: {fits} sessions at most \
+             are admitted; set max_cons = {fits}, or {}",
+            raised(needed)
+        )
     }
 }
 
