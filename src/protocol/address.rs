@@ -2,14 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
-/// Why an EPRT argument was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BadAddress {
-    /// Not the form of RFC 2428 §2.
-    Syntax,
-    /// A network protocol other than 1 (IPv4) and 2 (IPv6).
-    Family,
-}
+use crate::protocol::request::Malformed;
+
+const NO_EPRT: Malformed = Malformed::Syntax("EPRT takes |1|address|port| or |2|address|port|.");
 
 /// Reads PORT's `h1,h2,h3,h4,p1,p2`: exactly six decimal numbers up to 255, and no port 0.
 pub fn parse_port(argument: &[u8]) -> Option<SocketAddrV4> {
@@ -24,25 +19,22 @@ pub fn parse_port(argument: &[u8]) -> Option<SocketAddrV4> {
 }
 
 /// Reads EPRT's `|family|address|port|`, with any printable delimiter.
-///
-/// # Errors
-/// [`BadAddress`] says whether the shape or the family is wrong.
-pub fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, BadAddress> {
-    let (&delimiter, _) = argument.split_first().ok_or(BadAddress::Syntax)?;
+pub fn parse_eprt(argument: &[u8]) -> Result<SocketAddr, Malformed> {
+    let (&delimiter, _) = argument.split_first().ok_or(NO_EPRT)?;
     if !(33..=126).contains(&delimiter) {
-        return Err(BadAddress::Syntax);
+        return Err(NO_EPRT);
     }
     let fields: Vec<&[u8]> = argument.split(|&byte| byte == delimiter).collect();
-    let [b"", family, address, port, b""] = fields[..] else { return Err(BadAddress::Syntax) };
-    let family: u8 = decimal(family).ok_or(BadAddress::Syntax)?;
-    let port: u16 = decimal(port).filter(|&port| port != 0).ok_or(BadAddress::Syntax)?;
-    let address = std::str::from_utf8(address).map_err(|_| BadAddress::Syntax)?;
+    let [b"", family, address, port, b""] = fields[..] else { return Err(NO_EPRT) };
+    let family: u8 = decimal(family).ok_or(NO_EPRT)?;
+    let port: u16 = decimal(port).filter(|&port| port != 0).ok_or(NO_EPRT)?;
+    let address = std::str::from_utf8(address).map_err(|_| NO_EPRT)?;
     let address = match family {
         1 => address.parse().map(IpAddr::V4),
         2 => address.parse().map(IpAddr::V6),
-        _ => return Err(BadAddress::Family),
+        _ => return Err(Malformed::Family),
     };
-    address.map(|address| SocketAddr::new(address, port)).map_err(|_| BadAddress::Syntax)
+    address.map(|address| SocketAddr::new(address, port)).map_err(|_| NO_EPRT)
 }
 
 /// The text of a 227 reply, letter for letter as clients parse it.
@@ -121,17 +113,17 @@ mod tests {
 
     #[test]
     fn eprt_takes_two_families_and_any_delimiter() {
-        let cases: &[(&str, Result<&str, BadAddress>)] = &[
+        let cases: &[(&str, Result<&str, Malformed>)] = &[
             ("|1|127.0.0.1|1025|", Ok("127.0.0.1:1025")),
             ("!2!::1!1025!", Ok("[::1]:1025")),
-            ("|3|x|1025|", Err(BadAddress::Family)),
-            ("|1|::1|1025|", Err(BadAddress::Syntax)),
-            ("|1|127.0.0.1|0|", Err(BadAddress::Syntax)),
-            ("|1|127.0.0.1|65536|", Err(BadAddress::Syntax)),
-            ("|1|127.0.0.1|1025", Err(BadAddress::Syntax)),
-            ("|1|127.0.0.1|1025||", Err(BadAddress::Syntax)),
-            (" 1 127.0.0.1 1025 ", Err(BadAddress::Syntax)),
-            ("", Err(BadAddress::Syntax)),
+            ("|3|x|1025|", Err(Malformed::Family)),
+            ("|1|::1|1025|", Err(NO_EPRT)),
+            ("|1|127.0.0.1|0|", Err(NO_EPRT)),
+            ("|1|127.0.0.1|65536|", Err(NO_EPRT)),
+            ("|1|127.0.0.1|1025", Err(NO_EPRT)),
+            ("|1|127.0.0.1|1025||", Err(NO_EPRT)),
+            (" 1 127.0.0.1 1025 ", Err(NO_EPRT)),
+            ("", Err(NO_EPRT)),
         ];
         for (argument, expected) in cases {
             let parsed = parse_eprt(argument.as_bytes()).map(|address| address.to_string());

@@ -1,6 +1,6 @@
 //! Arguments of commands: bytes in, typed values or [`Malformed`] out. Used by the table in [`super::verbs`].
 
-use crate::protocol::address::{self, BadAddress, decimal};
+use crate::protocol::address::{self, decimal};
 use crate::protocol::command::Command::{self, File};
 use crate::protocol::command::{
     Algorithm, Epsv, FactChange, FileCommand, ListFormat, Opts, Password, ProtectionLevel, Representation, Switches,
@@ -145,11 +145,7 @@ pub(super) fn port(arg: &[u8]) -> Understood {
 }
 
 pub(super) fn eprt(arg: &[u8]) -> Understood {
-    match address::parse_eprt(arg) {
-        Ok(address) => Ok(File(FileCommand::Port(address))),
-        Err(BadAddress::Syntax) => Err(Syntax("EPRT takes |1|address|port| or |2|address|port|.")),
-        Err(BadAddress::Family) => Err(Malformed::Family),
-    }
+    Ok(File(FileCommand::Port(address::parse_eprt(arg)?)))
 }
 
 pub(super) fn epsv(arg: &[u8]) -> Understood {
@@ -158,9 +154,7 @@ pub(super) fn epsv(arg: &[u8]) -> Understood {
         b"1" => Epsv::V4,
         b"2" => Epsv::V6,
         b"ALL" => Epsv::All,
-        number if decimal::<u32>(number).is_some() => {
-            return Err(Malformed::Family);
-        }
+        number if decimal::<u32>(number).is_some() => return Err(Malformed::Family),
         _ => return Err(Syntax("EPSV takes 1, 2, ALL, or nothing.")),
     };
     Ok(File(FileCommand::Epsv(kind)))

@@ -35,7 +35,7 @@ impl Content {
         (decisive.len() == DECISIVE).then_some(Self::Text)
     }
 
-    /// Judges by the beginning where nothing comes after it.
+    /// Judges a file that has no more bytes than these.
     pub fn judge_whole(beginning: &[u8]) -> Self {
         Self::judge(beginning).unwrap_or(Self::Text)
     }

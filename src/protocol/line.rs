@@ -67,7 +67,8 @@ impl LineBuffer {
 
     /// Takes the next whole line out, if there is one.
     pub fn take(&mut self) -> Option<Line> {
-        let line = match self.peek() {
+        let next = self.lines().next();
+        let line = match next {
             None if self.is_flooded() => return Some(Line::Flood),
             None => return None,
             Some(line) if line.len() > MAX_LINE => {
@@ -84,12 +85,7 @@ impl LineBuffer {
         Some(line)
     }
 
-    /// The next whole line without taking it; one byte over [`MAX_LINE`] long if it is too long.
-    pub fn peek(&self) -> Option<&[u8]> {
-        self.lines().next()
-    }
-
-    /// All whole lines that wait, in order.
+    /// All whole lines that wait, in order; one that is too long has one byte over [`MAX_LINE`].
     pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
         let waiting = &self.bytes[self.start..self.tail];
         waiting.split_inclusive(|&byte| byte == b'\n').map(|line| {

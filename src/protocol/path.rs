@@ -10,11 +10,6 @@ impl Name {
         (!argument.is_empty() && !argument.contains(&0)).then(|| Self(argument.to_vec()))
     }
 
-    /// A name of our own making.
-    pub fn from_text(text: &'static str) -> Self {
-        Self(text.as_bytes().to_vec())
-    }
-
     /// The bytes as sent.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -68,7 +63,7 @@ impl VirtualPath {
         self.0 == b"/"
     }
 
-    /// True where some component is such a one.
+    /// Whether this is true of some component.
     pub fn has_component(&self, is_such: impl Fn(&[u8]) -> bool) -> bool {
         self.relative().split(|&byte| byte == b'/').any(is_such)
     }

@@ -34,11 +34,11 @@ impl Reply {
     pub fn lines(
         code: u16,
         first: impl Into<Cow<'static, str>>,
-        between: Vec<Vec<u8>>,
+        between: impl IntoIterator<Item = impl Into<Vec<u8>>>,
         last: impl Into<Cow<'static, str>>,
     ) -> Self {
         let mut reply = Self::new(code, first);
-        reply.rest = between.into_iter().map(Cow::Owned).collect();
+        reply.rest = between.into_iter().map(|line| Cow::Owned(line.into())).collect();
         reply.rest.push(Self::new(code, last).first);
         reply
     }
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(wire(&Reply::new(200, "Ok.")), b"200 Ok.\r\n");
         let feat = Reply::lines(211, "Features:", vec![b"SIZE".to_vec(), b"123".to_vec()], "End.");
         assert_eq!(wire(&feat), b"211-Features:\r\n SIZE\r\n 123\r\n211 End.\r\n");
-        assert_eq!(wire(&Reply::lines(220, "a", vec![], "b")), b"220-a\r\n220 b\r\n");
+        assert_eq!(wire(&Reply::lines(220, "a", [""; 0], "b")), b"220-a\r\n220 b\r\n");
     }
 
     #[test]

@@ -82,8 +82,8 @@ impl Session {
 
     #[inline(never)]
     pub(super) fn quit(&mut self) -> Answer {
-        let text = self.access.login().and_then(|login| login.goodbye()).unwrap_or("Goodbye.").to_owned();
-        Ok(Step::Close(Reply::new(221, text)))
+        let own = self.access.login().and_then(|login| login.share.user().msg_quit.clone());
+        Ok(Step::Close(Reply::new(221, own.unwrap_or_else(|| "Goodbye.".to_owned()))))
     }
 
     fn log_in(&mut self, user: &Arc<User>) -> Answer {

@@ -105,5 +105,5 @@ impl Doorway for Attention<'_> {
 
 fn status(progress: Progress) -> Reply {
     let line = format!("{} bytes in {:.1} s", progress.bytes, progress.took(Instant::now()).as_secs_f64());
-    Reply::lines(211, "Transfer in progress:", vec![line.into_bytes()], "End of status.")
+    Reply::lines(211, "Transfer in progress:", [line], "End of status.")
 }

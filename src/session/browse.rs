@@ -13,8 +13,9 @@ use crate::session::step::{Answer, Step, refuse, reply};
 use crate::sys::meta::FileKind;
 
 impl Login {
-    pub(super) fn pwd(&self) -> Reply {
-        Reply::raw(257, [&quoted(&self.cwd)[..], b" is the current folder."].concat())
+    /// PWD, and the answer to CWD.
+    pub(super) fn current_folder(&self, code: u16) -> Reply {
+        Reply::raw(code, [&quoted(&self.cwd)[..], b" is the current folder."].concat())
     }
 
     pub(super) fn cwd(&mut self, name: Option<&Name>) -> Answer {
@@ -22,7 +23,7 @@ impl Login {
         let path = name.map_or_else(VirtualPath::root, |name| self.folder(name));
         self.share.enter(&path)?;
         self.cwd = path;
-        Ok(Reply::raw(250, [&quoted(&self.cwd)[..], b" is the current folder."].concat()).into())
+        Ok(self.current_folder(250).into())
     }
 
     /// The folder of that name. A first `~` is the home to shells, and so to some clients, unless an entry has that name.
@@ -74,7 +75,6 @@ impl Login {
         let code = if listing.is_folder() { 212 } else { 213 };
         let mut long = LongReply::new(code, "Status:");
         let ended = listing.write_to(&mut long, control).and_then(|()| long.end("End of status.", control));
-        // The first line promised a code that can't be kept any more.
         if ended.is_err() && long.has_begun() { Err(Step::Cut) } else { Ok(ended?.into()) }
     }
 }

@@ -38,8 +38,7 @@ impl Session {
         let hashes = Algorithm::ALL.map(|(algorithm, name)| format!("{name}{}", star(algorithm)));
         features.push(format!("HASH {}", hashes.join(";")));
         features.sort_unstable();
-        let lines = features.into_iter().map(String::into_bytes).collect();
-        Ok(Reply::lines(211, "Features:", lines, "End.").into())
+        Ok(Reply::lines(211, "Features:", features, "End.").into())
     }
 
     #[cold]
@@ -75,7 +74,7 @@ impl Session {
             None => lines.push("Not logged in".to_owned()),
             Some(login) => lines.extend(login.status()),
         }
-        Reply::lines(211, "Status:", lines.into_iter().map(String::into_bytes).collect(), "End of status.")
+        Reply::lines(211, "Status:", lines, "End of status.")
     }
 }
 
@@ -86,7 +85,7 @@ pub fn help(verb: Option<&Name>, with_tls: bool) -> Answer {
         return help_with(name.as_bytes());
     }
     let names: Vec<&str> = offered(with_tls).map(|verb| verb.name).collect();
-    let lines = names.chunks(10).map(|row| row.join(" ").into_bytes()).collect();
+    let lines = names.chunks(10).map(|row| row.join(" "));
     Ok(Reply::lines(214, "Commands:", lines, "HELP <command> says how it is used.").into())
 }
 

@@ -178,11 +178,12 @@ impl<'a> Listing<'a> {
         // It may have vanished meanwhile.
         let Ok(meta) = entries.folder.meta() else { return };
         match self.format {
-            ListFormat::Facts if meta.kind == FileKind::Link => {
-                let meta = self.login.share.followed(&entries.path.join(name), meta);
-                self.facts_line(name, &meta, entries.writable, out);
+            ListFormat::Facts => {
+                let is_link = meta.kind == FileKind::Link;
+                let meta = if is_link { self.login.share.followed(&entries.path.join(name), meta) } else { meta };
+                let entry = Entry { name, meta: &meta, target: None };
+                self.facts_line(entry, type_fact(meta.kind), entries.writable, out);
             }
-            ListFormat::Facts => self.facts_line(name, &meta, entries.writable, out),
             ListFormat::Long if meta.kind == FileKind::Link => self.long(&entries.path.join(name), &meta, name, out),
             ListFormat::Long => self.long_line(Entry { name, meta: &meta, target: None }, out),
             ListFormat::Names => {}
@@ -201,19 +202,18 @@ impl<'a> Listing<'a> {
         listing::long_line(entry, LongFormat { now: self.now, zone, owners: &shared.owners }, out);
     }
 
-    fn facts_line(&self, name: &[u8], meta: &Meta, parent_writable: bool, out: &mut Vec<u8>) {
-        self.login.write_facts(Entry { name, meta, target: None }, type_fact(meta.kind), parent_writable, out);
+    fn facts_line(&self, entry: Entry, kind: &str, parent_writable: bool, out: &mut Vec<u8>) {
+        self.login.write_facts(entry, kind, parent_writable, out);
         out.extend_from_slice(b"\r\n");
     }
 
     fn special(&self, path: &VirtualPath, (kind, name): (&str, &[u8]), out: &mut Vec<u8>) {
         let Ok(meta) = self.login.share.meta(path) else { return };
         let entry = Entry { name, meta: &meta, target: None };
-        if self.format == ListFormat::Long {
-            return self.long_line(entry, out);
+        match self.format {
+            ListFormat::Facts => self.facts_line(entry, kind, false, out),
+            ListFormat::Long | ListFormat::Names => self.long_line(entry, out),
         }
-        self.login.write_facts(entry, kind, false, out);
-        out.extend_from_slice(b"\r\n");
     }
 }
 

@@ -62,7 +62,7 @@ impl Login {
     #[inline(never)]
     pub fn run(&mut self, command: &FileCommand, prepared: Prepared, control: &mut Control) -> Answer {
         match command {
-            FileCommand::Pwd => Ok(self.pwd().into()),
+            FileCommand::Pwd => Ok(self.current_folder(257).into()),
             FileCommand::Cwd(name) => self.cwd(name.as_ref()),
             FileCommand::Cdup => self.cdup(),
             FileCommand::List(format, switches, name) => self.list(*format, *switches, name.as_ref(), control),
@@ -83,22 +83,22 @@ impl Login {
                 self.appe(name, &prepared, control).or_else(|no| self.logged(control, "APPE", name, Err(no)))
             }
             FileCommand::Stou(name) => self.stou(name.as_ref(), &prepared, control),
-            FileCommand::Rest(offset) => Ok(self.rest(*offset).into()),
+            FileCommand::Rest(offset) => self.rest(*offset),
             FileCommand::Allo(bytes) => self.allo(*bytes),
-            FileCommand::Dele(name) => self.dele(control, name),
-            FileCommand::Rmd(name) => self.rmd(control, name),
-            FileCommand::Mkd(name) => self.mkd(control, name),
+            FileCommand::Dele(name) => self.logged(control, "DELE", name, self.dele(name)),
+            FileCommand::Rmd(name) => self.logged(control, "RMD", name, self.rmd(name)),
+            FileCommand::Mkd(name) => self.logged(control, "MKD", name, self.mkd(name)),
             FileCommand::Rnfr(name) => self.rename_from(name),
             FileCommand::Rnto(name) => self.rename_to(control, prepared.rename_from, name),
             FileCommand::SiteHelp => info::help_with(b"SITE"),
-            FileCommand::Type(representation) => Ok(self.set_type(*representation).into()),
+            FileCommand::Type(representation) => self.set_type(*representation),
             FileCommand::Structure => reply(200, "Ok."),
             FileCommand::Pasv => self.pasv(control),
             FileCommand::Epsv(kind) => self.epsv(*kind, control),
             FileCommand::Port(address) => self.port(*address, control),
-            FileCommand::Abor => Ok(self.abor().into()),
+            FileCommand::Abor => self.abor(),
             FileCommand::Hash(name) => self.hash(name, prepared.window, control),
-            FileCommand::Rang(window) => Ok(self.rang(*window).into()),
+            FileCommand::Rang(window) => self.rang(*window),
             FileCommand::Checksum(algorithm, name) => self.checksum(*algorithm, name, control),
             FileCommand::Avbl(name) => self.avbl(name.as_ref()),
         }
@@ -107,11 +107,6 @@ impl Login {
     /// What the next data connection needs; `None` for one in clear.
     pub(super) fn protection(&self) -> Option<&Protection> {
         self.agreed.security.protection()
-    }
-
-    /// The text of the 221 reply, if the account has its own.
-    pub fn goodbye(&self) -> Option<&str> {
-        self.share.user().msg_quit.as_deref()
     }
 
     /// Lines for STAT.
@@ -163,11 +158,15 @@ impl Login {
         name.map_or_else(|| self.cwd.clone(), |name| self.path(name))
     }
 
+    /// Where a path is on this machine, as the log shows it.
+    pub(super) fn shown(&self, path: &VirtualPath) -> String {
+        self.share.real_path(path).as_os_str().as_encoded_bytes().escape_ascii().to_string()
+    }
+
     /// Writes the log line of a command that changed a file, or was refused, and gives its answer back.
     pub(super) fn logged(&self, control: &Control, verb: &str, name: &Name, answer: Answer) -> Answer {
         if let Ok(Step::Reply(reply)) | Err(Step::Reply(reply)) = &answer {
-            let path = self.share.real_path(&self.path(name));
-            let path = path.as_os_str().as_encoded_bytes().escape_ascii();
+            let path = self.shown(&self.path(name));
             let text = reply.text().escape_ascii();
             let cause = reply.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
             control.who.log(Level::Info, format_args!("{verb} {path} {} '{text}'{cause}", reply.code()));

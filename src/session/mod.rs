@@ -138,10 +138,7 @@ impl Session {
         match self.config.server.welcome_msg.as_slice() {
             [] => Reply::new(220, "ftpd ready."),
             [line] => Reply::new(220, line.clone()),
-            [first, between @ .., last] => {
-                let between = between.iter().map(|line| line.clone().into_bytes()).collect();
-                Reply::lines(220, first.clone(), between, last.clone())
-            }
+            [first, between @ .., last] => Reply::lines(220, first.clone(), between.to_vec(), last.clone()),
         }
     }
 

@@ -9,29 +9,20 @@ use crate::session::step::{Answer, reply};
 use crate::share::Renamable;
 
 impl Login {
-    pub(super) fn dele(&self, control: &Control, name: &Name) -> Answer {
-        let act = || {
-            self.share.remove_file(&self.path(name))?;
-            reply(250, "Deleted.")
-        };
-        self.logged(control, "DELE", name, act())
+    pub(super) fn dele(&self, name: &Name) -> Answer {
+        self.share.remove_file(&self.path(name))?;
+        reply(250, "Deleted.")
     }
 
-    pub(super) fn rmd(&self, control: &Control, name: &Name) -> Answer {
-        let act = || {
-            self.share.remove_folder(&self.path(name))?;
-            reply(250, "Folder removed.")
-        };
-        self.logged(control, "RMD", name, act())
+    pub(super) fn rmd(&self, name: &Name) -> Answer {
+        self.share.remove_folder(&self.path(name))?;
+        reply(250, "Folder removed.")
     }
 
-    pub(super) fn mkd(&self, control: &Control, name: &Name) -> Answer {
-        let act = || {
-            let path = self.path(name);
-            self.share.create_folder(&path)?;
-            Ok(Reply::raw(257, [&quoted(&path)[..], b" created."].concat()).into())
-        };
-        self.logged(control, "MKD", name, act())
+    pub(super) fn mkd(&self, name: &Name) -> Answer {
+        let path = self.path(name);
+        self.share.create_folder(&path)?;
+        Ok(Reply::raw(257, [&quoted(&path)[..], b" created."].concat()).into())
     }
 
     pub(super) fn rename_from(&mut self, name: &Name) -> Answer {
@@ -46,8 +37,7 @@ impl Login {
             self.share.rename(&from, &self.path(name))?;
             reply(250, "Renamed.")
         };
-        let shown = self.share.real_path(from.path());
-        let verb = format!("RNTO {} ->", shown.as_os_str().as_encoded_bytes().escape_ascii());
+        let verb = format!("RNTO {} ->", self.shown(from.path()));
         self.logged(control, &verb, name, act())
     }
 
@@ -60,11 +50,10 @@ impl Login {
 
     #[inline(never)]
     pub(super) fn set_facts(&self, control: &Control, change: &FactChange, name: &Name) -> Answer {
-        self.logged(control, change.verb, name, self.change_facts(change, name))
-    }
-
-    fn change_facts(&self, change: &FactChange, name: &Name) -> Answer {
-        self.share.change(&self.path(name), change.mode, change.modify)?;
-        Ok(Reply::raw(change.code, [change.echo.as_bytes(), name.as_bytes()].concat()).into())
+        let act = || {
+            self.share.change(&self.path(name), change.mode, change.modify)?;
+            Ok(Reply::raw(change.code, [change.echo.as_bytes(), name.as_bytes()].concat()).into())
+        };
+        self.logged(control, change.verb, name, act())
     }
 }

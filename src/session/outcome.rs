@@ -69,18 +69,16 @@ impl Login {
         if (asked, became) != (LineEnds::Undecided, LineEnds::Kept) {
             return;
         }
-        let path = self.share.real_path(subject.path);
-        let (verb, shown) = (subject.verb, path.as_os_str().as_encoded_bytes().escape_ascii());
+        let (verb, shown) = (subject.verb, self.shown(subject.path));
         let reason = "no text, left as it is under TYPE A (ascii_conversion = auto)";
         control.who.log(Level::Info, format_args!("{verb} {shown}: {reason}"));
     }
 
     /// Writes the lines of a file's transfer into both logs, and gives the final reply.
     pub(super) fn report(&mut self, control: &Control, subject: &Subject, outcome: &Outcome) -> Reply {
-        let path = self.share.real_path(subject.path);
         let (complete, seconds) = (outcome.result.is_ok(), outcome.took.as_secs_f64());
         let reason = outcome.result.as_ref().err().map(|error| format!(" ({})", reason(error))).unwrap_or_default();
-        let (shown, bytes) = (path.as_os_str().as_encoded_bytes().escape_ascii(), outcome.bytes);
+        let (shown, bytes) = (self.shown(subject.path), outcome.bytes);
         if let Some(announced) = subject.announced.filter(|&announced| complete && bytes < announced) {
             control.who.log(Level::Warn, format_args!("ALLO announced {announced} bytes, {bytes} came"));
         }
@@ -95,7 +93,7 @@ impl Login {
                 took: outcome.took,
                 peer: control.who.peer.ip(),
                 bytes,
-                path: path.as_os_str().as_encoded_bytes(),
+                path: self.share.real_path(subject.path).as_os_str().as_encoded_bytes(),
                 representation: self.representation,
                 direction: subject.direction,
                 user: &self.share.user().name,

@@ -19,9 +19,9 @@ use crate::session::login::Login;
 use crate::session::step::{Answer, Step, refuse, reply};
 
 impl Login {
-    pub(super) fn set_type(&mut self, representation: Representation) -> Reply {
+    pub(super) fn set_type(&mut self, representation: Representation) -> Answer {
         self.representation = representation;
-        Reply::new(
+        reply(
             200,
             match representation {
                 Representation::Ascii => "Type is ASCII.",
@@ -30,20 +30,17 @@ impl Login {
         )
     }
 
-    pub(super) fn rest(&mut self, offset: u64) -> Reply {
+    pub(super) fn rest(&mut self, offset: u64) -> Answer {
         self.prepared.restart = offset;
-        Reply::new(350, format!("The next transfer begins at byte {offset}."))
+        reply(350, format!("The next transfer begins at byte {offset}."))
     }
 
-    pub(super) fn rang(&mut self, window: Option<Window>) -> Reply {
+    pub(super) fn rang(&mut self, window: Option<Window>) -> Answer {
         self.prepared.window = window;
-        Reply::new(
-            350,
-            match window {
-                Some(Window { first, last }) => format!("HASH or RETR next: bytes {first} to {last}."),
-                None => "Whole files again.".to_owned(),
-            },
-        )
+        match window {
+            Some(Window { first, last }) => reply(350, format!("HASH or RETR next: bytes {first} to {last}.")),
+            None => reply(350, "Whole files again."),
+        }
     }
 
     pub(super) fn allo(&mut self, bytes: u64) -> Answer {
@@ -132,12 +129,12 @@ impl Login {
     }
 
     /// No transfer runs here: one that did has ended because of the very ABOR that is answered now.
-    pub(super) fn abor(&mut self) -> Reply {
+    pub(super) fn abor(&mut self) -> Answer {
         if mem::take(&mut self.aborted) {
-            return Reply::new(226, "Aborted.");
+            return reply(226, "Aborted.");
         }
         self.data_port = None;
-        Reply::new(225, "Nothing to abort.")
+        reply(225, "Nothing to abort.")
     }
 
     fn listen(&mut self, invitation: Invitation, at: SocketAddr, who: &Who) -> Result<u16, Reply> {

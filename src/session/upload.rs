@@ -69,7 +69,7 @@ impl Login {
     /// RFC 1123 §4.1.2.9: the 150 reply names the file that is made.
     #[inline(never)]
     pub(super) fn stou(&mut self, name: Option<&Name>, prepared: &Prepared, control: &mut Control) -> Answer {
-        let wanted = self.path(name.unwrap_or(&Name::from_text("upload")));
+        let wanted = name.map_or_else(|| self.cwd.join(b"upload"), |name| self.path(name));
         self.share.writable(&wanted, Placement::New)?;
         refuse_window(prepared)?;
         let base = wanted.file_name().ok_or_else(|| Reply::new(553, "That is no name for a file."))?;
@@ -129,7 +129,6 @@ impl Login {
         let outcome = self.conclude(received, progress, control, &mut heartbeat);
         self.log_line_ends(control, subject, asked, incoming.line_ends());
         let reply = self.report(control, subject, &outcome);
-        // The first line promised a code that can't be kept any more.
         Ok(if outcome.result.is_err() && heartbeat.has_spoken() { Step::Cut } else { reply.into() })
     }
 

@@ -1,5 +1,7 @@
 //! Comparing files without moving them: HASH, RANG, XCRC and its like, AVBL.
 
+use std::fs::File;
+use std::ops::Range;
 use std::time::Instant;
 
 use log::Level;
@@ -30,8 +32,7 @@ impl Login {
             None => 0..meta.size,
         };
         let (algorithm, first, last) = (self.agreed.preferences.algorithm, range.start, range.end.saturating_sub(1));
-        let answer = Heartbeat::new(213, "Reading the file.", Instant::now());
-        let digest = self.digest(answer, control, |watch| digest::of_file(file, range, algorithm, watch))?;
+        let digest = self.digest(file, range, algorithm, 213, control)?;
         let head = format!("{} {first}-{last} {digest} ", algorithm.name());
         Ok(Reply::raw(213, [head.as_bytes(), name.as_bytes()].concat()).into())
     }
@@ -42,8 +43,7 @@ impl Login {
         self.share.permit(Perm::Read)?;
         let (path, range) = self.find_with_range(argument.as_bytes())?;
         let (file, _) = self.share.open_file(&path)?;
-        let answer = Heartbeat::new(250, "Reading the file.", Instant::now());
-        let digest = self.digest(answer, control, |watch| digest::of_file(file, range, algorithm, watch))?;
+        let digest = self.digest(file, range, algorithm, 250, control)?;
         reply(250, digest.to_ascii_uppercase())
     }
 
@@ -55,24 +55,27 @@ impl Login {
         reply(213, self.share.free_space(&folder)?.to_string())
     }
 
-    /// Keeps the client patient while a checksum is made.
+    /// The checksum of a part of a file; its answer, which will have this code, keeps the client patient meanwhile.
     fn digest(
         &mut self,
-        mut answer: Heartbeat,
+        file: File,
+        range: Range<u64>,
+        algorithm: Algorithm,
+        code: u16,
         control: &mut Control,
-        make: impl FnOnce(&mut Watch) -> Result<String, Error>,
     ) -> Result<String, Step> {
+        let mut answer = Heartbeat::new(code, "Reading the file.", Instant::now());
         let mut attention = Attention::to_work(control, &mut answer);
-        make(&mut Watch::new(&mut attention, self.patience())).map_err(|error| {
+        let mut watch = Watch::new(&mut attention, self.patience());
+        digest::of_file(file, range, algorithm, &mut watch).map_err(|error| {
             self.aborted |= matches!(error, Error::Aborted);
             control.who.log(Level::Info, format_args!("checksum given up ({})", reason(&error)));
-            // The first line promised a code that can't be kept any more.
             if answer.has_spoken() { Step::Cut } else { self.explain(&error).into() }
         })
     }
 
     /// The whole argument is the name, unless no such file is there and it ends in one or two numbers.
-    fn find_with_range(&self, argument: &[u8]) -> Result<(VirtualPath, std::ops::Range<u64>), Step> {
+    fn find_with_range(&self, argument: &[u8]) -> Result<(VirtualPath, Range<u64>), Step> {
         let found = |name: &[u8]| {
             let path = self.path(&Name::new(name)?);
             Some((self.share.size(&path).ok()?, path))
