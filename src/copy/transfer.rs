@@ -24,7 +24,7 @@ pub struct Transfer<'t, 'd> {
 }
 
 /// How long a client may take to end a TLS connection after a download; one that waits for the 226 first takes all of it.
-const LAST_WORDS: Duration = Duration::from_millis(250);
+const LINGER: Duration = Duration::from_millis(250);
 
 impl<'t, 'd> Transfer<'t, 'd> {
     /// Opens the data connection, tells the client so, and shakes hands if it is to be protected.
@@ -145,7 +145,7 @@ impl<'t, 'd> Transfer<'t, 'd> {
     /// Waits a moment for the client to close as well: if what it still sends met a closed port, it might lose what it has
     /// not read yet.
     fn linger(&mut self) {
-        let deadline = Instant::now() + LAST_WORDS;
+        let deadline = Instant::now() + LINGER;
         // A client that goes on sending does not make the moment longer.
         while Instant::now() < deadline {
             match self.stream.discard() {

@@ -17,7 +17,7 @@ pub trait Doorway {
     fn who(&self) -> &Who;
 
     /// When running transfers must have ended, once the server is asked to stop.
-    fn stop_asked(&self) -> Option<Instant>;
+    fn stop_deadline(&self) -> Option<Instant>;
 
     /// What to wait for until the client says something.
     fn readiness(&self) -> (BorrowedFd<'_>, PollFlags);
@@ -216,7 +216,7 @@ impl<'d> Watch<'d> {
     }
 
     fn hear(&mut self) -> Result<(), Error> {
-        if self.door.stop_asked().is_some_and(|deadline| deadline <= Instant::now()) {
+        if self.door.stop_deadline().is_some_and(|deadline| deadline <= Instant::now()) {
             return Err(Error::Stopping);
         }
         match self.presence {
@@ -246,7 +246,7 @@ impl<'d> Watch<'d> {
     /// The client has nothing more to say.
     fn end_of_words(&mut self) -> Result<(), Error> {
         self.end_on_abort()?;
-        let is_fine = self.door.stop_asked().is_some() || self.door.leaves();
+        let is_fine = self.door.stop_deadline().is_some() || self.door.leaves();
         self.presence = match self.loss {
             _ if is_fine => Presence::Silent,
             Loss::Ends => return Err(Error::Vanished),
@@ -292,7 +292,7 @@ impl<'d> Watch<'d> {
             Presence::Gone(until) => deadline.min(until).min(now + LAST_BYTES),
             Presence::Listening | Presence::Silent => deadline,
         };
-        Ok(self.door.stop_asked().map_or(deadline, |stop| stop.min(deadline)))
+        Ok(self.door.stop_deadline().map_or(deadline, |stop| stop.min(deadline)))
     }
 
     /// What shows within this time: of the client, if it may say something, and of the data connection, if there is one.
@@ -315,7 +315,7 @@ impl<'d> Watch<'d> {
     }
 
     fn out_of_time(&self, has_data: bool) -> Result<Woken, Error> {
-        match self.door.stop_asked() {
+        match self.door.stop_deadline() {
             Some(stop) if stop <= Instant::now() => Err(Error::Stopping),
             _ if self.is_gone() && has_data => Err(Error::Vanished),
             _ => Ok(Woken::Clock),

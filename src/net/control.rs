@@ -90,7 +90,7 @@ impl Control {
             if let Some(line) = self.input.take() {
                 return Event::Line(line);
             }
-            if self.stop.asked().is_some() {
+            if self.stop.deadline().is_some() {
                 return Event::Stopping;
             }
             // The first wait is for the whole of `idle`, which is set on the socket most times.
@@ -101,7 +101,7 @@ impl Control {
                 return Event::TimedOut;
             }
             match self.receive() {
-                Ok(0) => return if self.stop.asked().is_some() { Event::Stopping } else { Event::Closed },
+                Ok(0) => return if self.stop.deadline().is_some() { Event::Stopping } else { Event::Closed },
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Event::TimedOut,
@@ -233,7 +233,7 @@ impl Control {
             let timeout = Timespec::try_from(left).ok();
             let gone = PollFlags::HUP | PollFlags::ERR;
             match rustix::event::poll(&mut fds, timeout.as_ref()) {
-                Ok(woken) if woken > 0 && !fds[0].revents().intersects(gone) && self.stop.asked().is_none() => {}
+                Ok(woken) if woken > 0 && !fds[0].revents().intersects(gone) && self.stop.deadline().is_none() => {}
                 _ => return,
             }
         }
@@ -281,8 +281,8 @@ impl Control {
     }
 
     /// When running transfers must have ended, once the server is asked to stop.
-    pub fn stop_asked(&self) -> Option<Instant> {
-        self.stop.asked()
+    pub fn stop_deadline(&self) -> Option<Instant> {
+        self.stop.deadline()
     }
 
     /// Sets the receive timeout, unless the one that is set does (a quarter of a second early or late is no matter).

@@ -14,7 +14,7 @@ impl Stop {
     }
 
     /// When running transfers must have ended; `None` if it is not asked to stop.
-    pub fn asked(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Instant> {
         self.0.get().copied()
     }
 }

@@ -83,7 +83,7 @@ impl Gate {
 
     /// Whether the server stops.
     pub fn is_closed(&self) -> bool {
-        self.shared.stop.asked().is_some()
+        self.shared.stop.deadline().is_some()
     }
 
     /// Gives a connection its places and a thread, or a 421. The error says that the system is short of threads.

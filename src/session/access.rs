@@ -118,12 +118,23 @@ impl Session {
 
     #[cold]
     fn not_let_in(&self, user: &User, closed: Closed) -> Step {
+        let (who, name) = (&self.control.who, &user.name);
         match closed {
             Closed::Full(max) => {
-                self.control.who.log(Level::Warn, format_args!("USER '{}': all {max} sessions taken", user.name));
+                who.log(Level::Warn, format_args!("USER '{name}': all {max} sessions taken"));
                 Step::Close(Reply::new(421, format!("This account's {max} sessions are all taken.")))
             }
-            Closed::Home(error) => self.without_home(user, &error).into(),
+            Closed::Home(error) => {
+                who.log(Level::Error, format_args!("USER '{name}': home {}: {error}", user.home.display()));
+                let text = match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                        "This account's folder is not there at the moment."
+                    }
+                    ErrorKind::PermissionDenied => "The server may not enter this account's folder.",
+                    _ => "The server can't open this account's folder at the moment.",
+                };
+                Step::Reply(Reply::new(530, text))
+            }
         }
     }
 
@@ -134,20 +145,6 @@ impl Session {
             .who
             .log(Level::Error, format_args!("USER '{}': the thread can't be locked in: {error}", user.name));
         Step::Close(short_of_resources())
-    }
-
-    #[cold]
-    fn without_home(&self, user: &User, error: &io::Error) -> Reply {
-        let home = user.home.display();
-        self.control.who.log(Level::Error, format_args!("USER '{}': home {home}: {error}", user.name));
-        Reply::new(
-            530,
-            match error.kind() {
-                ErrorKind::NotFound | ErrorKind::NotADirectory => "This account's folder is not there at the moment.",
-                ErrorKind::PermissionDenied => "The server may not enter this account's folder.",
-                _ => "The server can't open this account's folder at the moment.",
-            },
-        )
     }
 
     /// Forgets all that belonged to the login; the time for the next one starts.

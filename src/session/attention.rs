@@ -16,29 +16,19 @@ use crate::session::heartbeat::Heartbeat;
 
 /// A control connection with an ear for ABOR, STAT, NOOP and QUIT.
 pub(super) struct Attention<'a> {
-    control: &'a mut Control,
-    says: Says<'a>,
+    pub control: &'a mut Control,
+    pub says: Says<'a>,
 }
 
 /// What the client is told meanwhile.
-enum Says<'a> {
+pub(super) enum Says<'a> {
     /// This reply once the data connection is open, then the answers to NOOP and STAT.
     Preliminary(&'a Reply),
     /// Nothing but lines of the one answer that is under way; all else waits.
     Lines(&'a mut Heartbeat),
 }
 
-impl<'a> Attention<'a> {
-    /// For a transfer, with its preliminary reply.
-    pub fn to_transfer(control: &'a mut Control, preliminary: &'a Reply) -> Self {
-        Self { control, says: Says::Preliminary(preliminary) }
-    }
-
-    /// For work without a data connection whose answer takes long.
-    pub fn to_work(control: &'a mut Control, heartbeat: &'a mut Heartbeat) -> Self {
-        Self { control, says: Says::Lines(heartbeat) }
-    }
-
+impl Attention<'_> {
     /// NOOP and STAT, as long as no other command waits before them.
     fn answer_commands(&mut self, progress: Progress) -> io::Result<()> {
         loop {
@@ -63,8 +53,8 @@ impl Doorway for Attention<'_> {
         &self.control.who
     }
 
-    fn stop_asked(&self) -> Option<Instant> {
-        self.control.stop_asked()
+    fn stop_deadline(&self) -> Option<Instant> {
+        self.control.stop_deadline()
     }
 
     fn readiness(&self) -> (BorrowedFd<'_>, PollFlags) {

@@ -5,7 +5,7 @@ use crate::copy::watch::Watch;
 use crate::net::control::Control;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
-use crate::session::attention::Attention;
+use crate::session::attention::{Attention, Says};
 use crate::session::login::Login;
 use crate::session::outcome::Subject;
 use crate::session::prepared::Prepared;
@@ -27,7 +27,7 @@ impl Login {
         let line_ends = asked.decide(&file)?;
         let port = self.take_data_port()?;
         let preliminary = Reply::new(150, format!("Sending {} bytes.", range.end - range.start));
-        let mut attention = Attention::to_transfer(control, &preliminary);
+        let mut attention = Attention { control, says: Says::Preliminary(&preliminary) };
         let mut watch = Watch::new(&mut attention, self.patience());
         let result = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut self.throttles.download)
             .and_then(|mut transfer| transfer.send(file, range, line_ends));

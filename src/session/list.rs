@@ -16,7 +16,7 @@ use crate::net::long_reply::LongReply;
 use crate::protocol::command::{ListFormat, Switches};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
-use crate::session::attention::Attention;
+use crate::session::attention::{Attention, Says};
 use crate::session::login::Login;
 use crate::session::step::Answer;
 use crate::session::transfer::no_data_port;
@@ -266,7 +266,7 @@ impl Login {
         };
         let port = port.ok_or_else(no_data_port)?;
         let preliminary = Reply::new(150, "Here comes the list.");
-        let mut attention = Attention::to_transfer(control, &preliminary);
+        let mut attention = Attention { control, says: Says::Preliminary(&preliminary) };
         let (mut watch, mut unthrottled) = (Watch::new(&mut attention, self.patience()), Throttle::default());
         let result = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut unthrottled)
             .and_then(|mut transfer| transfer.produce(|block| listing.fill(block).map_err(Error::File)));

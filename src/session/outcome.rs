@@ -90,15 +90,13 @@ impl Login {
         if self.shared.transfer_log.is_open() {
             self.shared.transfer_log.record(&TransferRecord {
                 ended: Timestamp::now().to_zoned(self.shared.zone.clone()),
-                took: outcome.took,
+                outcome,
                 peer: control.who.peer.ip(),
-                bytes,
                 path: self.share.real_path(subject.path).as_os_str().as_encoded_bytes(),
                 representation: self.representation,
                 direction: subject.direction,
                 user: &self.share.user().name,
                 anonymous: self.share.user().is_anonymous(),
-                complete,
             });
         }
         self.reply(outcome)

@@ -156,17 +156,17 @@ impl Login {
 
 #[cold]
 fn no_port(why: NoPort, who: &Who) -> Reply {
-    let (client, text) = (who.peer.ip(), "No passive port is free at the moment.");
-    let reply = match &why {
-        NoPort::AllWaiting(ports) => format!(
-            "All {ports} passive ports wait for connections from {client} already: end a transfer, or widen passive_ports."
-        ),
-        NoPort::AllTaken | NoPort::System(_) => text.to_owned(),
-    };
     match why {
-        NoPort::System(error) => who.log(Level::Error, format_args!("no passive port: {error}")),
+        NoPort::AllWaiting(ports) => {
+            let text = format!(
+                "All {ports} passive ports wait for connections from {} already: end a transfer, or widen passive_ports.",
+                who.peer.ip()
+            );
+            who.log(Level::Warn, format_args!("{text}"));
+            return Reply::new(425, text);
+        }
         NoPort::AllTaken => who.log(Level::Error, format_args!("no passive port is free: widen passive_ports")),
-        NoPort::AllWaiting(_) => who.log(Level::Warn, format_args!("{reply}")),
+        NoPort::System(error) => who.log(Level::Error, format_args!("no passive port: {error}")),
     }
-    Reply::new(425, reply)
+    Reply::new(425, "No passive port is free at the moment.")
 }

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use jiff::Zoned;
 
 use crate::lines::{LineFile, Output};
 use crate::protocol::command::Representation;
+use crate::session::outcome::Outcome;
 
 /// The transfer log, if one is configured; shared by all sessions.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl TransferLog {
     }
 
     /// Appends a line. If it can't be written at the moment it is lost, which the log says once.
-    pub fn record(&self, transfer: &TransferRecord) {
+    pub(super) fn record(&self, transfer: &TransferRecord) {
         let Some(lines) = self.lines.get() else { return };
         if lines.append(line(transfer)) == Err(1) {
             log::error!("transfer_log: lines are lost, as nothing can be written to it at the moment");
@@ -56,16 +56,13 @@ impl TransferLog {
 }
 
 /// A transfer of one file.
-#[derive(Debug)]
-pub struct TransferRecord<'a> {
+pub(super) struct TransferRecord<'a> {
     /// When it ended.
     pub ended: Zoned,
-    /// How long it took.
-    pub took: Duration,
+    /// How.
+    pub outcome: &'a Outcome,
     /// The client.
     pub peer: IpAddr,
-    /// Bytes moved.
-    pub bytes: u64,
     /// The file's real path.
     pub path: &'a [u8],
     /// The representation type.
@@ -76,13 +73,11 @@ pub struct TransferRecord<'a> {
     pub user: &'a str,
     /// Whether the account needs no password.
     pub anonymous: bool,
-    /// Whether all of it arrived.
-    pub complete: bool,
 }
 
 /// Which way a file goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
+pub(super) enum Direction {
     /// From the client to the server.
     Incoming,
     /// From the server to the client.
@@ -93,15 +88,15 @@ fn line(transfer: &TransferRecord) -> String {
     format!(
         "{} {} {} {} {} {} _ {} {} {} ftp 0 * {}\n",
         transfer.ended.strftime("%a %b %e %H:%M:%S %Y"),
-        transfer.took.as_secs_f64().round(),
+        transfer.outcome.took.as_secs_f64().round(),
         transfer.peer,
-        transfer.bytes,
+        transfer.outcome.bytes,
         word(transfer.path),
         if transfer.representation == Representation::Ascii { 'a' } else { 'b' },
         if transfer.direction == Direction::Incoming { 'i' } else { 'o' },
         if transfer.anonymous { 'a' } else { 'r' },
         word(transfer.user.as_bytes()),
-        if transfer.complete { 'c' } else { 'i' },
+        if transfer.outcome.result.is_ok() { 'c' } else { 'i' },
     )
 }
 
@@ -112,21 +107,24 @@ fn word(name: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::fs::upload::Kept;
 
     #[test]
     fn a_line_has_eighteen_words() {
+        let took = Duration::from_millis(3501);
+        let outcome = Outcome { result: Ok(()), bytes: 4_355_092, took, kept: Kept::Nothing };
         let transfer = TransferRecord {
             ended: "2024-11-02T10:00:01[UTC]".parse().expect("a valid time"),
-            took: Duration::from_millis(3501),
+            outcome: &outcome,
             peer: IpAddr::from([192, 168, 1, 20]),
-            bytes: 4_355_092,
             path: b"/srv/a b\n\xff.mp4",
             representation: Representation::Image,
             direction: Direction::Incoming,
             user: "bob",
             anonymous: false,
-            complete: true,
         };
         let line = line(&transfer);
         assert_eq!(line, "Sat Nov  2 10:00:01 2024 4 192.168.1.20 4355092 /srv/a_b__.mp4 b _ i r bob ftp 0 * c\n");

@@ -20,7 +20,7 @@ use crate::net::stream::Doubt;
 use crate::net::who::Who;
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
-use crate::session::attention::Attention;
+use crate::session::attention::{Attention, Says};
 use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
 use crate::session::outcome::{Outcome, Subject};
@@ -120,7 +120,7 @@ impl Login {
         let preliminary = if opened.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
         let asked = self.line_ends();
         let mut incoming = Incoming::new(self.line_ends_for(target));
-        let mut attention = Attention::to_transfer(control, &preliminary);
+        let mut attention = Attention { control, says: Says::Preliminary(&preliminary) };
         let mut watch = Watch::of_upload(&mut attention, self.patience());
         let received = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut self.throttles.upload)
             .and_then(|transfer| receive(transfer, opened, &mut incoming, target, &self.share));

@@ -14,7 +14,7 @@ use crate::protocol::address::decimal;
 use crate::protocol::command::{Algorithm, Window};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
-use crate::session::attention::Attention;
+use crate::session::attention::{Attention, Says};
 use crate::session::explain::reason;
 use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
@@ -65,7 +65,7 @@ impl Login {
         control: &mut Control,
     ) -> Result<String, Step> {
         let mut answer = Heartbeat::new(code, "Reading the file.", Instant::now());
-        let mut attention = Attention::to_work(control, &mut answer);
+        let mut attention = Attention { control, says: Says::Lines(&mut answer) };
         let mut watch = Watch::new(&mut attention, self.patience());
         digest::of_file(file, range, algorithm, &mut watch).map_err(|error| {
             self.aborted |= matches!(error, Error::Aborted);
