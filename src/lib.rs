@@ -28,7 +28,8 @@
 //! 1. `server::listeners` accepts it, and asks at the gate (`server::gate`): a banned address, or one too many, gets a 421.
 //! 2. It becomes a `Visit` (`server::visit`), which a thread of `server::pool` takes up.
 //! 3. The visit opens a [`session::Session`], and `run` takes step by step: a line comes from [`net::control::Control`],
-//!    becomes a [`protocol::request::Request`], and its handler gives back the next `Step` (`session::step`).
+//!    `session::answer` makes a [`protocol::request::Request`] of it, and its handler gives back the next `Step`
+//!    (`session::step`).
 //! 4. After PASS, `session::access` has a `Login`: the account with its folder. The thread is locked into that folder
 //!    ([`sys::jail`]), and so it ends with the session.
 //!

@@ -12,7 +12,7 @@ use crate::protocol::timestamp;
 
 type Understood = Result<Command, Malformed>;
 
-/// The first word, and what comes after the one blank that follows it.
+/// The first word, and the rest after one blank.
 pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
     match text.iter().position(|&byte| byte == b' ') {
         Some(space) => (&text[..space], &text[space + 1..]),
@@ -20,7 +20,7 @@ pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The same among words alone: what comes after all the blanks that follow the first one.
+/// The first word, and the rest after all the blanks between them.
 fn split_words(text: &[u8]) -> (&[u8], &[u8]) {
     let (word, rest) = split_word(text);
     (word, rest.trim_ascii_start())

@@ -233,7 +233,7 @@ pub enum SortKey {
 }
 
 impl Switches {
-    /// Adds a letter: of `-t` and `-S` the last one counts, and others than these change nothing.
+    /// Adds a letter. Of `-t` and `-S` the last one counts; unknown letters change nothing.
     pub fn add(&mut self, letter: u8) {
         match letter {
             b't' => self.sorting.key = SortKey::Time,

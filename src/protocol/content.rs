@@ -22,7 +22,7 @@ pub enum Content {
 
 /// The number of bytes at the beginning that decide: what comes after them changes nothing.
 pub const DECISIVE: usize = 8 << 10;
-/// Begins files that may have no control byte for long and name their own lines by offsets.
+/// How a PDF begins. It may have no control byte for long, and offsets in it name its own bytes.
 const PDF: &[u8] = b"%PDF";
 
 impl Content {

@@ -26,7 +26,7 @@ impl VirtualPath {
         Self(b"/".to_vec())
     }
 
-    /// Resolves what a client sent from here, by the letters alone; `..` at the root stays there.
+    /// Resolves a client's name from here, by its bytes alone; `..` at the root stays there.
     #[must_use]
     pub fn join(&self, name: &[u8]) -> Self {
         let mut path = if name.first() == Some(&b'/') {

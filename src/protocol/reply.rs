@@ -86,8 +86,8 @@ impl Reply {
         }
     }
 
-    /// Appends a line that comes before this reply, of which more may be sent later: `first` opens a reply of several
-    /// lines (RFC 959 §4.2), the next ones go on with it, and the reply itself ends it.
+    /// Appends a line that comes before a reply with this code: `first` opens a reply of several lines (RFC 959 §4.2), the
+    /// next ones go on with it, and the reply itself ends it.
     pub fn write_prelude(code: u16, text: &[u8], first: bool, wire: &mut Vec<u8>) {
         if first {
             Self::new(code, "").write_line(wire, b'-', text);

@@ -19,13 +19,13 @@ pub struct Request<'a> {
 /// Why a line is no command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Malformed {
-    /// Its verb is none.
+    /// Its verb is unknown.
     Unknown,
     /// Its verb is one that this server does not have.
     NotOffered,
-    /// Its argument has not the form that it must have.
+    /// Its argument does not have the required form.
     Syntax(&'static str),
-    /// Its argument has a value that is none of those offered.
+    /// Its argument has a value that is not offered.
     Value(&'static str),
     /// It names another network protocol than IPv4 and IPv6 (RFC 2428 §2).
     Family,

@@ -55,7 +55,7 @@ impl Civil {
 }
 
 /// Reads `YYYYMMDDhhmmss`, with an optional fraction that is dropped, into Unix seconds; `None` for anything else,
-/// dates that don't exist among it. A leap second is the second before it.
+/// including dates that don't exist. A leap second is the second before it.
 pub fn parse(text: &[u8]) -> Option<i64> {
     let (digits, fraction) = text.split_at_checked(14)?;
     let fraction_ok = fraction.is_empty()

@@ -32,7 +32,7 @@ enum Feature {
 /// What a command means for the state of its session, whatever its argument is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Nothing of the below.
+    /// None of those below.
     Plain,
     /// It is offered only if TLS is.
     Tls,

@@ -32,18 +32,18 @@ pub(super) enum Access {
     Account(Box<Login>),
 }
 
-/// What the client and the server have agreed on, before login or after it.
+/// What the client and the server have agreed on, logged in or not.
 #[derive(Default)]
 pub(super) struct Agreed {
     pub(super) preferences: Preferences,
     pub(super) security: Security,
 }
 
-/// A client that was told this often that anonymous is off is not going to stop.
+/// Number of refused anonymous logins that end a session: its client is not going to stop.
 const MAX_ANONYMOUS_TRIES: u32 = 10;
 
 impl Session {
-    /// Starts a login, also from within another one; whether the name exists is not told.
+    /// Starts a login, also within another one. The reply does not tell whether the name exists.
     #[inline(never)]
     pub(super) fn user(&mut self, name: Name) -> Answer {
         self.log_out();
@@ -168,7 +168,7 @@ impl Session {
         if self.anonymous_tries >= MAX_ANONYMOUS_TRIES { Step::Close(reply) } else { Step::Reply(reply) }
     }
 
-    /// One text and one delay for every other refusal, counted from PASS whatever the check took.
+    /// One text and one delay for every other refusal. The delay is counted from PASS, however long the check took.
     #[cold]
     fn refuse(&mut self, name: &Name, refusal: LoginRefusal, arrived: Instant) -> Step {
         let server = &self.config.server;
@@ -205,7 +205,7 @@ impl Access {
         }
     }
 
-    /// What is agreed on, before and after the login alike.
+    /// What the client and the server have agreed on.
     pub(super) fn agreed(&mut self) -> &mut Agreed {
         match self {
             Self::Account(login) => &mut login.agreed,
@@ -219,12 +219,12 @@ impl Access {
     }
 }
 
-/// What a client hears whose address is banned.
+/// The reply to a client whose address is banned.
 pub fn banned() -> Reply {
     Reply::new(421, "Too many wrong passwords from your address; try again later.")
 }
 
-/// What a client hears that there is no thread for.
+/// The reply to a client for which there is no thread.
 pub fn short_of_resources() -> Reply {
     Reply::new(421, "The server is short of resources; try again later.")
 }

@@ -24,7 +24,7 @@ pub(super) struct Attention<'a> {
 pub(super) enum Says<'a> {
     /// This reply once the data connection is open, then the answers to NOOP and STAT.
     Preliminary(&'a Reply),
-    /// Nothing but lines of the one answer that is under way; all else waits.
+    /// Only lines of the answer that is under way; everything else waits.
     Lines(&'a mut Heartbeat),
 }
 

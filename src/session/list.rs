@@ -296,8 +296,8 @@ impl Login {
     }
 }
 
-/// RFC 3659 §7.5.1. A link that leads to something inside is shown as that; only what leads nowhere or out is a link, of
-/// which the target is not told.
+/// RFC 3659 §7.5.1. A link that leads to something inside is shown as that; one that leads nowhere or out is shown as a link,
+/// without its target.
 fn type_fact(kind: FileKind) -> &'static str {
     match kind {
         FileKind::Folder => "dir",

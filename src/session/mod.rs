@@ -142,7 +142,7 @@ impl Session {
         }
     }
 
-    /// Takes step by step, up to one that this thread can't take: the end of the session, or one of another login.
+    /// Takes step by step, until the session ends or needs another thread.
     // This frame stays on the stack while the session idles, so large parts of it are functions of their own.
     fn serve(&mut self, mut step: Step) -> Box<Step> {
         while !step.is_last() && !self.needs_another_thread() {

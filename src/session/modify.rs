@@ -41,7 +41,7 @@ impl Login {
         self.logged(control, &verb, name, act())
     }
 
-    /// A name that begins like a time is known by its file.
+    /// If a file has the whole argument as its name, its time is asked for.
     #[inline(never)]
     pub(super) fn mdtm_or_set(&self, whole: &Name, change: &FactChange, name: &Name, control: &Control) -> Answer {
         let is_there = self.share.link_meta(&self.path(whole)).is_ok();

@@ -6,7 +6,7 @@ use crate::protocol::command::Window;
 use crate::protocol::verbs::Role;
 use crate::share::Renamable;
 
-/// What is said already of the commands to come.
+/// What was said in advance.
 #[derive(Default)]
 pub struct Prepared {
     /// RNFR: what RNTO, as the very next command, renames.

@@ -105,14 +105,11 @@ impl Session {
     #[inline(never)]
     pub(super) fn shake_hands(&mut self) -> Result<(), Step> {
         let Some(tls) = self.tls.clone() else { return Err(Step::Cut) };
-        match self.control.secure(&tls, self.login_by) {
-            Ok(protection) => self.access.agreed().security.offered = Some(protection),
-            Err(error) => {
-                let reason = handshake::explain(&error);
-                self.control.who.log(Level::Warn, format_args!("TLS handshake failed: {reason}."));
-                return Err(Step::Cut);
-            }
-        }
+        let protection = self.control.secure(&tls, self.login_by).map_err(|error| {
+            self.control.who.log(Level::Warn, format_args!("TLS handshake failed: {}.", handshake::explain(&error)));
+            Step::Cut
+        })?;
+        self.access.agreed().security.offered = Some(protection);
         self.log_handshake();
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Where the server runs, and what to do about data connections that do not come: sentences for clients and the log.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,12 +20,12 @@ pub struct Site {
 }
 
 impl Site {
-    /// A server whose clients dial this port, on a machine or in a container.
+    /// A server that listens on this port, perhaps in a container.
     pub fn new(control_port: u16, in_container: bool) -> Self {
         Self { control_port, in_container, told: AtomicBool::default() }
     }
 
-    /// For the administrator, the first time that a data connection did not come for lack of published ports.
+    /// Tells the administrator, once, what to do if data connections don't come because no ports are published.
     pub fn way_out(&self, local: IpAddr, client: IpAddr, range: Option<&RangeInclusive<u16>>) -> Option<String> {
         let behind_nat = is_public(client) && !is_public(local);
         if !(self.in_container || behind_nat) || self.told.swap(true, Ordering::Relaxed) {
@@ -41,7 +41,7 @@ impl Site {
     }
 }
 
-/// Writes into the log what is new of the name that is the masquerade address.
+/// Writes into the log what a lookup of the masquerade address's name has found.
 pub fn tell_lookup(name: &str, news: &LookedUp) {
     let (why, old) = match news {
         LookedUp::Found(address) => return log::info!("masquerade_address: {name} is {address}"),
@@ -66,17 +66,13 @@ pub fn no_connection(why: &NoConnection, patience: Duration, range: Option<&Rang
         NoConnection::NoAnswer(to) => {
             format!("{to} did not answer within {} s: use PASV or EPSV", patience.as_secs())
         }
-        NoConnection::Undialled(to, error) => undialled(*to, error.kind()),
-    }
-}
-
-fn undialled(to: SocketAddr, kind: ErrorKind) -> String {
-    match kind {
-        ErrorKind::ConnectionRefused => format!("{to} refuses connections: use PASV or EPSV"),
-        ErrorKind::AddrNotAvailable => {
-            format!("no port is left for a connection to {to}: name another one, or use PASV or EPSV")
-        }
-        _ => format!("{to} can't be reached: use PASV or EPSV"),
+        NoConnection::Undialled(to, error) => match error.kind() {
+            ErrorKind::ConnectionRefused => format!("{to} refuses connections: use PASV or EPSV"),
+            ErrorKind::AddrNotAvailable => {
+                format!("no port is left for a connection to {to}: name another one, or use PASV or EPSV")
+            }
+            _ => format!("{to} can't be reached: use PASV or EPSV"),
+        },
     }
 }
 

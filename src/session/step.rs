@@ -5,7 +5,7 @@ use std::io;
 
 use crate::protocol::reply::Reply;
 
-/// What follows a command: after the first three comes the next one, the others end the session.
+/// What follows a command. After the first three the session goes on with the next one, after the others it ends.
 #[derive(Debug)]
 pub enum Step {
     /// This reply.

@@ -139,7 +139,7 @@ impl Login {
         old.and_then(|old| asked.decide(&old).ok()).unwrap_or(asked)
     }
 
-    /// Finishes a file of which all came, or decides what is left of it.
+    /// Finishes a file that came whole, or decides what is left of it.
     fn conclude(
         &self,
         received: Result<Received, Error>,
@@ -197,7 +197,7 @@ fn receive<'a>(
     Ok(Received { file, written, result })
 }
 
-/// Whether an upload whose stream has ended is whole. `replaced` is the size of the file that it is about to replace.
+/// Whether an upload is whole now that its stream has ended. `replaced` is the size of the file that it is about to replace.
 fn judge_end(transfer: &mut Transfer, replaced: Option<u64>, hasty: bool) -> Result<(), Error> {
     let (doubt, watch) = (transfer.doubt(), transfer.watch());
     if doubt == Some(Doubt::InHandshake) && replaced.is_some_and(|bytes| bytes > 0) {

@@ -24,7 +24,7 @@ pub enum Denied {
     ControlBytes,
     /// A new name has a form that the server keeps for its own files.
     ServersOwn,
-    /// There is something of the new name already.
+    /// Something has the new name already.
     Occupied,
     /// A transfer would begin after the end of the file.
     AfterTheEnd,

@@ -174,7 +174,7 @@ impl Share {
         }
     }
 
-    /// Whether there is something of that name, a link that leads nowhere included. Takes no letter.
+    /// Whether something has that name, including a link that leads nowhere. Takes no letter.
     pub fn has(&self, path: &VirtualPath) -> io::Result<bool> {
         match self.root.link_meta(path) {
             Ok(_) => Ok(true),
@@ -215,7 +215,7 @@ impl Share {
         Ok(root.link_target(path)?)
     }
 
-    /// Starts to read a folder, of which only what fits the pattern is of interest.
+    /// Starts to read a folder; the pattern says which entries are of interest.
     pub fn list(&self, path: &VirtualPath, order: Order, pattern: Option<&Pattern>) -> Result<Folder, Denied> {
         let handle = self.look(path, Perm::List)?.open_folder(path)?;
         Ok(Folder::read(handle, order, pattern)?)
@@ -507,6 +507,14 @@ mod tests {
             assert_eq!(stored.is_ok(), is_allowed, "{name:?} {placement:?}: {stored:?}");
             assert!(is_allowed || matches!(stored, Err(Denied::ControlBytes)), "{name:?} {placement:?}");
         }
+    }
+
+    #[test]
+    fn an_account_that_may_only_append_makes_no_file() {
+        let (_home, share) = share("a");
+        assert!(upload(&share, "file", Placement::AppendToOld).is_ok());
+        let denied = upload(&share, "new", Placement::AppendToOld);
+        assert!(matches!(denied, Err(Denied::Letter(Perm::Write))), "{denied:?}");
     }
 
     #[test]
