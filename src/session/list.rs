@@ -80,8 +80,10 @@ impl<'a> Listing<'a> {
             Ok(_) if format == ListFormat::Facts => {
                 return Err(Reply::new(501, "MLSD lists a folder; MLST shows a file."));
             }
-            // `.` is the folder itself, even if a link leads there.
-            Ok(meta) if matches!(last_component(asked), b"." | b"..") => Shown::One(path, meta, asked.to_vec()),
+            // A name alone needs no more, and `.` is the folder itself, even if a link leads there.
+            Ok(meta) if format == ListFormat::Names || matches!(last_component(asked), b"." | b"..") => {
+                Shown::One(path, meta, asked.to_vec())
+            }
             Ok(_) => {
                 let meta = share.link_meta(&path)?;
                 Shown::One(path, meta, asked.to_vec())
