@@ -139,11 +139,14 @@ pub fn facts(entry: Entry, kind: &str, perm: &[u8], facts: Facts, out: &mut Vec<
             Fact::Modify => timestamp::write(meta.modified, out),
             Fact::Perm => out.extend_from_slice(perm),
             Fact::Unique => {
-                hexadecimal(meta.id.device, out);
+                digits(meta.id.device, 16, 0, out);
                 out.push(b'g');
-                hexadecimal(meta.id.inode, out);
+                digits(meta.id.inode, 16, 0, out);
             }
-            Fact::UnixMode => octal(meta.mode, out),
+            Fact::UnixMode => {
+                out.push(b'0');
+                digits(u64::from(meta.mode & 0o7777), 8, 3, out);
+            }
         }
         out.push(b';');
     }
@@ -213,16 +216,7 @@ fn number(value: u64, width: usize, out: &mut Vec<u8>) {
     digits(value, 10, width, out);
 }
 
-fn hexadecimal(value: u64, out: &mut Vec<u8>) {
-    digits(value, 16, 0, out);
-}
-
-fn octal(value: u32, out: &mut Vec<u8>) {
-    out.push(b'0');
-    digits(u64::from(value & 0o7777), 8, 3, out);
-}
-
-/// Written by hand: the formatting machinery would cost as much as the entry's system calls.
+/// A number, right-aligned. Written by hand: the formatting machinery would cost as much as the entry's system calls.
 fn digits(mut value: u64, base: u64, width: usize, out: &mut Vec<u8>) {
     let mut digits = [b' '; 20];
     let mut at = digits.len();

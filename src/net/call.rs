@@ -38,7 +38,7 @@ pub struct Dialling {
 enum Wait {
     /// For the client's answer.
     Answer(OwnedFd),
-    /// There is a connection of the same two ports, or was a moment ago; tried again at each tick, this often.
+    /// A connection has the same two ports, or had them a moment ago: tried again at each tick, this number of times.
     Turn(Ticker, u32),
 }
 

@@ -62,12 +62,12 @@ enum Armed {
 const COURTESY: Duration = Duration::from_millis(250);
 /// How long a client may take to answer the end of TLS.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// How much of what a client has sent is dropped after the last reply; a client that sends more may lose that.
+/// How much of what a client has sent is dropped after the last reply; a client that sends more may lose that reply.
 const MAX_UNREAD: usize = 256 * 1024;
 const UNREAD_STEP: usize = 1024;
-/// What a client has to take within the send timeout, if there is as much.
+/// The number of bytes that a client must take within the send timeout.
 const MAX_AT_ONCE: usize = 16 * 1024;
-/// Commands that wait while a transfer runs; beyond that the client has to wait, too.
+/// The bytes of commands that may wait while a transfer runs; no more are read then.
 const MAX_WAITING: usize = 16 * 1024;
 
 impl Control {

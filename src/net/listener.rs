@@ -37,7 +37,7 @@ pub enum Expected {
     Anybody,
 }
 
-/// What a session gets that asks for its connection.
+/// What a session gets when it asks for its connection.
 #[derive(Debug)]
 pub enum Arrival {
     /// The connection.

@@ -38,7 +38,7 @@ enum Slot {
 pub enum NoPort {
     /// This many, which are all, wait for this client already.
     AllWaiting(usize),
-    /// Other programs, or sessions that take connections from any address, have those that don't.
+    /// Other programs have the rest, or sessions that take connections from any address.
     AllTaken,
     /// The system does not let one be bound.
     System(io::Error),

@@ -9,7 +9,7 @@ use ppp::{HeaderResult, v1, v2};
 
 use crate::net::until::Until;
 
-/// The least that both versions have; version 2 begins with a signature of this length.
+/// The minimum length of both versions; version 2 begins with a signature of this length.
 const BEGINNING: usize = PROTOCOL_PREFIX.len();
 /// Version 1 is a line of at most 107 bytes.
 const MAX_LINE: usize = 107;

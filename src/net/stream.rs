@@ -35,9 +35,9 @@ enum Handshake {
     UnderWay,
     /// It is done, and the client is the right one.
     Done,
-    /// The client had begun it, had nothing to say, and said so with the end of the connection.
+    /// The client began it and then ended the connection, as it had nothing to send.
     CutShort,
-    /// What is still to be told.
+    /// It failed, with this error until somebody has asked for it.
     Failed(Option<io::Error>),
 }
 

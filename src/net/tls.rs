@@ -192,7 +192,7 @@ impl Bound {
         self.issues.load(Ordering::Relaxed)
     }
 
-    /// What was found is the client's own.
+    /// Notes that the client has shown a session of its own.
     fn shown<T>(&self, session: T) -> T {
         self.issues.store(true, Ordering::Relaxed);
         session

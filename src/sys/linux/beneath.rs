@@ -1,7 +1,7 @@
 //! Names below a folder that none of them can leave.
 //!
 //! The kernel resolves with RESOLVE_BENEATH, so neither `..`, nor a symbolic link, nor a name swapped between check and
-//! use leads out. Where it says EXDEV (an absolute link, which may well lead inside) or lacks the call, the path is walked
+//! use leads out. If it says EXDEV (an absolute link, which may well lead inside) or lacks the call, the path is walked
 //! one component at a time.
 
 use std::borrow::Cow;

@@ -57,7 +57,7 @@ impl Person {
         let groups: Vec<_> = self.groups.iter().copied().map(rustix::thread::Gid::from_raw).collect();
         rustix::thread::set_thread_groups(&groups)?;
         let (user, group) = (unistd::Uid::from_raw(self.user), unistd::Gid::from_raw(self.group));
-        // Both tell nothing but who the thread was before.
+        // Both return only who the thread was before.
         unistd::setfsgid(group);
         unistd::setfsuid(user);
         if unistd::setfsgid(group) != group || unistd::setfsuid(user) != user {

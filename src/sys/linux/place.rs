@@ -99,7 +99,7 @@ impl Place<'_> {
         Ok(rustix::fs::renameat_with(&*self.folder, &*self.name, &*to.folder, &*to.name, flags)?)
     }
 
-    /// Gives the file here one name more, which must be free.
+    /// Gives the file here a second name, which must be free.
     pub fn link(&self, to: &Self) -> io::Result<()> {
         Ok(rustix::fs::linkat(&*self.folder, &*self.name, &*to.folder, &*to.name, AtFlags::empty())?)
     }
