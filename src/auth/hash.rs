@@ -75,7 +75,6 @@ impl StoredPassword {
         same && !candidate.contains(&0)
     }
 
-    // Not inlined into `verify`, because idle sessions would keep the stack that hashes need.
     #[inline(never)]
     fn verify_hash(&self, candidate: &[u8]) -> bool {
         match &self.scheme {

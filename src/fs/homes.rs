@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use crate::fs::root::{Links, Root};
-use crate::sys::meta::{FileId, Meta};
+use crate::sys::meta::Meta;
 
 /// The open homes, by path; one that no session uses is forgotten.
 #[derive(Debug, Default)]
@@ -19,15 +19,11 @@ impl Homes {
     /// The handle of a home by its absolute path: one that is open already, as long as the path still leads to that very
     /// folder (a drive may have been plugged in again).
     pub fn open(&self, home: &Path, links: Links) -> io::Result<Arc<Root>> {
-        match self.find(home).filter(|root| root.links() == links) {
-            Some(root) if root.id() == id(home)? => Ok(root),
+        let open = self.0.lock().get(home.as_os_str()).and_then(Weak::upgrade);
+        match open.filter(|root| root.links() == links) {
+            Some(root) if root.id() == Meta::of(home)?.id => Ok(root),
             _ => self.open_again(home, links),
         }
-    }
-
-    #[inline(never)]
-    fn find(&self, home: &Path) -> Option<Arc<Root>> {
-        self.0.lock().get(home.as_os_str()).and_then(Weak::upgrade)
     }
 
     #[cold]
@@ -38,12 +34,6 @@ impl Homes {
         homes.insert(home.as_os_str().to_owned(), Arc::downgrade(&root));
         Ok(root)
     }
-}
-
-// Neither this nor `find` is part of `Homes::open`: their stack would stay with an idle session.
-#[inline(never)]
-fn id(home: &Path) -> io::Result<FileId> {
-    Ok(Meta::of(home)?.id)
 }
 
 #[cfg(test)]

@@ -110,8 +110,7 @@ impl Control {
         }
     }
 
-    /// Blocks until something comes. The buffer is on the stack, small, and nowhere but here, so that an idle session
-    /// holds no page for it.
+    /// Blocks until something comes. The buffer is on the stack, and small: an idle session holds no page for it.
     #[inline(never)]
     fn receive(&mut self) -> io::Result<usize> {
         let mut bytes = [0; 512];
@@ -124,7 +123,6 @@ impl Control {
     }
 
     /// Waits for the next line until the deadline; true if something else is ready before.
-    #[inline(never)]
     pub fn wait_beside(&mut self, (fd, events): (BorrowedFd, PollFlags), deadline: Option<Instant>) -> bool {
         if self.input.lines().next().is_some() || self.holds_bytes() {
             return false;
@@ -169,7 +167,6 @@ impl Control {
 
     /// Shakes hands as a TLS server, before the deadline; gives what data connections need. Nothing that came in clear is
     /// kept: it may have been added on the way.
-    #[inline(never)]
     pub fn secure(&mut self, tls: &Arc<Tls>, deadline: Instant) -> io::Result<Protection> {
         self.input = LineBuffer::default();
         let (connection, protection) = tls.accept()?;
@@ -181,7 +178,6 @@ impl Control {
 
     /// Ends TLS and goes on in clear (CCC, RFC 4217 §6), with the client's consent before the deadline: its close_notify,
     /// or a first byte that is none of TLS.
-    #[inline(never)]
     pub fn unsecure(&mut self, deadline: Instant) -> io::Result<()> {
         let Some(mut secured) = self.secured.take() else { return Ok(()) };
         // To some clients (lftp) an end that comes before theirs is the end of the connection; others (curl) wait for it.

@@ -111,7 +111,6 @@ impl<J: Send + 'static> Workers<J> {
     }
 
     /// The next job; `None` if none came within `LINGER`, so that this thread may end.
-    // Not part of `work`, whose frame lies below each idle session.
     #[inline(never)]
     fn next(&self, select: &mut Select<'_>) -> Option<J> {
         if let Ok(selected) = select.select_timeout(LINGER) {

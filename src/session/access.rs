@@ -44,7 +44,6 @@ const MAX_ANONYMOUS_TRIES: u32 = 10;
 
 impl Session {
     /// Starts a login, also within another one. The reply does not tell whether the name exists.
-    #[inline(never)]
     pub(super) fn user(&mut self, name: Name) -> Answer {
         self.log_out();
         if self.config.tls.control_required && self.control.security().is_none() {
@@ -74,13 +73,11 @@ impl Session {
         }
     }
 
-    #[inline(never)]
     pub(super) fn reinitialize(&mut self) -> Answer {
         self.log_out();
         reply(220, "Ready for a new user.")
     }
 
-    #[inline(never)]
     pub(super) fn quit(&mut self) -> Answer {
         let own = self.access.login().and_then(|login| login.share.user().msg_quit.clone());
         Ok(Step::Close(Reply::new(221, own.unwrap_or_else(|| "Goodbye.".to_owned()))))

@@ -34,8 +34,7 @@ impl Session {
     }
 
     /// What a line asks for, or the step that answers one that asks for nothing.
-    // Its frame is gone when the command runs, and each larger handler is a call: an idle session holds the stack that its
-    // deepest call touched.
+    // Its frame is gone when the command runs.
     #[inline(never)]
     fn understand(&mut self, line: &[u8]) -> Result<Asked, Step> {
         let request = Request::parse(line);

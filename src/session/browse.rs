@@ -54,7 +54,6 @@ impl Login {
         }
     }
 
-    #[inline(never)]
     pub(super) fn mdtm(&self, name: &Name) -> Answer {
         let mut time = Vec::with_capacity(14);
         timestamp::write(self.share.meta(&self.path(name))?.modified, &mut time);
@@ -68,7 +67,6 @@ impl Login {
 
     /// RFC 959 §4.1.3: as LIST, but on the control connection. The reply is sent while it is made, and what the client sends
     /// meanwhile waits for its end.
-    #[inline(never)]
     pub(super) fn stat_path(&mut self, switches: Switches, name: Option<&Name>, control: &mut Control) -> Answer {
         let switches = Switches { dots: false, ..switches };
         let mut listing = Listing::open(self, ListFormat::Long, switches, name)?;

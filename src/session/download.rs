@@ -14,7 +14,6 @@ use crate::session::transfer_log::Direction;
 use crate::share::denied::Denied;
 
 impl Login {
-    #[inline(never)]
     pub(super) fn retr(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
         let path = self.path(name);
         let (file, meta) = self.share.open_file(&path)?;

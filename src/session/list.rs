@@ -249,7 +249,6 @@ fn last_component(asked: &[u8]) -> &[u8] {
 }
 
 impl Login {
-    #[inline(never)]
     pub(super) fn list(
         &mut self,
         format: ListFormat,

@@ -58,7 +58,6 @@ impl Login {
     }
 
     /// Runs a command that needs a login, with what was prepared for it.
-    // The command is lent, and the larger handlers are calls: what lies in this frame, every idle session would hold.
     #[inline(never)]
     pub fn run(&mut self, command: &FileCommand, prepared: Prepared, control: &mut Control) -> Answer {
         match command {

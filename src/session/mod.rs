@@ -143,7 +143,8 @@ impl Session {
     }
 
     /// Takes step by step, until the session ends or needs another thread.
-    // This frame stays on the stack while the session idles, so large parts of it are functions of their own.
+    // An idle session holds the stack of this function and its callers, and all pages that the deepest call so far has
+    // touched. What is marked `#[inline(never)]`, here and below, is needed to keep that within two pages.
     fn serve(&mut self, mut step: Step) -> Box<Step> {
         while !step.is_last() && !self.needs_another_thread() {
             step = match self.take(step) {

@@ -30,7 +30,6 @@ impl Login {
         reply(350, "RNTO, please.")
     }
 
-    #[inline(never)]
     pub(super) fn rename_to(&self, control: &Control, from: Option<Renamable>, name: &Name) -> Answer {
         let from = from.ok_or_else(|| Reply::new(503, "RNFR comes before RNTO."))?;
         let act = || {
@@ -42,13 +41,11 @@ impl Login {
     }
 
     /// If a file has the whole argument as its name, its time is asked for.
-    #[inline(never)]
     pub(super) fn mdtm_or_set(&self, whole: &Name, change: &FactChange, name: &Name, control: &Control) -> Answer {
         let is_there = self.share.link_meta(&self.path(whole)).is_ok();
         if is_there { self.mdtm(whole) } else { self.set_facts(control, change, name) }
     }
 
-    #[inline(never)]
     pub(super) fn set_facts(&self, control: &Control, change: &FactChange, name: &Name) -> Answer {
         let act = || {
             self.share.change(&self.path(name), change.mode, change.modify)?;

@@ -51,7 +51,6 @@ impl Login {
         reply(200, "There is room.")
     }
 
-    #[inline(never)]
     pub(super) fn pasv(&mut self, control: &Control) -> Answer {
         self.refuse_after_epsv_all()?;
         let SocketAddr::V4(local) = control.local() else {
@@ -93,7 +92,6 @@ impl Login {
     }
 
     /// PORT and EPRT: the address is checked now and dialled when the transfer starts.
-    #[inline(never)]
     pub(super) fn port(&mut self, to: SocketAddr, control: &Control) -> Answer {
         self.data_port = None;
         self.refuse_after_epsv_all()?;

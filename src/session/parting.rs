@@ -46,7 +46,6 @@ impl Session {
         self.part(served)
     }
 
-    #[inline(never)]
     fn part(mut self: Box<Self>, served: std::thread::Result<Box<Step>>) -> Parting {
         let step = served.unwrap_or_else(|_| {
             // It is unknown whether the thread was locked in by then.

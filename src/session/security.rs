@@ -102,7 +102,6 @@ impl Session {
     }
 
     /// The handshake of the control connection; if it fails, the log says why, and the session ends.
-    #[inline(never)]
     pub(super) fn shake_hands(&mut self) -> Result<(), Step> {
         let Some(tls) = self.tls.clone() else { return Err(Step::Cut) };
         let protection = self.control.secure(&tls, self.login_by).map_err(|error| {

@@ -43,7 +43,6 @@ struct Received<'a> {
 }
 
 impl Login {
-    #[inline(never)]
     pub(super) fn stor(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
         let path = self.path(name);
         let placement = if prepared.restart > 0 { Placement::Resume(prepared.restart) } else { Placement::Replace };
@@ -55,7 +54,6 @@ impl Login {
         Ok(self.store(port, &subject, target, Reply::new(150, "Send the file."), control)?)
     }
 
-    #[inline(never)]
     pub(super) fn appe(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
         let path = self.path(name);
         let placement = if self.share.permit(Perm::Write).is_ok() { Placement::Append } else { Placement::AppendToOld };
@@ -67,7 +65,6 @@ impl Login {
     }
 
     /// RFC 1123 §4.1.2.9: the 150 reply names the file that is made.
-    #[inline(never)]
     pub(super) fn stou(&mut self, name: Option<&Name>, prepared: &Prepared, control: &mut Control) -> Answer {
         let wanted = name.map_or_else(|| self.cwd.join(b"upload"), |name| self.path(name));
         self.share.writable(&wanted, Placement::New)?;

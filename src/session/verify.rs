@@ -23,7 +23,6 @@ use crate::sys::meta::FileKind;
 
 impl Login {
     /// draft-bryan-ftpext-hash §3.2: the answer names the algorithm, the range, the checksum and the file.
-    #[inline(never)]
     pub(super) fn hash(&mut self, name: &Name, window: Option<Window>, control: &mut Control) -> Answer {
         let (file, meta) = self.share.open_file(&self.path(name))?;
         let range = match window {
@@ -38,7 +37,6 @@ impl Login {
     }
 
     /// XCRC and its like: a name, in quotes or not, and where the checksum begins and (exclusively) ends.
-    #[inline(never)]
     pub(super) fn checksum(&mut self, algorithm: Algorithm, argument: &Name, control: &mut Control) -> Answer {
         self.share.permit(Perm::Read)?;
         let (path, range) = self.find_with_range(argument.as_bytes())?;

@@ -95,7 +95,6 @@ pub struct Throttles {
 
 impl Share {
     /// Takes a place and opens the home.
-    #[inline(never)]
     pub fn open(user: &Arc<User>, conditions: Conditions, premises: &Arc<Premises>) -> Result<Box<Self>, Closed> {
         let place = premises.limits.take(Counted::Account(user.name.clone()), user.max_cons);
         let place = place.map_err(|full| Closed::Full(full.max))?;

@@ -133,7 +133,6 @@ impl Jail {
     /// Locks the calling thread into this home for the rest of its life, with these rights alone. False if the kernel
     /// can't do that: [`Right::Move`] on ABI 1, where a thread in a jail moves nothing to another folder. After an error
     /// the thread may be locked in nevertheless.
-    // Not part of the login: it needs stack that an idle session would hold.
     #[inline(never)]
     pub fn lock_in(
         &self,

@@ -52,8 +52,6 @@ pub struct FileId {
 
 impl Meta {
     /// What a path leads to, links followed.
-    // Not part of its callers: an idle session would hold the stack that it needs.
-    #[inline(never)]
     pub fn of(path: &Path) -> io::Result<Self> {
         Ok(rustix::fs::stat(path)?.into())
     }

@@ -51,7 +51,6 @@ impl Person {
     /// Makes the calling thread this user to the file system for the rest of its life, and takes all its capabilities.
     /// To the rest of the system it stays who it was: else this user could kill it, and the server with it. After an
     /// error only one half may be done.
-    // Not part of the login: it needs stack that an idle session would hold.
     #[inline(never)]
     pub fn become_on_this_thread(&self) -> io::Result<()> {
         let groups: Vec<_> = self.groups.iter().copied().map(rustix::thread::Gid::from_raw).collect();
