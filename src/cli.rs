@@ -10,6 +10,8 @@ use crate::auth::users::Users;
 use crate::config::Config;
 use crate::ini::{Override, Problem, Problems};
 
+pub mod running;
+
 /// An FTP server for the folders and accounts of two small files.
 #[derive(Debug, Parser)]
 #[command(name = "ftpd", version, about)]
@@ -38,6 +40,8 @@ pub enum Task {
     Check(Check),
     /// Ask for a password twice (or read one line from a pipe) and print its hash
     HashPassword,
+    /// Show who is connected to the running server, and what they do
+    Who(running::WhoOptions),
 }
 
 /// What else to check.
@@ -142,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn files_and_overrides_may_come_before_or_after_the_command() {
+    fn files_and_overrides_may_stand_before_or_behind_the_command() {
         for words in ["-c a -u b --set server.port=1 check", "check --config a --users b --set server.port=1"] {
             let cli = parse(words).unwrap();
             assert!(matches!(cli.command, Some(Task::Check(Check { network: false }))));

@@ -21,7 +21,7 @@ mod transfer;
 pub use active::ActiveSection;
 pub use log::{LogFormat, LogSection};
 pub use passive::{Audience, Masquerade, PassiveSection};
-pub use server::{Sandbox, ServerSection};
+pub use server::{ControlSocket, Sandbox, ServerSection};
 pub use tls::{SessionReuse, TlsFiles, TlsSection};
 pub use transfer::{Fsync, Symlinks, TransferSection};
 
@@ -61,9 +61,9 @@ impl Config {
     }
 
     fn read(file: &mut File) -> Config {
-        let server = file.read("server", keys::SERVER, ServerSection::read);
-        let passive = file.read("passive", keys::PASSIVE, |section| PassiveSection::read(section, &server.ip));
-        let tls = file.read("tls", keys::TLS, TlsSection::read);
+        let server = file.read("server", &keys::SERVER, ServerSection::read);
+        let passive = file.read("passive", &keys::PASSIVE, |section| PassiveSection::read(section, &server.ip));
+        let tls = file.read("tls", &keys::TLS, TlsSection::read);
         let ports = [
             ("port", Some(server.port..=server.port)),
             ("implicit_tls_port", tls.implicit_port.map(|port| port..=port)),
@@ -72,12 +72,12 @@ impl Config {
         let listening: Vec<_> = ports.into_iter().filter_map(|(key, ports)| Some((key, ports?))).collect();
         Config {
             server,
-            transfer: file.read("transfer", keys::TRANSFER, TransferSection::read),
+            transfer: file.read("transfer", &keys::TRANSFER, TransferSection::read),
             passive,
-            active: file.read("active", keys::ACTIVE, |section| ActiveSection::read(section, &listening)),
-            anonymous: file.read("anonymous", keys::ANONYMOUS, anonymous::read),
+            active: file.read("active", &keys::ACTIVE, |section| ActiveSection::read(section, &listening)),
+            anonymous: file.read("anonymous", &keys::ANONYMOUS, anonymous::read),
             tls,
-            log: file.read("log", keys::LOG, LogSection::read),
+            log: file.read("log", &keys::LOG, LogSection::read),
         }
     }
 
@@ -91,6 +91,7 @@ impl Config {
             ("max_cons", self.server.max_cons != new.server.max_cons),
             ("implicit_tls_port", self.tls.implicit_port != new.tls.implicit_port),
             ("sandbox", self.server.sandbox != new.server.sandbox),
+            ("control_socket", self.server.control_socket != new.server.control_socket),
             ("user", self.server.user != new.server.user),
             ("group", self.server.group != new.server.group),
         ];
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let text = "[server]\nip = ::1\nport = 0\nwelcome_msg = a\\nb\nmax_cons = 1\nmax_cons_per_ip = off\ntimeout = 0\n\
-            login_timeout = 1\nmax_login_attempts = 1\nauth_failed_delay = 0\nban_after = 0\nban_time = 1h\nshutdown_grace = off\nproxy_protocol_from = 10.0.0.0/8, 192.0.2.1\nsandbox = require\nuser = ftp\ngroup = share\n\
+            login_timeout = 1\nmax_login_attempts = 1\nauth_failed_delay = 0\nban_after = 0\nban_time = 1h\nshutdown_grace = off\nproxy_protocol_from = 10.0.0.0/8, 192.0.2.1\nsandbox = require\ncontrol_socket = ctl\nuser = ftp\ngroup = share\n\
             [transfer]\nmax_upload = 1K\nmax_download = 2M\ndata_timeout = 1\nconnect_timeout = 2\natomic_uploads = off\npartial_max_age = 1h\nfsync = close\numask = 077\n\
             follow_symlinks = Never\nuse_gmt_times = no\nascii_conversion = on\n[passive]\npassive_ports = 5-6\n\
             masquerade_address = ftp.example.org\nmasquerade_for = all\n[active]\nenable_active = off\n\
@@ -209,6 +210,7 @@ mod tests {
                 shutdown_grace: Duration::ZERO,
                 proxy_protocol_from: vec!["10.0.0.0/8".parse().unwrap(), "192.0.2.1/32".parse().unwrap()],
                 sandbox: Sandbox::Require,
+                control_socket: ControlSocket::At("/etc/ctl".into()),
                 user: Some("ftp".to_owned()),
                 group: Some("share".to_owned()),
             },
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_file_the_overrides_change_the_defaults() {
+    fn without_a_file_the_overrides_lie_on_the_defaults() {
         let (config, problems) = Config::examine(None, &["server.port=0".parse().unwrap()]);
         assert_eq!((config.server.port, config.transfer, problems), (0, Config::default().transfer, vec![]));
         let (_, problems) = Config::examine(None, &["server.port=x".parse().unwrap()]);
@@ -313,8 +315,10 @@ mod tests {
         new.passive.passive_ports = Some(1..=2);
         new.active.data_port = Some(20);
         new.server.sandbox = Sandbox::Off;
+        new.server.control_socket = ControlSocket::Off;
         new.server.user = Some("ftp".to_owned());
-        assert_eq!(old.needs_restart(&new), ["port", "passive_ports", "data_port", "sandbox", "user"]);
+        let expected = ["port", "passive_ports", "data_port", "sandbox", "control_socket", "user"];
+        assert_eq!(old.needs_restart(&new), expected);
     }
 
     #[test]

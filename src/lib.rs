@@ -19,9 +19,9 @@
 //! ```
 //!
 //! Every arrow points down; a test reads the `use crate::…` lines against this picture. Where to begin: the loop in
-//! [`session`], then the file named after the group of the command. [`firewall`] and [`lines`] stand apart: the one reads
-//! a firewall's rules for `ftpd check --network`, the other writes lines to the log and the transfer log. ARCHITECTURE.md
-//! says why all this is so.
+//! [`session`], then the file named after the group of the command. Three modules stand apart: [`firewall`]
+//! reads a firewall's rules for `ftpd check --network`, [`lines`] writes lines to the log and the transfer log, and
+//! [`control`] is what `ftpd who` and its like say to the running server. ARCHITECTURE.md says why all this is so.
 //!
 //! # How does a connection become a session?
 //!
@@ -76,6 +76,7 @@ pub mod auth;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod control;
 pub mod copy;
 pub mod firewall;
 pub mod fs;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ftpd::cli::{Cli, Task};
-use ftpd::commands::{check, hash_password, serve};
+use ftpd::commands::{check, hash_password, serve, who};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -14,5 +14,6 @@ fn main() -> ExitCode {
         None => serve::run(&cli),
         Some(Task::Check(wish)) => check::run(&cli.files, *wish, &mut std::io::stdout()),
         Some(Task::HashPassword) => hash_password::run(),
+        Some(Task::Who(options)) => who::run(&cli.files, options),
     }
 }

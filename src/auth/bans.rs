@@ -1,4 +1,5 @@
-//! Addresses with too many wrong passwords, which are banned for a while. Time is an argument.
+//! Addresses that are kept out: those with too many wrong passwords, and those that the administrator names. Time is an
+//! argument.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,9 +16,13 @@ pub struct BanRule {
     pub time: Duration,
 }
 
-/// The addresses with wrong passwords, a limited number of them.
+/// The addresses that are kept out, and those with wrong passwords, a limited number of them.
 #[derive(Debug, Default)]
-pub struct Bans(Mutex<HashMap<IpAddr, Strikes>>);
+pub struct Bans {
+    strikes: Mutex<HashMap<IpAddr, Strikes>>,
+    /// Until when; `None` is for good.
+    by_hand: Mutex<HashMap<IpAddr, Option<Instant>>>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Strikes {
@@ -32,7 +37,7 @@ impl Bans {
     /// Counts a wrong password; returns whether the address is banned now.
     pub fn strike(&self, address: IpAddr, rule: BanRule, now: Instant) -> bool {
         let Some(after) = rule.after else { return false };
-        let mut addresses = self.0.lock();
+        let mut addresses = self.strikes.lock();
         if addresses.len() >= MAX_ADDRESSES && !addresses.contains_key(&address) {
             make_room(&mut addresses, rule, now);
         }
@@ -47,12 +52,50 @@ impl Bans {
         strikes.count >= after
     }
 
+    /// Keeps the address out from now on, for this time or, with `None`, until it is lifted.
+    pub fn ban(&self, address: IpAddr, time: Option<Duration>, now: Instant) {
+        let mut by_hand = self.by_hand.lock();
+        by_hand.retain(|_, until| holds(*until, now));
+        by_hand.insert(address, time.and_then(|time| now.checked_add(time)));
+    }
+
     /// Whether the address is banned at the moment.
     pub fn is_banned(&self, address: IpAddr, rule: BanRule, now: Instant) -> bool {
-        let Some(after) = rule.after else { return false };
-        let addresses = self.0.lock();
-        addresses.get(&address).is_some_and(|strikes| strikes.count >= after && !expired(strikes, rule, now))
+        if self.by_hand.lock().get(&address).is_some_and(|until| holds(*until, now)) {
+            return true;
+        }
+        rule.after.is_some() && self.strikes.lock().get(&address).is_some_and(|strikes| bans(strikes, rule, now))
     }
+
+    /// The addresses that are banned, each with the time that is left; `None` is for good.
+    pub fn list(&self, rule: BanRule, now: Instant) -> Vec<(IpAddr, Option<Duration>)> {
+        let left = |strikes: &Strikes| rule.time.saturating_sub(now.saturating_duration_since(strikes.since));
+        let strikes = self.strikes.lock();
+        let guessers = strikes.iter().filter(|(_, strikes)| bans(strikes, rule, now));
+        let mut all: HashMap<_, _> = guessers.map(|(address, strikes)| (*address, Some(left(strikes)))).collect();
+        let by_hand = self.by_hand.lock();
+        let named = by_hand.iter().filter(|(_, until)| holds(**until, now));
+        all.extend(named.map(|(address, until)| (*address, until.map(|until| until.saturating_duration_since(now)))));
+        let mut all: Vec<_> = all.into_iter().collect();
+        all.sort_by_key(|(address, _)| *address);
+        all
+    }
+
+    /// Lets an address in again, and forgets its wrong passwords; false if it was not banned.
+    pub fn lift(&self, address: IpAddr, rule: BanRule, now: Instant) -> bool {
+        let was_banned = self.is_banned(address, rule, now);
+        self.strikes.lock().remove(&address);
+        self.by_hand.lock().remove(&address);
+        was_banned
+    }
+}
+
+fn bans(strikes: &Strikes, rule: BanRule, now: Instant) -> bool {
+    rule.after.is_some_and(|after| strikes.count >= after) && !expired(strikes, rule, now)
+}
+
+fn holds(until: Option<Instant>, now: Instant) -> bool {
+    until.is_none_or(|until| until > now)
 }
 
 fn expired(strikes: &Strikes, rule: BanRule, now: Instant) -> bool {
@@ -109,8 +152,36 @@ mod tests {
         for last in 0..10_050u32 {
             bans.strike(address(last), RULE, start + Duration::from_millis(u64::from(last)));
         }
-        let addresses = bans.0.lock();
+        let addresses = bans.strikes.lock();
         assert_eq!(addresses.len(), MAX_ADDRESSES);
         assert!(!addresses.contains_key(&address(0)) && addresses.contains_key(&address(10_049)));
+    }
+
+    #[test]
+    fn an_address_that_is_named_is_banned_until_its_time_is_over_or_it_is_lifted() {
+        let (bans, start) = (Bans::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let never = BanRule { after: None, time: Duration::ZERO };
+        bans.ban(address(1), Some(Duration::from_secs(60)), at(0));
+        bans.ban(address(2), None, at(0));
+        for rule in [RULE, never] {
+            let listed = [(address(1), Some(Duration::from_secs(59))), (address(2), None)];
+            assert_eq!(bans.list(rule, at(1)), listed);
+            assert!(bans.is_banned(address(1), rule, at(59)) && !bans.is_banned(address(1), rule, at(60)));
+            assert!(bans.is_banned(address(2), rule, at(1_000_000)));
+        }
+        assert!(bans.lift(address(2), never, at(1)));
+        assert!(!bans.lift(address(2), never, at(1)) && !bans.is_banned(address(2), never, at(1)));
+    }
+
+    #[test]
+    fn a_guesser_that_is_let_in_again_has_no_strikes() {
+        let (bans, now) = (Bans::default(), Instant::now());
+        for _ in 0..3 {
+            bans.strike(address(1), RULE, now);
+        }
+        assert_eq!(bans.list(RULE, now), [(address(1), Some(RULE.time))]);
+        assert!(bans.lift(address(1), RULE, now));
+        assert!(!bans.strike(address(1), RULE, now) && bans.list(RULE, now).is_empty());
     }
 }

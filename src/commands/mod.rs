@@ -1,15 +1,27 @@
 //! The subcommands: one file each, a `run` that returns the exit code.
 
+use std::io::{self, Write};
+use std::process::ExitCode;
+
 use crate::config::Config;
 
 pub mod check;
+mod columns;
+pub mod control_client;
 mod finding;
 pub mod hash_password;
 mod network;
 mod reach;
 pub mod serve;
+pub mod who;
 
 /// The ports for control connections, without TLS first.
 fn control_ports(config: &Config) -> impl Iterator<Item = u16> {
     [Some(config.server.port), config.tls.implicit_port].into_iter().flatten()
+}
+
+/// Says why a command failed.
+fn fail(command: &str, reason: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "{command}: {reason}");
+    ExitCode::FAILURE
 }

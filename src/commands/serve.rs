@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, after, never, select};
 
 use crate::auth::users::Users;
 use crate::cli::{Cli, Files};
@@ -13,6 +13,8 @@ use crate::commands::reach::out_of_reach;
 use crate::config::Config;
 use crate::logging::Logging;
 use crate::server::Server;
+use crate::server::control_socket::desk::{Errand, ErrandReply};
+use crate::sys::local_socket::SocketName;
 use crate::sys::signals::{self, Wish};
 use crate::sys::{process, service};
 
@@ -48,7 +50,7 @@ fn serve(files: &Files, config: Config, users: Arc<Users>, logging: &Logging) ->
         log::warn!("{line}");
     }
     Running { files, server: &server, users: &users, logging }.until_stopped(&wishes);
-    end_on_second_wish(wishes);
+    end_on_second_wish(wishes, server.socket_name());
     server.stop();
     Ok(())
 }
@@ -62,44 +64,75 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
+    /// Does what is asked, until the server is to stop or has been drained.
     fn until_stopped(&self, wishes: &Receiver<Wish>) {
+        let (mut errands, mut emptied) = (self.server.errands().clone(), never());
         loop {
-            let wish = match service::watchdog() {
-                Some(interval) => wishes.recv_timeout(interval),
-                None => wishes.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match wish {
-                Ok(Wish::Reload) => self.reload(),
-                Ok(Wish::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => self.server.report_alive(),
+            let tick = service::watchdog().map_or_else(never, after);
+            select! {
+                recv(wishes) -> wish => match wish {
+                    Ok(Wish::Reload) => drop(self.reload()),
+                    Ok(Wish::Stop) | Err(_) => return,
+                },
+                recv(errands) -> errand => match errand {
+                    Ok(Errand::Drain(reply)) => emptied = self.drain(reply),
+                    Ok(Errand::Reload(reply)) => {
+                        let (reloaded, lines) = self.reload();
+                        reply.reloaded(reloaded, lines);
+                    }
+                    // There is no local socket, or its thread failed.
+                    Err(_) => errands = never(),
+                },
+                recv(emptied) -> _ => return,
+                recv(tick) -> _ => self.server.report_alive(),
             }
         }
     }
 
-    /// Both files are sound and change together, or nothing changes.
-    fn reload(&self) {
-        service::reloading();
-        match self.files.reload(self.users, |config| self.server.prepare(config)) {
-            Ok((config, tls)) => {
-                self.logging.reopen(&config.log);
-                self.server.reconfigure(config, tls);
-                log::info!("read again: {}", self.files.summary());
+    /// Takes no new sessions any more; gives what says that the last one has left.
+    fn drain(&self, reply: ErrandReply) -> Receiver<()> {
+        match self.server.drain() {
+            Ok((sessions, emptied)) => {
+                reply.draining(sessions);
+                emptied
             }
-            Err(problems) => {
-                for line in problems.to_string().lines() {
-                    log::error!("not read again: {line}");
-                }
+            Err(error) => {
+                reply.failed(&format!("can't drain: {error}"));
+                never()
             }
         }
+    }
+
+    /// Both files are sound and change together, or nothing changes: false then. With it come lines that the log has, too.
+    fn reload(&self) -> (bool, Vec<String>) {
+        service::reloading();
+        let came_of_it = match self.files.reload(self.users, |config| self.server.prepare(config)) {
+            Ok((config, tls)) => {
+                self.logging.reopen(&config.log);
+                let mut lines = self.server.reconfigure(config, tls);
+                let line = format!("read again: {}", self.files.summary());
+                log::info!("{line}");
+                lines.push(line);
+                (true, lines)
+            }
+            Err(problems) => {
+                let lines = problems.to_string();
+                let lines: Vec<String> = lines.lines().map(|line| format!("not read again: {line}")).collect();
+                lines.iter().for_each(|line| log::error!("{line}"));
+                (false, lines)
+            }
+        };
         service::ready();
+        came_of_it
     }
 }
 
-fn end_on_second_wish(wishes: Receiver<Wish>) {
+fn end_on_second_wish(wishes: Receiver<Wish>, socket: Option<SocketName>) {
     let watch = move || {
         while let Ok(wish) = wishes.recv() {
             if wish == Wish::Stop {
                 log::warn!("stopping at once");
+                socket.iter().for_each(SocketName::remove);
                 std::process::exit(0);
             }
         }
@@ -109,6 +142,6 @@ fn end_on_second_wish(wishes: Receiver<Wish>) {
 }
 
 fn fail(message: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "{message}");
+    let _ = writeln!(std::io::stderr(), "{message}");
     ExitCode::FAILURE
 }

@@ -6,17 +6,17 @@ use crate::ini::Key;
 
 /// The sections of ftpd.conf with their keys.
 pub const SECTIONS: [(&str, &[Key]); 7] = [
-    ("server", SERVER),
-    ("transfer", TRANSFER),
-    ("passive", PASSIVE),
-    ("active", ACTIVE),
-    ("anonymous", ANONYMOUS),
-    ("tls", TLS),
-    ("log", LOG),
+    ("server", &SERVER),
+    ("transfer", &TRANSFER),
+    ("passive", &PASSIVE),
+    ("active", &ACTIVE),
+    ("anonymous", &ANONYMOUS),
+    ("tls", &TLS),
+    ("log", &LOG),
 ];
 
 #[rustfmt::skip]
-pub(super) const SERVER: &[Key] = &[
+pub(super) const SERVER: [Key; 17] = [
     Key::new("ip", "addresses", "0.0.0.0, ::",
         "Addresses to listen on; `127.0.0.1` is this machine only, `0.0.0.0, ::` is every network."),
     Key::new("port", "port", "2121",
@@ -46,6 +46,9 @@ pub(super) const SERVER: &[Key] = &[
     Key::new("sandbox", "auto, require, off", "auto",
         "The kernel's jail (Landlock) around each session: `auto` uses what the kernel has, `require` refuses to start \
          without it."),
+    Key::new("control_socket", "path", "auto",
+        "The local socket of `ftpd who`, `kick`, `drain`, `reload` and `status`: a path, `off`, or `auto`: `PORT.sock` in \
+         `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR/ftpd` or `/run/ftpd`."),
     Key::new("user", "name", "off",
         "Started as root: the system user to become once the ports are bound and the logs are open."),
     Key::new("group", "name", "off",
@@ -55,7 +58,7 @@ pub(super) const SERVER: &[Key] = &[
 ];
 
 #[rustfmt::skip]
-pub(super) const TRANSFER: &[Key] = &[
+pub(super) const TRANSFER: [Key; 11] = [
     Key::new("max_upload", "size", "0",
         "Bytes per second from client to server, for each session."),
     Key::new("max_download", "size", "0",
@@ -82,7 +85,7 @@ pub(super) const TRANSFER: &[Key] = &[
 ];
 
 #[rustfmt::skip]
-pub(super) const PASSIVE: &[Key] = &[
+pub(super) const PASSIVE: [Key; 3] = [
     Key::new("passive_ports", "ports", "off",
         "Ports for passive data connections, such as `8300-8500`, to be opened in the firewall; `off` is any free port."),
     Key::new("masquerade_address", "address or name", "off",
@@ -94,7 +97,7 @@ pub(super) const PASSIVE: &[Key] = &[
 ];
 
 #[rustfmt::skip]
-pub(super) const ACTIVE: &[Key] = &[
+pub(super) const ACTIVE: [Key; 4] = [
     Key::new("enable_active", "on or off", "on",
         "Data connections from the server to the client (PORT and EPRT)."),
     Key::new("permit_foreign_addresses", "on or off", "off",
@@ -106,7 +109,7 @@ pub(super) const ACTIVE: &[Key] = &[
 ];
 
 #[rustfmt::skip]
-pub(super) const ANONYMOUS: &[Key] = &[
+pub(super) const ANONYMOUS: [Key; 3] = [
     Key::new("enable_anonymous", "on or off", "off",
         "`anonymous` and `ftp` log in with any password."),
     Key::new("anonymous_path", "folder", "off",
@@ -116,7 +119,7 @@ pub(super) const ANONYMOUS: &[Key] = &[
 ];
 
 #[rustfmt::skip]
-pub(super) const TLS: &[Key] = &[
+pub(super) const TLS: [Key; 9] = [
     Key::new("tls", "on or off", "off",
         "Encryption (AUTH TLS). If a `certificate` is given and this key is not, it is `on`."),
     Key::new("certificate", "file", "off",
@@ -139,7 +142,7 @@ pub(super) const TLS: &[Key] = &[
 ];
 
 #[rustfmt::skip]
-pub(super) const LOG: &[Key] = &[
+pub(super) const LOG: [Key; 4] = [
     Key::new("log_file", "file", "off",
         "A file that gets the log, as stderr does."),
     Key::new("log_level", "error, warn, info, debug", "info",

@@ -1,13 +1,14 @@
 //! The section `[server]`: who may connect, and for how long.
 
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::{DAY, MINUTE, SECOND};
 use crate::auth::bans::BanRule;
-use crate::ini::Section;
+use crate::ini::{Section, Value};
 
 /// The section `[server]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +39,8 @@ pub struct ServerSection {
     pub proxy_protocol_from: Vec<IpNet>,
     /// Whether session threads lock themselves into their homes.
     pub sandbox: Sandbox,
+    /// Where a running server is asked and told.
+    pub control_socket: ControlSocket,
     /// The system user to become once the ports are bound and the logs are open.
     pub user: Option<String>,
     /// The group to become, if it is not the user's primary one; only with a `user`.
@@ -53,6 +56,17 @@ pub enum Sandbox {
     Require,
     /// Never.
     Off,
+}
+
+/// Where the local socket is, over which a running server is asked and told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ControlSocket {
+    /// In the folder for sockets of running programs, with the control port in its name.
+    Auto,
+    /// There is none.
+    Off,
+    /// Here.
+    At(PathBuf),
 }
 
 impl ServerSection {
@@ -76,6 +90,7 @@ impl ServerSection {
             proxy_protocol_from: section.take::<Option<_>>("proxy_protocol_from").unwrap_or_default(),
             sandbox: section
                 .take_word("sandbox", &[("auto", Sandbox::Auto), ("require", Sandbox::Require), ("off", Sandbox::Off)]),
+            control_socket: section.take_with("control_socket", control_socket),
             user,
             group,
         }
@@ -86,4 +101,11 @@ impl ServerSection {
 fn ban_rule(section: &mut Section) -> BanRule {
     let (after, time) = (section.take::<Option<u32>>("ban_after"), section.take::<Option<Duration>>("ban_time"));
     BanRule { after: time.and(after), time: time.unwrap_or_default() }
+}
+
+fn control_socket(text: &str, folder: &Path) -> Result<ControlSocket, String> {
+    if text.eq_ignore_ascii_case("auto") {
+        return Ok(ControlSocket::Auto);
+    }
+    Ok(Option::parse(text, folder)?.map_or(ControlSocket::Off, ControlSocket::At))
 }

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use crate::net::data_port::NoConnection;
+use crate::net::ending::Farewell;
 use crate::sys::files;
 use crate::sys::zero_copy::Unmoved;
 
@@ -34,8 +35,8 @@ pub enum Error {
     Vanished,
     /// It was lost when an upload over an old file ended in good order: a client that was killed looks the same.
     HungUp,
-    /// The server is stopping, and its grace is over.
-    Stopping,
+    /// The session is asked to end, and the transfer has no time left.
+    Ended(Farewell),
 }
 
 /// The most bytes moved at once, or without a look at the client: enough that calls don't count, few enough for ABOR.

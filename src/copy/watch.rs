@@ -2,6 +2,7 @@
 //! QUIT and a vanished client are seen at once.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -9,6 +10,7 @@ use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 
 use crate::copy::Error;
+use crate::net::ending::Notice;
 use crate::net::who::Who;
 
 /// The door by which a transfer's client came in: how it is heard, and what it is told, while bytes move.
@@ -16,8 +18,8 @@ pub trait Doorway {
     /// Whose transfer it is.
     fn who(&self) -> &Who;
 
-    /// When running transfers must have ended, once the server is asked to stop.
-    fn stop_deadline(&self) -> Option<Instant>;
+    /// What the session is asked; `None` as long as it may stay.
+    fn notice(&self) -> Option<Notice>;
 
     /// What to wait for until the client says something.
     fn readiness(&self) -> (BorrowedFd<'_>, PollFlags);
@@ -65,6 +67,7 @@ pub struct Watch<'d> {
     loss: Loss,
     patience: Patience,
     progress: Progress,
+    counter: &'d AtomicU64,
 }
 
 /// What is known of the client.
@@ -72,7 +75,7 @@ pub struct Watch<'d> {
 enum Presence {
     /// It may say something.
     Listening,
-    /// It has said all, and that is no reason to end: after QUIT, and when the server itself shut this side down.
+    /// It has said all, and that is no reason to end: after QUIT, and when this side was shut down to ask the session to end.
     Silent,
     /// Its connection is gone; what it has sent on the other one is received until then.
     Gone(Instant),
@@ -95,6 +98,8 @@ const MAX_DRAIN: Duration = Duration::from_secs(30);
 const LAST_LOOK: Duration = Duration::from_millis(1);
 /// The same if its machine is very busy.
 const LONG_LOOK: Duration = Duration::from_millis(250);
+/// How long a notice may stay unseen by a transfer that does not listen to its client.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What ended a wait.
 pub enum Woken {
@@ -114,16 +119,16 @@ impl Progress {
 }
 
 impl<'d> Watch<'d> {
-    /// Begins to watch.
-    pub fn new(door: &'d mut dyn Doorway, patience: Patience) -> Self {
+    /// Begins to watch; the bytes that are moved are also added to `counter`, which nobody else changes.
+    pub fn new(door: &'d mut dyn Doorway, patience: Patience, counter: &'d AtomicU64) -> Self {
         let progress = Progress { bytes: 0, began: Instant::now() };
-        Self { door, presence: Presence::Listening, loss: Loss::Ends, patience, progress }
+        Self { door, presence: Presence::Listening, loss: Loss::Ends, patience, progress, counter }
     }
 
     /// Begins to watch over an upload: if its client is lost, what it sent before is received first; then
     /// [`Self::is_gone`] is true.
-    pub fn of_upload(door: &'d mut dyn Doorway, patience: Patience) -> Self {
-        Self { loss: Loss::Drains, ..Self::new(door, patience) }
+    pub fn of_upload(door: &'d mut dyn Doorway, patience: Patience, counter: &'d AtomicU64) -> Self {
+        Self { loss: Loss::Drains, ..Self::new(door, patience, counter) }
     }
 
     /// Whether the client is lost.
@@ -152,7 +157,9 @@ impl<'d> Watch<'d> {
 
     /// Counts bytes as moved.
     pub fn count(&mut self, bytes: usize) {
-        self.progress.bytes += u64::try_from(bytes).unwrap_or(0);
+        let bytes = u64::try_from(bytes).unwrap_or(0);
+        self.progress.bytes += bytes;
+        self.counter.store(self.counter.load(Ordering::Relaxed) + bytes, Ordering::Relaxed);
     }
 
     /// Tells the client that the data connection is open.
@@ -201,7 +208,7 @@ impl<'d> Watch<'d> {
     }
 
     /// Takes in what the client has said meanwhile and answers it, without waiting. [`Error::Aborted`] if it wants the end,
-    /// [`Error::Vanished`] if it is gone, [`Error::Stopping`] if the server's grace is over.
+    /// [`Error::Vanished`] if it is gone, [`Error::Ended`] if the session is asked to end and the transfer has no time left.
     pub fn attend(&mut self) -> Result<(), Error> {
         self.hear()?;
         self.answer()
@@ -216,9 +223,7 @@ impl<'d> Watch<'d> {
     }
 
     fn hear(&mut self) -> Result<(), Error> {
-        if self.door.stop_deadline().is_some_and(|deadline| deadline <= Instant::now()) {
-            return Err(Error::Stopping);
-        }
+        self.end_on_notice(Instant::now())?;
         match self.presence {
             Presence::Listening => match self.door.hear() {
                 Ok(true) => Ok(()),
@@ -246,7 +251,7 @@ impl<'d> Watch<'d> {
     /// The client has nothing more to say.
     fn end_of_words(&mut self) -> Result<(), Error> {
         self.end_on_abort()?;
-        let is_fine = self.door.stop_deadline().is_some() || self.door.leaves();
+        let is_fine = self.door.notice().is_some() || self.door.leaves();
         self.presence = match self.loss {
             _ if is_fine => Presence::Silent,
             Loss::Ends => return Err(Error::Vanished),
@@ -255,12 +260,19 @@ impl<'d> Watch<'d> {
         Ok(())
     }
 
+    fn end_on_notice(&self, now: Instant) -> Result<(), Error> {
+        match self.door.notice() {
+            Some(Notice { farewell, grace }) if grace.is_over(now) => Err(Error::Ended(farewell)),
+            _ => Ok(()),
+        }
+    }
+
     fn end_on_abort(&self) -> Result<(), Error> {
         if self.door.aborts() { Err(Error::Aborted) } else { Ok(()) }
     }
 
     /// Waits once: for the data connection if there is one, the client and the deadline. [`Error::Vanished`] if the client
-    /// is gone, [`Error::Stopping`] if the server's grace is over.
+    /// is gone, [`Error::Ended`] if the session is asked to end and the transfer has no time left.
     pub fn wait(&mut self, data: Option<(BorrowedFd, PollFlags)>, deadline: Instant) -> Result<Woken, Error> {
         // What is decrypted already does not wake a poll.
         if self.is_listening() && self.door.holds_bytes() {
@@ -268,6 +280,9 @@ impl<'d> Watch<'d> {
         }
         let (now, has_data) = (Instant::now(), data.is_some());
         let left = self.end_of_wait(deadline, now)?.saturating_duration_since(now);
+        // The control connection wakes nobody who does not listen to it, so notices are looked for now and then.
+        let looks_again = self.presence == Presence::Silent && left > LOOK;
+        let left = if looks_again { LOOK } else { left };
         let (client, data) = match self.poll(data, left) {
             // A signal: as if the client had said something, which costs one look.
             Err(Errno::INTR) => return Ok(Woken::Client),
@@ -281,18 +296,19 @@ impl<'d> Watch<'d> {
             (false, true) if left.is_zero() => self.out_of_time(has_data),
             (false, _) => Ok(Woken::Client),
             (true, false) => Ok(Woken::Data),
+            (true, true) if looks_again => Ok(Woken::Client),
             (true, true) => self.out_of_time(has_data),
         }
     }
 
-    /// The deadline, or an earlier end that the server or a lost client sets.
+    /// The deadline, or an earlier end that a notice or a lost client sets.
     fn end_of_wait(&self, deadline: Instant, now: Instant) -> Result<Instant, Error> {
         let deadline = match self.presence {
             Presence::Gone(until) if until <= now => return Err(Error::Vanished),
             Presence::Gone(until) => deadline.min(until).min(now + LAST_BYTES),
             Presence::Listening | Presence::Silent => deadline,
         };
-        Ok(self.door.stop_deadline().map_or(deadline, |stop| stop.min(deadline)))
+        Ok(self.door.notice().map_or(deadline, |notice| notice.grace.cut(deadline, now)))
     }
 
     /// What shows within this time: of the client, if it may say something, and of the data connection, if there is one.
@@ -315,10 +331,7 @@ impl<'d> Watch<'d> {
     }
 
     fn out_of_time(&self, has_data: bool) -> Result<Woken, Error> {
-        match self.door.stop_deadline() {
-            Some(stop) if stop <= Instant::now() => Err(Error::Stopping),
-            _ if self.is_gone() && has_data => Err(Error::Vanished),
-            _ => Ok(Woken::Clock),
-        }
+        self.end_on_notice(Instant::now())?;
+        if self.is_gone() && has_data { Err(Error::Vanished) } else { Ok(Woken::Clock) }
     }
 }

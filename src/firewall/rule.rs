@@ -117,9 +117,14 @@ impl Test {
         Test::Known(names.iter().any(|name| ["tcp", "6"].contains(name)))
     }
 
-    /// This test with these ranges; `None` among them is one that can't be read.
-    pub fn with<T>(test: fn(Vec<T>) -> Test, ranges: impl Iterator<Item = Option<T>>) -> Self {
-        ranges.collect::<Option<_>>().map_or(Test::Unknown, test)
+    /// Whether the port is in one of these ranges; `None` among them is one that nobody understands.
+    pub fn ports(ranges: impl Iterator<Item = Option<RangeInclusive<u16>>>) -> Self {
+        ranges.collect::<Option<_>>().map_or(Test::Unknown, Test::Port)
+    }
+
+    /// Whether the packet goes to one of these addresses; `None` among them is one that nobody understands.
+    pub fn addresses(ranges: impl Iterator<Item = Option<RangeInclusive<IpAddr>>>) -> Self {
+        ranges.collect::<Option<_>>().map_or(Test::Unknown, Test::To)
     }
 
     fn answer(&self, connection: Connection) -> Certainty {

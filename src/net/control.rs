@@ -11,8 +11,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::net::RecvFlags;
 
+use crate::net::ending::{Ending, Notice};
 use crate::net::secured::Secured;
-use crate::net::stop::Stop;
 use crate::net::tls::{Protection, Tls};
 use crate::net::until::Until;
 use crate::net::who::{Who, canonical};
@@ -28,19 +28,19 @@ pub enum Event {
     Closed,
     /// Nothing came in time.
     TimedOut,
-    /// The server is stopping.
-    Stopping,
+    /// The session is asked to end.
+    Asked(Notice),
 }
 
 /// A client's control connection.
 #[derive(Debug)]
 pub struct Control {
-    /// Shared with the server alone, which may shut its reading side down to wake the session.
+    /// Shared with what may shut its reading side down to wake the session: see [`Ending`].
     stream: Arc<TcpStream>,
     /// From AUTH on, and until CCC.
     secured: Option<Box<Secured>>,
     local: SocketAddr,
-    stop: Arc<Stop>,
+    ending: Arc<Ending>,
     input: LineBuffer,
     /// Kept from reply to reply.
     output: Vec<u8>,
@@ -72,10 +72,10 @@ const MAX_WAITING: usize = 16 * 1024;
 
 impl Control {
     /// Takes over an accepted connection.
-    pub fn new(stream: Arc<TcpStream>, peer: SocketAddr, stop: Arc<Stop>) -> io::Result<Self> {
+    pub fn new(stream: Arc<TcpStream>, peer: SocketAddr, ending: Arc<Ending>) -> io::Result<Self> {
         let local = canonical(stream.local_addr()?);
         let (input, output) = (LineBuffer::default(), Vec::new());
-        Ok(Self { stream, secured: None, local, stop, input, output, armed: Armed::Never, who: Who::new(peer) })
+        Ok(Self { stream, secured: None, local, ending, input, output, armed: Armed::Never, who: Who::new(peer) })
     }
 
     /// The server's end of the connection; IPv4-mapped addresses are IPv4.
@@ -90,8 +90,8 @@ impl Control {
             if let Some(line) = self.input.take() {
                 return Event::Line(line);
             }
-            if self.stop.deadline().is_some() {
-                return Event::Stopping;
+            if let Some(notice) = self.ending.notice() {
+                return Event::Asked(notice);
             }
             // The first wait is for the whole of `idle`, which is set on the socket most times.
             let now = Instant::now();
@@ -101,7 +101,7 @@ impl Control {
                 return Event::TimedOut;
             }
             match self.receive() {
-                Ok(0) => return if self.stop.deadline().is_some() { Event::Stopping } else { Event::Closed },
+                Ok(0) => return self.ending.notice().map_or(Event::Closed, Event::Asked),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Event::TimedOut,
@@ -222,14 +222,14 @@ impl Control {
     /// Waits without reading: what the client sends meanwhile stays in the queue. Ends early when the client is gone.
     pub fn pause(&self, duration: Duration) {
         let deadline = Instant::now() + duration;
-        // Half a close, or the server's wish to stop, shows as RDHUP; only after it the whole one is looked for.
+        // Half a close, or the wish that the session ends, shows as RDHUP; only after it the whole one is looked for.
         for events in [PollFlags::RDHUP, PollFlags::empty()] {
             let Some(left) = deadline.checked_duration_since(Instant::now()) else { return };
             let mut fds = [PollFd::new(&self.stream, events)];
             let timeout = Timespec::try_from(left).ok();
             let gone = PollFlags::HUP | PollFlags::ERR;
             match rustix::event::poll(&mut fds, timeout.as_ref()) {
-                Ok(woken) if woken > 0 && !fds[0].revents().intersects(gone) && self.stop.deadline().is_none() => {}
+                Ok(woken) if woken > 0 && !fds[0].revents().intersects(gone) && !self.ending.is_asked() => {}
                 _ => return,
             }
         }
@@ -276,9 +276,9 @@ impl Control {
         self.input.waiting() < MAX_WAITING
     }
 
-    /// When running transfers must have ended, once the server is asked to stop.
-    pub fn stop_deadline(&self) -> Option<Instant> {
-        self.stop.deadline()
+    /// What the session is asked; `None` as long as it may stay.
+    pub fn notice(&self) -> Option<Notice> {
+        self.ending.notice()
     }
 
     /// Sets the receive timeout, unless the one that is set does (a quarter of a second early or late is no matter).
@@ -352,7 +352,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let _client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
         let (stream, peer) = listener.accept().expect("accepted");
-        let mut control = Control::new(Arc::new(stream), peer, Arc::default()).expect("connected");
+        let stream = Arc::new(stream);
+        let ending = Arc::new(Ending::new(Arc::clone(&stream), Arc::default()));
+        let mut control = Control::new(stream, peer, ending).expect("connected");
         for wanted in [Some(Duration::from_millis(100)), None] {
             control.arm(wanted).expect("set");
             control.until(Instant::now());

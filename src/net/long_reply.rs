@@ -68,13 +68,16 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::net::ending::Ending;
 
     /// What a client receives of a reply with this many lines, and whether it was sent in parts.
     fn received(lines: usize) -> (String, bool) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let mut client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
         let (server, peer) = listener.accept().expect("accepted");
-        let mut control = Control::new(Arc::new(server), peer, Arc::default()).expect("alive");
+        let server = Arc::new(server);
+        let ending = Arc::new(Ending::new(Arc::clone(&server), Arc::default()));
+        let mut control = Control::new(server, peer, ending).expect("alive");
         let reader = thread::spawn(move || {
             let mut received = String::new();
             client.read_to_string(&mut received).map(|_| received)

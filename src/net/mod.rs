@@ -4,6 +4,7 @@ pub mod call;
 pub mod certificate;
 pub mod control;
 pub mod data_port;
+pub mod ending;
 pub mod interfaces;
 mod listener;
 mod local_ports;

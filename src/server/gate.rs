@@ -12,6 +12,7 @@ use rustix::net::SendFlags;
 use crate::auth::limits::{Counted, Full, Ticket};
 use crate::config::Config;
 use crate::net::control::drop_unread;
+use crate::net::ending::Grace;
 use crate::net::tls::Tls;
 use crate::protocol::reply::Reply;
 use crate::server::capacity::{self, Headroom};
@@ -33,6 +34,17 @@ pub struct Gate {
     pool: Pool<Box<Visit>>,
     /// When an address was last noted in the log as refused.
     refusals: Mutex<HashMap<IpAddr, Instant>>,
+}
+
+/// Who comes through the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateState {
+    /// Everybody for whom there is a place.
+    Open,
+    /// Nobody; each is told so, until the last session has left.
+    Draining,
+    /// Nobody: the server stops.
+    Closed,
 }
 
 /// What new sessions start with.
@@ -81,9 +93,18 @@ impl Gate {
         *self.settings.lock() = settings;
     }
 
-    /// Whether the server stops.
-    pub fn is_closed(&self) -> bool {
-        self.shared.stop.deadline().is_some()
+    /// Whether new sessions are still taken, and if not, whether connections are still answered.
+    pub fn state(&self) -> GateState {
+        match self.shared.stop.asked() {
+            None => GateState::Open,
+            Some(Grace::Unlimited) => GateState::Draining,
+            Some(Grace::Over | Grace::Until(_)) => GateState::Closed,
+        }
+    }
+
+    /// Sessions at once.
+    pub fn max_cons(&self) -> usize {
+        self.headroom.max_cons()
     }
 
     /// Gives a connection its places and a thread, or a 421. The error says that the system is short of threads.
@@ -96,7 +117,8 @@ impl Gate {
                 return Ok(());
             }
         };
-        let (entry, gate) = (Roster::enter(&self.roster, &connection.stream), Arc::clone(self));
+        let entry = Roster::enter(&self.roster, &connection.stream, connection.peer, &self.shared.stop);
+        let gate = Arc::clone(self);
         let visit = Box::new(Visit { connection, places, entry, gate, settings, session: None });
         self.pool.run(visit).map_err(|(visit, error)| {
             dismiss(&visit.connection, &short_of_resources());

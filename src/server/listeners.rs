@@ -12,9 +12,10 @@ use rustix::io::Errno;
 use rustix::net::{Shutdown, shutdown};
 
 use crate::config::Config;
+use crate::net::stop::Stop;
 use crate::net::who::canonical;
 use crate::protocol::reply::Reply;
-use crate::server::gate::{Gate, dismiss};
+use crate::server::gate::{Gate, GateState, dismiss};
 use crate::server::listen;
 use crate::session::{Accepted, Entrance};
 use crate::sys::service;
@@ -115,19 +116,19 @@ impl ControlListener {
                 peer: canonical(peer),
                 entrance: self.entrance,
             });
-            if gate.is_closed() {
-                if let Ok(connection) = accepted {
-                    dismiss(&connection, &Reply::new(421, "The server is stopping."));
-                }
-                return;
-            }
+            let state = gate.state();
             match accepted {
+                Ok(connection) if state != GateState::Open => dismiss(&connection, &stopping()),
                 Ok(connection) => match gate.ask(connection) {
                     Ok(()) => troubled = false,
                     Err(error) => back_off(&mut troubled, "can't start a session's thread", &error),
                 },
+                Err(_) if state == GateState::Closed => {}
                 Err(error) if is_transient(&error) => {}
                 Err(error) => back_off(&mut troubled, "can't accept connections at the moment", &error),
+            }
+            if state == GateState::Closed {
+                return;
             }
         }
     }
@@ -139,6 +140,10 @@ impl ControlListener {
             let _ = rustix::event::poll(&mut fds, None);
         }
     }
+}
+
+fn stopping() -> Reply {
+    Reply::new(421, format!("{}.", Stop::FAREWELL.text))
 }
 
 /// Says once what the system is short of, and gives it time.

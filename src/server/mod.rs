@@ -3,10 +3,12 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, bounded};
 use jiff::tz::TimeZone;
+use log::Level;
 
 use crate::auth::limits::Limits;
 use crate::auth::users::Users;
@@ -17,6 +19,8 @@ use crate::net::passive::PassivePorts;
 use crate::net::source_port::SourcePort;
 use crate::net::stop::Stop;
 use crate::net::tls::{Tickets, Tls};
+use crate::server::control_socket::ControlServer;
+use crate::server::control_socket::desk::{Desk, Errand};
 use crate::server::gate::{Gate, Settings};
 use crate::server::listeners::Listeners;
 use crate::session::shared::Shared;
@@ -24,10 +28,12 @@ use crate::session::site::{self, Site};
 use crate::session::transfer_log::TransferLog;
 use crate::share::Premises;
 use crate::sys::identity::Identity;
+use crate::sys::local_socket::SocketName;
 use crate::sys::owners::Owners;
 use crate::sys::{limits, process, service};
 
 pub mod capacity;
+pub mod control_socket;
 pub mod encryption;
 mod gate;
 pub mod listen;
@@ -44,10 +50,14 @@ pub struct Server {
     listeners: Listeners,
     tickets: Tickets,
     accepting: Vec<JoinHandle<()>>,
+    control: Option<ControlServer>,
+    errands: Receiver<Errand>,
 }
 
 /// The time after the grace in which sessions say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// Orders that wait for the main thread.
+const MAX_ERRANDS: usize = 16;
 
 impl Server {
     /// Binds the listeners, gives up root, and starts to accept.
@@ -63,13 +73,19 @@ impl Server {
         let tls = encryption::start(&config, &tickets).map_err(io::Error::other)?;
         let listeners = Listeners::bind(&config)?;
         listeners.set_patience(config.server.timeout)?;
+        let port = listeners.addresses().next().map_or(config.server.port, |address| address.port());
+        control_socket::prepare(&config, port, privileges::wanted(&config.server)?.as_ref());
         let shared = share(&config, users, listeners.addresses().collect())?;
+        let socket = control_socket::bind(&config, port)?;
         tls.as_deref().inspect(|tls| encryption::announce(tls));
         let gate = Arc::new(Gate::new(shared, Settings { config: Arc::new(config), tls })?);
+        let (told, errands) = bounded(MAX_ERRANDS);
+        let desk = |waker| Desk::new(Arc::clone(&gate), listeners.describe(), told, waker);
+        let control = socket.map(|socket| ControlServer::start(socket, desk)).transpose()?;
         let accepting = listeners.accept(&gate)?;
         log::info!(">>> starting FTP server on {}, pid={} <<<", listeners.describe(), std::process::id());
         service::ready();
-        Ok(Self { gate, listeners, tickets, accepting })
+        Ok(Self { gate, listeners, tickets, accepting, control, errands })
     }
 
     /// Reads the files that a new configuration names for TLS.
@@ -80,25 +96,58 @@ impl Server {
         encryption::start(config, &self.tickets)
     }
 
-    /// Takes another configuration for new sessions, with what [`Self::prepare`] made of it. The log says what needs a
-    /// restart and stays as it is.
-    pub fn reconfigure(&self, config: Config, tls: Option<Arc<Tls>>) {
+    /// Takes another configuration for new sessions, with what [`Self::prepare`] made of it. Returns lines, which the log has,
+    /// too: what needs a restart and stays as it is, and what failed.
+    pub fn reconfigure(&self, config: Config, tls: Option<Arc<Tls>>) -> Vec<String> {
+        let mut told = Vec::new();
+        let mut tell = |level, line: String| {
+            log::log!(level, "{line}");
+            told.push(line);
+        };
         for key in self.gate.settings().config.needs_restart(&config) {
-            log::warn!("{key} has changed: this needs a restart");
+            tell(Level::Warn, format!("{key} has changed: this needs a restart"));
         }
         process::set_umask(config.transfer.umask);
         if let Err(error) = self.gate.shared.transfer_log.open(config.log.transfer_log.as_deref()) {
-            log::error!("transfer_log: {error}; the old one stays open");
+            tell(Level::Error, format!("transfer_log: {error}; the old one stays open"));
         }
         if let Err(error) = self.listeners.set_patience(config.server.timeout) {
-            log::error!("timeout: {error}");
+            tell(Level::Error, format!("timeout: {error}"));
         }
         tls.as_deref().inspect(|tls| encryption::announce(tls));
         let config = Arc::new(config);
         self.gate.change(Settings { config: Arc::clone(&config), tls });
         if let Err(error) = self.gate.shared.names.follow(config.passive.name(), &config.server.ip) {
-            log::error!("masquerade_address: {error}");
+            tell(Level::Error, format!("masquerade_address: {error}"));
         }
+        told
+    }
+
+    /// What is asked of the main thread at the local socket.
+    pub fn errands(&self) -> &Receiver<Errand> {
+        &self.errands
+    }
+
+    /// The name of the local socket, if there is one, to be removed by a process that ends at once.
+    pub fn socket_name(&self) -> Option<SocketName> {
+        self.control.as_ref().map(ControlServer::name)
+    }
+
+    /// Takes no new sessions any more, and ends each one after its transfer, however long that takes. Returns how many are
+    /// here, and what says when the last one has left.
+    pub fn drain(&self) -> io::Result<(usize, Receiver<()>)> {
+        let (gone, emptied) = bounded(1);
+        let roster = Arc::clone(&self.gate.roster);
+        let wait = move || {
+            roster.wait_for_the_last();
+            let _ = gone.send(());
+        };
+        thread::Builder::new().name("drain".to_owned()).spawn(wait)?;
+        self.gate.shared.stop.drain();
+        let sessions = self.gate.roster.len();
+        log::info!("draining: no new sessions; the server stops after the last transfer ({sessions} sessions now)");
+        self.gate.roster.stop_reading();
+        Ok((sessions, emptied))
     }
 
     /// Tells systemd's watchdog that the server is alive. If the locks that every connection takes hang, so does this, and
@@ -126,6 +175,7 @@ impl Server {
             roster.wait_until_empty(Instant::now() + GOODBYE);
         }
         shared.transfer_log.flush();
+        drop(self.control);
         log::info!(">>> FTP server stopped <<<");
     }
 }

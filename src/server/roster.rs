@@ -1,13 +1,17 @@
-//! The sessions that are here, so that they can be told when the server stops.
+//! The sessions that are here: what each does, and how each is told to end.
 
 use std::collections::HashMap;
-use std::net::{Shutdown, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
-/// Every session's control connection.
+use crate::net::ending::Ending;
+use crate::net::stop::Stop;
+use crate::session::activity::{Activity, Seat};
+
+/// Every session.
 #[derive(Debug, Default)]
 pub struct Roster {
     present: Mutex<Present>,
@@ -16,60 +20,120 @@ pub struct Roster {
 
 #[derive(Debug, Default)]
 struct Present {
-    next: u64,
-    connections: HashMap<u64, Arc<TcpStream>>,
+    /// How many have come; the last one's number.
+    came: u64,
+    seats: HashMap<u64, Seat>,
+    /// Bytes that came from, and went to, clients that have left.
+    moved: (u64, u64),
 }
 
 /// A session's entry in the roster; Drop takes it out.
 #[derive(Debug)]
 pub struct RosterEntry {
     roster: Arc<Roster>,
-    number: u64,
+    /// How others see the session, and end it.
+    pub seat: Seat,
+}
+
+/// How many sessions have come, and what they have moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Sessions, those that have left among them.
+    pub sessions: u64,
+    /// Bytes from clients.
+    pub received: u64,
+    /// Bytes to clients.
+    pub sent: u64,
 }
 
 impl Roster {
-    /// Adds a session's connection.
-    pub fn enter(roster: &Arc<Self>, connection: &Arc<TcpStream>) -> RosterEntry {
+    /// Adds a session with this connection from this client.
+    pub fn enter(roster: &Arc<Self>, connection: &Arc<TcpStream>, peer: SocketAddr, stop: &Arc<Stop>) -> RosterEntry {
+        let ending = Arc::new(Ending::new(Arc::clone(connection), Arc::clone(stop)));
         let mut present = roster.present.lock();
-        let number = present.next;
-        present.next += 1;
-        present.connections.insert(number, Arc::clone(connection));
+        present.came += 1;
+        let id = present.came;
+        let seat = Seat { activity: Arc::new(Activity::new(id, peer)), ending };
+        present.seats.insert(id, seat.clone());
         drop(present);
-        RosterEntry { roster: Arc::clone(roster), number }
+        RosterEntry { roster: Arc::clone(roster), seat }
     }
 
     /// How many sessions are here.
     pub fn len(&self) -> usize {
-        self.present.lock().connections.len()
+        self.present.lock().seats.len()
+    }
+
+    /// The sessions that are here, in the order in which they came.
+    pub fn seats(&self) -> Vec<Seat> {
+        let mut seats: Vec<Seat> = self.present.lock().seats.values().cloned().collect();
+        seats.sort_by_key(|seat| seat.activity.id);
+        seats
+    }
+
+    /// How many have come, and what they have moved; no later look finds less.
+    pub fn totals(&self) -> Totals {
+        let present = self.present.lock();
+        let moved = present.seats.values().map(|seat| seat.activity.moved());
+        let (received, sent) = moved.fold(present.moved, |sum, moved| (sum.0 + moved.0, sum.1 + moved.1));
+        Totals { sessions: present.came, received, sent }
     }
 
     /// Wakes every session: nothing more is read from its client.
     pub fn stop_reading(&self) {
-        self.shutdown(Shutdown::Read);
+        self.present.lock().seats.values().for_each(|seat| seat.ending.wake());
     }
 
     /// Cuts every connection.
     pub fn disconnect(&self) {
-        self.shutdown(Shutdown::Both);
+        self.present.lock().seats.values().for_each(|seat| seat.ending.disconnect());
     }
 
     /// Waits until the last session has left; false if one is still here at the deadline.
     pub fn wait_until_empty(&self, deadline: Instant) -> bool {
         let mut present = self.present.lock();
-        self.left.wait_while_until(&mut present, |present| !present.connections.is_empty(), deadline);
-        present.connections.is_empty()
+        self.left.wait_while_until(&mut present, |present| !present.seats.is_empty(), deadline);
+        present.seats.is_empty()
     }
 
-    fn shutdown(&self, how: Shutdown) {
-        for connection in self.present.lock().connections.values() {
-            let _ = connection.shutdown(how);
-        }
+    /// Waits until the last session has left.
+    pub fn wait_for_the_last(&self) {
+        self.left.wait_while(&mut self.present.lock(), |present| !present.seats.is_empty());
     }
 }
 
 impl Drop for RosterEntry {
     fn drop(&mut self) {
-        self.roster.present.lock().connections.remove(&self.number);
+        let mut present = self.roster.present.lock();
+        let (received, sent) = self.seat.activity.moved();
+        present.moved = (present.moved.0 + received, present.moved.1 + sent);
+        present.seats.remove(&self.seat.activity.id);
+        drop(present);
         self.roster.left.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::session::activity::Moves;
+
+    #[test]
+    fn who_has_left_counts_in_the_totals_and_is_not_here() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+        let connection = Arc::new(TcpStream::connect(listener.local_addr().expect("bound")).expect("connected"));
+        let (roster, stop) = (Arc::new(Roster::default()), Arc::new(Stop::default()));
+        let enter = || Roster::enter(&roster, &connection, connection.peer_addr().expect("connected"), &stop);
+        let (first, second) = (enter(), enter());
+        first.seat.activity.counter(Moves::In).fetch_add(3, Ordering::Relaxed);
+        second.seat.activity.counter(Moves::Out).fetch_add(4, Ordering::Relaxed);
+        let totals = Totals { sessions: 2, received: 3, sent: 4 };
+        assert_eq!((roster.totals(), roster.len()), (totals, 2));
+        drop(first);
+        assert_eq!(roster.totals(), totals);
+        assert_eq!(roster.seats().iter().map(|seat| seat.activity.id).collect::<Vec<_>>(), [2]);
     }
 }

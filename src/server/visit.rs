@@ -82,12 +82,13 @@ impl Visit {
         let Settings { config, tls } = self.settings.clone();
         if self.places.await_client() {
             self.connection.peer = client_behind(self.connection.peer, &self.connection.stream)?;
+            self.entry.seat.activity.is_for(self.connection.peer);
             if let Err(reply) = self.gate.admit_late(&mut self.places, self.connection.peer.ip(), &config) {
                 self.gate.refuse(&self.connection, &reply);
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
         }
-        Session::new(self.connection.clone(), config, tls, Arc::clone(&self.gate.shared))
+        Session::new(self.connection.clone(), self.entry.seat.clone(), config, tls, Arc::clone(&self.gate.shared))
     }
 
     /// Ends a visit for which no thread can be started.

@@ -86,6 +86,7 @@ impl Session {
     fn log_in(&mut self, user: &Arc<User>) -> Answer {
         self.let_in(user)?;
         self.control.who.user.clone_from(&user.name);
+        self.activity.belongs_to(Some(Arc::clone(user)));
         self.control.who.log(Level::Info, format_args!("USER '{}' logged in.", user.name));
         reply(230, user.msg_login.clone().unwrap_or_else(|| "Logged in.".to_owned()))
     }
@@ -149,6 +150,7 @@ impl Session {
         if self.access.login().is_some() {
             self.access.end();
             self.control.who.user.clear();
+            self.activity.belongs_to(None);
             self.access.agreed().preferences = Preferences::default();
             self.login_by = Instant::now() + self.config.server.login_timeout;
         }

@@ -8,6 +8,7 @@ use rustix::fd::{AsFd, BorrowedFd};
 
 use crate::copy::watch::{Doorway, Progress};
 use crate::net::control::Control;
+use crate::net::ending::Notice;
 use crate::net::who::Who;
 use crate::protocol::command::{Command, FileCommand};
 use crate::protocol::reply::Reply;
@@ -53,8 +54,8 @@ impl Doorway for Attention<'_> {
         &self.control.who
     }
 
-    fn stop_deadline(&self) -> Option<Instant> {
-        self.control.stop_deadline()
+    fn notice(&self) -> Option<Notice> {
+        self.control.notice()
     }
 
     fn readiness(&self) -> (BorrowedFd<'_>, PollFlags) {

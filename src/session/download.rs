@@ -5,6 +5,7 @@ use crate::copy::watch::Watch;
 use crate::net::control::Control;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
+use crate::session::activity::{Activity, Moves};
 use crate::session::attention::{Attention, Says};
 use crate::session::login::Login;
 use crate::session::outcome::Subject;
@@ -25,9 +26,10 @@ impl Login {
         let asked = self.line_ends();
         let line_ends = asked.decide(&file)?;
         let port = self.take_data_port()?;
+        let busy = Activity::begin(&self.activity, "RETR", &path, Moves::Out, Some(range.end - range.start));
         let preliminary = Reply::new(150, format!("Sending {} bytes.", range.end - range.start));
         let mut attention = Attention { control, says: Says::Preliminary(&preliminary) };
-        let mut watch = Watch::new(&mut attention, self.patience());
+        let mut watch = Watch::new(&mut attention, self.patience(), busy.counter());
         let result = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut self.throttles.download)
             .and_then(|mut transfer| transfer.send(file, range, line_ends));
         let progress = watch.progress();

@@ -31,7 +31,7 @@ impl Login {
             Error::Stalled => Reply::new(426, "The data connection did not move in time; the transfer is incomplete."),
             Error::Aborted => Reply::new(426, "Aborted; the transfer is incomplete."),
             Error::Vanished | Error::HungUp => Reply::new(426, "The control connection is gone."),
-            Error::Stopping => Reply::new(426, "The server is stopping; the transfer is incomplete."),
+            Error::Ended(farewell) => Reply::new(426, format!("{}; the transfer is incomplete.", farewell.text)),
         }
     }
 
@@ -67,7 +67,7 @@ pub(super) fn reason(error: &Error) -> String {
         Error::Aborted => "aborted by the client".to_owned(),
         Error::Vanished => "control connection lost".to_owned(),
         Error::HungUp => HUNG_UP.to_owned(),
-        Error::Stopping => "the server is stopping".to_owned(),
+        Error::Ended(farewell) => farewell.reason.to_owned(),
     }
 }
 

@@ -46,6 +46,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::net::ending::Ending;
     use crate::protocol::reply::Reply;
 
     #[test]
@@ -53,7 +54,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let mut client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
         let (server, peer) = listener.accept().expect("accepted");
-        let mut control = Control::new(Arc::new(server), peer, Arc::default()).expect("alive");
+        let server = Arc::new(server);
+        let ending = Arc::new(Ending::new(Arc::clone(&server), Arc::default()));
+        let mut control = Control::new(server, peer, ending).expect("alive");
         let start = Instant::now();
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", start);
         for seconds in [0, 9, 10, 11, 19, 20, 25] {

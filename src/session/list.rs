@@ -16,6 +16,7 @@ use crate::net::long_reply::LongReply;
 use crate::protocol::command::{ListFormat, Switches};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
+use crate::session::activity::{Activity, Moves};
 use crate::session::attention::{Attention, Says};
 use crate::session::login::Login;
 use crate::session::step::Answer;
@@ -266,9 +267,11 @@ impl Login {
             }
         };
         let port = port.ok_or_else(no_data_port)?;
+        let busy = Activity::begin(&self.activity, format.verb(), &self.path_or_cwd(name), Moves::Out, None);
         let preliminary = Reply::new(150, "Here comes the list.");
         let mut attention = Attention { control, says: Says::Preliminary(&preliminary) };
-        let (mut watch, mut unthrottled) = (Watch::new(&mut attention, self.patience()), Throttle::default());
+        let mut watch = Watch::new(&mut attention, self.patience(), busy.counter());
+        let mut unthrottled = Throttle::default();
         let result = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut unthrottled)
             .and_then(|mut transfer| transfer.produce(|block| listing.fill(block).map_err(Error::File)));
         let progress = watch.progress();

@@ -14,6 +14,7 @@ use crate::protocol::command::{FileCommand, Representation};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::session::Session;
 use crate::session::access::Agreed;
+use crate::session::activity::Activity;
 use crate::session::info;
 use crate::session::prepared::Prepared;
 use crate::session::shared::Shared;
@@ -34,6 +35,7 @@ pub struct Login {
     /// A transfer was ended by an ABOR that is still to be answered.
     pub(super) aborted: bool,
     pub(super) agreed: Agreed,
+    pub(super) activity: Arc<Activity>,
     pub(super) config: Arc<Config>,
     pub(super) shared: Arc<Shared>,
 }
@@ -52,6 +54,7 @@ impl Login {
             epsv_only: false,
             aborted: false,
             agreed: mem::take(session.access.agreed()),
+            activity: Arc::clone(&session.activity),
             config: Arc::clone(&session.config),
             shared: Arc::clone(&session.shared),
         })

@@ -19,6 +19,7 @@ use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 
 mod access;
+pub mod activity;
 mod answer;
 mod attention;
 mod browse;
@@ -48,6 +49,7 @@ mod verify;
 
 use access::{Access, Agreed};
 pub use access::{banned, short_of_resources};
+use activity::{Activity, Seat};
 pub use parting::{Moved, Parting};
 use shared::Shared;
 use step::Step;
@@ -55,6 +57,7 @@ use step::Step;
 /// One client, from the greeting to the goodbye.
 pub struct Session {
     control: Control,
+    activity: Arc<Activity>,
     entrance: Entrance,
     config: Arc<Config>,
     shared: Arc<Shared>,
@@ -100,13 +103,15 @@ impl Session {
     #[inline(never)]
     pub fn new(
         accepted: Accepted,
+        seat: Seat,
         config: Arc<Config>,
         tls: Option<Arc<Tls>>,
         shared: Arc<Shared>,
     ) -> io::Result<Box<Self>> {
-        let control = Control::new(accepted.stream, accepted.peer, Arc::clone(&shared.stop))?;
+        let control = Control::new(accepted.stream, accepted.peer, seat.ending)?;
         Ok(Box::new(Self {
             control,
+            activity: seat.activity,
             entrance: accepted.entrance,
             access: Access::Stranger(Agreed::default()),
             locked_in: false,
@@ -184,6 +189,7 @@ impl Session {
     /// The next line. Under PROT P the client may shake hands on its data connection meanwhile.
     fn next(&mut self) -> Event {
         let idle = self.config.server.timeout;
+        self.activity.rest(Instant::now());
         let Some(login) = self.access.login_mut() else { return self.control.next(idle, Some(self.login_by)) };
         if !login.may_begin_early() {
             return self.control.next(idle, None);
@@ -200,7 +206,7 @@ impl Session {
         match event {
             Event::Line(line) => self.answer(&line).unwrap_or_else(|refusal| refusal),
             Event::TimedOut => Step::Close(Reply::new(421, "Timeout, closing the connection.")),
-            Event::Stopping => Step::Close(Reply::new(421, "The server is stopping.")),
+            Event::Asked(notice) => Step::Close(Reply::new(421, format!("{}.", notice.farewell.text))),
             Event::Closed => Step::Cut,
         }
     }

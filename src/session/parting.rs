@@ -55,7 +55,8 @@ impl Session {
         if !step.is_last() {
             return Parting::Elsewhere(Moved { session: self, step });
         }
-        self.control.who.log(Level::Info, format_args!("FTP session closed (disconnect)."));
+        let why = self.control.notice().map_or("disconnect", |notice| notice.farewell.reason);
+        self.control.who.log(Level::Info, format_args!("FTP session closed ({why})."));
         // A client that reads the goodbye may come back at once: by then nothing of this session is held.
         self.access.end();
         Parting::Over(Ended { session: self, last: step })

@@ -109,6 +109,7 @@ impl Session {
             Step::Cut
         })?;
         self.access.agreed().security.offered = Some(protection);
+        self.activity.secure(true);
         self.log_handshake();
         Ok(())
     }
@@ -139,6 +140,7 @@ impl Session {
     #[cold]
     pub(super) fn go_on_in_clear(&mut self) -> Result<(), Step> {
         let deadline = std::time::Instant::now() + self.config.transfer.connect_timeout;
+        self.activity.secure(false);
         self.control.unsecure(deadline).map_err(|error| {
             self.control.who.log(Level::Warn, format_args!("TLS did not end: {}.", handshake::explain(&error)));
             Step::Cut

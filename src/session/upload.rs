@@ -20,6 +20,7 @@ use crate::net::stream::Doubt;
 use crate::net::who::Who;
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
+use crate::session::activity::{Activity, Moves};
 use crate::session::attention::{Attention, Says};
 use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
@@ -115,10 +116,11 @@ impl Login {
             }
         };
         let preliminary = if opened.falls_back() { Reply::new(150, IN_PLACE) } else { preliminary };
+        let busy = Activity::begin(&self.activity, subject.verb, subject.path, Moves::In, subject.announced);
         let asked = self.line_ends();
         let mut incoming = Incoming::new(self.line_ends_for(target));
         let mut attention = Attention { control, says: Says::Preliminary(&preliminary) };
-        let mut watch = Watch::of_upload(&mut attention, self.patience());
+        let mut watch = Watch::of_upload(&mut attention, self.patience(), busy.counter());
         let received = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut self.throttles.upload)
             .and_then(|transfer| receive(transfer, opened, &mut incoming, target, &self.share));
         let progress = watch.progress();

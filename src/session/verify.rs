@@ -14,6 +14,7 @@ use crate::protocol::address::decimal;
 use crate::protocol::command::{Algorithm, Window};
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
+use crate::session::activity::{Activity, Moves};
 use crate::session::attention::{Attention, Says};
 use crate::session::explain::reason;
 use crate::session::heartbeat::Heartbeat;
@@ -21,17 +22,27 @@ use crate::session::login::Login;
 use crate::session::step::{Answer, Step, refuse, reply};
 use crate::sys::meta::FileKind;
 
+/// A part of a file, and which command asks for its checksum.
+struct Excerpt<'a> {
+    verb: &'static str,
+    path: &'a VirtualPath,
+    file: File,
+    range: Range<u64>,
+}
+
 impl Login {
     /// draft-bryan-ftpext-hash §3.2: the answer names the algorithm, the range, the checksum and the file.
     pub(super) fn hash(&mut self, name: &Name, window: Option<Window>, control: &mut Control) -> Answer {
-        let (file, meta) = self.share.open_file(&self.path(name))?;
+        let path = self.path(name);
+        let (file, meta) = self.share.open_file(&path)?;
         let range = match window {
             Some(window) if window.first < meta.size => window.within(meta.size),
             Some(_) => return refuse(550, "RANG begins after the end of the file."),
             None => 0..meta.size,
         };
         let (algorithm, first, last) = (self.agreed.preferences.algorithm, range.start, range.end.saturating_sub(1));
-        let digest = self.digest(file, range, algorithm, 213, control)?;
+        let excerpt = Excerpt { verb: "HASH", path: &path, file, range };
+        let digest = self.digest(excerpt, algorithm, 213, control)?;
         let head = format!("{} {first}-{last} {digest} ", algorithm.name());
         Ok(Reply::raw(213, [head.as_bytes(), name.as_bytes()].concat()).into())
     }
@@ -41,7 +52,8 @@ impl Login {
         self.share.permit(Perm::Read)?;
         let (path, range) = self.find_with_range(argument.as_bytes())?;
         let (file, _) = self.share.open_file(&path)?;
-        let digest = self.digest(file, range, algorithm, 250, control)?;
+        let excerpt = Excerpt { verb: x_verb(algorithm), path: &path, file, range };
+        let digest = self.digest(excerpt, algorithm, 250, control)?;
         reply(250, digest.to_ascii_uppercase())
     }
 
@@ -56,15 +68,17 @@ impl Login {
     /// The checksum of a part of a file; its answer, which will have this code, keeps the client patient meanwhile.
     fn digest(
         &mut self,
-        file: File,
-        range: Range<u64>,
+        excerpt: Excerpt,
         algorithm: Algorithm,
         code: u16,
         control: &mut Control,
     ) -> Result<String, Step> {
+        let Excerpt { verb, path, file, range } = excerpt;
+        let total = range.end - range.start;
+        let busy = Activity::begin(&self.activity, verb, path, Moves::Nowhere, Some(total));
         let mut answer = Heartbeat::new(code, "Reading the file.", Instant::now());
         let mut attention = Attention { control, says: Says::Lines(&mut answer) };
-        let mut watch = Watch::new(&mut attention, self.patience());
+        let mut watch = Watch::new(&mut attention, self.patience(), busy.counter());
         digest::of_file(file, range, algorithm, &mut watch).map_err(|error| {
             self.aborted |= matches!(error, Error::Aborted);
             control.who.log(Level::Info, format_args!("checksum given up ({})", reason(&error)));
@@ -88,6 +102,17 @@ impl Login {
             return refuse(550, "The range does not fit the file.");
         }
         Ok((path, start..end))
+    }
+}
+
+/// The older command for a checksum of this kind.
+fn x_verb(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Sha256 => "XSHA256",
+        Algorithm::Sha512 => "XSHA512",
+        Algorithm::Sha1 => "XSHA1",
+        Algorithm::Md5 => "XMD5",
+        Algorithm::Crc32 => "XCRC",
     }
 }
 

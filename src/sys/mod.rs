@@ -7,6 +7,7 @@
 //! - [`holder`]: which program listens at a port
 //! - [`interfaces`]: this machine as others see it
 //! - [`jail`]: locks a thread into a folder
+//! - [`local_socket`]: sockets of this machine alone; [`runtime_folder`]: where they are
 //! - [`limits`], [`process`]: what holds for the whole process
 //! - [`members`]: who else may write a file
 //! - [`owners`]: the names of users and groups
@@ -21,6 +22,7 @@
 mod linux;
 
 pub use linux::{
-    access, beneath, disk, files, folder, holder, identity, interfaces, jail, limits, members, meta, owners, person,
-    place, privileges, process, route, service, signals, sockets, stamp, ticker, waker, zero_copy,
+    access, beneath, disk, files, folder, holder, identity, interfaces, jail, limits, local_socket, members, meta,
+    owners, person, place, privileges, process, route, runtime_folder, service, signals, sockets, stamp, ticker, waker,
+    zero_copy,
 };

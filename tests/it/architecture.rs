@@ -11,8 +11,8 @@ use std::{
 #[rustfmt::skip]
 const ARROWS: &[(&str, &[&str])] = &[
     ("main",     &["cli", "commands", "logging", "config", "ini", "server", "auth"]),
-    ("commands", &["cli", "config", "auth", "ini", "logging", "server", "net", "protocol", "firewall", "sys"]),
-    ("server",   &["session", "share", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini", "sys"]),
+    ("commands", &["cli", "config", "auth", "ini", "logging", "server", "control", "net", "protocol", "firewall", "sys"]),
+    ("server",   &["session", "share", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini", "control", "sys"]),
     ("cli",      &["config", "auth", "ini"]),
     ("logging",  &["config", "ini", "lines"]),
     ("session",  &["config", "share", "copy", "fs", "auth", "net", "lines", "protocol", "sys"]),
@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net",      &["protocol", "seen", "sys"]),
     ("protocol", &[]),
     ("ini",      &[]),
+    ("control",  &["sys"]),
     ("seen",     &["sys"]),
     ("lines",    &["sys"]),
     ("sys",      &[]),

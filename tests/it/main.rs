@@ -22,6 +22,7 @@ mod checksums;
 mod clients;
 mod configuration;
 mod confinement;
+mod control_socket;
 mod data_connections;
 mod durability;
 mod endurance;

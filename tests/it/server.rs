@@ -27,13 +27,16 @@ pub const BOB: &str = "[bob]\npassword = secret\nperm = elradfmwMT\nhome = home\
 /// A temporary folder with ftpd.conf, user.ini and `home`; no server runs yet.
 pub struct Tree {
     folder: TempDir,
+    /// For its sockets.
+    runtime: TempDir,
 }
 
 impl Tree {
     /// Writes both files. `ip = 127.0.0.1` and `port = 0` are added to `[server]` where `conf` does not say otherwise, and
     /// what a run over TLS needs where `conf` has no `[tls]`.
     pub fn new(conf: &str, users: &str) -> Tree {
-        let tree = Tree { folder: TempDir::new().expect("a temporary folder") };
+        let temporary = || TempDir::new().expect("a temporary folder");
+        let tree = Tree { folder: temporary(), runtime: temporary() };
         fs::create_dir(tree.home()).unwrap();
         tree.write_conf(conf);
         tree.write_users(users);
@@ -66,7 +69,13 @@ impl Tree {
     pub fn command(&self) -> Command {
         let mut command = bare_command();
         command.arg("-c").arg(self.path("ftpd.conf")).arg("-u").arg(self.path("user.ini"));
+        command.env("XDG_RUNTIME_DIR", self.runtime.path());
         command
+    }
+
+    /// `$XDG_RUNTIME_DIR` of the server, in which the folder `ftpd` holds its local socket.
+    pub fn runtime(&self) -> &Path {
+        self.runtime.path()
     }
 
     pub fn start(self) -> Server {
@@ -97,7 +106,7 @@ impl Tree {
 /// The binary with a clean environment and no arguments.
 pub fn bare_command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ftpd"));
-    command.env_remove("RUST_LOG").env("RUST_BACKTRACE", "1");
+    command.env_remove("RUST_LOG").env_remove("RUNTIME_DIRECTORY").env("RUST_BACKTRACE", "1");
     command
 }
 

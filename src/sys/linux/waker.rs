@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Becomes readable once it is used, and stays so; clones are the same waker.
+/// Becomes readable once it is used, and stays so until it is cleared; clones are the same waker.
 #[derive(Debug, Clone)]
 pub struct Waker(Arc<OwnedFd>);
 
@@ -20,6 +20,11 @@ impl Waker {
     pub fn wake(&self) {
         // It can't be full: nobody wakes 2⁶⁴ times.
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
+    }
+
+    /// Makes it as it was before it was used.
+    pub fn clear(&self) {
+        let _ = rustix::io::read(&self.0, &mut [0; 8]);
     }
 }
 

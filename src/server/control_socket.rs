@@ -1,0 +1,248 @@
+//! The local socket of this server: made before root is given up, answered by one thread, gone at the end.
+//!
+//! Only the server's own user and root are answered. The thread never waits for a client: a bounded number of them are here
+//! at once, and for one more, the one that has said nothing for the longest time has to go.
+
+use std::io::{self, ErrorKind, Write};
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use crate::config::{Config, ControlSocket};
+use crate::control::{answer, place};
+use crate::sys::access::user_id;
+use crate::sys::local_socket::{LocalListener, LocalStream, SocketName};
+use crate::sys::person::Person;
+use crate::sys::waker::Waker;
+
+mod caller;
+pub mod desk;
+
+use caller::Caller;
+use desk::Desk;
+
+/// The running local socket; Drop ends it.
+pub struct ControlServer {
+    ending: Arc<AtomicBool>,
+    waker: Waker,
+    name: SocketName,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread has.
+struct Answering {
+    listener: LocalListener,
+    waker: Waker,
+    ending: Arc<AtomicBool>,
+    callers: Vec<Caller>,
+    desk: Desk,
+    /// The last accept failed.
+    troubled: bool,
+}
+
+/// Clients at once.
+const MAX_CALLERS: usize = 32;
+/// Clients that are taken before those that are here have their turn.
+const MAX_AT_ONCE: usize = 8;
+/// The time until the next try after an accept that failed because the system is short of something.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Makes the folders for the socket while root can still do so, so that the user that the server becomes can make the
+/// socket there, and remove it.
+pub fn prepare(config: &Config, port: u16, person: Option<&Person>) {
+    let (ControlSocket::Auto, Some(person)) = (&config.server.control_socket, person) else { return };
+    for (folder, _) in place::of_port(port) {
+        // The next folder may do, and if none does, `bind` says why.
+        let _ = folder.make_for(person);
+    }
+}
+
+/// Listens where the configuration says; `None` if there is to be no socket, or if none of the usual folders can be used,
+/// which is a warning.
+///
+/// # Errors
+/// Names the path that can't be used, and why.
+pub fn bind(config: &Config, port: u16) -> io::Result<Option<LocalListener>> {
+    match &config.server.control_socket {
+        ControlSocket::Off => Ok(None),
+        ControlSocket::At(path) => LocalListener::bind(path).map(Some).map_err(|why| told(path, &why)),
+        ControlSocket::Auto => match bind_usual(port) {
+            Ok(listener) => Ok(Some(listener)),
+            Err(why) => {
+                log::warn!("{why}; ftpd who and the like can't reach this server (control_socket names another place)");
+                Ok(None)
+            }
+        },
+    }
+}
+
+fn bind_usual(port: u16) -> io::Result<LocalListener> {
+    let mut failure = io::Error::from(ErrorKind::NotFound);
+    for (folder, path) in place::of_port(port) {
+        match folder.make().and_then(|()| LocalListener::bind(&path)) {
+            Ok(listener) => return Ok(listener),
+            Err(why) => {
+                let is_held = why.kind() == ErrorKind::AddrInUse;
+                failure = told(&path, &why);
+                if is_held {
+                    break;
+                }
+            }
+        }
+    }
+    Err(failure)
+}
+
+/// What is wrong with the place of a socket that is named, in words; `None` if a server could make it.
+pub fn problem(path: &Path) -> Option<String> {
+    let folder = path.parent()?;
+    let why = match folder.metadata() {
+        Err(why) => why,
+        Ok(found) if !found.is_dir() => ErrorKind::NotADirectory.into(),
+        Ok(_) => return None,
+    };
+    Some(told(path, &why).to_string())
+}
+
+fn told(path: &Path, why: &io::Error) -> io::Error {
+    let folder = path.parent().unwrap_or(Path::new(".")).display();
+    let way_out = match why.kind() {
+        ErrorKind::NotFound => format!("the folder {folder} does not exist: mkdir -p {folder}"),
+        ErrorKind::AddrInUse => "another running ftpd listens there".to_owned(),
+        ErrorKind::AlreadyExists => "there is a file of that name that is no socket".to_owned(),
+        _ => why.to_string(),
+    };
+    io::Error::new(why.kind(), format!("control_socket: can't make {}: {way_out}", path.display()))
+}
+
+impl ControlServer {
+    /// Starts to answer; the desk is told how to wake the thread.
+    pub fn start(listener: LocalListener, desk: impl FnOnce(Waker) -> Desk) -> io::Result<ControlServer> {
+        let (waker, ending, name) = (Waker::new()?, Arc::new(AtomicBool::new(false)), listener.name());
+        let desk = desk(waker.clone());
+        let mut answering = Answering {
+            listener,
+            waker: waker.clone(),
+            ending: Arc::clone(&ending),
+            callers: Vec::new(),
+            desk,
+            troubled: false,
+        };
+        let builder = thread::Builder::new().name("control socket".to_owned()).stack_size(STACK);
+        let thread = Some(builder.spawn(move || answering.run())?);
+        Ok(ControlServer { ending, waker, name, thread })
+    }
+
+    /// Its name, to be removed by a process that ends at once.
+    pub fn name(&self) -> SocketName {
+        self.name.clone()
+    }
+}
+
+/// JSON of deep nesting is refused long before this is used up.
+const STACK: usize = 512 * 1024;
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::Relaxed);
+        self.waker.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Answering {
+    fn run(&mut self) {
+        while !self.ending.load(Ordering::Relaxed) {
+            let accepts = self.wait();
+            self.waker.clear();
+            let now = Instant::now();
+            for caller in &mut self.callers {
+                caller.advance(&mut self.desk, now);
+            }
+            self.callers.retain(Caller::is_here);
+            if accepts {
+                self.accept(now);
+            }
+        }
+        // Those that wait for the end see it by their closed connections.
+        mem::take(&mut self.callers);
+    }
+
+    /// Waits for a client, an answer that took a while, or a deadline; whether a client may be there.
+    fn wait(&mut self) -> bool {
+        let mut fds = vec![PollFd::new(&self.waker, PollFlags::IN), PollFd::new(&self.listener, PollFlags::IN)];
+        fds.extend(self.callers.iter().map(|caller| PollFd::new(caller, caller.interest())));
+        if self.troubled {
+            fds.remove(1);
+        }
+        let now = Instant::now();
+        let back_off = self.troubled.then(|| now + BACK_OFF);
+        let end = self.callers.iter().map(|caller| caller.deadline(now)).chain(back_off).min();
+        let left = end.and_then(|end| Timespec::try_from(end.saturating_duration_since(now)).ok());
+        if rustix::event::poll(&mut fds, left.as_ref()).is_err() {
+            return false;
+        }
+        let first = fds.len() - self.callers.len();
+        let gone: Vec<bool> =
+            fds[first..].iter().map(|fd| fd.revents().intersects(PollFlags::HUP | PollFlags::ERR)).collect();
+        let accepts = self.troubled || !fds[1].revents().is_empty();
+        for (caller, gone) in self.callers.iter_mut().zip(gone) {
+            caller.note_hangup(gone);
+        }
+        mem::take(&mut self.troubled);
+        accepts
+    }
+
+    fn accept(&mut self, now: Instant) {
+        for _ in 0..MAX_AT_ONCE {
+            match self.listener.accept() {
+                Ok(stream) => self.admit(stream, now),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    log::debug!("control socket: can't accept: {error}");
+                    self.troubled = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, mut stream: LocalStream, now: Instant) {
+        match stream.peer_user() {
+            Ok(user) if user == 0 || user == user_id() => {}
+            user => {
+                let user = user.map_or("an unknown user".to_owned(), |user| format!("user {user}"));
+                log::warn!("control socket: {user} is refused");
+                let reason = "only the user that this server runs as, and root, are answered";
+                let _ = stream.write(answer::refusal(reason).as_bytes());
+                return;
+            }
+        }
+        if self.callers.len() >= MAX_CALLERS {
+            self.drop_most_silent();
+        }
+        self.callers.push(Caller::new(stream, now));
+    }
+
+    fn drop_most_silent(&mut self) {
+        let silent = self.callers.iter().enumerate().min_by_key(|(_, caller)| caller.silent_since());
+        if let Some((index, _)) = silent {
+            self.callers.remove(index);
+        }
+    }
+}
+
+/// The path that a configuration names, if it names one.
+pub fn named(config: &Config) -> Option<&PathBuf> {
+    match &config.server.control_socket {
+        ControlSocket::At(path) => Some(path),
+        ControlSocket::Auto | ControlSocket::Off => None,
+    }
+}

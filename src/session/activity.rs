@@ -1,0 +1,240 @@
+//! What a session does, as others see it: written by the session alone and without locks, read by whoever is asked who is
+//! here.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwapOption;
+
+use crate::auth::user::User;
+use crate::net::ending::Ending;
+use crate::protocol::path::VirtualPath;
+
+/// A session's place in the roster: how others see it, and how they end it.
+#[derive(Debug, Clone)]
+pub struct Seat {
+    /// What it does.
+    pub activity: Arc<Activity>,
+    /// The wish that it ends.
+    pub ending: Arc<Ending>,
+}
+
+/// What a session does.
+#[derive(Debug)]
+pub struct Activity {
+    /// Its number, which no other session of this run has.
+    pub id: u64,
+    /// When it began.
+    pub since: SystemTime,
+    began: Instant,
+    peer: SocketAddr,
+    /// The client for which the load balancer at `peer` connects.
+    client: OnceLock<SocketAddr>,
+    tls: AtomicBool,
+    account: ArcSwapOption<User>,
+    /// When its last command ended, in milliseconds since it began.
+    idle_since: AtomicU64,
+    doing: ArcSwapOption<Doing>,
+    /// Bytes from the client.
+    received: AtomicU64,
+    /// Bytes to the client.
+    sent: AtomicU64,
+    /// Bytes that were read for a checksum.
+    summed: AtomicU64,
+}
+
+/// A command that moves bytes.
+#[derive(Debug)]
+pub struct Doing {
+    /// The command.
+    pub verb: &'static str,
+    /// What it is about, as the client sees it.
+    pub path: VirtualPath,
+    /// Bytes that it has to move, if that is known.
+    pub total: Option<u64>,
+    /// When it began.
+    pub began: Instant,
+    moves: Moves,
+    /// Where the counter stood when it began.
+    base: u64,
+}
+
+/// What becomes of the bytes of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moves {
+    /// They come from the client.
+    In,
+    /// They go to the client.
+    Out,
+    /// They are read for a checksum.
+    Nowhere,
+}
+
+/// The time of a command that moves bytes; Drop ends it.
+#[derive(Debug)]
+pub struct Busy {
+    activity: Arc<Activity>,
+    moves: Moves,
+}
+
+impl Activity {
+    /// Of a session that begins now.
+    pub fn new(id: u64, peer: SocketAddr) -> Activity {
+        Activity {
+            id,
+            since: SystemTime::now(),
+            began: Instant::now(),
+            peer,
+            client: OnceLock::new(),
+            tls: AtomicBool::new(false),
+            account: ArcSwapOption::empty(),
+            idle_since: AtomicU64::new(0),
+            doing: ArcSwapOption::empty(),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            summed: AtomicU64::new(0),
+        }
+    }
+
+    /// The client's end of the control connection.
+    pub fn address(&self) -> SocketAddr {
+        *self.client.get().unwrap_or(&self.peer)
+    }
+
+    /// Whether the session is of a client at this address.
+    pub fn is_from(&self, address: IpAddr) -> bool {
+        self.address().ip() == address
+    }
+
+    /// Notes the client for which a load balancer connects.
+    pub fn is_for(&self, client: SocketAddr) {
+        let _ = self.client.set(client);
+    }
+
+    /// Whether the control connection is under TLS.
+    pub fn is_secured(&self) -> bool {
+        self.tls.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the control connection is under TLS.
+    pub fn secure(&self, tls: bool) {
+        self.tls.store(tls, Ordering::Relaxed);
+    }
+
+    /// The account, from login on.
+    pub fn account(&self) -> Option<Arc<User>> {
+        self.account.load_full()
+    }
+
+    /// Notes the account that logs in, or with `None` that it is logged out.
+    pub fn belongs_to(&self, account: Option<Arc<User>>) {
+        self.account.store(account);
+    }
+
+    /// Notes that the session waits for its client from now on.
+    pub fn rest(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.began).as_millis();
+        self.idle_since.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// For how long it has done nothing.
+    pub fn idle(&self, now: Instant) -> Duration {
+        if self.doing.load().is_some() {
+            return Duration::ZERO;
+        }
+        let since = Duration::from_millis(self.idle_since.load(Ordering::Relaxed));
+        now.saturating_duration_since(self.began).saturating_sub(since)
+    }
+
+    /// Notes a command that moves bytes, until the value it gives back is dropped.
+    pub fn begin(
+        activity: &Arc<Activity>,
+        verb: &'static str,
+        path: &VirtualPath,
+        moves: Moves,
+        total: Option<u64>,
+    ) -> Busy {
+        let (base, began) = (activity.counter(moves).load(Ordering::Relaxed), Instant::now());
+        activity.doing.store(Some(Arc::new(Doing { verb, path: path.clone(), total, began, moves, base })));
+        Busy { activity: Arc::clone(activity), moves }
+    }
+
+    /// The command that moves bytes, and how many it has moved.
+    pub fn doing(&self) -> Option<(Arc<Doing>, u64)> {
+        let doing = self.doing.load_full()?;
+        let moved = self.counter(doing.moves).load(Ordering::Relaxed).saturating_sub(doing.base);
+        Some((doing, moved))
+    }
+
+    /// Bytes that have come from the client, and bytes that have gone to it.
+    pub fn moved(&self) -> (u64, u64) {
+        (self.received.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed))
+    }
+
+    /// The counter of bytes that a command moves; only this session changes it.
+    pub fn counter(&self, moves: Moves) -> &AtomicU64 {
+        match moves {
+            Moves::In => &self.received,
+            Moves::Out => &self.sent,
+            Moves::Nowhere => &self.summed,
+        }
+    }
+}
+
+impl Busy {
+    /// The counter of bytes that the command moves, which nobody else changes meanwhile.
+    pub fn counter(&self) -> &AtomicU64 {
+        self.activity.counter(self.moves)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.activity.doing.store(None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn activity() -> Arc<Activity> {
+        Arc::new(Activity::new(7, "192.0.2.1:1".parse().expect("an address")))
+    }
+
+    #[test]
+    fn a_command_counts_its_own_bytes_and_is_over_when_dropped() {
+        let activity = activity();
+        for bytes in [10, 20] {
+            let path = VirtualPath::root().join(b"a");
+            let busy = Activity::begin(&activity, "RETR", &path, Moves::Out, Some(100));
+            busy.counter().fetch_add(bytes, Ordering::Relaxed);
+            let (doing, moved) = activity.doing().expect("busy");
+            assert_eq!((doing.verb, &doing.path, doing.total, moved), ("RETR", &path, Some(100), bytes));
+            assert_eq!(activity.idle(Instant::now() + Duration::from_secs(9)), Duration::ZERO);
+            drop(busy);
+            assert!(activity.doing().is_none());
+        }
+        assert_eq!(activity.moved(), (0, 30));
+    }
+
+    #[test]
+    fn idle_is_the_time_since_the_last_rest() {
+        let activity = activity();
+        let start = activity.began;
+        activity.rest(start + Duration::from_secs(5));
+        assert_eq!(activity.idle(start + Duration::from_secs(8)), Duration::from_secs(3));
+    }
+
+    #[test]
+    fn the_client_of_a_balancer_takes_its_place() {
+        let activity = activity();
+        let client = "198.51.100.7:5".parse().expect("an address");
+        activity.is_for(client);
+        assert_eq!(activity.address(), client);
+        assert!(activity.is_from(client.ip()) && !activity.is_from("192.0.2.1".parse().expect("an address")));
+    }
+}
