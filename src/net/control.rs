@@ -111,7 +111,6 @@ impl Control {
     }
 
     /// Blocks until something comes. The buffer is on the stack, and small: an idle session holds no page for it.
-    #[inline(never)]
     fn receive(&mut self) -> io::Result<usize> {
         let mut bytes = [0; 512];
         let received = match &mut self.secured {

@@ -61,7 +61,6 @@ impl Login {
     }
 
     /// Runs a command that needs a login, with what was prepared for it.
-    #[inline(never)]
     pub fn run(&mut self, command: &FileCommand, prepared: Prepared, control: &mut Control) -> Answer {
         match command {
             FileCommand::Pwd => Ok(self.current_folder(257).into()),
