@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn files_and_overrides_may_stand_before_or_behind_the_command() {
+    fn files_and_overrides_may_come_before_or_after_the_command() {
         for words in ["-c a -u b --set server.port=1 check", "check --config a --users b --set server.port=1"] {
             let cli = parse(words).unwrap();
             assert!(matches!(cli.command, Some(Task::Check(Check { network: false }))));

@@ -61,9 +61,9 @@ impl Config {
     }
 
     fn read(file: &mut File) -> Config {
-        let server = file.read("server", &keys::SERVER, ServerSection::read);
-        let passive = file.read("passive", &keys::PASSIVE, |section| PassiveSection::read(section, &server.ip));
-        let tls = file.read("tls", &keys::TLS, TlsSection::read);
+        let server = file.read("server", keys::SERVER, ServerSection::read);
+        let passive = file.read("passive", keys::PASSIVE, |section| PassiveSection::read(section, &server.ip));
+        let tls = file.read("tls", keys::TLS, TlsSection::read);
         let ports = [
             ("port", Some(server.port..=server.port)),
             ("implicit_tls_port", tls.implicit_port.map(|port| port..=port)),
@@ -72,12 +72,12 @@ impl Config {
         let listening: Vec<_> = ports.into_iter().filter_map(|(key, ports)| Some((key, ports?))).collect();
         Config {
             server,
-            transfer: file.read("transfer", &keys::TRANSFER, TransferSection::read),
+            transfer: file.read("transfer", keys::TRANSFER, TransferSection::read),
             passive,
-            active: file.read("active", &keys::ACTIVE, |section| ActiveSection::read(section, &listening)),
-            anonymous: file.read("anonymous", &keys::ANONYMOUS, anonymous::read),
+            active: file.read("active", keys::ACTIVE, |section| ActiveSection::read(section, &listening)),
+            anonymous: file.read("anonymous", keys::ANONYMOUS, anonymous::read),
             tls,
-            log: file.read("log", &keys::LOG, LogSection::read),
+            log: file.read("log", keys::LOG, LogSection::read),
         }
     }
 
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_file_the_overrides_lie_on_the_defaults() {
+    fn without_a_file_the_overrides_change_the_defaults() {
         let (config, problems) = Config::examine(None, &["server.port=0".parse().unwrap()]);
         assert_eq!((config.server.port, config.transfer, problems), (0, Config::default().transfer, vec![]));
         let (_, problems) = Config::examine(None, &["server.port=x".parse().unwrap()]);

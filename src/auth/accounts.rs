@@ -1,4 +1,4 @@
-//! The accounts of user.ini, as they were at one reading.
+//! The accounts of user.ini, as they were read at one time.
 
 use std::collections::HashMap;
 use std::fs;
@@ -47,7 +47,7 @@ impl Accounts {
         if names.is_empty() && terms.anonymous.is_none() {
             file.refuse("there is no account in it, and anonymous is off: nobody could log in");
         }
-        let read = |name: &String| file.read(name, &KEYS, |section| User::read(section, name, terms));
+        let read = |name: &String| file.read(name, KEYS, |section| User::read(section, name, terms));
         let users: Vec<Option<User>> = names.iter().map(read).collect();
         let problems = file.finish();
         if problems.is_empty() {
@@ -75,12 +75,12 @@ impl Accounts {
         }
     }
 
-    /// How many there are, the anonymous one included.
+    /// Number of accounts, the anonymous one included.
     pub fn count(&self) -> usize {
         self.all().count()
     }
 
-    /// How many the file has.
+    /// Number of accounts in the file.
     pub(super) fn named(&self) -> usize {
         self.named.len()
     }
@@ -89,7 +89,7 @@ impl Accounts {
         self.named.iter().chain(&self.anonymous)
     }
 
-    /// The password whose check takes longest; it is checked in place of those that don't exist.
+    /// The password whose check takes longest; it is checked if a name does not exist.
     pub(super) fn costliest(&self) -> Option<&StoredPassword> {
         let stored = self.named.iter().filter_map(|user| user.password.as_ref());
         stored.max_by_key(|stored| stored.cost())

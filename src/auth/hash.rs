@@ -295,7 +295,7 @@ mod tests {
 
     /// bcrypt appends a NUL to the password and repeats both, so it can't tell these two apart.
     #[test]
-    fn nothing_may_stand_behind_a_nul() {
+    fn nothing_may_follow_a_nul() {
         let stored = stored("$2b$04$abcdefghijklmnopqrstuusO8G9lOj7vCr.2PyrcIYgmp6wf.YI2W");
         assert!(stored.verify(b"correct horse; #battery"));
         assert!(!stored.verify(b"correct horse; #battery\0correct horse; #battery"));
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn dearer_schemes_cost_more() {
+    fn slower_schemes_cost_more() {
         let costs = ["x", BCRYPT_LONG, SHA512].map(|text| stored(text).cost());
         assert!(costs[0] < costs[1] && costs[1] < costs[2], "{costs:?}");
     }

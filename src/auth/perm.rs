@@ -104,7 +104,7 @@ impl Perms {
 
     /// Whether any letter is granted that changes something on the disk.
     pub fn can_write_anything(self) -> bool {
-        LETTERS.iter().any(|(_, perm, _, writes)| *writes && self.has(*perm))
+        self.granted().any(|perm| perm.row().3)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::sys::person::Person;
 
 /// Every key of an account in user.ini, from which README.md and the sample are made, too.
 #[rustfmt::skip]
-pub const KEYS: [Key; 12] = [
+pub const KEYS: &[Key] = &[
     Key::needed("password", "text",
         "The password itself, or a hash: `$argon2id$`, `$2b$` (bcrypt), `$5$`, `$6$` (sha-crypt). `ftpd hash-password` makes \
          one."),
@@ -100,32 +100,23 @@ impl User {
         if terms.anonymous.is_some() && is_anonymous(name.as_bytes()) {
             section.refuse("", format!("the account '{name}' is hidden by enable_anonymous = on"));
         }
-        let needed = (section.need("password"), section.need("perm"), section.need("home"));
-        let allow_from = section.find("allow_from").unwrap_or_default();
-        let max_cons = section.take("max_cons");
-        let max_upload = section.take("max_upload");
-        let max_download = section.take("max_download");
-        let msg_login = section.find("msg_login");
-        let msg_quit = section.find("msg_quit");
-        let ascii_conversion = section.find("ascii_conversion");
-        let hasty = section.take("hasty");
-        let system_user = system_user(section, terms);
-        let (Some(password), Some(perms), Some(home)) = needed else { return None };
+        let (password, perms, home) = (section.need("password"), section.need("perm"), section.need("home"));
         Some(User {
-            name: name.to_owned(),
-            perms,
-            home,
-            max_cons,
-            max_upload,
-            max_download,
-            allow_from,
-            msg_login,
-            msg_quit,
-            ascii_conversion,
-            hasty,
-            system_user,
-            password: Some(password),
+            max_cons: section.take("max_cons"),
+            max_upload: section.take("max_upload"),
+            max_download: section.take("max_download"),
+            allow_from: section.find("allow_from").unwrap_or_default(),
+            msg_login: section.find("msg_login"),
+            msg_quit: section.find("msg_quit"),
+            ascii_conversion: section.find("ascii_conversion"),
+            hasty: section.take("hasty"),
+            system_user: system_user(section, terms),
             home_place: section.place("home"),
+            name: name.to_owned(),
+            // Last, as a key that was not asked for would count as unknown.
+            password: Some(password?),
+            perms: perms?,
+            home: home?,
         })
     }
 
@@ -168,12 +159,13 @@ impl User {
 
 /// A session can become another user only if the server stays root.
 fn system_user(section: &mut Section, terms: &Terms) -> Option<Person> {
-    let person = section.take::<Option<Person>>("system_user");
-    let reason = match () {
-        () if person.is_none() => return None,
-        () if terms.gives_up_root => "goes only without `user` in ftpd.conf, which gives up root",
-        () if access::user_id() != 0 => "needs a server that runs as root",
-        () => return person,
+    let person = section.take::<Option<Person>>("system_user")?;
+    let reason = if terms.gives_up_root {
+        "goes only without `user` in ftpd.conf, which gives up root"
+    } else if access::user_id() != 0 {
+        "needs a server that runs as root"
+    } else {
+        return Some(person);
     };
     section.refuse("system_user", reason);
     None
@@ -206,7 +198,7 @@ mod tests {
     #[test]
     fn every_key_of_the_table_is_read_and_those_that_are_needed_are_told() {
         let mut file = File::parse("user.ini", Path::new("/"), "[a]\n");
-        assert!(file.read("a", &KEYS, |section| User::read(section, "a", &Terms::default())).is_none());
+        assert!(file.read("a", KEYS, |section| User::read(section, "a", &Terms::default())).is_none());
         let read: BTreeSet<_> = file.known().map(|(_, key)| key).collect();
         assert_eq!(read, KEYS.iter().map(|key| key.name).collect());
         let missing: BTreeSet<_> = file.finish().into_iter().map(|problem| problem.key).collect();
@@ -221,7 +213,7 @@ mod tests {
         let written = bare.clone() + &defaults.collect::<String>();
         let [bare, written] = [bare, written].map(|text| {
             let mut file = File::parse("user.ini", Path::new("/"), &text);
-            let user = file.read("a", &KEYS, |section| User::read(section, "a", &Terms::default()));
+            let user = file.read("a", KEYS, |section| User::read(section, "a", &Terms::default()));
             assert_eq!(file.finish(), []);
             format!("{user:?}")
         });

@@ -1,7 +1,7 @@
 //! The check of a name and a password against the accounts of user.ini.
 //!
-//! The file is looked at before each login and read again if it has changed, so an account can be added while the server
-//! runs; a file with an error in it leaves the accounts as they were.
+//! Before each login the file is read again if it has changed, so an account can be added while the server runs; a file
+//! with an error in it leaves the accounts as they were.
 
 use std::fmt;
 use std::fs;
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_is_known_where_the_password_stands_in_the_file() {
+    fn a_login_is_known_if_its_password_is_plain() {
         let missing = account("carl", "secret", "").replace("home = .", "home = none");
         let text = [
             account("ann", BCRYPT, ""),

@@ -142,6 +142,6 @@ fn end_on_second_wish(wishes: Receiver<Wish>, socket: Option<SocketName>) {
 }
 
 fn fail(message: &str) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "{message}");
+    let _ = writeln!(io::stderr(), "{message}");
     ExitCode::FAILURE
 }

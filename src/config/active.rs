@@ -54,7 +54,7 @@ mod tests {
     fn read(value: &str) -> (Option<u16>, Vec<String>) {
         let mut file = File::parse("ftpd.conf", Path::new("/"), &format!("[active]\ndata_port = {value}\n"));
         let listening = [("port", 21..=21), ("passive_ports", 8300..=8500)];
-        let active = file.read("active", &keys::ACTIVE, |section| ActiveSection::read(section, &listening));
+        let active = file.read("active", keys::ACTIVE, |section| ActiveSection::read(section, &listening));
         (active.data_port, file.finish().iter().map(Problem::to_string).collect())
     }
 

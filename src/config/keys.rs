@@ -6,17 +6,17 @@ use crate::ini::Key;
 
 /// The sections of ftpd.conf with their keys.
 pub const SECTIONS: [(&str, &[Key]); 7] = [
-    ("server", &SERVER),
-    ("transfer", &TRANSFER),
-    ("passive", &PASSIVE),
-    ("active", &ACTIVE),
-    ("anonymous", &ANONYMOUS),
-    ("tls", &TLS),
-    ("log", &LOG),
+    ("server", SERVER),
+    ("transfer", TRANSFER),
+    ("passive", PASSIVE),
+    ("active", ACTIVE),
+    ("anonymous", ANONYMOUS),
+    ("tls", TLS),
+    ("log", LOG),
 ];
 
 #[rustfmt::skip]
-pub(super) const SERVER: [Key; 17] = [
+pub(super) const SERVER: &[Key] = &[
     Key::new("ip", "addresses", "0.0.0.0, ::",
         "Addresses to listen on; `127.0.0.1` is this machine only, `0.0.0.0, ::` is every network."),
     Key::new("port", "port", "2121",
@@ -58,7 +58,7 @@ pub(super) const SERVER: [Key; 17] = [
 ];
 
 #[rustfmt::skip]
-pub(super) const TRANSFER: [Key; 11] = [
+pub(super) const TRANSFER: &[Key] = &[
     Key::new("max_upload", "size", "0",
         "Bytes per second from client to server, for each session."),
     Key::new("max_download", "size", "0",
@@ -85,7 +85,7 @@ pub(super) const TRANSFER: [Key; 11] = [
 ];
 
 #[rustfmt::skip]
-pub(super) const PASSIVE: [Key; 3] = [
+pub(super) const PASSIVE: &[Key] = &[
     Key::new("passive_ports", "ports", "off",
         "Ports for passive data connections, such as `8300-8500`, to be opened in the firewall; `off` is any free port."),
     Key::new("masquerade_address", "address or name", "off",
@@ -97,7 +97,7 @@ pub(super) const PASSIVE: [Key; 3] = [
 ];
 
 #[rustfmt::skip]
-pub(super) const ACTIVE: [Key; 4] = [
+pub(super) const ACTIVE: &[Key] = &[
     Key::new("enable_active", "on or off", "on",
         "Data connections from the server to the client (PORT and EPRT)."),
     Key::new("permit_foreign_addresses", "on or off", "off",
@@ -109,7 +109,7 @@ pub(super) const ACTIVE: [Key; 4] = [
 ];
 
 #[rustfmt::skip]
-pub(super) const ANONYMOUS: [Key; 3] = [
+pub(super) const ANONYMOUS: &[Key] = &[
     Key::new("enable_anonymous", "on or off", "off",
         "`anonymous` and `ftp` log in with any password."),
     Key::new("anonymous_path", "folder", "off",
@@ -119,7 +119,7 @@ pub(super) const ANONYMOUS: [Key; 3] = [
 ];
 
 #[rustfmt::skip]
-pub(super) const TLS: [Key; 9] = [
+pub(super) const TLS: &[Key] = &[
     Key::new("tls", "on or off", "off",
         "Encryption (AUTH TLS). If a `certificate` is given and this key is not, it is `on`."),
     Key::new("certificate", "file", "off",
@@ -142,7 +142,7 @@ pub(super) const TLS: [Key; 9] = [
 ];
 
 #[rustfmt::skip]
-pub(super) const LOG: [Key; 4] = [
+pub(super) const LOG: &[Key] = &[
     Key::new("log_file", "file", "off",
         "A file that gets the log, as stderr does."),
     Key::new("log_level", "error, warn, info, debug", "info",

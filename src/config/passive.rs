@@ -92,7 +92,7 @@ mod tests {
     fn read(text: &str, listening: &str) -> (PassiveSection, Vec<String>) {
         let mut file = File::parse("ftpd.conf", Path::new("/"), &format!("[passive]\n{text}"));
         let listening = [listening.parse().unwrap()];
-        let passive = file.read("passive", &keys::PASSIVE, |section| PassiveSection::read(section, &listening));
+        let passive = file.read("passive", keys::PASSIVE, |section| PassiveSection::read(section, &listening));
         (passive, file.finish().iter().map(Problem::to_string).collect())
     }
 
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_may_be_given_where_the_listener_is_there() {
+    fn loopback_may_be_given_if_the_server_listens_there() {
         assert!(read("masquerade_address = 127.0.0.1", "127.0.0.2").1.is_empty());
     }
 

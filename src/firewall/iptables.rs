@@ -16,7 +16,7 @@ const KNOWN: &[&str] = &["tcp", "multiport", "conntrack", "state", "comment", "a
 const SOMETIMES: &[&str] =
     &["limit", "hashlimit", "recent", "connlimit", "connbytes", "geoip", "mac", "set", "statistic", "time"];
 
-/// All tables in such an output, except the one that only translates addresses.
+/// All tables in the program's output, except the one that only translates addresses.
 pub fn tables(text: &str, family: Family) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
     for line in text.lines() {
@@ -135,10 +135,11 @@ impl<'a> Options<'a> {
 
 /// `22`, `8300:8500`, `21,8300:8500`.
 fn ports(list: &str) -> Test {
-    Test::ports(list.split(',').map(|part| {
+    let range = |part: &str| {
         let (start, end) = part.split_once(':').unwrap_or((part, part));
         Some(start.parse().ok()?..=end.parse().ok()?)
-    }))
+    };
+    Test::with(Test::Port, list.split(',').map(range))
 }
 
 /// The words of a line; quotes keep blanks in a word.

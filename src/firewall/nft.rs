@@ -14,7 +14,7 @@ mod statements;
 use sets::{Scope, Sets};
 use statements::Statements;
 
-/// The tables in such an output that packets for this machine pass; an error says why it is no such output.
+/// The tables in nft's output that packets for this machine pass; the error says why it can't be read.
 pub fn tables(text: &str) -> Result<Vec<Table>, String> {
     let root: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let objects = root["nftables"].as_array().ok_or("no list of rules")?;

@@ -117,14 +117,9 @@ impl Test {
         Test::Known(names.iter().any(|name| ["tcp", "6"].contains(name)))
     }
 
-    /// Whether the port is in one of these ranges; `None` among them is one that nobody understands.
-    pub fn ports(ranges: impl Iterator<Item = Option<RangeInclusive<u16>>>) -> Self {
-        ranges.collect::<Option<_>>().map_or(Test::Unknown, Test::Port)
-    }
-
-    /// Whether the packet goes to one of these addresses; `None` among them is one that nobody understands.
-    pub fn addresses(ranges: impl Iterator<Item = Option<RangeInclusive<IpAddr>>>) -> Self {
-        ranges.collect::<Option<_>>().map_or(Test::Unknown, Test::To)
+    /// This test with these ranges; `None` among them is one that can't be read.
+    pub fn with<T>(test: fn(Vec<T>) -> Test, ranges: impl Iterator<Item = Option<T>>) -> Self {
+        ranges.collect::<Option<_>>().map_or(Test::Unknown, test)
     }
 
     fn answer(&self, connection: Connection) -> Certainty {

@@ -71,8 +71,8 @@ impl Comparison<'_> {
     fn equality_in_packet(&self, values: &[&Value], words: &[&str]) -> Test {
         let payload = &self.left["payload"];
         match (text(payload, "protocol"), text(payload, "field")) {
-            _ if self.is_port() => Test::ports(values.iter().map(|value| ports(value))),
-            ("ip" | "ip6", "daddr") => Test::addresses(values.iter().map(|value| addresses(value))),
+            _ if self.is_port() => Test::with(Test::Port, values.iter().map(|value| range(value, port))),
+            ("ip" | "ip6", "daddr") => Test::with(Test::To, values.iter().map(|value| addresses(value))),
             ("ip" | "ip6", "saddr") => Test::Sometimes,
             ("ip", "protocol") | ("ip6", "nexthdr") => Test::protocol(words),
             ("tcp", "flags") => Test::Known(words.contains(&"syn")),
@@ -86,20 +86,24 @@ impl Comparison<'_> {
     }
 }
 
-/// `22`, or a range.
-fn ports(value: &Value) -> Option<RangeInclusive<u16>> {
-    let port = |value: &Value| u16::try_from(value.as_u64()?).ok();
-    match &value["range"] {
-        Value::Array(ends) => Some(port(ends.first()?)?..=port(ends.get(1)?)?),
-        _ => port(value).map(|port| port..=port),
-    }
+/// One value, or a range of them.
+fn range<T>(value: &Value, read: fn(&Value) -> Option<T>) -> Option<RangeInclusive<T>> {
+    let ends = &value["range"];
+    let (first, last) = if ends.is_array() { (&ends[0], &ends[1]) } else { (value, value) };
+    Some(read(first)?..=read(last)?)
+}
+
+fn port(value: &Value) -> Option<u16> {
+    u16::try_from(value.as_u64()?).ok()
+}
+
+fn address(value: &Value) -> Option<IpAddr> {
+    value.as_str()?.parse().ok()
 }
 
 /// Whether the port is on one side of a number.
 fn ports_beyond(operator: &str, values: &[&Value]) -> Test {
-    let Some(port) = values.first().and_then(|value| ports(value)).map(|range| *range.start()) else {
-        return Test::Unknown;
-    };
+    let Some(port) = values.first().and_then(|value| port(value)) else { return Test::Unknown };
     let range = match operator {
         "<" => port.checked_sub(1).map(|last| 0..=last),
         "<=" => Some(0..=port),
@@ -112,16 +116,12 @@ fn ports_beyond(operator: &str, values: &[&Value]) -> Test {
 
 /// An address, a network, or a range.
 fn addresses(value: &Value) -> Option<RangeInclusive<IpAddr>> {
-    let address = |value: &Value| value.as_str()?.parse::<IpAddr>().ok();
-    if let Value::Array(ends) = &value["range"] {
-        return Some(address(ends.first()?)?..=address(ends.get(1)?)?);
-    }
     let prefix = &value["prefix"];
-    if prefix.is_object() {
-        let length = u8::try_from(prefix["len"].as_u64()?).ok()?;
-        return IpNet::new(address(&prefix["addr"])?, length).ok().map(network);
+    if !prefix.is_object() {
+        return range(value, address);
     }
-    address(value).map(|address| address..=address)
+    let length = u8::try_from(prefix["len"].as_u64()?).ok()?;
+    IpNet::new(address(&prefix["addr"])?, length).ok().map(network)
 }
 
 /// All addresses of a family.
