@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::auth::users::Users;
 use crate::config::Config;
-use crate::ini::{Override, Problem, Problems};
+use crate::ini::{Finding, Findings, Override};
 
 pub mod running;
 
@@ -50,6 +50,14 @@ pub struct Check {
     /// Connect to the running server: its control port, every passive port, and the firewall in front of them
     #[arg(long)]
     pub network: bool,
+
+    /// Fail on warnings, too
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Print all findings as a JSON array
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Where settings and accounts come from.
@@ -77,15 +85,15 @@ impl Cli {
 }
 
 impl Files {
-    /// Reads both files and returns the problems of both; without `-c` and without an ftpd.conf here, the defaults hold.
-    pub fn load(&self) -> Result<(Config, Users), Problems> {
-        let (config, mut problems) = Config::examine(self.config_file().as_deref(), &self.overrides);
+    /// Reads both files; if there is an error in one, returns what was found in both. Without `-c` and without an ftpd.conf
+    /// here, the defaults hold.
+    pub fn load(&self) -> Result<(Config, Users), Findings> {
+        let (config, found) = Config::examine(self.config_file().as_deref(), &self.overrides);
         match Users::load(self.users_file().as_deref(), config.terms()) {
-            Ok(users) if problems.is_empty() => return Ok((config, users)),
-            Ok(_) => {}
-            Err(Problems(more)) => problems.extend(more),
+            Ok(users) if !found.has_errors() => Ok((config, users)),
+            Ok(users) => Err(found.and(users.accounts().doubts())),
+            Err(more) => Err(found.and(more)),
         }
-        Err(Problems::new(problems))
     }
 
     /// Reads both files again for a running server, and has `prepare` read the files that the settings name. If all is
@@ -93,8 +101,8 @@ impl Files {
     pub fn reload<T>(
         &self,
         users: &Users,
-        prepare: impl FnOnce(&Config) -> Result<T, Problem>,
-    ) -> Result<(Config, T), Problems> {
+        prepare: impl FnOnce(&Config) -> Result<T, Finding>,
+    ) -> Result<(Config, T), Findings> {
         let (config, read) = self.load()?;
         let prepared = prepare(&config)?;
         users.take_over(read);
@@ -135,6 +143,7 @@ mod tests {
     use clap::error::ErrorKind;
 
     use super::*;
+    use crate::ini::Source;
 
     fn parse(words: &str) -> Result<Cli, ErrorKind> {
         Cli::try_parse_from(std::iter::once("ftpd").chain(words.split_whitespace())).map_err(|error| error.kind())
@@ -149,7 +158,7 @@ mod tests {
     fn files_and_overrides_may_come_before_or_after_the_command() {
         for words in ["-c a -u b --set server.port=1 check", "check --config a --users b --set server.port=1"] {
             let cli = parse(words).unwrap();
-            assert!(matches!(cli.command, Some(Task::Check(Check { network: false }))));
+            assert!(matches!(cli.command, Some(Task::Check(Check { network: false, .. }))));
             assert_eq!(cli.files.config_file(), Some("a".into()));
             assert_eq!(cli.files.users_file(), Some("b".into()));
             assert_eq!(cli.files.overrides, ["server.port=1".parse().unwrap()]);
@@ -159,7 +168,7 @@ mod tests {
     #[test]
     fn the_network_is_checked_when_asked_for() {
         let cli = parse("check --network").unwrap();
-        assert!(matches!(cli.command, Some(Task::Check(Check { network: true }))));
+        assert!(matches!(cli.command, Some(Task::Check(Check { network: true, .. }))));
         assert_eq!(parse("--network").err(), Some(ErrorKind::UnknownArgument));
     }
 
@@ -200,7 +209,7 @@ mod tests {
         let overrides = vec!["log.log_level=loud".parse().unwrap()];
         let files = Files { config: Some(config), users: Some(users), overrides };
         let problems = files.load().err().unwrap();
-        let keys: Vec<&str> = problems.0.iter().map(|problem| problem.key.as_str()).collect();
+        let keys: Vec<&str> = problems.iter().map(|finding| finding.key.as_str()).collect();
         assert_eq!(keys, ["", "port", "home", "password", "perm"]);
     }
 
@@ -218,7 +227,7 @@ mod tests {
         assert!(files.reload(&running, |_| Ok(())).is_err());
         assert_eq!(running.accounts().count(), 1);
         fs::write(&config, "[server]\nport = 1\n").unwrap();
-        let problem = || Problem { file: "key.pem".to_owned(), line: None, key: String::new(), reason: String::new() };
+        let problem = || Finding::error(&Source::file("key.pem"), "is gone");
         assert!(files.reload(&running, |_| Err::<(), _>(problem())).is_err());
         assert_eq!(running.accounts().count(), 1);
         assert_eq!(files.reload(&running, |_| Ok(())).unwrap().0.server.port, 1);

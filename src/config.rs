@@ -3,11 +3,12 @@
 //! [`Config`] is read at start and again on SIGHUP; `server` and `session` hand plain values from it to the modules
 //! below. Files and addresses that it names are not touched here.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::auth::user::{Guest, Terms};
-use crate::ini::{File, Override, Problem};
+use crate::ini::{File, Finding, Findings, Key, Override, Section, Source, Sources};
 
 mod active;
 mod anonymous;
@@ -46,24 +47,31 @@ pub struct Config {
     pub tls: TlsSection,
     /// `[log]`: what is logged, and where.
     pub log: LogSection,
+    /// Where the values of each section come from.
+    sources: BTreeMap<&'static str, Sources>,
+    /// What is allowed and probably not what was meant.
+    doubts: Findings,
 }
 
 impl Config {
-    /// Reads the file at `path` (without one: the defaults) with `overrides` on top. A key with a problem has its default.
-    pub fn examine(path: Option<&Path>, overrides: &[Override]) -> (Config, Vec<Problem>) {
+    /// Reads the file at `path` (without one: the defaults) with `overrides` on top. A key with an error has its default.
+    pub fn examine(path: Option<&Path>, overrides: &[Override]) -> (Config, Findings) {
         let mut file = match path.map(File::open) {
-            Some(Err(problem)) => return (Config::default(), vec![problem]),
+            Some(Err(finding)) => return (Config::default(), finding.into()),
             Some(Ok(file)) => file,
             None => File::empty(),
         };
         file.set(overrides);
-        (Config::read(&mut file), file.finish())
+        let config = Config::read(&mut file);
+        let found = file.finish();
+        (Config { doubts: found.clone(), ..config }, found)
     }
 
     fn read(file: &mut File) -> Config {
-        let server = file.read("server", keys::SERVER, ServerSection::read);
-        let passive = file.read("passive", keys::PASSIVE, |section| PassiveSection::read(section, &server.ip));
-        let tls = file.read("tls", keys::TLS, TlsSection::read);
+        let mut reader = SectionReader { file, sources: BTreeMap::new() };
+        let server = reader.read("server", keys::SERVER, ServerSection::read);
+        let passive = reader.read("passive", keys::PASSIVE, |section| PassiveSection::read(section, &server.ip));
+        let tls = reader.read("tls", keys::TLS, TlsSection::read);
         let ports = [
             ("port", Some(server.port..=server.port)),
             ("implicit_tls_port", tls.implicit_port.map(|port| port..=port)),
@@ -72,13 +80,20 @@ impl Config {
         let listening: Vec<_> = ports.into_iter().filter_map(|(key, ports)| Some((key, ports?))).collect();
         Config {
             server,
-            transfer: file.read("transfer", keys::TRANSFER, TransferSection::read),
+            transfer: reader.read("transfer", keys::TRANSFER, TransferSection::read),
             passive,
-            active: file.read("active", keys::ACTIVE, |section| ActiveSection::read(section, &listening)),
-            anonymous: file.read("anonymous", keys::ANONYMOUS, anonymous::read),
+            active: reader.read("active", keys::ACTIVE, |section| ActiveSection::read(section, &listening)),
+            anonymous: reader.read("anonymous", keys::ANONYMOUS, anonymous::read),
             tls,
-            log: file.read("log", keys::LOG, LogSection::read),
+            log: reader.read("log", keys::LOG, LogSection::read),
+            sources: reader.sources,
+            doubts: Findings::default(),
         }
+    }
+
+    /// Where the value of a key comes from.
+    pub fn source(&self, section: &str, key: &str) -> Source {
+        self.sources.get(section).map_or_else(|| Source::file(""), |sources| sources.of(key))
     }
 
     /// The keys that differ in `new` and that a running server can't change.
@@ -103,12 +118,14 @@ impl Config {
         Terms { anonymous: self.anonymous.clone(), gives_up_root: self.server.user.is_some() }
     }
 
-    /// Settings that are allowed but may be a mistake, a line each.
-    pub fn warnings(&self) -> Vec<String> {
+    /// Settings that are allowed but may be a mistake.
+    pub fn warnings(&self) -> Vec<Finding> {
         let writing = self.anonymous.iter().map(|guest| guest.perms).filter(|perms| perms.can_write_anything());
-        writing
-            .map(|perms| format!("anonymous_perm = {perms}: everybody can change files without a password"))
-            .collect()
+        let of_letters = writing.map(|perms| {
+            let reason = format!("anonymous_perm = {perms}: everybody can change files without a password");
+            Finding::warning(&self.source("anonymous", "anonymous_perm"), reason)
+        });
+        self.doubts.iter().cloned().chain(of_letters).collect()
     }
 
     /// Whether an address to listen on can be reached from other machines.
@@ -120,6 +137,20 @@ impl Config {
 impl Default for Config {
     fn default() -> Config {
         Config::read(&mut File::empty())
+    }
+}
+
+/// Reads section by section, and remembers where the values come from.
+struct SectionReader<'a> {
+    file: &'a mut File,
+    sources: BTreeMap<&'static str, Sources>,
+}
+
+impl SectionReader<'_> {
+    fn read<T>(&mut self, name: &'static str, keys: &'static [Key], read: impl FnOnce(&mut Section) -> T) -> T {
+        let (value, sources) = self.file.read(name, keys, |section| (read(section), section.sources()));
+        self.sources.insert(name, sources);
+        value
     }
 }
 
@@ -139,7 +170,7 @@ mod tests {
     fn read(text: &str) -> (Config, Vec<String>) {
         let mut file = File::parse("ftpd.conf", Path::new("/etc"), text);
         let config = Config::read(&mut file);
-        (config, file.finish().iter().map(Problem::to_string).collect())
+        (config, file.finish().iter().map(Finding::to_string).collect())
     }
 
     /// (section, key) of each line of the sample, also of those that are commented out.
@@ -167,7 +198,6 @@ mod tests {
         expected.server.max_cons = 100;
         expected.server.max_cons_per_ip = Some(10);
         expected.passive.passive_ports = Some(8300..=8500);
-        expected.tls.places = read(SAMPLE).0.tls.places;
         assert_eq!(read(SAMPLE), (expected, Vec::new()));
     }
 
@@ -191,10 +221,6 @@ mod tests {
             anonymous_path = pub\nanonymous_perm = elw\n\
             [tls]\ncertificate = c.pem\nprivate_key = k.pem\ntls_control_required = on\ntls_data_required = on\n\
             implicit_tls_port = 0\ntls_session_reuse = require\ntls_strict_eof = on\nclient_ca = /ca.pem\n[log]\nlog_file = a.log\nlog_level = debug\ntransfer_log = /x\nlog_format = JSON\n";
-        let place = |key: &'static str| {
-            let line = text.lines().position(|line| line.starts_with(&format!("{key} =")));
-            (key, line.map_or("ftpd.conf".to_owned(), |index| format!("ftpd.conf:{}", index + 1)))
-        };
         let expected = Config {
             server: ServerSection {
                 ip: vec![Ipv6Addr::LOCALHOST.into()],
@@ -238,7 +264,11 @@ mod tests {
                 permit_privileged_ports: true,
                 data_port: Some(20),
             },
-            anonymous: Some(Guest { home: "/etc/pub".into(), perms: "elw".parse().unwrap() }),
+            anonymous: Some(Guest {
+                home: "/etc/pub".into(),
+                perms: "elw".parse().unwrap(),
+                sources: Sources::default(),
+            }),
             tls: TlsSection {
                 files: Some(TlsFiles::Given { certificate: "/etc/c.pem".into(), private_key: "/etc/k.pem".into() }),
                 control_required: true,
@@ -247,14 +277,16 @@ mod tests {
                 session_reuse: SessionReuse::Require,
                 strict_eof: true,
                 client_ca: Some("/ca.pem".into()),
-                places: ["tls", "certificate", "private_key", "client_ca"].map(place),
+                sources: Sources::default(),
             },
             log: LogSection {
                 log_file: Some("/etc/a.log".into()),
                 log_level: LevelFilter::Debug,
                 transfer_log: Some("/x".into()),
                 log_format: LogFormat::Json,
+                sources: Sources::default(),
             },
+            ..Config::default()
         };
         assert_eq!(read(text), (expected, Vec::new()));
     }
@@ -263,10 +295,10 @@ mod tests {
     fn a_value_that_makes_no_sense_is_refused_with_its_reason() {
         let cases = [
             ("[server]\nport = 65536", "ftpd.conf:2: port: '65536' is not a port number from 0 to 65535"),
-            ("[server]\nmax_cons = 0", "ftpd.conf:2: max_cons: must be between 1 and 100000"),
+            ("[server]\nmax_cons = 0", "ftpd.conf:2: max_cons: '0' is not a whole number from 1 to 100000"),
             ("[server]\ngroup = ftp", "ftpd.conf:2: group: needs a user"),
             ("[server]\nsandbox = on", "ftpd.conf:2: sandbox: 'on' is none of: auto, require, off"),
-            ("[server]\nlogin_timeout = off", "ftpd.conf:2: login_timeout: must be between 1s and 86400s"),
+            ("[server]\nlogin_timeout = off", "ftpd.conf:2: login_timeout: 'off' is not a time from 1s to 1d"),
             ("[transfer]\numask = 1777", "ftpd.conf:2: umask: '1777' is not an octal number from 000 to 777"),
             ("[transfer]\nfollow_symlinks = all", "ftpd.conf:2: follow_symlinks: 'all' is none of: inside, never"),
             ("[log]\nlog_level = loud", "ftpd.conf:2: log_level: 'loud' is none of: error, warn, info, debug"),
@@ -294,15 +326,18 @@ mod tests {
     #[test]
     fn without_a_file_the_overrides_change_the_defaults() {
         let (config, problems) = Config::examine(None, &["server.port=0".parse().unwrap()]);
-        assert_eq!((config.server.port, config.transfer, problems), (0, Config::default().transfer, vec![]));
+        assert_eq!(
+            (config.server.port, config.transfer, problems),
+            (0, Config::default().transfer, Findings::default())
+        );
         let (_, problems) = Config::examine(None, &["server.port=x".parse().unwrap()]);
-        assert!(problems[0].to_string().starts_with("--set server.port: 'x' is not"), "{problems:?}");
+        assert!(problems.to_string().starts_with("--set server.port: 'x' is not"), "{problems:?}");
     }
 
     #[test]
     fn a_file_that_is_not_there_is_a_problem() {
         let (_, problems) = Config::examine(Some(Path::new("/nonexistent/ftpd.conf")), &[]);
-        assert!(problems[0].to_string().starts_with("/nonexistent/ftpd.conf: "), "{problems:?}");
+        assert!(problems.to_string().starts_with("/nonexistent/ftpd.conf: "), "{problems:?}");
     }
 
     #[test]

@@ -4,74 +4,86 @@
 //! if it isn't written. A key that nobody asked for is an error, and all errors of a file are reported together, each with
 //! its line.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+mod advice;
+mod decode;
+mod excerpt;
+mod finding;
+mod findings;
+mod foreign;
 mod key;
+mod line;
+mod mistake;
 mod overrides;
-mod problem;
 mod scan;
 mod section;
+mod source;
+mod unread;
 mod value;
 mod written;
 
+pub use advice::ACCOUNT;
+pub use decode::{misnamed, renamed, without_number};
+pub use excerpt::LineExcerpt;
+pub use finding::{Finding, Severity};
+pub use findings::{Findings, SHOWN};
 pub use key::{Key, Missing};
+pub use mistake::Mistake;
 pub use overrides::Override;
-pub use problem::{Problem, Problems};
 pub use section::Section;
-pub use value::{Value, word};
+pub use source::{Source, Sources};
+pub use value::{Bounded, Value, word};
 
-use scan::Scan;
+use scan::{BadLine, Scan};
 use written::{Keys, Origin, Setting, Written};
 
 /// The section whose keys are defaults for every other section of the file.
 const DEFAULT: &str = "DEFAULT";
 
-/// One INI file while it is read; [`File::finish`] returns what is wrong with it.
+/// One INI file while it is read; [`File::finish`] returns what was found.
 pub struct File {
-    name: String,
+    name: Arc<str>,
     folder: PathBuf,
     defaults: Keys,
+    /// Keys before the first section.
+    homeless: Vec<(String, Setting)>,
     /// Sections that nobody has read yet, without `DEFAULT`.
     sections: Vec<Written>,
     /// Sections that were read.
     read: Vec<Written>,
-    problems: Vec<Problem>,
+    faults: Vec<BadLine>,
+    found: Vec<Finding>,
 }
 
 impl File {
     /// Reads the file at `path`; a file that can't be read, or that is not UTF-8, is an error.
-    pub fn open(path: &Path) -> Result<File, Problem> {
+    pub fn open(path: &Path) -> Result<File, Finding> {
         File::decode(path, fs::read(path))
     }
 
     /// The same as [`File::open`], for what was `read` from `path` before.
-    pub fn decode(path: &Path, read: io::Result<Vec<u8>>) -> Result<File, Problem> {
-        let file = path.display().to_string();
-        let problem = |line, reason| Problem { file: file.clone(), line, key: String::new(), reason };
-        let bytes = read.map_err(|error| problem(None, error.to_string()))?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-            problem(Some(line), "this line is not UTF-8 text".to_owned())
-        })?;
-        Ok(File::parse(&file, path.parent().unwrap_or(Path::new("")), &text))
+    pub fn decode(path: &Path, read: io::Result<Vec<u8>>) -> Result<File, Finding> {
+        let text = decode::text(path, read)?;
+        Ok(File::parse(&path.display().to_string(), path.parent().unwrap_or(Path::new("")), &text))
     }
 
     /// Reads `text` as the content of a file `name` in `folder`.
     pub fn parse(name: &str, folder: &Path, text: &str) -> File {
-        let Scan { mut sections, faults, .. } = Scan::of(text);
+        let Scan { mut sections, homeless, faults, .. } = Scan::of(text);
         let defaults = sections.iter().position(|section| section.name == DEFAULT).map(|index| sections.remove(index));
-        let problems = faults.into_iter().map(|fault| Origin::Line(fault.line).problem(name, &fault.key, fault.reason));
         File {
-            name: name.to_owned(),
+            name: name.into(),
             folder: absolute(folder),
             defaults: defaults.map(|section| section.keys).unwrap_or_default(),
+            homeless,
             sections,
             read: Vec::new(),
-            problems: problems.collect(),
+            faults,
+            found: Vec::new(),
         }
     }
 
@@ -83,7 +95,7 @@ impl File {
     /// Replaces or adds values; a relative path among them is relative to the current folder.
     pub fn set(&mut self, overrides: &[Override]) {
         for Override { section, key, value } in overrides {
-            let origin = Origin::Override(format!("--set {section}.{key}"));
+            let origin = Origin::Override { section: section.clone(), key: key.clone(), value: value.clone() };
             let setting = Setting { value: value.clone(), origin: origin.clone() };
             self.keys_of(section, origin).insert(key.to_ascii_lowercase(), setting);
         }
@@ -111,8 +123,8 @@ impl File {
     pub fn read<T>(&mut self, name: &str, keys: &'static [Key], read: impl FnOnce(&mut Section) -> T) -> T {
         let index = self.sections.iter().position(|section| section.name == name);
         let written = index.map(|index| self.sections.remove(index));
-        let missing = || Written::new(name.to_owned(), Origin::Nowhere);
-        let mut section = Section { file: self, written: written.unwrap_or_else(missing), keys };
+        let written = written.unwrap_or_else(|| Written::new(name.to_owned(), Origin::Nowhere));
+        let mut section = Section { file: self, written: Written { table: keys, ..written } };
         let value = read(&mut section);
         let Section { written, .. } = section;
         self.read.push(written);
@@ -121,62 +133,29 @@ impl File {
 
     /// The keys that [`File::read`] has asked for so far, as (section, key).
     pub fn known(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.read.iter().flat_map(|section| section.known.iter().map(|key| (section.name.as_str(), *key)))
+        self.rows().map(|(section, row)| (section, row.name))
     }
 
-    /// Adds a problem of the file as a whole.
-    pub fn refuse(&mut self, reason: impl Into<String>) {
-        self.problems.push(Origin::Nowhere.problem(&self.name, "", reason));
+    fn rows(&self) -> impl Iterator<Item = (&str, &'static Key)> {
+        self.read.iter().flat_map(|section| {
+            let known = section.table.iter().filter(|row| section.known.contains(row.name));
+            known.map(|row| (section.name.as_str(), row))
+        })
     }
 
-    /// Everything that is wrong with the file, with the sections and keys that nobody read.
-    pub fn finish(mut self) -> Vec<Problem> {
-        let unread = [self.unknown_sections(), self.unknown_keys(), self.unknown_defaults()];
-        self.problems.extend(unread.into_iter().flatten());
-        Problems::new(self.problems).0
-    }
-
-    fn unknown_sections(&self) -> Vec<Problem> {
-        let names: BTreeSet<&str> = self.known().map(|(section, _)| section).collect();
-        let problem = |Written { name, origin, .. }: &Written| {
-            origin.problem(&self.name, "", format!("unknown section '{name}'{}", hint(name, &names)))
-        };
-        self.sections.iter().map(problem).collect()
-    }
-
-    fn unknown_keys(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        for Written { name, keys, known, .. } in &self.read {
-            for (key, setting) in keys.iter().filter(|(key, _)| !known.contains(key.as_str())) {
-                let hint = match self.known().find(|(_, known)| known == key) {
-                    Some((home, _)) => format!(", it belongs in [{home}]"),
-                    None => hint(key, known),
-                };
-                problems.push(setting.origin.problem(&self.name, key, format!("unknown key in [{name}]{hint}")));
-            }
+    /// Adds an error of the file as a whole, unless another one explains it.
+    pub fn refuse(&mut self, reason: impl Into<String>, fix: impl Into<String>) {
+        if self.faults.is_empty() && self.homeless.is_empty() {
+            let source = Source::File(Arc::clone(&self.name));
+            self.found.push(Finding::error(&source, reason).fix(fix));
         }
-        problems
     }
 
-    fn unknown_defaults(&self) -> Vec<Problem> {
-        let keys: BTreeSet<&str> = self.known().map(|(_, key)| key).collect();
-        // If no section was read, it is not known which keys there are.
-        let unknown = self.defaults.iter().filter(|(key, _)| !keys.is_empty() && !keys.contains(key.as_str()));
-        let problem = |(key, setting): (&String, &Setting)| {
-            setting.origin.problem(&self.name, key, format!("unknown key in [{DEFAULT}]{}", hint(key, &keys)))
-        };
-        unknown.map(problem).collect()
+    /// Everything that was found, with the sections and keys that nobody read.
+    pub fn finish(mut self) -> Findings {
+        let found = std::mem::take(&mut self.found);
+        Findings::new(found.into_iter().chain(unread::findings(&self)).collect())
     }
-}
-
-/// `, did you mean 'perm'?` if a known word is close to `word`.
-fn hint(word: &str, known: &BTreeSet<&str>) -> String {
-    let close = known
-        .iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(score, _)| *score >= 0.85)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other));
-    close.map_or(String::new(), |(_, candidate)| format!(", did you mean '{candidate}'?"))
 }
 
 /// `folder` as an absolute path, without asking the disk.
@@ -189,7 +168,8 @@ fn absolute(folder: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
-    const KEYS: [Key; 6] = [
+    const KEYS: [Key; 7] = [
+        Key::new("number", "number", "1", ""),
         Key::new("size", "size", "3", ""),
         Key::new("port", "port", "1", ""),
         Key::needed("home", "folder", ""),
@@ -200,7 +180,11 @@ mod tests {
 
     fn told(mut file: File, read: impl Fn(&mut Section)) -> Vec<String> {
         file.read("one", &KEYS, &read);
-        file.finish().iter().map(Problem::to_string).collect()
+        file.finish().iter().map(Finding::to_string).collect()
+    }
+
+    fn first(file: File) -> String {
+        file.finish().iter().next().map(Finding::to_string).unwrap()
     }
 
     fn one(text: &str) -> File {
@@ -232,21 +216,21 @@ mod tests {
         let mut file = one("[one]\nport = 1\n");
         file.read("one", &KEYS, |section| section.take::<u64>("size"));
         file.read("two", &KEYS, |section| section.take::<u16>("port"));
-        assert_eq!(file.finish()[0].to_string(), "x.ini:2: port: unknown key in [one], it belongs in [two]");
+        assert_eq!(first(file), "x.ini:2: port: unknown key in [one], it belongs in [two]");
     }
 
     #[test]
     fn default_gives_every_section_what_it_lacks() {
         let mut file = one("[one]\nport = 1\n[DEFAULT]\nPort = 9\n[two]\n");
         let ports = ["one", "two", "three"].map(|name| file.read(name, &KEYS, |section| section.take::<u16>("port")));
-        assert_eq!((ports, file.finish().len()), ([1, 9, 9], 0));
+        assert_eq!((ports, file.finish().is_empty()), ([1, 9, 9], true));
     }
 
     #[test]
     fn a_bad_default_is_reported_once() {
         let mut file = one("[one]\n[two]\n[DEFAULT]\nport = x\n");
         let _ = ["one", "two"].map(|name| file.read(name, &KEYS, |section| section.take::<u16>("port")));
-        assert_eq!(file.finish().len(), 1);
+        assert_eq!(file.finish().iter().count(), 1);
     }
 
     #[test]
@@ -255,7 +239,7 @@ mod tests {
         file.set(&["one.PORT=7", "one.size=x", "new.key=1", "one.prot=1"].map(|text| text.parse().unwrap()));
         let values = file.read("one", &KEYS, |section| (section.take::<u16>("port"), section.take::<u64>("size")));
         assert_eq!(values, (7, 3));
-        let told: Vec<String> = file.finish().iter().map(Problem::to_string).collect();
+        let told: Vec<String> = file.finish().iter().map(Finding::to_string).collect();
         assert_eq!(told[0], "--set new.key: unknown section 'new'");
         assert_eq!(told[1], "--set one.prot: unknown key in [one], did you mean 'port'?");
         assert!(told[2].starts_with("--set one.size: 'x' is not a number"), "{}", told[2]);
@@ -264,7 +248,10 @@ mod tests {
     #[test]
     fn a_line_that_is_not_utf8_is_named() {
         let error = File::decode(Path::new("x.ini"), Ok(b"[a]\nb = c\nd = \xff\n".to_vec())).err().unwrap();
-        assert_eq!(error.to_string(), "x.ini:3: this line is not UTF-8 text");
+        assert_eq!(
+            error.to_string(),
+            "x.ini:3: this line is not UTF-8 text, but in another code page (GBK, Latin-1, …); save the file as UTF-8"
+        );
     }
 
     #[test]
@@ -276,9 +263,9 @@ mod tests {
 
     #[test]
     fn a_value_outside_its_range_is_a_problem() {
-        let told = told(one("[one]\nport = 7\n"), |section| {
-            section.take_in::<u16>("port", 1..=5);
+        let told = told(one("[one]\nnumber = 7\n"), |section| {
+            section.take_in::<u32>("number", 1..=5);
         });
-        assert_eq!(told, ["x.ini:2: port: must be between 1 and 5"]);
+        assert_eq!(told, ["x.ini:2: number: '7' is not a whole number from 1 to 5"]);
     }
 }

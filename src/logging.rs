@@ -5,8 +5,8 @@
 //! and a JSON line as fields.
 
 use std::env;
-use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use log::{LevelFilter, Metadata, Record};
 
 use crate::config::{LogFormat, LogSection};
-use crate::ini::Problem;
+use crate::ini::{Finding, without_number};
 use crate::lines::{LineFile, Output};
 
 mod form;
@@ -42,7 +42,7 @@ pub struct Logging {
 impl Logging {
     /// Starts the log; `verbosity` moves `log_level` up or down by this number of steps. The environment
     /// variable RUST_LOG overrides both. To be called once; fails if the log file can't be opened.
-    pub fn start(log: &LogSection, verbosity: i8) -> Result<Logging, Problem> {
+    pub fn start(log: &LogSection, verbosity: i8) -> Result<Logging, Finding> {
         let filter = env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
         let (json, output) = (Arc::new(AtomicBool::new(false)), Output::new(io::stderr()));
         let logger = Arc::new(logger(filter.as_deref(), Arc::clone(&json), output.clone()));
@@ -52,7 +52,7 @@ impl Logging {
             .map_err(|error| problem(log, error))?;
         log::set_max_level(logger.filter());
         let relay = Relay { logger, lines: Arc::clone(&lines) };
-        log::set_boxed_logger(Box::new(relay)).map_err(|error| problem(log, error))?;
+        log::set_boxed_logger(Box::new(relay)).map_err(|error| problem(log, io::Error::other(error)))?;
         let logging = Logging { lines, json, verbosity, rust_log: filter.is_some() };
         logging.adjust(log);
         Ok(logging)
@@ -120,9 +120,10 @@ impl log::Log for Relay {
     fn flush(&self) {}
 }
 
-fn problem(log: &LogSection, error: impl Display) -> Problem {
-    let file = log.log_file.as_ref().map_or("ftpd".to_owned(), |path| path.display().to_string());
-    Problem { file, line: None, key: "log_file".to_owned(), reason: error.to_string() }
+fn problem(log: &LogSection, error: io::Error) -> Finding {
+    let path = log.log_file.as_deref().unwrap_or(Path::new("stderr")).display();
+    let reason = format!("can't write {path}: {}", without_number(&error));
+    Finding::error(&log.sources.of("log_file"), reason).about("log_file")
 }
 
 fn shifted(level: LevelFilter, by: i8) -> LevelFilter {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::auth::hash::StoredPassword;
 use crate::auth::user::{Guest, KEYS, Terms, User, is_anonymous};
-use crate::ini::{File, Problem, Problems};
+use crate::ini::{self, File, Finding, Findings, Source};
 use crate::seen::Seen;
 use crate::sys::stamp::{Stamp, has_mode};
 
@@ -19,6 +19,8 @@ pub struct Accounts {
     named: Vec<Arc<User>>,
     by_name: HashMap<Vec<u8>, Arc<User>>,
     anonymous: Option<Arc<User>>,
+    /// What is allowed in the file and probably not what was meant.
+    doubts: Findings,
 }
 
 /// A plain password with fewer characters gets a warning.
@@ -26,11 +28,9 @@ const SHORT: usize = 8;
 
 impl Accounts {
     /// Reads the file at `path`; it is a problem if there is neither a file nor an anonymous account.
-    pub(super) fn read(path: Option<&Path>, terms: &Terms) -> Result<(Accounts, Seen), Problems> {
+    pub(super) fn read(path: Option<&Path>, terms: &Terms) -> Result<(Accounts, Seen), Findings> {
         let Some(path) = path else {
-            let reason = "there is none in this folder, and anonymous is off: nobody could log in";
-            let problem = Problem { file: "user.ini".into(), line: None, key: String::new(), reason: reason.into() };
-            let anonymous = terms.anonymous.as_ref().ok_or(problem)?;
+            let anonymous = terms.anonymous.as_ref().ok_or_else(no_file)?;
             return Ok((Accounts::new(Vec::new(), Some(anonymous)), Seen::new(None, None)));
         };
         // The stamp is older than the content, so a change in between is seen at the next login.
@@ -41,20 +41,20 @@ impl Accounts {
     }
 
     /// The accounts in `content`, which was read from `path`.
-    pub(super) fn parse(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<Accounts, Problems> {
+    pub(super) fn parse(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<Accounts, Findings> {
         let mut file = File::decode(path, content)?;
         let names = file.names();
         if names.is_empty() && terms.anonymous.is_none() {
-            file.refuse("there is no account in it, and anonymous is off: nobody could log in");
+            file.refuse("there is no account in it, and anonymous is off: nobody could log in", new_account());
         }
         let read = |name: &String| file.read(name, KEYS, |section| User::read(section, name, terms));
         let users: Vec<Option<User>> = names.iter().map(read).collect();
-        let problems = file.finish();
-        if problems.is_empty() {
-            Ok(Accounts::new(users.into_iter().flatten().collect(), terms.anonymous.as_ref()))
-        } else {
-            Err(Problems(problems))
+        let found = file.finish();
+        if found.has_errors() {
+            return Err(found);
         }
+        let accounts = Accounts::new(users.into_iter().flatten().collect(), terms.anonymous.as_ref());
+        Ok(Accounts { doubts: found, ..accounts })
     }
 
     fn new(users: Vec<User>, anonymous: Option<&Guest>) -> Accounts {
@@ -64,6 +64,7 @@ impl Accounts {
             by_name: by_name.collect(),
             anonymous: anonymous.map(|anonymous| Arc::new(User::anonymous(anonymous))),
             named,
+            doubts: Findings::default(),
         }
     }
 
@@ -95,16 +96,21 @@ impl Accounts {
         stored.max_by_key(|stored| stored.cost())
     }
 
-    /// Homes that can't be used at the moment, a line each with the place where they are written.
-    pub fn missing_homes(&self) -> Vec<String> {
+    /// What is allowed in the file and probably not what was meant.
+    pub fn doubts(&self) -> impl Iterator<Item = Finding> {
+        self.doubts.iter().cloned()
+    }
+
+    /// Homes that can't be used at the moment.
+    pub fn missing_homes(&self) -> Vec<Finding> {
         let missing = self.all().filter_map(|user| {
             let reason = match fs::metadata(&user.home) {
                 Ok(found) if found.is_dir() => return None,
                 Ok(_) => "is not a folder".to_owned(),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
-                Err(error) => format!("can't be used: {error}"),
+                Err(error) => format!("can't be used: {}", ini::without_number(&error)),
             };
-            Some(format!("{} {reason}", home_of(user)))
+            Some(Finding::warning(&user.source("home"), format!("{} {reason}", home_of(user))).as_consequence())
         });
         missing.collect()
     }
@@ -113,30 +119,34 @@ impl Accounts {
     pub fn homes_without(&self, usable: impl Fn(&Path) -> bool) -> Vec<String> {
         let is_missing = |home| fs::metadata(home).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         let closed = self.all().filter(|user| !is_missing(&user.home) && !usable(&user.home));
-        closed.map(|user| home_of(user)).collect()
+        closed.map(|user| format!("{}: {}", user.source("home").place(), home_of(user))).collect()
     }
 
-    /// Homes that are a whole disk, a line each.
-    pub(super) fn vast_homes(&self) -> impl Iterator<Item = String> {
+    /// Homes that are a whole disk.
+    pub(super) fn vast_homes(&self) -> impl Iterator<Item = Finding> {
         let vast = self.all().filter(|user| user.home.parent().is_none());
-        vast.map(|user| format!("{}: the home of {} is the whole disk", user.home_place, user.name))
+        vast.map(|user| Finding::warning(&user.source("home"), format!("the home of {} is the whole disk", user.name)))
     }
 
     /// A warning about plain passwords in a `file` that others can read, with the command that fixes it.
-    pub(super) fn readable_passwords(&self, file: &Path) -> Option<String> {
+    pub(super) fn readable_passwords(&self, file: &Path) -> Option<Finding> {
         let exposed = self.all().any(|user| user.plain_password().is_some()) && has_mode(file, 0o077);
         let file = file.display();
-        exposed.then(|| format!("{file} holds plain passwords and others can read it: chmod 600 {file}"))
+        let warning = || Finding::warning(&Source::file(&file), "it holds plain passwords and others can read it");
+        exposed.then(|| warning().fix(format!("chmod 600 {file}")))
     }
 
     /// A warning about short plain passwords.
-    pub(super) fn short_passwords(&self) -> Option<String> {
+    pub(super) fn short_passwords(&self) -> Option<Finding> {
         let is_short = |password: &str| password.chars().count() < SHORT;
         let short = self.all().filter(|user| user.plain_password().is_some_and(is_short));
         let names: Vec<&str> = short.map(|user| user.name.as_str()).collect();
         (!names.is_empty()).then(|| {
             let names = names.join(", ");
-            format!("other machines can reach accounts with a plain password of less than {SHORT} characters: {names}")
+            let reason = format!(
+                "other machines can reach accounts with a plain password of less than {SHORT} characters: {names}"
+            );
+            Finding::warning(&Source::file(""), reason)
         })
     }
 
@@ -152,7 +162,26 @@ impl Accounts {
 }
 
 fn home_of(user: &User) -> String {
-    format!("{}: the home {} of {}", user.home_place, user.home.display(), user.name)
+    format!("the home {} of {}", user.home.display(), user.name)
+}
+
+/// There is no user.ini in the current folder.
+#[cold]
+fn no_file() -> Finding {
+    let folder =
+        std::env::current_dir().map_or_else(|_| "this folder".to_owned(), |folder| folder.display().to_string());
+    let reason = format!("there is no user.ini in {folder}, and anonymous is off: nobody could log in");
+    let finding = Finding::error(&Source::file("user.ini"), reason);
+    let path = Path::new("user.ini");
+    match ini::misnamed(path) {
+        Some(other) => finding.fix(ini::renamed(&other, path)),
+        None => finding.fix(new_account()),
+    }
+}
+
+/// The lines of a first account.
+fn new_account() -> String {
+    format!("write an account of four lines:\n{}", ini::ACCOUNT)
 }
 
 #[cfg(test)]
@@ -165,7 +194,7 @@ mod tests {
 
     fn problems(text: &str, anonymous: Option<Guest>) -> Vec<String> {
         let read = Accounts::parse(Path::new("user.ini"), Ok(text.into()), &terms(anonymous));
-        read.err().map_or(Vec::new(), |problems| problems.0.iter().map(Problem::to_string).collect())
+        read.err().map_or(Vec::new(), |found| found.iter().map(Finding::to_string).collect())
     }
 
     #[test]
@@ -193,6 +222,9 @@ mod tests {
         assert!(!user.is_anonymous());
     }
 
+    const NO_ACCOUNT: &str = "user.ini: there is no account in it, and anonymous is off: nobody could log in; write an \
+                              account of four lines:\n[alex]\npassword = choose one\nperm = elr\nhome = /srv/share";
+
     #[test]
     fn what_is_wrong_with_an_account_is_told_with_its_line() {
         let cases = [
@@ -200,24 +232,17 @@ mod tests {
             (
                 "[a]\npasswort = x\nperm = elx\nhome = /",
                 vec![
-                    "user.ini:1: password: missing in [a]",
                     "user.ini:2: passwort: unknown key in [a], did you mean 'password'?",
                     "user.ini:3: perm: unknown letter 'x' (known: e l r a d f m w M T)",
                 ],
             ),
+            ("[a]\npassword =\nperm = el\nhome = /", vec!["user.ini:2: password: has no value"]),
             (
-                "[a]\npassword =\nperm = e\nhome = /",
-                vec!["user.ini:1: password: missing in [a]", "user.ini:2: password: has no value"],
-            ),
-            (
-                "[a]\npassword = x\nperm = e\nhome = /\nallow_from = 10.0.0.0/33",
+                "[a]\npassword = x\nperm = el\nhome = /\nallow_from = 10.0.0.0/33",
                 vec!["user.ini:5: allow_from: '10.0.0.0/33' is neither an address nor a network such as 10.0.0.0/8"],
             ),
-            ("# none\n", vec!["user.ini: there is no account in it, and anonymous is off: nobody could log in"]),
-            (
-                "[DEFAULT]\nperm = e\n",
-                vec!["user.ini: there is no account in it, and anonymous is off: nobody could log in"],
-            ),
+            ("# none\n", vec![NO_ACCOUNT]),
+            ("[DEFAULT]\nperm = e\n", vec![NO_ACCOUNT]),
         ];
         for (text, expected) in cases {
             assert_eq!(problems(text, None), expected, "{text}");
@@ -229,7 +254,7 @@ mod tests {
         let read = |name: &str, terms: &Terms| {
             let text = account("bob", "x", &format!("system_user = {name}"));
             Accounts::parse(Path::new("user.ini"), Ok(text.into()), terms)
-                .map_err(|Problems(problems)| problems[0].to_string())
+                .map_err(|found| found.iter().next().unwrap().to_string())
         };
         let unknown = read("no-such-user", &terms(None)).err();
         assert_eq!(unknown.as_deref(), Some("user.ini:5: system_user: this system has no user 'no-such-user'"));

@@ -15,7 +15,7 @@ use parking_lot::{Condvar, Mutex};
 use sha_crypt::{PasswordHashRef, ShaCrypt};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::ini::Value;
+use crate::ini::{Mistake, Value};
 
 /// A password as user.ini holds it; prints as `***`.
 pub struct StoredPassword {
@@ -31,11 +31,14 @@ enum Scheme {
 }
 
 /// Reads a hash of one scheme, or says what is wrong with it.
-type Reader = fn(&str) -> Result<StoredPassword, String>;
+type Reader = fn(&str) -> Result<StoredPassword, Mistake>;
 
 /// The schemes that a hash may have: its `id`, and what reads it.
 const SCHEMES: [(&str, Reader); 6] =
     [("argon2id", argon2id), ("2a", bcrypt), ("2b", bcrypt), ("2y", bcrypt), ("5", sha256_crypt), ("6", sha512_crypt)];
+
+/// Schemes of other programs.
+const OTHERS: [&str; 12] = ["1", "y", "gy", "7", "apr1", "2", "2x", "3", "md5", "sha1", "argon2i", "argon2d"];
 
 /// A hash whose check would take longer is refused: it would block the thread of a session.
 const MOST_TIME: Duration = Duration::from_secs(10);
@@ -46,20 +49,22 @@ const MOST_MEMORY: u32 = 1 << 20;
 impl StoredPassword {
     /// Reads a password: `$id$…` is a hash and must be valid and of a known scheme, anything else is the password itself.
     /// The error never contains the password.
-    pub fn parse(text: &str) -> Result<StoredPassword, String> {
+    pub fn parse(text: &str) -> Result<StoredPassword, Mistake> {
         if text.is_empty() {
-            return Err("an empty password is not allowed".to_owned());
+            return Err(Mistake::new("an empty password is not allowed"));
         }
         let Some(id) = scheme_id(text) else {
             return Ok(StoredPassword { scheme: Scheme::Plain(text.to_owned()), cost: Duration::from_nanos(100) });
         };
         let Some((_, read)) = SCHEMES.iter().find(|(known, _)| *known == id) else {
             let known = SCHEMES.map(|(id, _)| format!("${id}$")).join(" ");
-            return Err(format!("unknown kind of hash ${id}$ (known: {known}; `ftpd hash-password` makes one)"));
+            // Of a password that only looks like a hash nothing is repeated.
+            let id = if OTHERS.contains(&id) { format!("${id}$ ") } else { String::new() };
+            return Err(format!("unknown kind of hash {id}(known: {known}; `ftpd hash-password` makes one)").into());
         };
         let password = read(text)?;
         if password.cost > MOST_TIME {
-            return Err(format!("a check of this hash would take about {} seconds", password.cost.as_secs()));
+            return Err(format!("a check of this hash would take about {} seconds", password.cost.as_secs()).into());
         }
         Ok(password)
     }
@@ -100,7 +105,7 @@ impl StoredPassword {
 }
 
 impl Value for StoredPassword {
-    fn parse(text: &str, _: &Path) -> Result<StoredPassword, String> {
+    fn parse(text: &str, _: &Path) -> Result<StoredPassword, Mistake> {
         StoredPassword::parse(text)
     }
 }
@@ -171,8 +176,8 @@ fn scheme_id(text: &str) -> Option<&str> {
     plausible.then_some(id)
 }
 
-fn argon2id(text: &str) -> Result<StoredPassword, String> {
-    let damaged = |error: &dyn fmt::Display| format!("the argon2id hash is damaged: {error}");
+fn argon2id(text: &str) -> Result<StoredPassword, Mistake> {
+    let damaged = |error: &dyn fmt::Display| Mistake::new(format!("the argon2id hash is damaged: {error}"));
     let hash = PasswordHash::new(text).map_err(|error| damaged(&error))?;
     let params = Params::try_from(&hash).map_err(|error| damaged(&error))?;
     if hash.salt.as_ref().is_none_or(|salt| salt.len() < argon2::MIN_SALT_LEN) || hash.hash.is_none() {
@@ -183,7 +188,8 @@ fn argon2id(text: &str) -> Result<StoredPassword, String> {
         return Err(format!(
             "the argon2id hash asks for {} KiB of memory, at most {MOST_MEMORY} is allowed",
             params.m_cost()
-        ));
+        )
+        .into());
     }
     let blocks = u64::from(params.m_cost()) * u64::from(params.t_cost());
     Ok(StoredPassword {
@@ -192,27 +198,28 @@ fn argon2id(text: &str) -> Result<StoredPassword, String> {
     })
 }
 
-fn bcrypt(text: &str) -> Result<StoredPassword, String> {
-    let parts = HashParts::from_str(text).map_err(|error| format!("the bcrypt hash is damaged: {error}"))?;
+fn bcrypt(text: &str) -> Result<StoredPassword, Mistake> {
+    let parts =
+        HashParts::from_str(text).map_err(|error| Mistake::new(format!("the bcrypt hash is damaged: {error}")))?;
     let cost = parts.get_cost();
     if !(4..=31).contains(&cost) {
-        return Err(format!("the bcrypt hash is damaged: its cost is {cost}, not 4 to 31"));
+        return Err(format!("the bcrypt hash is damaged: its cost is {cost}, not 4 to 31").into());
     }
     Ok(StoredPassword { scheme: Scheme::Bcrypt(text.to_owned()), cost: Duration::from_micros(55 << cost) })
 }
 
-fn sha256_crypt(text: &str) -> Result<StoredPassword, String> {
+fn sha256_crypt(text: &str) -> Result<StoredPassword, Mistake> {
     // 43 characters are 258 bits, two more than there are: the last one is below 16.
     sha_crypt(text, 43, "./0123456789ABCD")
 }
 
-fn sha512_crypt(text: &str) -> Result<StoredPassword, String> {
+fn sha512_crypt(text: &str) -> Result<StoredPassword, Mistake> {
     // 86 characters are 516 bits, four more than there are: the last one is below 4.
     sha_crypt(text, 86, "./01")
 }
 
-fn sha_crypt(text: &str, length: usize, last: &str) -> Result<StoredPassword, String> {
-    let damaged = |reason: &str| format!("the sha-crypt hash is damaged: {reason}");
+fn sha_crypt(text: &str, length: usize, last: &str) -> Result<StoredPassword, Mistake> {
+    let damaged = |reason: &str| Mistake::new(format!("the sha-crypt hash is damaged: {reason}"));
     let fields: Vec<&str> = text.split('$').skip(2).collect();
     let (rounds, salt, value) = match fields[..] {
         [salt, value] => (5_000, salt, value),
@@ -334,7 +341,7 @@ mod tests {
         ];
         for (text, part) in cases {
             let reason = StoredPassword::parse(text).err().unwrap_or_else(|| panic!("{text} is taken"));
-            assert!(reason.contains(part), "{text}: {reason}");
+            assert!(reason.reason.contains(part), "{text}: {reason:?}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::ini::Value;
+use crate::ini::{Mistake, Value};
 use crate::sys::jail::Right;
 
 /// One thing that an account may be allowed to do.
@@ -109,13 +109,14 @@ impl Perms {
 }
 
 impl FromStr for Perms {
-    type Err = String;
+    type Err = Mistake;
 
-    fn from_str(text: &str) -> Result<Perms, String> {
-        text.chars().try_fold(Perms::default(), |perms, letter| {
+    fn from_str(text: &str) -> Result<Perms, Mistake> {
+        text.char_indices().try_fold(Perms::default(), |perms, (at, letter)| {
             let Some((_, perm, ..)) = LETTERS.iter().find(|(known, ..)| *known == letter) else {
                 let known = LETTERS.map(|(known, ..)| known.to_string()).join(" ");
-                return Err(format!("unknown letter '{letter}' (known: {known})"));
+                let reason = format!("unknown letter '{letter}' (known: {known})");
+                return Err(Mistake::new(reason).at(at..at + letter.len_utf8()));
             };
             Ok(Perms(perms.0 | perm.bit()))
         })
@@ -123,7 +124,7 @@ impl FromStr for Perms {
 }
 
 impl Value for Perms {
-    fn parse(text: &str, _: &Path) -> Result<Perms, String> {
+    fn parse(text: &str, _: &Path) -> Result<Perms, Mistake> {
         text.parse()
     }
 }
@@ -168,7 +169,8 @@ mod tests {
     fn an_unknown_letter_is_named_with_those_that_exist() {
         for (text, letter) in [("elrx", 'x'), ("E", 'E'), ("e l", ' '), ("eé", 'é')] {
             let reason = format!("unknown letter '{letter}' (known: e l r a d f m w M T)");
-            assert_eq!(text.parse::<Perms>(), Err(reason));
+            let mistake = text.parse::<Perms>().unwrap_err();
+            assert_eq!((mistake.reason, &text[mistake.part.unwrap()]), (reason, &*letter.to_string()));
         }
     }
 

@@ -19,5 +19,5 @@ pub(super) fn terms(anonymous: Option<Guest>) -> Terms {
 
 /// An anonymous account.
 pub(super) fn public() -> Option<Guest> {
-    Some(Guest { home: "/pub".into(), perms: "elr".parse().unwrap() })
+    Some(Guest { home: "/pub".into(), perms: "elr".parse().unwrap(), sources: Default::default() })
 }

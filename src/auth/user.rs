@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::auth::hash::StoredPassword;
 use crate::auth::perm::Perms;
-use crate::ini::{Key, Section, Value, word};
+use crate::ini::{Key, Mistake, Section, Source, Sources, Value, word};
 use crate::protocol::content::Conversion;
 use crate::sys::access;
 use crate::sys::person::Person;
@@ -15,7 +15,7 @@ use crate::sys::person::Person;
 /// Every key of an account in user.ini, from which README.md and the sample are made, too.
 #[rustfmt::skip]
 pub const KEYS: &[Key] = &[
-    Key::needed("password", "text",
+    Key::needed("password", "password",
         "The password itself, or a hash: `$argon2id$`, `$2b$` (bcrypt), `$5$`, `$6$` (sha-crypt). `ftpd hash-password` makes \
          one."),
     Key::needed("perm", "letters",
@@ -72,8 +72,8 @@ pub struct User {
     pub system_user: Option<Person>,
     /// What a client's password is compared with; `None` for the anonymous account.
     pub(super) password: Option<StoredPassword>,
-    /// Where its home is written, as `user.ini:14`.
-    pub(super) home_place: String,
+    /// Where its values come from.
+    pub(super) sources: Sources,
 }
 
 /// The account that anonymous clients share.
@@ -83,6 +83,8 @@ pub struct Guest {
     pub home: PathBuf,
     /// What it may do.
     pub perms: Perms,
+    /// Where these come from, under the names that the keys of accounts have.
+    pub sources: Sources,
 }
 
 /// What the settings allow user.ini to hold.
@@ -111,12 +113,12 @@ impl User {
             ascii_conversion: section.find("ascii_conversion"),
             hasty: section.take("hasty"),
             system_user: system_user(section, terms),
-            home_place: section.place("home"),
             name: name.to_owned(),
             // Last, as a key that was not asked for would count as unknown.
             password: Some(password?),
             perms: perms?,
             home: home?,
+            sources: section.sources(),
         })
     }
 
@@ -136,13 +138,18 @@ impl User {
             hasty: false,
             system_user: None,
             password: None,
-            home_place: "anonymous_path".to_owned(),
+            sources: anonymous.sources.clone(),
         }
     }
 
     /// Whether this is the account without a password.
     pub fn is_anonymous(&self) -> bool {
         self.password.is_none()
+    }
+
+    /// Where the value of a key comes from; for anonymous, that of the setting which stands for it.
+    pub fn source(&self, key: &str) -> Source {
+        self.sources.of(key)
     }
 
     /// The password, if it is not a hash.
@@ -172,13 +179,13 @@ fn system_user(section: &mut Section, terms: &Terms) -> Option<Person> {
 }
 
 impl Value for Person {
-    fn parse(text: &str, _: &Path) -> Result<Person, String> {
-        Person::find(text, None)
+    fn parse(text: &str, _: &Path) -> Result<Person, Mistake> {
+        Person::find(text, None).map_err(Mistake::from)
     }
 }
 
 impl Value for Conversion {
-    fn parse(text: &str, _: &Path) -> Result<Conversion, String> {
+    fn parse(text: &str, _: &Path) -> Result<Conversion, Mistake> {
         word(text, &[("auto", Conversion::Auto), ("on", Conversion::On), ("off", Conversion::Off)])
     }
 }
@@ -214,7 +221,7 @@ mod tests {
         let [bare, written] = [bare, written].map(|text| {
             let mut file = File::parse("user.ini", Path::new("/"), &text);
             let user = file.read("a", KEYS, |section| User::read(section, "a", &Terms::default()));
-            assert_eq!(file.finish(), []);
+            assert!(file.finish().is_empty());
             format!("{user:?}")
         });
         assert_eq!(bare, written);

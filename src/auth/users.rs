@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use crate::auth::accounts::Accounts;
 use crate::auth::hash::Checks;
 use crate::auth::user::{Terms, User, is_anonymous};
-use crate::ini::Problems;
+use crate::ini::{Finding, Findings};
 use crate::seen::Seen;
 use crate::sys::stamp::Stamp;
 
@@ -64,7 +64,7 @@ struct Current {
 
 impl Users {
     /// Reads user.ini at `file`. It is an error if there is neither a file nor an anonymous account.
-    pub fn load(file: Option<&Path>, terms: Terms) -> Result<Users, Problems> {
+    pub fn load(file: Option<&Path>, terms: Terms) -> Result<Users, Findings> {
         let (accounts, seen) = Accounts::read(file, &terms)?;
         let current = Current { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen };
         Ok(Users { current: Mutex::new(current), checks: Checks::new(available_parallelism().map_or(1, usize::from)) })
@@ -108,14 +108,14 @@ impl Users {
         Arc::clone(&self.current.lock().accounts)
     }
 
-    /// What is allowed but may be a mistake, a line each: homes that are a whole disk, plain passwords that others can read,
+    /// What is allowed but may be a mistake: among others homes that are a whole disk, plain passwords that others can read,
     /// and short ones if other machines can reach the server.
-    pub fn warnings(&self, reachable_from_other_machines: bool) -> Vec<String> {
+    pub fn warnings(&self, reachable_from_other_machines: bool) -> Vec<Finding> {
         let current = self.current.lock();
         let Current { file, accounts, .. } = &*current;
         let readable = file.as_ref().and_then(|file| accounts.readable_passwords(file));
         let short = accounts.short_passwords().filter(|_| reachable_from_other_machines);
-        accounts.vast_homes().chain(readable).chain(short).collect()
+        accounts.doubts().chain(accounts.vast_homes()).chain(readable).chain(short).collect()
     }
 
     /// The accounts, after the file was read again if it has changed.
@@ -161,9 +161,9 @@ impl Current {
                     log::info!("{} has changed, accounts in it: {}", path.display(), accounts.named());
                     self.accounts = Arc::new(accounts);
                 }
-                Err(problems) => {
+                Err(found) => {
                     log::error!("{} has changed and is not used, the accounts stay as they were:", path.display());
-                    problems.0.iter().for_each(|problem| log::error!("{problem}"));
+                    found.to_string().lines().for_each(|line| log::error!("{line}"));
                 }
             },
         }
@@ -222,7 +222,7 @@ mod tests {
             account("dan", "near", "allow_from = 192.0.2.1"),
         ]
         .concat();
-        let anonymous = Guest { home: "/".into(), perms: "elr".parse().unwrap() };
+        let anonymous = Guest { home: "/".into(), perms: "elr".parse().unwrap(), sources: Default::default() };
         let login = |anonymous: Option<Guest>, from: &str| {
             Fixture::new(&text, anonymous).users.accounts().plain_login(from.parse().unwrap())
         };
@@ -365,14 +365,18 @@ mod tests {
         let path = fixture.path();
         let path = path.display();
         let homes = [
-            format!("{path}:4: the home {} of bob does not exist", fixture.folder.path().join("gone").display()),
-            format!("{path}:9: the home of eve is the whole disk"),
+            format!(
+                "warning: {path}:4: home: the home {} of bob does not exist",
+                fixture.folder.path().join("gone").display()
+            ),
+            format!("warning: {path}:9: home: the home of eve is the whole disk"),
         ];
-        assert_eq!(fixture.users.accounts().missing_homes(), homes[..1]);
-        let warnings = fixture.users.warnings(true);
+        let told = |found: Vec<Finding>| found.iter().map(Finding::to_string).collect::<Vec<_>>();
+        assert_eq!(told(fixture.users.accounts().missing_homes()), homes[..1]);
+        let warnings = told(fixture.users.warnings(true));
         assert_eq!(warnings[..1], homes[1..]);
         assert!(warnings.last().unwrap().ends_with("less than 8 characters: bob"), "{warnings:?}");
-        assert!(!fixture.users.warnings(false).last().unwrap().contains("8 characters"));
+        assert!(!told(fixture.users.warnings(false)).last().unwrap().contains("8 characters"));
     }
 
     #[cfg(unix)]
@@ -389,7 +393,7 @@ mod tests {
             fs::set_permissions(fixture.path(), fs::Permissions::from_mode(mode)).unwrap();
             let remedy = format!("chmod 600 {}", fixture.path().display());
             assert_eq!(
-                fixture.users.warnings(true).iter().any(|line| line.ends_with(&remedy)),
+                fixture.users.warnings(true).iter().any(|finding| finding.fix.as_ref() == Some(&remedy)),
                 warned,
                 "{password} {mode:o}"
             );

@@ -6,27 +6,34 @@ use std::process::ExitCode;
 
 use crate::auth::users::Users;
 use crate::cli::{Check, Files};
-use crate::commands::finding::Finding;
+use crate::commands::finding;
 use crate::commands::network;
 use crate::commands::reach::{can_append, out_of_reach, out_of_reach_of};
+use crate::commands::report;
 use crate::config::Config;
+use crate::ini::{Finding, Findings, Source};
 use crate::net::source_port;
 use crate::net::tls::Tickets;
 use crate::server::{capacity, encryption, listen, privileges};
 use crate::sys::access;
 
 /// Prints to `out` what is wrong with both files and what they name, and with `--network` also what is wrong on the way
-/// to the running server; the exit code is 0 if nothing keeps the server, an account or a client from working, else 1.
+/// to the running server; the exit code is 0 if nothing keeps the server from starting or a client from working (with
+/// `--strict`: if nothing is doubtful), else 1.
 pub fn run(files: &Files, options: Check, out: &mut impl Write) -> ExitCode {
-    let findings = match files.load() {
-        Ok((config, users)) => examine(files, options, &config, &users),
-        Err(problems) => problems.0.iter().map(|problem| Finding::Wrong(problem.to_string())).collect(),
+    let (found, summary) = match files.load() {
+        Ok((config, users)) => {
+            let found = Findings::new(examine(files, options, &config, &users));
+            let summary = (!found.has_errors()).then(|| summary(files, options, &users));
+            (found, summary)
+        }
+        Err(found) => (found, None),
     };
+    let report = if options.json { report::json(&found) } else { report::text(&found, summary) };
     // A reader that has closed the pipe wants no more lines; the exit code says enough.
-    for finding in &findings {
-        let _ = writeln!(out, "{finding}");
-    }
-    if findings.iter().any(Finding::is_wrong) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let _ = writeln!(out, "{report}");
+    let fails = if options.strict { found.has_warnings() } else { found.has_errors() };
+    if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn examine(files: &Files, options: Check, config: &Config, users: &Users) -> Vec<Finding> {
@@ -41,19 +48,15 @@ fn examine(files: &Files, options: Check, config: &Config, users: &Users) -> Vec
     findings.extend(encryption(config));
     findings.extend(log_files(config));
     findings.extend(server_user(files, config, users));
-    if !findings.iter().any(Finding::is_wrong) {
-        findings.push(summary(files, options, users));
-    }
     findings
 }
 
 /// What deserves a second look, and homes that are missing.
 fn settings(config: &Config, users: &Users) -> Vec<Finding> {
-    let homes = users.accounts().missing_homes();
     let warnings = users.warnings(config.reachable_from_other_machines());
-    let mut findings: Vec<Finding> = config.warnings().into_iter().chain(warnings).map(Finding::Note).collect();
-    findings.extend(capacity::warnings(config).into_iter().map(Finding::Note));
-    findings.extend(homes.into_iter().map(Finding::Wrong));
+    let mut findings: Vec<Finding> = config.warnings().into_iter().chain(warnings).collect();
+    findings.extend(capacity::warnings(config).into_iter().map(|reason| Finding::warning(&Source::file(""), reason)));
+    findings.extend(users.accounts().missing_homes());
     findings
 }
 
@@ -69,10 +72,10 @@ fn control_connections(config: &Config) -> Vec<Finding> {
     let failures = tried.iter().filter_map(|(address, bound)| Some((address, bound.as_ref().err()?)));
     let finding = |(address, error): (&SocketAddr, &io::Error)| match format!("can't listen on {address}: {error}") {
         _ if error.kind() == io::ErrorKind::AddrInUse => {
-            Finding::Note(format!("{address} is in use: by a running ftpd?"))
+            finding::note(format!("{address} is in use: by a running ftpd?"))
         }
-        text if is_enough && lacks_family(address, error) => Finding::Note(text),
-        text => Finding::Wrong(text),
+        text if is_enough && lacks_family(address, error) => finding::note(text),
+        text => finding::wrong(text),
     };
     failures.map(finding).collect()
 }
@@ -80,7 +83,7 @@ fn control_connections(config: &Config) -> Vec<Finding> {
 /// Says why active data connections can't come from the configured port.
 fn data_port(config: &Config) -> Option<Finding> {
     let bound = source_port::may_be_bound(config.active.data_port?, listening(config));
-    bound.err().map(|why| Finding::Wrong(listen::explain_data_port(&why)))
+    bound.err().map(|why| finding::wrong(listen::explain_data_port(&why)))
 }
 
 /// The addresses to listen on of the families that this machine has.
@@ -96,7 +99,7 @@ fn passive_ports(config: &Config) -> Vec<Finding> {
     let Some(range) = &config.passive.passive_ports else { return Vec::new() };
     let mut findings = Vec::new();
     if range.contains(&config.server.port) {
-        findings.push(Finding::Note(format!("passive_ports hold the control port {}", config.server.port)));
+        findings.push(finding::note(format!("passive_ports hold the control port {}", config.server.port)));
     }
     let ip = config.server.ip.first().copied().unwrap_or(Ipv4Addr::UNSPECIFIED.into());
     let tried = range.clone().map(|port| (port, listen::bind(SocketAddr::new(ip, port), &[ip])));
@@ -104,10 +107,10 @@ fn passive_ports(config: &Config) -> Vec<Finding> {
     let (in_use, other): (Vec<_>, Vec<_>) = failures.partition(|(_, why)| why.kind() == io::ErrorKind::AddrInUse);
     if !in_use.is_empty() {
         let (busy, all) = (in_use.len(), range.len());
-        findings.push(Finding::Note(format!("passive_ports: {busy} of {all} are in use: by a running ftpd?")));
+        findings.push(finding::note(format!("passive_ports: {busy} of {all} are in use: by a running ftpd?")));
     }
     if let Some((port, error)) = other.first() {
-        findings.push(Finding::Wrong(format!("passive_ports: can't listen on {port}: {error}")));
+        findings.push(finding::wrong(format!("passive_ports: can't listen on {port}: {error}")));
     }
     findings
 }
@@ -117,8 +120,8 @@ fn encryption(config: &Config) -> Vec<Finding> {
     if let Some(pair) = encryption::missing(&config.tls) {
         let file = &pair.certificate;
         return vec![match can_append(file) {
-            Ok(()) => Finding::Note(format!("tls: a self-signed certificate will be made: {}", file.display())),
-            Err(error) => Finding::Wrong(format!(
+            Ok(()) => finding::note(format!("tls: a self-signed certificate will be made: {}", file.display())),
+            Err(error) => finding::wrong(format!(
                 "tls: a certificate has to be made, but: can't write {}: {error}",
                 file.display()
             )),
@@ -126,11 +129,11 @@ fn encryption(config: &Config) -> Vec<Finding> {
     }
     let tickets = match Tickets::new() {
         Ok(tickets) => tickets,
-        Err(error) => return vec![Finding::Wrong(format!("tls: {error}"))],
+        Err(error) => return vec![finding::wrong(format!("tls: {error}"))],
     };
     match encryption::load(&config.tls, &tickets) {
-        Ok(tls) => tls.as_deref().and_then(encryption::warning).map(Finding::Note).into_iter().collect(),
-        Err(error) => vec![Finding::Wrong(error.to_string())],
+        Ok(tls) => tls.as_deref().and_then(encryption::warning).map(finding::note).into_iter().collect(),
+        Err(error) => vec![error],
     }
 }
 
@@ -139,7 +142,7 @@ fn log_files(config: &Config) -> impl Iterator<Item = Finding> {
     files.into_iter().filter_map(|(key, path)| {
         let path = path.as_deref()?;
         let error = can_append(path).err()?;
-        Some(Finding::Wrong(format!("{key}: can't write {}: {error}", path.display())))
+        Some(finding::wrong(format!("{key}: can't write {}: {error}", path.display())))
     })
 }
 
@@ -148,17 +151,17 @@ fn server_user(files: &Files, config: &Config, users: &Users) -> Vec<Finding> {
     let person = match privileges::wanted(&config.server) {
         Ok(None) => return Vec::new(),
         Ok(Some(person)) => person,
-        Err(error) => return vec![Finding::Wrong(error.to_string())],
+        Err(error) => return vec![finding::wrong(error.to_string())],
     };
     let lines = match access::user_id() {
         me if me == person.user => Ok(out_of_reach(files, config, users)),
         0 => out_of_reach_of(&person, files, config, users),
         _ => Err(privileges::only_root(&person)),
     };
-    lines.unwrap_or_else(|reason| vec![reason]).into_iter().map(Finding::Wrong).collect()
+    lines.unwrap_or_else(|reason| vec![reason]).into_iter().map(finding::wrong).collect()
 }
 
-fn summary(files: &Files, options: Check, users: &Users) -> Finding {
+fn summary(files: &Files, options: Check, users: &Users) -> String {
     let names = [files.config_file(), files.users_file()].into_iter().flatten();
     let names: Vec<String> = names.map(|file| file.display().to_string()).collect();
     let sound = match &names[..] {
@@ -169,7 +172,7 @@ fn summary(files: &Files, options: Check, users: &Users) -> Finding {
     let count = users.accounts().count();
     let plural = if count == 1 { "" } else { "s" };
     let reached = if options.network { ", and all that was dialled answers" } else { "" };
-    Finding::Sound(format!("ok: {count} account{plural}, {sound}{reached}"))
+    format!("ok: {count} account{plural}, {sound}{reached}")
 }
 
 #[cfg(test)]
@@ -207,16 +210,22 @@ mod tests {
         let (sound, lines) =
             check("[log]\nlog_file = none/a.log\ntransfer_log = b.log\n", &BOB.replace("= .", "= gone"));
         assert!(!sound);
-        assert_eq!(lines.len(), 2, "{lines:?}");
-        assert_eq!(lines[0], "user.ini:4: the home gone of bob does not exist");
-        assert!(lines[1].starts_with("log_file: can't write none/a.log: "), "{lines:?}");
+        assert_eq!(lines.len(), 4, "{lines:?}");
+        assert!(lines[0].starts_with("log_file: can't write none/a.log: "), "{lines:?}");
+        assert_eq!(lines[1..3], ["warning: user.ini:4: home: the home gone of bob does not exist", "    home = gone"]);
     }
 
     #[test]
     fn errors_of_both_files_are_told() {
         let (sound, lines) = check("prot = 1\n", "[bob]\npassword = x\nperm = elr\n");
-        let expected =
-            ["ftpd.conf:4: prot: unknown key in [server], did you mean 'port'?", "user.ini:1: home: missing in [bob]"];
+        let expected = [
+            "ftpd.conf:4: prot: unknown key in [server], did you mean 'port'?",
+            "    prot = 1",
+            "    ^^^^",
+            "user.ini:1: home: missing in [bob]",
+            "    [bob]",
+            "    ^^^^^",
+        ];
         assert_eq!((sound, lines), (false, expected.map(str::to_owned).to_vec()));
     }
 
@@ -230,13 +239,13 @@ mod tests {
         let mut config = Config::default();
         config.server.ip = vec![Ipv4Addr::LOCALHOST.into()];
         config.server.port = port;
-        assert!(matches!(&control_connections(&config)[..], [Finding::Note(text)] if text.contains("in use")));
+        assert!(matches!(&control_connections(&config)[..], [finding] if !finding.is_error()));
     }
 
     #[test]
     fn an_address_of_another_machine_is_wrong() {
         let mut config = Config::default();
         config.server.ip = vec!["203.0.113.1".parse().unwrap()];
-        assert!(matches!(&control_connections(&config)[..], [Finding::Wrong(_)]));
+        assert!(matches!(&control_connections(&config)[..], [finding] if finding.is_error()));
     }
 }

@@ -1,30 +1,18 @@
-//! One line of the output of `ftpd check`.
+//! Findings of the checks that are about no line of a file.
 
-use std::fmt;
+use crate::ini::{Finding, Source};
 
-/// Something that a check has found; prints as its line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// Keeps the server, an account or a client from working.
-    Wrong(String),
-    /// Deserves a second look.
-    Note(String),
-    /// Works, as the check has tried.
-    Sound(String),
+/// Keeps the server, an account or a client from working.
+pub fn wrong(reason: impl Into<String>) -> Finding {
+    Finding::error(&Source::file(""), reason)
 }
 
-impl Finding {
-    /// Whether it makes the check fail.
-    pub fn is_wrong(&self) -> bool {
-        matches!(self, Finding::Wrong(_))
-    }
+/// Is good to know.
+pub fn note(reason: impl Into<String>) -> Finding {
+    Finding::note(&Source::file(""), reason)
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Finding::Wrong(text) | Finding::Sound(text) => f.write_str(text),
-            Finding::Note(text) => write!(f, "note: {text}"),
-        }
-    }
+/// Works, as the check has tried.
+pub fn sound(reason: impl Into<String>) -> Finding {
+    Finding::note(&Source::file(""), reason)
 }

@@ -12,6 +12,7 @@ mod finding;
 pub mod hash_password;
 mod network;
 mod reach;
+mod report;
 pub mod serve;
 pub mod who;
 

@@ -5,9 +5,10 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::auth::users::Users;
-use crate::commands::finding::Finding;
+use crate::commands::finding;
 use crate::config::Config;
 use crate::firewall::{Connection, Firewall};
+use crate::ini::Finding;
 use crate::protocol::address;
 use crate::sys::holder;
 use crate::sys::interfaces;
@@ -25,7 +26,7 @@ use inspection::Inspection;
 pub fn examine(config: &Config, users: &Users) -> Vec<Finding> {
     if config.server.port == 0 {
         let text = "port = 0 is another port at each start: name that of the running server with --set server.port=…";
-        return vec![Finding::Wrong(text.to_owned())];
+        return vec![finding::wrong(text.to_owned())];
     }
     let addresses = listened_on(&config.server.ip, &interfaces::addresses());
     let mut findings = hints(config, &addresses);
@@ -63,7 +64,7 @@ fn hints(config: &Config, addresses: &BTreeSet<IpAddr>) -> Vec<Finding> {
              which: set passive_ports = 8300-8500",
         );
     }
-    hints.into_iter().map(|hint| Finding::Note(hint.to_owned())).collect()
+    hints.into_iter().map(|hint| finding::note(hint.to_owned())).collect()
 }
 
 /// Dials each control port.
@@ -76,9 +77,9 @@ fn visits(config: &Config, users: &Users, addresses: &BTreeSet<IpAddr>) -> Vec<F
             Ok(stream) if port == config.server.port => {
                 findings.extend(Inspection { control, config, users }.findings(stream))
             }
-            Ok(_) => findings.push(Finding::Sound(format!("{control} answers"))),
+            Ok(_) => findings.push(finding::sound(format!("{control} answers"))),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => silent.push(control.to_string()),
-            Err(error) => findings.push(Finding::Wrong(format!(
+            Err(error) => findings.push(finding::wrong(format!(
                 "no connection to {control}, {}: let it through this machine's firewall",
                 error.kind()
             ))),
@@ -86,7 +87,7 @@ fn visits(config: &Config, users: &Users, addresses: &BTreeSet<IpAddr>) -> Vec<F
     }
     if !silent.is_empty() {
         let silent = silent.join(", ");
-        findings.push(Finding::Wrong(format!(
+        findings.push(finding::wrong(format!(
             "no ftpd answers on {silent}: start it, or look at ip and port in ftpd.conf"
         )));
     }

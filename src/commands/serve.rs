@@ -11,6 +11,7 @@ use crate::auth::users::Users;
 use crate::cli::{Cli, Files};
 use crate::commands::reach::out_of_reach;
 use crate::config::Config;
+use crate::ini::Findings;
 use crate::logging::Logging;
 use crate::server::Server;
 use crate::server::control_socket::desk::{Errand, ErrandReply};
@@ -31,8 +32,9 @@ pub fn run(cli: &Cli) -> ExitCode {
     };
     log::info!("{}", cli.files.summary());
     let of_accounts = users.warnings(config.reachable_from_other_machines());
-    for warning in [config.warnings(), users.accounts().missing_homes(), of_accounts].concat() {
-        log::warn!("{warning}");
+    let warnings = [config.warnings(), users.accounts().missing_homes(), of_accounts].concat();
+    for warning in Findings::new(warnings) {
+        log::warn!("{}", warning.message());
     }
     match serve(&cli.files, config, Arc::new(users), &logging) {
         Ok(()) => ExitCode::SUCCESS,

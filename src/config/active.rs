@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::ini::Section;
+use crate::ini::{Mistake, Section};
 
 /// The section `[active]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,11 +37,11 @@ impl ActiveSection {
 }
 
 /// A port to connect from, or none.
-fn dial_port(text: &str, _: &Path) -> Result<Option<u16>, String> {
+fn dial_port(text: &str, _: &Path) -> Result<Option<u16>, Mistake> {
     match text.parse() {
         _ if text.eq_ignore_ascii_case("off") => Ok(None),
         Ok(port) if port != 0 => Ok(Some(port)),
-        _ => Err(format!("'{text}' is neither off nor a port from 1 to 65535")),
+        _ => Err(Mistake::new(format!("'{text}' is neither off nor a port from 1 to 65535"))),
     }
 }
 
@@ -49,13 +49,13 @@ fn dial_port(text: &str, _: &Path) -> Result<Option<u16>, String> {
 mod tests {
     use super::*;
     use crate::config::keys;
-    use crate::ini::{File, Problem};
+    use crate::ini::{File, Finding};
 
     fn read(value: &str) -> (Option<u16>, Vec<String>) {
         let mut file = File::parse("ftpd.conf", Path::new("/"), &format!("[active]\ndata_port = {value}\n"));
         let listening = [("port", 21..=21), ("passive_ports", 8300..=8500)];
         let active = file.read("active", keys::ACTIVE, |section| ActiveSection::read(section, &listening));
-        (active.data_port, file.finish().iter().map(Problem::to_string).collect())
+        (active.data_port, file.finish().iter().map(Finding::to_string).collect())
     }
 
     #[test]

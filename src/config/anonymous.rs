@@ -13,5 +13,6 @@ pub(super) fn read(section: &mut Section) -> Option<Guest> {
     if enabled && home.is_none() {
         section.refuse("enable_anonymous", "needs an anonymous_path");
     }
-    home.filter(|_| enabled).map(|home| Guest { home, perms })
+    let sources = section.sources().renamed("anonymous_perm", "perm").renamed("anonymous_path", "home");
+    home.filter(|_| enabled).map(|home| Guest { home, perms, sources })
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use log::LevelFilter;
 
-use crate::ini::Section;
+use crate::ini::{Section, Sources};
 
 /// The section `[log]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub struct LogSection {
     pub transfer_log: Option<PathBuf>,
     /// The form of a log line.
     pub log_format: LogFormat,
+    /// Where its values come from.
+    pub sources: Sources,
 }
 
 /// The form of a log line.
@@ -37,6 +39,7 @@ impl LogSection {
                 .take_word("log_level", &[("error", Error), ("warn", Warn), ("info", Info), ("debug", Debug)]),
             transfer_log: section.take("transfer_log"),
             log_format: section.take_word("log_format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
+            sources: section.sources(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use crate::ini::{Section, Value};
+use crate::ini::{Mistake, Section, Value};
 use crate::protocol::address;
 
 /// The section `[passive]`.
@@ -63,7 +63,7 @@ impl PassiveSection {
 }
 
 impl Value for Masquerade {
-    fn parse(text: &str, _: &Path) -> Result<Masquerade, String> {
+    fn parse(text: &str, _: &Path) -> Result<Masquerade, Mistake> {
         let is_label = |label: &str| {
             let known = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
             known && (1..=63).contains(&label.len())
@@ -73,12 +73,14 @@ impl Value for Masquerade {
         if let Ok(address) = text.parse::<IpAddr>() {
             match address.to_canonical() {
                 IpAddr::V4(address) => Ok(Masquerade::Address(address)),
-                IpAddr::V6(_) => Err(format!("{text} is an IPv6 address: PASV carries none, and EPSV needs none")),
+                IpAddr::V6(_) => {
+                    Err(format!("{text} is an IPv6 address: PASV carries none, and EPSV needs none").into())
+                }
             }
         } else if name.split('.').all(is_label) && name.len() <= 253 && !is_number {
             Ok(Masquerade::Name(text.to_owned()))
         } else {
-            Err(format!("'{text}' is neither an IPv4 address nor a DNS name"))
+            Err(format!("'{text}' is neither an IPv4 address nor a DNS name").into())
         }
     }
 }
@@ -87,13 +89,13 @@ impl Value for Masquerade {
 mod tests {
     use super::*;
     use crate::config::keys;
-    use crate::ini::{File, Problem};
+    use crate::ini::{File, Finding};
 
     fn read(text: &str, listening: &str) -> (PassiveSection, Vec<String>) {
         let mut file = File::parse("ftpd.conf", Path::new("/"), &format!("[passive]\n{text}"));
         let listening = [listening.parse().unwrap()];
         let passive = file.read("passive", keys::PASSIVE, |section| PassiveSection::read(section, &listening));
-        (passive, file.finish().iter().map(Problem::to_string).collect())
+        (passive, file.finish().iter().map(Finding::to_string).collect())
     }
 
     #[test]

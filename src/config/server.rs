@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::{DAY, MINUTE, SECOND};
 use crate::auth::bans::BanRule;
-use crate::ini::{Section, Value};
+use crate::ini::{Mistake, Section, Value};
 
 /// The section `[server]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +103,7 @@ fn ban_rule(section: &mut Section) -> BanRule {
     BanRule { after: time.and(after), time: time.unwrap_or_default() }
 }
 
-fn control_socket(text: &str, folder: &Path) -> Result<ControlSocket, String> {
+fn control_socket(text: &str, folder: &Path) -> Result<ControlSocket, Mistake> {
     if text.eq_ignore_ascii_case("auto") {
         return Ok(ControlSocket::Auto);
     }

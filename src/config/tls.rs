@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::ini::{Section, Value};
+use crate::ini::{Mistake, Section, Sources, Value};
 
 /// The section `[tls]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +21,8 @@ pub struct TlsSection {
     pub strict_eof: bool,
     /// PEM file of the authorities that clients' certificates must come from.
     pub client_ca: Option<PathBuf>,
-    /// Where the keys that name files are written, as `ftpd.conf:14`.
-    pub places: [(&'static str, String); 4],
+    /// Where its values come from.
+    pub sources: Sources,
 }
 
 /// The files of the certificate and its key.
@@ -61,7 +61,7 @@ impl TlsSection {
             ),
             strict_eof: section.take("tls_strict_eof"),
             client_ca: section.take("client_ca"),
-            places: ["tls", "certificate", "private_key", "client_ca"].map(|key| (key, section.place(key))),
+            sources: Sources::default(),
         };
         // These keys ask for TLS, so a server without it must not start silently.
         let wishes = [
@@ -73,12 +73,7 @@ impl TlsSection {
         for (key, _) in wishes.into_iter().filter(|(_, wished)| *wished && read.files.is_none()) {
             section.refuse(key, "needs tls = on");
         }
-        read
-    }
-
-    /// Where a key is written, as `ftpd.conf:14`; the file if it isn't.
-    pub fn place(&self, key: &str) -> &str {
-        self.places.iter().find(|(known, _)| *known == key).map_or("", |(_, place)| place)
+        TlsSection { sources: section.sources(), ..read }
     }
 }
 
@@ -99,6 +94,6 @@ fn files(section: &mut Section) -> Option<TlsFiles> {
 }
 
 /// A port, 0 included, or none.
-fn implicit_port(text: &str, folder: &Path) -> Result<Option<u16>, String> {
+fn implicit_port(text: &str, folder: &Path) -> Result<Option<u16>, Mistake> {
     if text.eq_ignore_ascii_case("off") { Ok(None) } else { u16::parse(text, folder).map(Some) }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{DAY, SECOND};
-use crate::ini::Section;
+use crate::ini::{Mistake, Section};
 use crate::protocol::content::Conversion;
 
 /// The section `[transfer]`.
@@ -72,7 +72,7 @@ impl TransferSection {
 }
 
 /// Permission bits in octal.
-fn umask(text: &str, _: &Path) -> Result<u32, String> {
+fn umask(text: &str, _: &Path) -> Result<u32, Mistake> {
     let bits = u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o777);
-    bits.ok_or_else(|| format!("'{text}' is not an octal number from 000 to 777"))
+    bits.ok_or_else(|| Mistake::new(format!("'{text}' is not an octal number from 000 to 777")))
 }

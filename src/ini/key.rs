@@ -43,6 +43,11 @@ impl Key {
         Key { name, value, missing: Missing::Problem, meaning }
     }
 
+    /// Whether its value is shown to nobody.
+    pub fn is_secret(&self) -> bool {
+        self.value == "password"
+    }
+
     /// The value that holds if the key isn't written.
     pub fn default(&self) -> Option<&'static str> {
         match self.missing {

@@ -7,27 +7,32 @@ use std::collections::btree_map::Entry;
 
 use configparser::ini::Ini;
 
-use super::written::{Origin, Setting, Written};
+use super::Mistake;
+use super::written::{NumberedLine, Origin, Setting, Written};
 
 /// What was found so far.
 #[derive(Debug)]
 pub(super) struct Scan {
     /// The sections in the order of the text.
     pub(super) sections: Vec<Written>,
+    /// Keys before the first section, in the order of the text.
+    pub(super) homeless: Vec<(String, Setting)>,
     /// Lines that can't be used.
     pub(super) faults: Vec<BadLine>,
     parser: Ini,
     /// Keys after a section line that is a fault belong to no section and are skipped.
     skips_keys: bool,
+    /// Whether the last line ends as if the next one belonged to it.
+    goes_on: bool,
 }
 
 /// One line that can't be used.
 #[derive(Debug, PartialEq)]
 pub(super) struct BadLine {
-    pub(super) line: usize,
+    pub(super) line: NumberedLine,
     /// Empty if it has none.
     pub(super) key: String,
-    pub(super) reason: &'static str,
+    pub(super) mistake: Mistake,
 }
 
 /// What one line is.
@@ -40,39 +45,53 @@ enum LineKind {
 
 impl Scan {
     pub(super) fn of(text: &str) -> Scan {
-        let mut scan = Scan { sections: Vec::new(), faults: Vec::new(), parser: parser(), skips_keys: false };
+        let mut scan = Scan {
+            sections: Vec::new(),
+            homeless: Vec::new(),
+            faults: Vec::new(),
+            parser: parser(),
+            skips_keys: false,
+            goes_on: false,
+        };
         // Some editors write a byte order mark in front.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+        for (number, line) in (1..).zip(text.lines()) {
             scan.line(number, line);
         }
         scan
     }
 
-    fn line(&mut self, number: usize, line: &str) {
+    fn line(&mut self, number: usize, text: &str) {
+        let line = text.trim();
         let opens_section = line.starts_with('[');
-        if self.skips_keys && !opens_section {
+        if line.is_empty() || (self.skips_keys && !opens_section) {
             return;
         }
         let parsed = self.parse(line);
         let key = if let Ok(LineKind::Key(name, _)) = &parsed { name.clone() } else { String::new() };
+        let here = NumberedLine { number, text: text.into() };
         let outcome = parsed.and_then(|parsed| match parsed {
             LineKind::Nothing => Ok(()),
-            _ if line.contains(['\0', '\r']) => Err("there is a NUL or a lone CR in this line"),
-            LineKind::Section(name) => self.section(number, line, name),
-            LineKind::Key(name, value) => self.key(number, &name, value),
+            _ if line.contains(['\0', '\r']) => Err(Mistake::new("there is a NUL or a lone CR in this line")),
+            LineKind::Section(name) => self.section(line, name, here.clone()),
+            LineKind::Key(name, value) if value.is_empty() && !line.contains(['=', ':']) => {
+                Err(self.no_separator(&name))
+            }
+            LineKind::Key(name, value) => self.key(&name, value, here.clone()),
         });
+        self.goes_on = line.ends_with('\\');
         self.skips_keys = opens_section && outcome.is_err();
-        if let Err(reason) = outcome {
-            self.faults.push(BadLine { line: number, key, reason });
+        if let Err(mistake) = outcome {
+            self.faults.push(BadLine { line: here, key, mistake });
         }
     }
 
     /// The crate puts a key into its default section; of a section line it makes a section without keys.
-    fn parse(&mut self, line: &str) -> Result<LineKind, &'static str> {
-        let wrong =
-            if line.starts_with('[') { "the section has no closing ']'" } else { "there is no key before the '='" };
-        let found = self.parser.read(line.to_owned()).map_err(|_| wrong)?;
+    fn parse(&mut self, line: &str) -> Result<LineKind, Mistake> {
+        let found = self.parser.read(line.to_owned()).map_err(|_| match line.strip_prefix('[') {
+            Some(name) => Mistake::new("the section has no closing ']'").fix(format!("write [{name}]")),
+            None => Mistake::new("there is no key before the '='"),
+        })?;
         Ok(match found.into_iter().next().map(|(section, keys)| (section, keys.into_iter().next())) {
             None => LineKind::Nothing,
             Some((name, None)) => LineKind::Section(name),
@@ -80,29 +99,48 @@ impl Scan {
         })
     }
 
-    fn section(&mut self, number: usize, line: &str, name: String) -> Result<(), &'static str> {
+    fn section(&mut self, line: &str, name: String, here: NumberedLine) -> Result<(), Mistake> {
         if !line.ends_with(']') || name.contains(']') {
-            return Err("nothing may follow the ']' of a section");
+            return Err(
+                Mistake::new("nothing may follow the ']' of a section").fix("a comment needs a line of its own")
+            );
         } else if name.is_empty() {
-            return Err("the section has no name");
-        } else if self.sections.iter().any(|section| section.name == name) {
-            return Err("this section is in the file twice");
+            return Err(Mistake::new("the section has no name"));
+        } else if let Some(first) = self.sections.iter().find(|section| section.name == name) {
+            let first = first.origin.number();
+            return Err(Mistake::new(format!("the section [{name}] is in the file twice, first in line {first}")));
         }
-        self.sections.push(Written::new(name, Origin::Line(number)));
+        self.sections.push(Written::new(name, Origin::Line(here)));
         Ok(())
     }
 
-    fn key(&mut self, number: usize, name: &str, value: String) -> Result<(), &'static str> {
-        let section = self.sections.last_mut().ok_or("this key is before any [section]")?;
-        if value.is_empty() {
-            return Err("has no value");
-        }
-        match section.keys.entry(name.to_ascii_lowercase()) {
-            Entry::Occupied(_) => Err("this key is in the section twice"),
+    /// A key without a value is left to its reader.
+    fn key(&mut self, name: &str, value: String, here: NumberedLine) -> Result<(), Mistake> {
+        let key = name.to_ascii_lowercase();
+        let setting = Setting { value, origin: Origin::Line(here) };
+        let Some(section) = self.sections.last_mut() else {
+            self.homeless.push((key, setting));
+            return Ok(());
+        };
+        match section.keys.entry(key) {
+            Entry::Occupied(first) => {
+                let (key, section, line) = (first.key(), &section.name, first.get().origin.number());
+                Err(Mistake::new(format!("'{key}' is in [{section}] twice, first in line {line}")))
+            }
             Entry::Vacant(place) => {
-                place.insert(Setting { value, origin: Origin::Line(number) });
+                place.insert(setting);
                 Ok(())
             }
+        }
+    }
+
+    fn no_separator(&self, line: &str) -> Mistake {
+        if self.goes_on {
+            Mistake::new("a value is one line, and no line continues another").fix("write it in one line")
+        } else if line.contains(char::is_whitespace) {
+            Mistake::new("this line has no '='").fix("write key = value, or # in front of a comment")
+        } else {
+            Mistake::new("has no value")
         }
     }
 }
@@ -133,7 +171,7 @@ mod tests {
     }
 
     fn faults(scan: &Scan) -> Vec<(usize, &str, &str)> {
-        scan.faults.iter().map(|fault| (fault.line, fault.key.as_str(), fault.reason)).collect()
+        scan.faults.iter().map(|fault| (fault.line.number, fault.key.as_str(), fault.mistake.reason.as_str())).collect()
     }
 
     #[test]
@@ -170,17 +208,27 @@ mod tests {
     fn sections_differ_in_case_and_keys_do_not() {
         let scan = Scan::of("[Alice]\nk = 1\n[ALICE]\nk = 2\nK = 3\n");
         assert_eq!(pairs(&scan), [["Alice", "k", "1"], ["ALICE", "k", "2"]]);
-        assert_eq!(faults(&scan), [(5, "K", "this key is in the section twice")]);
+        assert_eq!(faults(&scan), [(5, "K", "'k' is in [ALICE] twice, first in line 4")]);
     }
 
     #[test]
     fn every_fault_has_its_line() {
         let text = "before = 1\n[a]\nk\nk =\n= v\nx = 1\nx = 2\n[a]\nlost = 1\n[b\nlost = 1\n[]\n[c] # d\n[d]\ny = a\rb\nz = 1";
         let scan = Scan::of(text);
-        let lines: Vec<usize> = scan.faults.iter().map(|fault| fault.line).collect();
-        assert_eq!(lines, [1, 3, 4, 5, 7, 8, 10, 12, 13, 15]);
-        let kept: Vec<String> = pairs(&scan).into_iter().map(|[section, key, _]| section + "." + &key).collect();
-        assert_eq!(kept, ["a.x", "d.z"]);
+        let lines: Vec<usize> = scan.faults.iter().map(|fault| fault.line.number).collect();
+        assert_eq!(lines, [3, 5, 7, 8, 10, 12, 13, 15]);
+        let kept: Vec<String> =
+            pairs(&scan).into_iter().map(|[section, key, value]| section + "." + &key + "=" + &value).collect();
+        assert_eq!(kept, ["a.k=", "a.x=1", "d.z=1"]);
+        assert_eq!(scan.homeless.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["before"]);
+    }
+
+    #[test]
+    fn a_line_that_continues_another_is_told() {
+        let scan = Scan::of("[a]\nk = v \\\n  more text\nstray words\n");
+        let told = faults(&scan);
+        assert_eq!(told[0], (3, "more text", "a value is one line, and no line continues another"));
+        assert_eq!(told[1], (4, "stray words", "this line has no '='"));
     }
 
     proptest! {
@@ -188,9 +236,8 @@ mod tests {
         fn sound_lines_one_by_one_are_what_the_crate_reads_at_once(lines in prop::collection::vec("[ \t]{0,2}[\\[\\]abAB=:#;%\u{e9}\u{a0} \t]{0,8}\r?", 0..20)) {
             let text = lines.join("\n");
             let scan = Scan::of(&text);
-            let line_of = |origin: &Origin| if let Origin::Line(line) = origin { *line } else { 0 };
             let ours = scan.sections.iter().flat_map(|section| {
-                section.keys.values().map(|setting| line_of(&setting.origin)).chain([line_of(&section.origin)])
+                section.keys.values().map(|setting| setting.origin.number()).chain([section.origin.number()])
             });
             let sound: BTreeSet<usize> = ours.collect();
             let sound: Vec<&str> = (1..).zip(text.lines()).filter(|(line, _)| sound.contains(line)).map(|(_, line)| line).collect();

@@ -1,21 +1,21 @@
 //! One section while it is read, key by key.
 
-use std::fmt::Debug;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use super::advice;
+use super::line::Secret;
 use super::written::{Origin, Setting, Written};
-use super::{File, Key, Value, absolute, word};
+use super::{Bounded, File, Finding, Key, Mistake, Severity, Source, Sources, Value, absolute, word};
 
 /// One section of a [`File`], with the defaults of the file.
 pub struct Section<'a> {
     pub(super) file: &'a mut File,
     pub(super) written: Written,
-    pub(super) keys: &'static [Key],
 }
 
 impl Section<'_> {
-    /// The value of `key`, or its default if the key is missing. A value that can't be parsed is a problem of the file,
+    /// The value of `key`, or its default if the key is missing. A value that can't be parsed is an error of the file,
     /// and the default takes its place.
     pub fn take<T: Value>(&mut self, key: &'static str) -> T {
         self.take_with(key, T::parse)
@@ -27,63 +27,85 @@ impl Section<'_> {
     }
 
     /// The same as [`Section::take`], with another reader than that of the type.
-    pub fn take_with<T>(&mut self, key: &'static str, parse: impl Fn(&str, &Path) -> Result<T, String>) -> T {
+    pub fn take_with<T>(&mut self, key: &'static str, parse: impl Fn(&str, &Path) -> Result<T, Mistake>) -> T {
         self.find_with(key, &parse).unwrap_or_else(|| {
             let default = self.row(key).default().unwrap_or_else(|| panic!("the table has no default for {key}"));
-            parse(default, self.folder()).unwrap_or_else(|reason| panic!("the default of {key}: {reason}"))
+            parse(default, self.folder()).unwrap_or_else(|wrong| panic!("the default of {key}: {}", wrong.reason))
         })
     }
 
-    /// The same as [`Section::take`]; a value outside `range` is a problem of the file.
-    pub fn take_in<T>(&mut self, key: &'static str, range: RangeInclusive<T>) -> T
-    where
-        T: Value + PartialOrd + Debug,
-    {
-        let value = self.take(key);
-        if !range.contains(&value) {
-            self.refuse(key, format!("must be between {:?} and {:?}", range.start(), range.end()));
-        }
-        value
+    /// The same as [`Section::take`]; a value outside `range` is an error of the file.
+    pub fn take_in<T: Bounded>(&mut self, key: &'static str, range: RangeInclusive<T>) -> T {
+        self.take_with(key, |text, folder| T::parse_in(text, folder, &range))
     }
 
-    /// The value of `key`; if the key is missing, that is a problem of the file.
+    /// The value of `key`; if the key is missing, that is an error of the file.
     pub fn need<T: Value>(&mut self, key: &'static str) -> Option<T> {
         if self.setting(key).is_none() {
-            self.refuse(key, format!("missing in [{}]", self.written.name));
+            self.written.missing.push(key);
         }
         self.find(key)
     }
 
-    /// The value of `key`, if it is written and can be parsed; one that can't be is a problem of the file.
+    /// The value of `key`, if it is written and can be parsed; one that can't be is an error of the file.
     pub fn find<T: Value>(&mut self, key: &'static str) -> Option<T> {
         self.find_with(key, T::parse)
     }
 
-    fn find_with<T>(&mut self, key: &'static str, parse: impl Fn(&str, &Path) -> Result<T, String>) -> Option<T> {
-        self.written.known.insert(self.row(key).name);
+    fn find_with<T>(&mut self, key: &'static str, parse: impl Fn(&str, &Path) -> Result<T, Mistake>) -> Option<T> {
+        let row = self.row(key);
+        self.written.known.insert(row.name);
         let Setting { value, origin } = self.setting(key)?;
-        let parsed = match origin {
-            Origin::Override(_) => parse(value, &absolute(Path::new(""))),
-            Origin::Line(_) | Origin::Nowhere => parse(value, self.folder()),
+        let current = absolute(Path::new(""));
+        let folder = if matches!(origin, Origin::Override { .. }) { &current } else { &self.file.folder };
+        let parsed = match value.as_str() {
+            "" => Err(Mistake::new("has no value")),
+            value => parse(value, folder)
+                .map_err(|mistake| advice::of(row, value, mistake, |text| parse(text, folder).is_ok())),
         };
-        parsed.map_err(|reason| self.refuse(key, reason)).ok()
-    }
-
-    /// Adds the problem that the value of `key` can't be used; an empty `key` stands for the whole section.
-    pub fn refuse(&mut self, key: &'static str, reason: impl Into<String>) {
-        let origin = self.setting(key).map_or(&self.written.origin, |setting| &setting.origin);
-        let problem = origin.problem(&self.file.name, key, reason);
-        self.file.problems.push(problem);
-    }
-
-    /// Where `key` is written, as `user.ini:14`.
-    pub fn place(&self, key: &str) -> String {
-        let file = &self.file.name;
-        match self.setting(key).map(|setting| &setting.origin) {
-            Some(Origin::Line(line)) => format!("{file}:{line}"),
-            Some(Origin::Override(name)) => name.clone(),
-            Some(Origin::Nowhere) | None => file.clone(),
+        let doubt = advice::doubt(row, value).filter(|_| parsed.is_ok());
+        let told = match (&parsed, doubt) {
+            (Err(mistake), _) => Some((Severity::Error, mistake.clone())),
+            (Ok(_), doubt) => doubt.map(|mistake| (Severity::Warning, mistake)),
+        };
+        if let Some((severity, mistake)) = told {
+            let found = Finding::of_value(severity, &self.source(key), mistake);
+            self.file.found.push(found);
         }
+        parsed.ok()
+    }
+
+    /// Adds the error that the value of `key` can't be used; an empty `key` stands for the whole section.
+    pub fn refuse(&mut self, key: &'static str, reason: impl Into<String>) {
+        let found = Finding::error(&self.source(key), reason);
+        self.file.found.push(found);
+    }
+
+    /// Adds that the value of `key` is probably not what was meant.
+    pub fn doubt(&mut self, key: &'static str, mistake: Mistake) {
+        let found = Finding::of_value(Severity::Warning, &self.source(key), mistake);
+        self.file.found.push(found);
+    }
+
+    /// Whether `key` is written.
+    pub fn has(&self, key: &str) -> bool {
+        self.setting(key).is_some()
+    }
+
+    /// Where the values come from that were asked for so far.
+    pub fn sources(&self) -> Sources {
+        let written = self.written.known.iter().filter(|key| self.setting(key).is_some());
+        Sources::new(self.written.table, written.map(|key| (*key, self.source(key))).collect())
+    }
+
+    /// Where `key` is written; without it, where the section begins.
+    fn source(&self, key: &str) -> Source {
+        let secret = match self.written.table.iter().find(|row| row.name == key) {
+            Some(row) if row.is_secret() => Secret::Value,
+            _ => Secret::Nothing,
+        };
+        let origin = self.setting(key).map_or(&self.written.origin, |setting| &setting.origin);
+        origin.source(&self.file.name, key, secret)
     }
 
     /// The folder of the file as an absolute path; without a file, the current one.
@@ -92,7 +114,7 @@ impl Section<'_> {
     }
 
     fn row(&self, key: &str) -> &'static Key {
-        let row = self.keys.iter().find(|row| row.name == key);
+        let row = self.written.table.iter().find(|row| row.name == key);
         row.unwrap_or_else(|| panic!("the key {key} is read, but it is not in the table of its section"))
     }
 

@@ -1,5 +1,6 @@
 //! Values as types: switches, numbers, sizes, times, addresses, ports.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -7,17 +8,22 @@ use std::time::Duration;
 
 use ipnet::{IpNet, Ipv4Net};
 
+use super::Mistake;
+
+/// The greatest whole number of any key.
+const MOST: usize = u32::MAX as usize;
+
 /// A type that a value in a file can be read as.
 ///
 /// `text` is trimmed and not empty, relative paths begin in `folder`, and the error says what is wrong in words.
 pub trait Value: Sized {
     /// Reads one value.
-    fn parse(text: &str, folder: &Path) -> Result<Self, String>;
+    fn parse(text: &str, folder: &Path) -> Result<Self, Mistake>;
 }
 
 /// `0` and `off` mean "no limit" or "none".
 impl<T: Value> Value for Option<T> {
-    fn parse(text: &str, folder: &Path) -> Result<Option<T>, String> {
+    fn parse(text: &str, folder: &Path) -> Result<Option<T>, Mistake> {
         match text.to_ascii_lowercase().as_str() {
             "0" | "off" => Ok(None),
             _ => T::parse(text, folder).map(Some),
@@ -26,65 +32,65 @@ impl<T: Value> Value for Option<T> {
 }
 
 impl Value for String {
-    fn parse(text: &str, _: &Path) -> Result<String, String> {
+    fn parse(text: &str, _: &Path) -> Result<String, Mistake> {
         Ok(text.to_owned())
     }
 }
 
 impl Value for PathBuf {
-    fn parse(text: &str, folder: &Path) -> Result<PathBuf, String> {
+    fn parse(text: &str, folder: &Path) -> Result<PathBuf, Mistake> {
         Ok(folder.join(text))
     }
 }
 
 impl Value for bool {
-    fn parse(text: &str, _: &Path) -> Result<bool, String> {
+    fn parse(text: &str, _: &Path) -> Result<bool, Mistake> {
         match text.to_ascii_lowercase().as_str() {
             "on" | "yes" | "true" | "1" => Ok(true),
             "off" | "no" | "false" | "0" => Ok(false),
-            _ => Err(format!("'{text}' is neither on nor off")),
+            _ => Err(Mistake::new(format!("'{text}' is neither on nor off"))),
         }
     }
 }
 
 /// One of these words, in any case.
-pub fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+pub fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, Mistake> {
     let found = words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word));
     found.map(|(_, value)| *value).ok_or_else(|| {
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        format!("'{text}' is none of: {}", known.join(", "))
+        Mistake::new(format!("'{text}' is none of: {}", known.join(", ")))
     })
 }
 
 impl Value for u16 {
-    fn parse(text: &str, _: &Path) -> Result<u16, String> {
-        text.parse().map_err(|_| format!("'{text}' is not a port number from 0 to 65535"))
+    fn parse(text: &str, _: &Path) -> Result<u16, Mistake> {
+        text.parse().map_err(|_| Mistake::new(format!("'{text}' is not a port number from 0 to 65535")))
     }
 }
 
 impl Value for u32 {
-    fn parse(text: &str, _: &Path) -> Result<u32, String> {
-        text.parse().map_err(|_| format!("'{text}' is not a whole number up to {}", u32::MAX))
+    fn parse(text: &str, folder: &Path) -> Result<u32, Mistake> {
+        u32::parse_in(text, folder, &(0..=u32::MAX))
     }
 }
 
 impl Value for usize {
-    fn parse(text: &str, folder: &Path) -> Result<usize, String> {
-        u32::parse(text, folder)?.try_into().map_err(|_| format!("{text} is too much"))
+    fn parse(text: &str, folder: &Path) -> Result<usize, Mistake> {
+        usize::parse_in(text, folder, &(0..=MOST))
     }
 }
 
 /// Bytes, or bytes per second: `100K`, `2M`, `1G` in powers of 1024.
 impl Value for u64 {
-    fn parse(text: &str, _: &Path) -> Result<u64, String> {
+    fn parse(text: &str, _: &Path) -> Result<u64, Mistake> {
         scaled(text, &[("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30)])
-            .map_err(|reason| format!("'{text}' {reason}, expected a size such as 500, 100K, 2M or 1G"))
+            .map_err(|reason| format!("'{text}' {reason}, expected a size such as 500, 100K, 2M or 1G").into())
     }
 }
 
 /// Seconds, or `90s`, `5m`, `2h`, `7d`; ten years at most, so that adding it to a clock can't overflow.
 impl Value for Duration {
-    fn parse(text: &str, _: &Path) -> Result<Duration, String> {
+    fn parse(text: &str, _: &Path) -> Result<Duration, Mistake> {
         const UNITS: [(&str, u64); 4] = [("S", 1), ("M", 60), ("H", 3600), ("D", 86_400)];
         if text.eq_ignore_ascii_case("off") {
             return Ok(Duration::ZERO);
@@ -92,19 +98,19 @@ impl Value for Duration {
         scaled(text, &UNITS)
             .and_then(|seconds| if seconds > 3_650 * 86_400 { Err("is too long") } else { Ok(seconds) })
             .map(Duration::from_secs)
-            .map_err(|reason| format!("'{text}' {reason}, expected a time such as 300, 90s, 5m, 2h or 7d"))
+            .map_err(|reason| format!("'{text}' {reason}, expected a time such as 300, 90s, 5m, 2h or 7d").into())
     }
 }
 
 /// Addresses separated by commas, each once; `::ffff:10.0.0.1` is 10.0.0.1.
 impl Value for Vec<IpAddr> {
-    fn parse(text: &str, _: &Path) -> Result<Vec<IpAddr>, String> {
+    fn parse(text: &str, _: &Path) -> Result<Vec<IpAddr>, Mistake> {
         let mut addresses = Vec::new();
         for part in text.split(',').map(str::trim) {
             let address: IpAddr = part.parse().map_err(|_| format!("'{part}' is not an IP address"))?;
             let address = address.to_canonical();
             if addresses.contains(&address) {
-                return Err(format!("{address} is listed twice"));
+                return Err(format!("{address} is listed twice").into());
             }
             addresses.push(address);
         }
@@ -114,25 +120,70 @@ impl Value for Vec<IpAddr> {
 
 /// Addresses and networks separated by commas.
 impl Value for Vec<IpNet> {
-    fn parse(text: &str, _: &Path) -> Result<Vec<IpNet>, String> {
+    fn parse(text: &str, _: &Path) -> Result<Vec<IpNet>, Mistake> {
         text.split(',').map(|part| network(part.trim())).collect()
     }
 }
 
 /// Ports: `8300-8500`, or a single one.
 impl Value for RangeInclusive<u16> {
-    fn parse(text: &str, folder: &Path) -> Result<RangeInclusive<u16>, String> {
+    fn parse(text: &str, folder: &Path) -> Result<RangeInclusive<u16>, Mistake> {
         let (low, high) = text.split_once('-').unwrap_or((text, text));
         let (low, high) = (u16::parse(low.trim(), folder)?, u16::parse(high.trim(), folder)?);
         match low {
-            0 => Err("port 0 can't be part of a range".to_owned()),
-            _ if low > high => Err(format!("the range begins above its end: {low} > {high}")),
+            0 => Err(Mistake::new("port 0 can't be part of a range")),
+            _ if low > high => Err(Mistake::new(format!("the range begins above its end: {low} > {high}"))
+                .fix(format!("write {high}-{low}"))),
             _ => Ok(low..=high),
         }
     }
 }
 
-fn network(text: &str) -> Result<IpNet, String> {
+/// A value that may have to be within bounds.
+pub trait Bounded: Value {
+    /// Reads one value within `range`.
+    fn parse_in(text: &str, folder: &Path, range: &RangeInclusive<Self>) -> Result<Self, Mistake>;
+}
+
+impl Bounded for u32 {
+    fn parse_in(text: &str, _: &Path, range: &RangeInclusive<u32>) -> Result<u32, Mistake> {
+        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| no_whole_number(text, range))
+    }
+}
+
+impl Bounded for usize {
+    fn parse_in(text: &str, _: &Path, range: &RangeInclusive<usize>) -> Result<usize, Mistake> {
+        text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| no_whole_number(text, range))
+    }
+}
+
+impl Bounded for Duration {
+    fn parse_in(text: &str, folder: &Path, range: &RangeInclusive<Duration>) -> Result<Duration, Mistake> {
+        let time = Duration::parse(text, folder)?;
+        if range.contains(&time) {
+            return Ok(time);
+        }
+        let [least, most] = [range.start(), range.end()].map(|bound| time_as_written(bound.as_secs()));
+        Err(Mistake::new(format!("'{text}' is not a time from {least} to {most}")))
+    }
+}
+
+fn no_whole_number<T: Display>(text: &str, range: &RangeInclusive<T>) -> Mistake {
+    Mistake::new(format!("'{text}' is not a whole number from {} to {}", range.start(), range.end()))
+}
+
+/// Seconds as they can be written: `90s`, `5m`, `1d`.
+pub(super) fn time_as_written(seconds: u64) -> String {
+    match seconds {
+        0 => "0".to_owned(),
+        _ if seconds.is_multiple_of(86_400) => format!("{}d", seconds / 86_400),
+        _ if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        _ if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        _ => format!("{seconds}s"),
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, Mistake> {
     let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     let net = parsed.ok_or_else(|| format!("'{text}' is neither an address nor a network such as 10.0.0.0/8"))?;
     let IpNet::V6(mapped) = net else { return Ok(net) };

@@ -1,8 +1,10 @@
 //! What a file says: sections, their keys and values, and where each was written.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::Problem;
+use super::line::{Secret, WrittenLine};
+use super::{Key, Source};
 
 /// One section.
 #[derive(Debug)]
@@ -10,8 +12,12 @@ pub(super) struct Written {
     pub(super) name: String,
     pub(super) origin: Origin,
     pub(super) keys: Keys,
+    /// The keys that it may have, once somebody has read it.
+    pub(super) table: &'static [Key],
     /// Keys that were asked for, written or not.
     pub(super) known: BTreeSet<&'static str>,
+    /// Keys that it needs and hasn't.
+    pub(super) missing: Vec<&'static str>,
 }
 
 /// Keys in lower case, with their settings.
@@ -19,13 +25,20 @@ pub(super) type Keys = BTreeMap<String, Setting>;
 
 #[derive(Debug)]
 pub(super) struct Setting {
+    /// Empty if nothing is written behind the key.
     pub(super) value: String,
     pub(super) origin: Origin,
 }
 
 impl Written {
     pub(super) fn new(name: String, origin: Origin) -> Written {
-        Written { name, origin, keys: Keys::new(), known: BTreeSet::new() }
+        Written { name, origin, keys: Keys::new(), table: &[], known: BTreeSet::new(), missing: Vec::new() }
+    }
+
+    /// The keys that nobody asked for.
+    pub(super) fn unread(&self) -> impl Iterator<Item = (&str, &Setting)> {
+        let all = self.keys.iter().map(|(key, setting)| (key.as_str(), setting));
+        all.filter(|(key, _)| !self.known.contains(key))
     }
 }
 
@@ -34,20 +47,41 @@ impl Written {
 pub(super) enum Origin {
     /// Nowhere in the file.
     Nowhere,
-    /// At this line, counted from 1.
-    Line(usize),
-    /// On the command line, as `--set section.key`.
-    Override(String),
+    /// In a line of the file.
+    Line(NumberedLine),
+    /// On the command line, as `--set section.key=value`.
+    Override { section: String, key: String, value: String },
+}
+
+/// One line of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NumberedLine {
+    /// Counted from 1.
+    pub(super) number: usize,
+    pub(super) text: Box<str>,
+}
+
+impl NumberedLine {
+    pub(super) fn source(&self, file: &Arc<str>, key: &str, secret: Secret) -> Source {
+        let line = WrittenLine::new(&self.text, secret);
+        Source::Line { file: Arc::clone(file), number: self.number, key: key.to_owned(), line }
+    }
 }
 
 impl Origin {
-    /// What is wrong here, with `key` in `file`.
-    pub(super) fn problem(&self, file: &str, key: &str, reason: impl Into<String>) -> Problem {
-        let (file, line, key) = match self {
-            Origin::Nowhere => (file, None, key),
-            Origin::Line(line) => (file, Some(*line), key),
-            Origin::Override(name) => (name.as_str(), None, ""),
-        };
-        Problem { file: file.to_owned(), line, key: key.to_owned(), reason: reason.into() }
+    /// What others see of it, with a password in it taken out.
+    pub(super) fn source(&self, file: &Arc<str>, key: &str, secret: Secret) -> Source {
+        match self {
+            Origin::Nowhere => Source::File(Arc::clone(file)),
+            Origin::Line(line) => line.source(file, key, secret),
+            Origin::Override { section, key, value } => {
+                Source::Override { section: section.clone(), key: key.clone(), value: value.clone() }
+            }
+        }
+    }
+
+    /// The line, counted from 1; 0 if it is in no file.
+    pub(super) fn number(&self) -> usize {
+        if let Origin::Line(line) = self { line.number } else { 0 }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::config::{self, Config, SessionReuse, TlsFiles};
-use crate::ini::Problem;
+use crate::ini::Finding;
 use crate::net::certificate::{Certificate, Fault, Flaw, Pair, Purpose};
 use crate::net::tls::{Tickets, Tls, TlsSettings};
 use crate::server::privileges;
@@ -14,7 +14,7 @@ use crate::server::privileges;
 const NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// Reads certificate, key and authorities; `None` if TLS is off.
-pub fn load(config: &config::TlsSection, tickets: &Tickets) -> Result<Option<Arc<Tls>>, Problem> {
+pub fn load(config: &config::TlsSection, tickets: &Tickets) -> Result<Option<Arc<Tls>>, Finding> {
     let Some(pair) = pair(config) else { return Ok(None) };
     let settings = TlsSettings {
         pair,
@@ -31,7 +31,7 @@ pub fn load(config: &config::TlsSection, tickets: &Tickets) -> Result<Option<Arc
 
 /// The same, but first makes the server's own certificate if it needs one and has none yet. The files belong to the user
 /// that the server becomes.
-pub fn start(config: &Config, tickets: &Tickets) -> Result<Option<Arc<Tls>>, Problem> {
+pub fn start(config: &Config, tickets: &Tickets) -> Result<Option<Arc<Tls>>, Finding> {
     if let Some(pair) = missing(&config.tls) {
         make(&pair, config).map_err(|error| {
             problem(&config.tls, "tls", format!("{error}; set certificate and private_key, or tls = off"))
@@ -47,8 +47,8 @@ fn make(pair: &Pair, config: &Config) -> io::Result<()> {
     owner.map_or(Ok(()), |owner| pair.give_to(owner.user, owner.group))
 }
 
-fn problem(config: &config::TlsSection, key: &'static str, reason: String) -> Problem {
-    Problem { file: config.place(key).to_owned(), line: None, key: key.to_owned(), reason }
+fn problem(config: &config::TlsSection, key: &'static str, reason: String) -> Finding {
+    Finding::error(&config.sources.of(key), reason).about(key)
 }
 
 /// The pair that the server has to make before it can start.

@@ -13,7 +13,7 @@ use log::Level;
 use crate::auth::limits::Limits;
 use crate::auth::users::Users;
 use crate::config::Config;
-use crate::ini::Problem;
+use crate::ini::Finding;
 use crate::net::names::Names;
 use crate::net::passive::PassivePorts;
 use crate::net::source_port::SourcePort;
@@ -92,7 +92,7 @@ impl Server {
     ///
     /// # Errors
     /// Names the key, the file and the reason; nothing has changed then.
-    pub fn prepare(&self, config: &Config) -> Result<Option<Arc<Tls>>, Problem> {
+    pub fn prepare(&self, config: &Config) -> Result<Option<Arc<Tls>>, Finding> {
         encryption::start(config, &self.tickets)
     }
 

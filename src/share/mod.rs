@@ -373,7 +373,11 @@ mod tests {
         fs::create_dir(home.path().join("folder")).expect("made");
         std::os::unix::fs::symlink("file", home.path().join("link")).expect("made");
         fs::write(home.path().join(hidden()), "ab").expect("made");
-        let guest = Guest { home: home.path().to_owned(), perms: letters.parse().expect("letters") };
+        let guest = Guest {
+            home: home.path().to_owned(),
+            perms: letters.parse().expect("letters"),
+            sources: Default::default(),
+        };
         let users = Users::load(None, Terms { anonymous: Some(guest), ..Terms::default() }).expect("an account");
         let user = users.check_in(b"anonymous", b"", Ipv4Addr::LOCALHOST.into(), Instant::now()).expect("let in");
         let uploads = UploadPolicy { atomic: true, durable: false, max_age: Duration::from_secs(3600) };

@@ -1,6 +1,6 @@
 //! Black-box tests: the real binary, started on a free port in a temporary tree, talked to over sockets.
 //!
-//! `server`, `client`, `data`, `channel`, `dice`, `disk`, `glob` and `trace` are the harness; every other file is one topic.
+//! `server`, `client`, `data`, `channel`, `dice`, `disk`, `glob`, `trace` and `trial` are the harness; every other file is one topic.
 //! `FTPD_TEST_TLS=explicit` and `FTPD_TEST_TLS=implicit` run them over TLS.
 
 #![cfg(unix)]
@@ -13,6 +13,7 @@ mod disk;
 mod glob;
 mod server;
 mod trace;
+mod trial;
 
 mod accounts;
 mod architecture;
@@ -35,6 +36,7 @@ mod limits;
 mod listings;
 mod logs;
 mod masquerade;
+mod mistakes;
 mod namespaces;
 mod network_check;
 mod nodes;

@@ -1,7 +1,8 @@
 //! What the firewall rules of this machine mean for clients, in words.
 
-use crate::commands::finding::Finding;
+use crate::commands::finding;
 use crate::firewall::{Connection, Firewall, Verdict};
+use crate::ini::Finding;
 
 /// The chains that keep some of these connections out, each with the command that opens it.
 pub fn findings(firewall: &Firewall, connections: &[Connection]) -> Vec<Finding> {
@@ -10,10 +11,10 @@ pub fn findings(firewall: &Firewall, connections: &[Connection]) -> Vec<Finding>
         let (closed, doubtful) =
             (chain.ports(connections, Verdict::Dropped), chain.ports(connections, Verdict::Doubtful));
         if !closed.is_empty() {
-            findings.push(Finding::Wrong(format!("{chain} drops TCP {closed}: {}", chain.opening(&closed))));
+            findings.push(finding::wrong(format!("{chain} drops TCP {closed}: {}", chain.opening(&closed))));
         }
         if !doubtful.is_empty() {
-            findings.push(Finding::Note(format!(
+            findings.push(finding::note(format!(
                 "{chain} lets only some connections to TCP {doubtful} in; to let in all: {}",
                 chain.opening(&doubtful)
             )));
@@ -21,7 +22,7 @@ pub fn findings(firewall: &Firewall, connections: &[Connection]) -> Vec<Finding>
     }
     if !firewall.unreadable().is_empty() {
         let reasons = firewall.unreadable().join("; ");
-        findings.push(Finding::Note(format!("not all firewall rules can be read, try it as root: {reasons}")));
+        findings.push(finding::note(format!("not all firewall rules can be read, try it as root: {reasons}")));
     }
     findings
 }

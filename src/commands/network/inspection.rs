@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::client::{Client, ServerReply};
 use super::passive::{self, Offer};
 use crate::auth::users::Users;
-use crate::commands::finding::Finding;
+use crate::commands::finding;
 use crate::config::Config;
+use crate::ini::Finding;
 use crate::sys::holder::Holders;
 
 /// How long a server under load may take for a line.
@@ -54,10 +55,10 @@ impl Inspection<'_> {
         let control = self.control;
         match greeting {
             ServerReply { code: 421, .. } => {
-                Err(Finding::Wrong(format!("{control} answers, and turns this machine away: '{greeting}'")))
+                Err(finding::wrong(format!("{control} answers, and turns this machine away: '{greeting}'")))
             }
             ServerReply { code: 220, text } if self.config.server.welcome_msg.first() == Some(text) => Ok(None),
-            ServerReply { code: 220, .. } if self.is_this_program() => Ok(Some(Finding::Note(format!(
+            ServerReply { code: 220, .. } if self.is_this_program() => Ok(Some(finding::note(format!(
                 "{control} greets with '{greeting}', which is not welcome_msg: SIGHUP gives it the present settings"
             )))),
             _ => Err(self.stranger(&format!("'{greeting}'"))),
@@ -72,7 +73,7 @@ impl Inspection<'_> {
     fn stranger(&self, said: &str) -> Finding {
         let control = self.control;
         let holder = Holders::read().at(control).map_or_else(|| "another program".to_owned(), ToString::to_string);
-        Finding::Wrong(format!(
+        finding::wrong(format!(
             "{control} is held by {holder}, which does not greet as ftpd does ({said}): stop it, or change port in \
              ftpd.conf"
         ))
@@ -90,12 +91,12 @@ impl Inspection<'_> {
             (Err(why), Some(range)) => (passive::directly(*control, range), format!("dialled without a login ({why})")),
             (Err(why), None) => {
                 let text = format!("{control}: ftpd answers; passive ports were not tried ({why})");
-                return vec![Finding::Sound(text)];
+                return vec![finding::sound(text)];
             }
         };
         let count = count(tried.open.len(), range);
         let sound = format!("{control}: ftpd answers; passive ports in order: {count}, {way}");
-        [Finding::Sound(sound)].into_iter().chain(tried.findings(control.ip())).collect()
+        [finding::sound(sound)].into_iter().chain(tried.findings(control.ip())).collect()
     }
 
     /// Logs in and returns the account's name, or says why it can't.

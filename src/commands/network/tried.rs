@@ -5,8 +5,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use super::client::connect;
-use crate::commands::finding::Finding;
+use crate::commands::finding;
 use crate::firewall::PortSet;
+use crate::ini::Finding;
 use crate::server::listen;
 use crate::sys::holder::Holders;
 
@@ -29,10 +30,10 @@ pub struct Tried {
 impl Tried {
     /// All findings about `ip`.
     pub fn findings(&self, ip: IpAddr) -> Vec<Finding> {
-        let wrong = self.wrong.iter().map(|why| Finding::Wrong(format!("{ip}: {why}")));
+        let wrong = self.wrong.iter().map(|why| finding::wrong(format!("{ip}: {why}")));
         let more = if self.has_enough() { " (the others were not tried)" } else { "" };
         let dead = self.dead.iter().map(|(reason, ports)| {
-            Finding::Wrong(format!(
+            finding::wrong(format!(
                 "{ip}: no connection to {ports} of passive_ports{more}, {reason}: let them through this machine's firewall"
             ))
         });
@@ -40,9 +41,9 @@ impl Tried {
         let held = self.held.iter().map(|(holder, ports)| {
             let held = format!("{ip}: {holder} holds {ports} of passive_ports");
             if none_left {
-                Finding::Wrong(format!("{held}, and none is left: stop it, or choose other ports"))
+                finding::wrong(format!("{held}, and none is left: stop it, or choose other ports"))
             } else {
-                Finding::Note(format!("{held}, and the server goes without: stop it, or leave them out"))
+                finding::note(format!("{held}, and the server goes without: stop it, or leave them out"))
             }
         });
         wrong.chain(dead).chain(held).collect()

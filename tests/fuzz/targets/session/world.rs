@@ -46,7 +46,7 @@ impl World {
 
     fn serve(&self) {
         let (mut config, problems) = Config::examine(Some(&self.folder.join("ftpd.conf")), &[]);
-        assert_eq!(problems, []);
+        assert!(problems.is_empty(), "{problems}");
         config.server.port = self.address.port();
         let users = Users::load(Some(&self.folder.join("user.ini")), config.terms()).unwrap();
         // It serves until the process ends.

@@ -1,0 +1,108 @@
+//! What people write by mistake, recognised: what is wrong with it, and what to write instead.
+//!
+//! [`of`] is asked about a value that its reader refused, [`doubt`] about one that it took, [`alias`] and [`hint`] about
+//! names that don't exist. The kind of a value is the noun of its [`Key`]; each file below knows a few of them.
+
+use super::{Key, Mistake};
+
+mod addresses;
+mod decoration;
+mod letters;
+mod names;
+mod numbers;
+mod passwords;
+mod paths;
+mod ports;
+mod words;
+
+pub(super) use names::{alias, hint, may_be_password, meant, shown_key};
+
+/// The lines of an account, to be pasted.
+pub const ACCOUNT: &str = "[alex]\npassword = choose one\nperm = elr\nhome = /srv/share";
+
+/// More of a wrong value is not quoted.
+const LONGEST_QUOTE: usize = 60;
+
+/// What is wrong with a `value` that its reader refused because of `mistake`; `sound` says whether it takes another one.
+pub(super) fn of(row: &Key, value: &str, mistake: Mistake, sound: impl Fn(&str) -> bool) -> Mistake {
+    let advised =
+        decoration::of(row, value, &sound).or_else(|| explained(row, value)).unwrap_or_else(|| {
+            match better(row, value).filter(|better| sound(better)) {
+                Some(better) if mistake.fix.is_none() => mistake.clone().fix(format!("write {} = {better}", row.name)),
+                _ => mistake.clone(),
+            }
+        });
+    let advised = match (&advised.fix, form(row)) {
+        (None, Some(form)) => advised.fix(form),
+        _ => advised,
+    };
+    shortened(value, advised)
+}
+
+/// Why a `value` that its reader takes is probably not what was meant.
+pub(super) fn doubt(row: &Key, value: &str) -> Option<Mistake> {
+    let doubt = match row.value {
+        "password" => passwords::doubt(value),
+        "folder" | "file" => paths::doubt(row, value),
+        "letters" => letters::doubt(value),
+        "size" => numbers::small_rate(row, value),
+        "networks" => addresses::nobody(value),
+        "octal number" => numbers::closed_umask(value),
+        "text" => decoration::quoted_text(row, value),
+        _ => None,
+    };
+    doubt.map(|doubt| shortened(value, doubt))
+}
+
+/// The value that was probably meant; `None` if `value` is right, or if nobody knows.
+pub(super) fn better(row: &Key, value: &str) -> Option<String> {
+    let bare = decoration::removed(value);
+    let better = match row.value {
+        "size" => numbers::size(bare),
+        "time" => numbers::time(bare),
+        "number" => numbers::whole(bare),
+        "octal number" => numbers::octal(bare),
+        "ports" => ports::range(bare),
+        "port" => ports::single(bare),
+        "addresses" => addresses::to_listen_on(bare),
+        "networks" => addresses::networks(bare),
+        "letters" => letters::together(bare),
+        "on or off" => words::switch(bare),
+        list if list.contains(", ") => words::one_of(list, bare),
+        _ => None,
+    };
+    better.filter(|better| better != value).or_else(|| (bare != value).then(|| bare.to_owned()))
+}
+
+/// Values whose mistake has a better description than that of their reader.
+fn explained(row: &Key, value: &str) -> Option<Mistake> {
+    match row.value {
+        "letters" => letters::explained(value),
+        "addresses" => addresses::explained(value),
+        "networks" => addresses::everybody(value),
+        "password" => passwords::explained(value),
+        "size" => numbers::no_limit(row, value),
+        _ => None,
+    }
+}
+
+/// What a value of this kind looks like, for those whose readers don't say it.
+fn form(row: &Key) -> Option<&'static str> {
+    match row.value {
+        "ports" => Some("write a range such as 8300-8500, or off"),
+        "addresses" => Some("write addresses such as 127.0.0.1, or 0.0.0.0, :: for every network"),
+        _ => None,
+    }
+}
+
+fn shortened(value: &str, mistake: Mistake) -> Mistake {
+    if value.chars().count() <= LONGEST_QUOTE {
+        return mistake;
+    }
+    let short: String = value.chars().take(LONGEST_QUOTE).chain(['…']).collect();
+    Mistake {
+        reason: mistake.reason.replace(value, &short),
+        fix: mistake.fix.map(|fix| fix.replace(value, &short)),
+        ..mistake
+    }
+}

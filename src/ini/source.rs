@@ -1,0 +1,116 @@
+//! Where a value comes from, for log lines and findings.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Key;
+use super::line::WrittenLine;
+
+/// Where a value comes from; prints what a log line quotes, such as `user.ini:14: perm = elr`. A password in it is `***`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A line of a file.
+    Line {
+        /// The file as it was named.
+        file: Arc<str>,
+        /// The line, counted from 1.
+        number: usize,
+        /// The key; empty if the line has none.
+        key: String,
+        /// What is written there.
+        line: WrittenLine,
+    },
+    /// The command line.
+    Override {
+        /// The section.
+        section: String,
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// Nowhere: the value is the default.
+    Default {
+        /// The key.
+        key: &'static str,
+        /// The default, as it could be written.
+        value: &'static str,
+    },
+    /// A file as a whole.
+    File(Arc<str>),
+}
+
+impl Source {
+    /// A file as a whole.
+    pub fn file(name: impl fmt::Display) -> Source {
+        Source::File(name.to_string().into())
+    }
+
+    /// What holds for a key that isn't written.
+    pub(super) fn default(key: &Key) -> Source {
+        Source::Default { key: key.name, value: key.default().unwrap_or("not set") }
+    }
+
+    /// The place alone: `user.ini:14`, `--set server.port`, `default` or `user.ini`.
+    pub fn place(&self) -> String {
+        match self {
+            Source::Line { file, number, .. } => format!("{file}:{number}"),
+            Source::Override { section, key, .. } => format!("--set {section}.{key}"),
+            Source::Default { .. } => "default".to_owned(),
+            Source::File(file) => file.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place())?;
+        match self {
+            Source::Line { line, .. } => write!(f, ": {}", line.trimmed()),
+            Source::Override { value, .. } => write!(f, "={value}"),
+            Source::Default { key, value } => write!(f, ": {key} = {value}"),
+            Source::File(_) => Ok(()),
+        }
+    }
+}
+
+/// Where the values of one section come from. Two of these are always equal: the same values may be written elsewhere.
+#[derive(Clone, Default)]
+pub struct Sources {
+    written: Vec<(&'static str, Source)>,
+    keys: &'static [Key],
+}
+
+impl Sources {
+    /// The sources of the keys that are written; all others of the table have their defaults.
+    pub(super) fn new(keys: &'static [Key], written: Vec<(&'static str, Source)>) -> Sources {
+        Sources { written, keys }
+    }
+
+    /// Where the value of `key` comes from.
+    pub fn of(&self, key: &str) -> Source {
+        let written = self.written.iter().find(|(known, _)| *known == key).map(|(_, source)| source.clone());
+        written.unwrap_or_else(|| {
+            let row = self.keys.iter().find(|row| row.name == key);
+            row.map_or_else(|| Source::file(""), Source::default)
+        })
+    }
+
+    /// The same sources, which also have that of `key` under another name.
+    pub fn renamed(mut self, key: &str, name: &'static str) -> Sources {
+        self.written.push((name, self.of(key)));
+        self
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl PartialEq for Sources {
+    fn eq(&self, _: &Sources) -> bool {
+        true
+    }
+}

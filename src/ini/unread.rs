@@ -1,0 +1,177 @@
+//! What nobody asked for in a file: sections and keys that don't exist, and lines that are neither.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::advice;
+use super::line::Secret;
+use super::scan::BadLine;
+use super::written::{Setting, Written};
+use super::{DEFAULT, File, Finding, Key, Severity, Source};
+
+/// A finding for each section and key that nobody has read, and for each line that can't be used.
+pub(super) fn findings(file: &File) -> Vec<Finding> {
+    let mut rows = BTreeMap::new();
+    for (section, row) in file.rows() {
+        rows.entry(row.name).or_insert((section, row));
+    }
+    let holds_passwords = rows.is_empty() || rows.values().any(|(_, row)| row.is_secret());
+    let unread = Unread { file, rows, holds_passwords };
+    [unread.faults(), unread.homeless(), unread.sections(), unread.keys(), unread.missing(), unread.defaults()].concat()
+}
+
+struct Unread<'a> {
+    file: &'a File,
+    /// Each known key, with a section that may have it.
+    rows: BTreeMap<&'static str, (&'a str, &'static Key)>,
+    /// Whether the file is one that has passwords, so that any line may be one.
+    holds_passwords: bool,
+}
+
+impl Unread<'_> {
+    fn faults(&self) -> Vec<Finding> {
+        let finding = |BadLine { line, key, mistake }: &BadLine| {
+            let secret = match key.as_str() {
+                _ if line.text.trim_start().starts_with('[') => Secret::Nothing,
+                key if !line.text.contains(['=', ':']) && self.is_secret(key) => Secret::AllButFirstWord,
+                key => self.secret(key),
+            };
+            let source = line.source(&self.file.name, &advice::shown_key(key), secret);
+            Finding::of_value(Severity::Error, &source, mistake.clone()).at_key()
+        };
+        self.file.faults.iter().map(finding).collect()
+    }
+
+    /// Keys before the first section. In a file whose sections may have any name they lack one and the same line.
+    fn homeless(&self) -> Vec<Finding> {
+        let homeless = &self.file.homeless;
+        let of_one = |(key, setting): &(String, Setting)| {
+            let finding = Finding::error(&self.source(key, setting), "this key is before any [section]").at_key();
+            match self.home_of(key) {
+                Some((section, row)) if row.name == key && advice::better(row, &setting.value).is_none() => {
+                    finding.fix(format!("it belongs below [{section}]"))
+                }
+                Some((section, row)) => {
+                    let value = advice::better(row, &setting.value).unwrap_or_else(|| setting.value.clone());
+                    finding.fix(format!("write {} = {value} below [{section}]", row.name))
+                }
+                None => finding,
+            }
+        };
+        match homeless.first() {
+            Some((key, setting)) if self.holds_passwords => {
+                let others = match homeless.len() {
+                    1 => "this key is".to_owned(),
+                    2 => "this key and the next one are".to_owned(),
+                    number => format!("this key and the next {} are", number - 1),
+                };
+                let source = self.source(key, setting);
+                let fix = "the keys of an account belong below a line with its name, such as [alex]";
+                vec![Finding::error(&source, format!("{others} before any [name]")).at_key().fix(fix)]
+            }
+            _ => homeless.iter().map(of_one).collect(),
+        }
+    }
+
+    fn sections(&self) -> Vec<Finding> {
+        let names: BTreeSet<&str> = self.file.known().map(|(section, _)| section).chain([DEFAULT]).collect();
+        let finding = |Written { name, origin, .. }: &Written| {
+            let source = origin.source(&self.file.name, "", Secret::Nothing);
+            let finding = Finding::error(
+                &source,
+                format!("unknown section '{name}'{}", advice::hint(name, names.iter().copied())),
+            );
+            finding.at_key()
+        };
+        self.file.sections.iter().map(finding).collect()
+    }
+
+    fn keys(&self) -> Vec<Finding> {
+        let all = self
+            .file
+            .read
+            .iter()
+            .flat_map(|section| section.unread().map(move |(key, setting)| (section, key, setting)));
+        all.map(|(section, key, setting)| self.unknown(&section.name, section.table, key, setting)).collect()
+    }
+
+    /// Needed keys that aren't there, not even under a wrong name.
+    fn missing(&self) -> Vec<Finding> {
+        let of_section = |section: &Written| {
+            let meant: Vec<&str> = section.unread().filter_map(|(key, _)| advice::meant(key, section.table)).collect();
+            let source = section.origin.source(&self.file.name, "", Secret::Nothing);
+            let missing = section.missing.iter().filter(|key| !meant.contains(key));
+            let finding =
+                |key: &&'static str| Finding::error(&source, format!("missing in [{}]", section.name)).about(*key);
+            missing.map(finding).collect::<Vec<_>>()
+        };
+        self.file.read.iter().flat_map(of_section).collect()
+    }
+
+    fn defaults(&self) -> Vec<Finding> {
+        // If no section was read, it is not known which keys there are.
+        let unknown =
+            self.file.defaults.iter().filter(|(key, _)| !self.rows.is_empty() && !self.rows.contains_key(key.as_str()));
+        let rows = || self.rows.values().map(|(_, row)| *row);
+        unknown.map(|(key, setting)| self.unknown(DEFAULT, rows(), key, setting)).collect()
+    }
+
+    /// A key that is not one of those that its section may have.
+    fn unknown(
+        &self,
+        section: &str,
+        rows: impl IntoIterator<Item = &'static Key>,
+        key: &str,
+        setting: &Setting,
+    ) -> Finding {
+        let names: Vec<&str> = rows.into_iter().map(|row| row.name).collect();
+        let reason = format!("unknown key in [{section}]");
+        let finding = |hint: &str| Finding::error(&self.source(key, setting), format!("{reason}{hint}")).at_key();
+        if let Some(alias) = advice::alias(key).filter(|alias| names.contains(alias)) {
+            return finding(&format!(", did you mean '{alias}'?"));
+        }
+        match self.home_of(key) {
+            Some((home, row)) => {
+                let name =
+                    if row.name == key { "it".to_owned() } else { format!("it is called '{}' here and", row.name) };
+                moved(finding(&format!(", {name} belongs in [{home}]")), home, row, &setting.value)
+            }
+            None => finding(&advice::hint(key, names)),
+        }
+    }
+
+    /// The section and the row of a key that is known by this name or another one.
+    fn home_of(&self, key: &str) -> Option<(&str, &'static Key)> {
+        let found = self.rows.get(key).or_else(|| self.rows.get(advice::alias(key)?));
+        found.copied()
+    }
+
+    fn source(&self, key: &str, setting: &Setting) -> Source {
+        setting.origin.source(&Arc::clone(&self.file.name), &advice::shown_key(key), self.secret(key))
+    }
+
+    fn secret(&self, key: &str) -> Secret {
+        match self.is_secret(key) {
+            false => Secret::Nothing,
+            true if advice::shown_key(key) == key => Secret::Value,
+            true => Secret::AllButFirstWord,
+        }
+    }
+
+    /// Whether what is written behind `key` could be a password.
+    fn is_secret(&self, key: &str) -> bool {
+        match self.rows.get(key) {
+            Some((_, row)) => row.is_secret(),
+            None if advice::may_be_password(key) => true,
+            None => self.holds_passwords && advice::meant(key, self.rows.values().map(|(_, row)| *row)).is_none(),
+        }
+    }
+}
+
+/// What to write below another section, if it has to be written in another way there.
+fn moved(finding: Finding, section: &str, row: &Key, value: &str) -> Finding {
+    match advice::better(row, value).filter(|_| !row.is_secret()) {
+        Some(value) => finding.fix(format!("write {} = {value} below [{section}]", row.name)),
+        None => finding,
+    }
+}
