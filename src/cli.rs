@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::auth::users::Users;
 use crate::config::Config;
@@ -42,6 +42,14 @@ pub enum Task {
     HashPassword,
     /// Show who is connected to the running server, and what they do
     Who(running::WhoOptions),
+    /// End sessions of the running server: each gets a 421, and its transfer breaks
+    Kick(running::KickOptions),
+    /// Let the running server take no new sessions, and stop after the last transfer
+    Drain(running::DrainOptions),
+    /// Let the running server read both files again, as SIGHUP does, and say what came of it
+    Reload(running::ReloadOptions),
+    /// Show how the running server is: time, sessions, bytes, limits, bans
+    Status(running::StatusOptions),
 }
 
 /// What else to check.
@@ -76,7 +84,39 @@ pub struct Files {
     pub overrides: Vec<Override>,
 }
 
+/// The global options that mean something to a subcommand; `--help` shows no other ones there.
+const MEANT: [(&str, &[&str]); 7] = [
+    ("check", &["config", "users", "overrides"]),
+    ("hash-password", &[]),
+    ("who", &["config"]),
+    ("kick", &["config"]),
+    ("drain", &["config"]),
+    ("reload", &["config"]),
+    ("status", &["config"]),
+];
+/// Options that may stand before or after each subcommand.
+const GLOBAL: [&str; 5] = ["config", "users", "overrides", "verbose", "quiet"];
+
 impl Cli {
+    /// The command line of this process; wrong usage ends it, with a hint.
+    pub fn read() -> Cli {
+        let mut matches = Cli::shown().get_matches();
+        Cli::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The definition of the command line, in which subcommands hide what means nothing to them.
+    fn shown() -> Command {
+        let mut command = Cli::command();
+        // Only then do the subcommands have the global options.
+        command.build();
+        MEANT.iter().fold(command, |command, (name, meant)| {
+            let hidden = GLOBAL.iter().filter(|option| !meant.contains(option));
+            command.mut_subcommand(name, |subcommand| {
+                hidden.fold(subcommand, |subcommand, option| subcommand.mut_arg(option, |arg| arg.hide(true)))
+            })
+        })
+    }
+
     /// By how many steps `-v` and `-q` raise the log level.
     pub fn verbosity(&self) -> i8 {
         let steps = |count| i8::try_from(count).unwrap_or(i8::MAX);
@@ -139,7 +179,6 @@ fn here(name: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
     use clap::error::ErrorKind;
 
     use super::*;
@@ -152,6 +191,38 @@ mod tests {
     #[test]
     fn the_definitions_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn subcommands_show_only_what_means_something_to_them() {
+        let mut command = Cli::shown();
+        let commands: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+        for name in commands.iter().filter(|name| *name != "help") {
+            let help = command.find_subcommand_mut(name).expect("it is there").render_long_help().to_string();
+            let row = MEANT.iter().find(|(meant, _)| meant == name).unwrap_or_else(|| panic!("a row for {name}"));
+            for (option, written) in [
+                ("config", "--config"),
+                ("users", "--users"),
+                ("overrides", "--set"),
+                ("verbose", "--verbose"),
+                ("quiet", "--quiet"),
+            ] {
+                assert_eq!(help.contains(written), row.1.contains(&option), "{name} {written}\n{help}");
+            }
+        }
+        let matches = Cli::shown().try_get_matches_from(["ftpd", "-u", "a", "check", "-c", "b"]).expect("parsed");
+        let cli = Cli::from_arg_matches(&matches).expect("parsed");
+        assert_eq!((cli.files.users, cli.files.config), (Some("a".into()), Some("b".into())));
+    }
+
+    #[test]
+    fn who_is_kicked_is_said_in_one_way() {
+        for words in ["kick 7", "kick 7 8", "kick --user alex", "kick --address ::1 --ban", "kick -p 21 7"] {
+            assert!(parse(words).is_ok(), "{words}");
+        }
+        for words in ["kick", "kick x", "kick 7 --user alex", "kick 7 --ban", "kick --user a --address ::1", "who 7"] {
+            assert!(parse(words).is_err(), "{words}");
+        }
     }
 
     #[test]

@@ -4,16 +4,19 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use ftpd::cli::{Cli, Task};
-use ftpd::commands::{check, hash_password, serve, who};
+use ftpd::commands::{check, drain, hash_password, kick, reload, serve, status, who};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     match &cli.command {
         None => serve::run(&cli),
         Some(Task::Check(wish)) => check::run(&cli.files, *wish, &mut std::io::stdout()),
         Some(Task::HashPassword) => hash_password::run(),
         Some(Task::Who(options)) => who::run(&cli.files, options),
+        Some(Task::Kick(options)) => kick::run(&cli.files, options),
+        Some(Task::Drain(options)) => drain::run(&cli.files, options),
+        Some(Task::Reload(options)) => reload::run(&cli.files, options),
+        Some(Task::Status(options)) => status::run(&cli.files, options),
     }
 }

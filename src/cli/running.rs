@@ -50,7 +50,7 @@ pub struct KickOptions {
     pub address: Option<IpAddr>,
 
     /// Also keep the address out for ban_time
-    #[arg(long, requires = "address")]
+    #[arg(long, requires = "address", conflicts_with_all = ["ids", "user"])]
     pub ban: bool,
 }
 

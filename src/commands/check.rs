@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::ini::{Finding, Findings, Source};
 use crate::net::source_port;
 use crate::net::tls::Tickets;
-use crate::server::{capacity, encryption, listen, privileges};
+use crate::server::{capacity, control_socket, encryption, listen, privileges};
 use crate::sys::access;
 
 /// Prints to `out` what is wrong with both files and what they name, and with `--network` also what is wrong on the way
@@ -47,6 +47,7 @@ fn examine(files: &Files, options: Check, config: &Config, users: &Users) -> Vec
     findings.extend(data_port(config));
     findings.extend(encryption(config));
     findings.extend(log_files(config));
+    findings.extend(control_socket::problem(config));
     findings.extend(server_user(files, config, users));
     findings
 }

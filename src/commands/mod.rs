@@ -8,12 +8,16 @@ use crate::config::Config;
 pub mod check;
 mod columns;
 pub mod control_client;
+pub mod drain;
 mod finding;
 pub mod hash_password;
+pub mod kick;
 mod network;
 mod reach;
+pub mod reload;
 mod report;
 pub mod serve;
+pub mod status;
 pub mod who;
 
 /// The ports for control connections, without TLS first.

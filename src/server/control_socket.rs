@@ -5,7 +5,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::mem;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::config::{Config, ControlSocket};
 use crate::control::{answer, place};
+use crate::ini::Finding;
 use crate::sys::access::user_id;
 use crate::sys::local_socket::{LocalListener, LocalStream, SocketName};
 use crate::sys::person::Person;
@@ -70,11 +71,13 @@ pub fn prepare(config: &Config, port: u16, person: Option<&Person>) {
 pub fn bind(config: &Config, port: u16) -> io::Result<Option<LocalListener>> {
     match &config.server.control_socket {
         ControlSocket::Off => Ok(None),
-        ControlSocket::At(path) => LocalListener::bind(path).map(Some).map_err(|why| told(path, &why)),
+        ControlSocket::At(path) => LocalListener::bind(path)
+            .map(Some)
+            .map_err(|why| io::Error::new(why.kind(), finding(config, path, &why).to_string())),
         ControlSocket::Auto => match bind_usual(port) {
             Ok(listener) => Ok(Some(listener)),
             Err(why) => {
-                log::warn!("{why}; ftpd who and the like can't reach this server (control_socket names another place)");
+                log::warn!("no control socket, so ftpd who and its like can't reach this server: {why}");
                 Ok(None)
             }
         },
@@ -88,7 +91,8 @@ fn bind_usual(port: u16) -> io::Result<LocalListener> {
             Ok(listener) => return Ok(listener),
             Err(why) => {
                 let is_held = why.kind() == ErrorKind::AddrInUse;
-                failure = told(&path, &why);
+                let reason = if is_held { "another running ftpd listens there".to_owned() } else { why.to_string() };
+                failure = io::Error::new(why.kind(), format!("can't make {}: {reason}", path.display()));
                 if is_held {
                     break;
                 }
@@ -98,26 +102,32 @@ fn bind_usual(port: u16) -> io::Result<LocalListener> {
     Err(failure)
 }
 
-/// What is wrong with the place of a socket that is named, in words; `None` if a server could make it.
-pub fn problem(path: &Path) -> Option<String> {
-    let folder = path.parent()?;
-    let why = match folder.metadata() {
+/// What keeps a server from making the socket that its configuration names.
+pub fn problem(config: &Config) -> Option<Finding> {
+    let ControlSocket::At(path) = &config.server.control_socket else { return None };
+    let why = match path.parent()?.metadata() {
         Err(why) => why,
         Ok(found) if !found.is_dir() => ErrorKind::NotADirectory.into(),
         Ok(_) => return None,
     };
-    Some(told(path, &why).to_string())
+    Some(finding(config, path, &why))
 }
 
-fn told(path: &Path, why: &io::Error) -> io::Error {
+fn finding(config: &Config, path: &Path, why: &io::Error) -> Finding {
     let folder = path.parent().unwrap_or(Path::new(".")).display();
-    let way_out = match why.kind() {
-        ErrorKind::NotFound => format!("the folder {folder} does not exist: mkdir -p {folder}"),
-        ErrorKind::AddrInUse => "another running ftpd listens there".to_owned(),
-        ErrorKind::AlreadyExists => "there is a file of that name that is no socket".to_owned(),
-        _ => why.to_string(),
+    let error = |reason: &str| {
+        let reason = format!("can't make the socket {}: {reason}", path.display());
+        Finding::error(&config.source("server", "control_socket"), reason).about("control_socket")
     };
-    io::Error::new(why.kind(), format!("control_socket: can't make {}: {way_out}", path.display()))
+    match why.kind() {
+        ErrorKind::NotFound => error(&format!("the folder {folder} does not exist")).fix(format!("mkdir -p {folder}")),
+        ErrorKind::AddrInUse => error("another running ftpd listens there").fix("name another path"),
+        ErrorKind::AlreadyExists => error("a file that is no socket has that name").fix("name another path"),
+        ErrorKind::PermissionDenied => {
+            error(&why.to_string()).fix(format!("let the server's user write to {folder}, or name another path"))
+        }
+        _ => error(&why.to_string()),
+    }
 }
 
 impl ControlServer {
@@ -163,16 +173,21 @@ impl Answering {
             let accepts = self.wait();
             self.waker.clear();
             let now = Instant::now();
-            for caller in &mut self.callers {
-                caller.advance(&mut self.desk, now);
-            }
-            self.callers.retain(Caller::is_here);
+            self.advance(now);
             if accepts {
                 self.accept(now);
             }
         }
-        // Those that wait for the end see it by their closed connections.
+        // Answers that came last are still sent; those that wait for the end see it by their closed connections.
+        self.advance(Instant::now());
         mem::take(&mut self.callers);
+    }
+
+    fn advance(&mut self, now: Instant) {
+        for caller in &mut self.callers {
+            caller.advance(&mut self.desk, now);
+        }
+        self.callers.retain(Caller::is_here);
     }
 
     /// Waits for a client, an answer that took a while, or a deadline; whether a client may be there.
@@ -236,13 +251,5 @@ impl Answering {
         if let Some((index, _)) = silent {
             self.callers.remove(index);
         }
-    }
-}
-
-/// The path that a configuration names, if it names one.
-pub fn named(config: &Config) -> Option<&PathBuf> {
-    match &config.server.control_socket {
-        ControlSocket::At(path) => Some(path),
-        ControlSocket::Auto | ControlSocket::Off => None,
     }
 }

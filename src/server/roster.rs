@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Add;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::net::ending::Ending;
 use crate::net::stop::Stop;
-use crate::session::activity::{Activity, Seat};
+use crate::session::activity::{Activity, Seat, Traffic};
 
 /// Every session.
 #[derive(Debug, Default)]
@@ -23,8 +24,8 @@ struct Present {
     /// How many have come; the last one's number.
     came: u64,
     seats: HashMap<u64, Seat>,
-    /// Bytes that came from, and went to, clients that have left.
-    moved: (u64, u64),
+    /// Of sessions that have left.
+    moved: Traffic,
 }
 
 /// A session's entry in the roster; Drop takes it out.
@@ -40,10 +41,8 @@ pub struct RosterEntry {
 pub struct Totals {
     /// Sessions, those that have left among them.
     pub sessions: u64,
-    /// Bytes from clients.
-    pub received: u64,
-    /// Bytes to clients.
-    pub sent: u64,
+    /// What they have moved.
+    pub moved: Traffic,
 }
 
 impl Roster {
@@ -75,8 +74,7 @@ impl Roster {
     pub fn totals(&self) -> Totals {
         let present = self.present.lock();
         let moved = present.seats.values().map(|seat| seat.activity.moved());
-        let (received, sent) = moved.fold(present.moved, |sum, moved| (sum.0 + moved.0, sum.1 + moved.1));
-        Totals { sessions: present.came, received, sent }
+        Totals { sessions: present.came, moved: moved.fold(present.moved, Traffic::add) }
     }
 
     /// Wakes every session: nothing more is read from its client.
@@ -105,8 +103,7 @@ impl Roster {
 impl Drop for RosterEntry {
     fn drop(&mut self) {
         let mut present = self.roster.present.lock();
-        let (received, sent) = self.seat.activity.moved();
-        present.moved = (present.moved.0 + received, present.moved.1 + sent);
+        present.moved = present.moved + self.seat.activity.moved();
         present.seats.remove(&self.seat.activity.id);
         drop(present);
         self.roster.left.notify_all();
@@ -130,7 +127,7 @@ mod tests {
         let (first, second) = (enter(), enter());
         first.seat.activity.counter(Moves::In).fetch_add(3, Ordering::Relaxed);
         second.seat.activity.counter(Moves::Out).fetch_add(4, Ordering::Relaxed);
-        let totals = Totals { sessions: 2, received: 3, sent: 4 };
+        let totals = Totals { sessions: 2, moved: Traffic { received: 3, sent: 4, kept: 0 } };
         assert_eq!((roster.totals(), roster.len()), (totals, 2));
         drop(first);
         assert_eq!(roster.totals(), totals);

@@ -2,6 +2,7 @@
 //! here.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Add;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -44,6 +45,19 @@ pub struct Activity {
     sent: AtomicU64,
     /// Bytes that were read for a checksum.
     summed: AtomicU64,
+    /// Uploads that broke, and of which a hidden part is kept.
+    kept: AtomicU64,
+}
+
+/// What a session has moved so far, or several have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes from clients.
+    pub received: u64,
+    /// Bytes to clients.
+    pub sent: u64,
+    /// Uploads that broke, and of which a hidden part is kept.
+    pub kept: u64,
 }
 
 /// A command that moves bytes.
@@ -96,6 +110,7 @@ impl Activity {
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             summed: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
         }
     }
 
@@ -169,9 +184,16 @@ impl Activity {
         Some((doing, moved))
     }
 
-    /// Bytes that have come from the client, and bytes that have gone to it.
-    pub fn moved(&self) -> (u64, u64) {
-        (self.received.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed))
+    /// Notes that a hidden part is kept of an upload that broke.
+    pub fn keep(&self) {
+        self.kept.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What it has moved so far.
+    pub fn moved(&self) -> Traffic {
+        let [received, sent, kept] =
+            [&self.received, &self.sent, &self.kept].map(|count| count.load(Ordering::Relaxed));
+        Traffic { received, sent, kept }
     }
 
     /// The counter of bytes that a command moves; only this session changes it.
@@ -181,6 +203,14 @@ impl Activity {
             Moves::Out => &self.sent,
             Moves::Nowhere => &self.summed,
         }
+    }
+}
+
+impl Add for Traffic {
+    type Output = Traffic;
+
+    fn add(self, other: Traffic) -> Traffic {
+        Traffic { received: self.received + other.received, sent: self.sent + other.sent, kept: self.kept + other.kept }
     }
 }
 
@@ -218,7 +248,7 @@ mod tests {
             drop(busy);
             assert!(activity.doing().is_none());
         }
-        assert_eq!(activity.moved(), (0, 30));
+        assert_eq!(activity.moved(), Traffic { sent: 30, ..Traffic::default() });
     }
 
     #[test]

@@ -83,6 +83,9 @@ impl Login {
             control.who.log(Level::Warn, format_args!("ALLO announced {announced} bytes, {bytes} came"));
         }
         let completed = u8::from(complete);
+        if let Kept::Hidden(_) = outcome.kept {
+            self.activity.keep();
+        }
         control.who.log(
             Level::Info,
             format_args!("{} {shown} completed={completed} bytes={bytes} seconds={seconds:.3}{reason}", subject.verb),

@@ -220,8 +220,8 @@ impl Desk {
             sessions: seats.len(),
             sessions_total: totals.sessions,
             transfers: seats.iter().filter(|seat| seat.activity.doing().is_some()).count(),
-            received: totals.received,
-            sent: totals.sent,
+            received: totals.moved.received,
+            sent: totals.moved.sent,
             limits: LimitFacts {
                 max_cons: self.gate.max_cons(),
                 max_cons_per_ip: config.server.max_cons_per_ip,
@@ -234,7 +234,7 @@ impl Desk {
                     .map(|range| format!("{}-{}", range.start(), range.end())),
             },
             bans: bans.map(|(address, left)| BanFacts { address, left: left.map(|left| left.as_secs()) }).collect(),
-            partials: 0,
+            partials: totals.moved.kept,
         }
     }
 }

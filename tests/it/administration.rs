@@ -1,0 +1,183 @@
+//! `ftpd drain`, `reload` and `status`, and a server under SIGTERM while it drains.
+
+use std::{
+    fs,
+    net::TcpStream,
+    process::{Child, Stdio},
+};
+
+use rustix::process::Signal;
+
+use crate::{
+    client::Client,
+    data::read_all,
+    server::{BOB, Server, eventually, exit_code, finish},
+};
+
+const BIG: u64 = 64 << 20;
+
+/// A program whose output nobody needs yet.
+fn spawn(mut command: std::process::Command) -> Child {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
+}
+
+#[test]
+fn drain_returns_at_once_while_the_transfer_goes_on() {
+    let mut server = Server::plain();
+    server.write_sparse("big", BIG);
+    let (mut busy, mut idle) = (server.login(), server.login());
+    let data = busy.stalled_download("big");
+    let ended = server.administer("drain");
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.output.contains("2 sessions now"), "{}", ended.output);
+    let reply = idle.read_reply().expect(421);
+    assert!(reply.text().contains("stopping"), "{}", reply.text());
+    idle.expect_closed();
+    for _ in 0..3 {
+        // Each one is told so, not just the first.
+        let mut refused = Client::connect(server.door());
+        if server.door() == server.address() {
+            refused.read_reply().expect(421);
+        }
+        refused.expect_closed();
+    }
+    assert_eq!(server.ask(r#"{"v":1,"do":"status"}"#)["draining"], true);
+    assert_eq!(read_all(data).len() as u64, BIG);
+    busy.read_reply().expect(226);
+    busy.read_reply().expect(421);
+    assert_eq!(exit_code(server.wait_exit()), 0);
+    assert!(!server.socket().exists());
+}
+
+#[test]
+fn drain_wait_returns_when_the_server_has_stopped() {
+    let mut server = Server::plain();
+    server.write_sparse("big", BIG);
+    let mut busy = server.login();
+    let data = busy.stalled_download("big");
+    let drain = spawn(server.administering(&format!("drain --wait -p {}", server.address().port())));
+    server.wait_log("draining: ");
+    assert!(server.is_running());
+    read_all(data);
+    busy.read_reply().expect(226);
+    let output = finish(drain);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with("the server has stopped\n"));
+    assert_eq!(exit_code(server.wait_exit()), 0);
+}
+
+#[test]
+fn a_drained_server_without_sessions_stops_at_once() {
+    let mut server = Server::plain();
+    assert_eq!(server.administer("drain --wait").code, Some(0));
+    assert_eq!(exit_code(server.wait_exit()), 0);
+}
+
+#[test]
+fn sigterm_gives_what_is_left_of_a_drain_its_grace() {
+    let mut server = Server::start("[server]\nshutdown_grace = 1\n", BOB);
+    server.write_sparse("big", BIG);
+    let mut busy = server.login();
+    let _data = busy.stalled_download("big");
+    assert_eq!(server.administer("drain").code, Some(0));
+    assert_eq!(server.administer("drain").code, Some(0), "twice is no harm");
+    // The first transfer is told by now that its client's side is shut down.
+    eventually("it is heard", || server.ask(r#"{"v":1,"do":"who"}"#)["sessions"][0]["verb"] == "RETR");
+    server.signal(Signal::TERM);
+    busy.read_reply().expect(426);
+    assert_eq!(exit_code(server.wait_exit()), 0);
+}
+
+#[test]
+fn a_session_of_a_draining_server_can_be_kicked() {
+    let mut server = Server::plain();
+    server.write_sparse("big", BIG);
+    let mut busy = server.login();
+    let _data = busy.stalled_download("big");
+    assert_eq!(server.administer("drain").code, Some(0));
+    assert_eq!(server.administer("kick 1").code, Some(0));
+    busy.read_reply().expect(426);
+    assert_eq!(exit_code(server.wait_exit()), 0);
+}
+
+#[test]
+fn reload_takes_both_files_and_says_so() {
+    let server = Server::plain();
+    server.tree().write_users(&format!("{BOB}[eve]\npassword = secret\nperm = e\nhome = home\n"));
+    let port = server.address().port();
+    server.tree().write_conf(&format!("[server]\nport = {port}\nwelcome_msg = changed\nmax_cons = 7\n"));
+    let ended = server.administer("reload");
+    assert_eq!(ended.code, Some(0), "{}", ended.output);
+    assert!(ended.output.contains("read again: settings from"), "{}", ended.output);
+    assert!(ended.output.contains("max_cons has changed: this needs a restart"), "{}", ended.output);
+    assert!(Client::connect(server.door()).read_reply().expect(220).text().contains("changed"));
+    server.login_as("eve");
+}
+
+#[test]
+fn a_reload_that_fails_says_why_and_changes_nothing() {
+    let server = Server::plain();
+    server.tree().write_conf("[server]\nwelcome_msg = changed\ntimeout = x\n");
+    let ended = server.administer("reload");
+    assert_eq!(ended.code, Some(1));
+    for part in ["ftpd.conf:", "timeout", "nothing has changed"] {
+        assert!(ended.output.contains(part), "{part}: {}", ended.output);
+    }
+    assert!(!Client::connect(server.door()).read_reply().expect(220).text().contains("changed"));
+}
+
+#[test]
+fn status_tells_uptime_sessions_bytes_limits_and_bans() {
+    let server = Server::start("[server]\nmax_cons = 20\nmax_cons_per_ip = 5\n", BOB);
+    let mut client = server.login();
+    client.stor("file", [0; 2048]);
+    client.retr("file");
+    let ended = server.administer("status");
+    assert_eq!(ended.code, Some(0));
+    for part in ["uptime", "1 of 20", "2.0K received, 2.0K sent", "at most 5", "bans", "none", "partials"] {
+        assert!(ended.output.contains(part), "{part}: {}", ended.output);
+    }
+    let json: serde_json::Value = serde_json::from_str(&server.administer("status --json").output).expect("JSON");
+    assert_eq!((&json["sessions"], &json["received"], &json["sent"]), (&1.into(), &2048.into(), &2048.into()));
+}
+
+/// The value of a metric.
+#[track_caller]
+fn metric(server: &Server, name: &str) -> u64 {
+    let text = server.administer("status --prometheus").output;
+    let value = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    value.unwrap_or_else(|| panic!("{name}: {text}")).parse().expect("a number")
+}
+
+#[test]
+fn prometheus_gets_metrics_that_grow() {
+    let server = Server::plain();
+    let mut client = server.login();
+    assert_eq!((metric(&server, "ftpd_sessions"), metric(&server, "ftpd_sent_bytes_total")), (1, 0));
+    server.write("file", [0; 5000]);
+    client.retr("file");
+    assert_eq!(metric(&server, "ftpd_sent_bytes_total"), 5000);
+    client.expect("QUIT", 221);
+    eventually("it is gone", || metric(&server, "ftpd_sessions") == 0);
+    assert_eq!((metric(&server, "ftpd_sent_bytes_total"), metric(&server, "ftpd_sessions_total")), (5000, 1));
+}
+
+#[test]
+fn a_guesser_is_shown_and_let_in_again() {
+    let server = Server::start("[server]\nban_after = 1\nauth_failed_delay = 0\n", BOB);
+    let mut client = server.client();
+    client.expect("USER bob", 331);
+    client.expect("PASS wrong", 530);
+    assert_eq!(server.ask(r#"{"v":1,"do":"status"}"#)["bans"][0]["address"], "127.0.0.1");
+    drop(TcpStream::connect(server.door()));
+    assert_eq!(server.administer("status --unban 127.0.0.1").code, Some(0));
+    server.login().expect("NOOP", 200);
+}
+
+#[test]
+fn the_samples_of_the_readme_are_commands() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    for command in ["ftpd who", "ftpd kick 7", "ftpd status", "ftpd reload", "ftpd drain --wait"] {
+        assert!(text.contains(&format!("    {command} ")), "{command}");
+    }
+}
