@@ -8,7 +8,7 @@ use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Sub
 
 use crate::auth::users::Users;
 use crate::config::Config;
-use crate::ini::{Finding, Findings, Override};
+use crate::ini::{Finding, Findings, Holds, Override, Source};
 
 pub mod running;
 
@@ -129,11 +129,23 @@ impl Files {
     /// here, the defaults hold.
     pub fn load(&self) -> Result<(Config, Users), Findings> {
         let (config, found) = Config::examine(self.config_file().as_deref(), &self.overrides);
-        match Users::load(self.users_file().as_deref(), config.terms()) {
+        let users = Users::load(self.users_file().as_deref(), config.terms());
+        if users.is_err() && found.has_errors() && self.are_swapped() {
+            let (config, users) = (self.config_file().unwrap_or_default(), self.users_file().unwrap_or_default());
+            let fix = format!("write -c {} -u {}", users.display(), config.display());
+            return Err(Finding::error(&Source::file(""), "-c and -u are swapped").fix(fix).into());
+        }
+        match users {
             Ok(users) if !found.has_errors() => Ok((config, users)),
             Ok(users) => Err(found.and(users.accounts().doubts())),
             Err(more) => Err(found.and(more)),
         }
+    }
+
+    #[cold]
+    fn are_swapped(&self) -> bool {
+        let content = |file: Option<PathBuf>| file.and_then(|file| Holds::of(&file));
+        content(self.config_file()) == Some(Holds::Accounts) && content(self.users_file()) == Some(Holds::Settings)
     }
 
     /// Reads both files again for a running server, and has `prepare` read the files that the settings name. If all is
@@ -182,7 +194,6 @@ mod tests {
     use clap::error::ErrorKind;
 
     use super::*;
-    use crate::ini::Source;
 
     fn parse(words: &str) -> Result<Cli, ErrorKind> {
         Cli::try_parse_from(std::iter::once("ftpd").chain(words.split_whitespace())).map_err(|error| error.kind())

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::auth::user::{Guest, Terms};
-use crate::ini::{File, Finding, Findings, Key, Override, Section, Source, Sources};
+use crate::ini::{File, Finding, Findings, Holds, Key, Override, Section, Source, Sources};
 
 mod active;
 mod anonymous;
@@ -61,6 +61,10 @@ impl Config {
             Some(Ok(file)) => file,
             None => File::empty(),
         };
+        if file.holds() == Some(Holds::Accounts) {
+            file.refuse("these are accounts, not settings", "give the file with -u");
+            return (Config::default(), file.only_refused());
+        }
         file.set(overrides);
         let config = Config::read(&mut file);
         let found = file.finish();

@@ -15,6 +15,7 @@ mod excerpt;
 mod finding;
 mod findings;
 mod foreign;
+mod holds;
 mod key;
 mod line;
 mod mistake;
@@ -31,6 +32,7 @@ pub use decode::{misnamed, renamed, without_number};
 pub use excerpt::LineExcerpt;
 pub use finding::{Finding, Severity};
 pub use findings::{Findings, SHOWN};
+pub use holds::Holds;
 pub use key::{Key, Missing};
 pub use mistake::Mistake;
 pub use overrides::Override;
@@ -145,10 +147,15 @@ impl File {
 
     /// Adds an error of the file as a whole, unless another one explains it.
     pub fn refuse(&mut self, reason: impl Into<String>, fix: impl Into<String>) {
-        if self.faults.is_empty() && self.homeless.is_empty() {
+        if self.faults.is_empty() && self.homeless.is_empty() && self.found.is_empty() {
             let source = Source::File(Arc::clone(&self.name));
             self.found.push(Finding::error(&source, reason).fix(fix));
         }
+    }
+
+    /// What was found so far, without what nobody read.
+    pub fn only_refused(self) -> Findings {
+        Findings::new(self.found)
     }
 
     /// Everything that was found, with the sections and keys that nobody read.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::auth::hash::StoredPassword;
 use crate::auth::user::{Guest, KEYS, Terms, User, is_anonymous};
-use crate::ini::{self, File, Finding, Findings, Source};
+use crate::ini::{self, File, Finding, Findings, Holds, Source};
 use crate::seen::Seen;
 use crate::sys::stamp::{Stamp, has_mode};
 
@@ -22,6 +22,9 @@ pub struct Accounts {
     /// What is allowed in the file and probably not what was meant.
     doubts: Findings,
 }
+
+/// The keys that every account needs.
+const NEEDED: [&str; 3] = ["password", "perm", "home"];
 
 /// A plain password with fewer characters gets a warning.
 const SHORT: usize = 8;
@@ -43,6 +46,11 @@ impl Accounts {
     /// The accounts in `content`, which was read from `path`.
     pub(super) fn parse(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<Accounts, Findings> {
         let mut file = File::decode(path, content)?;
+        if file.holds() == Some(Holds::Settings) {
+            file.refuse("these are settings, not accounts", "give the file with -c");
+            return Err(file.only_refused());
+        }
+        file.adopt_defaults(&NEEDED);
         let names = file.names();
         if names.is_empty() && terms.anonymous.is_none() {
             file.refuse("there is no account in it, and anonymous is off: nobody could log in", new_account());

@@ -40,6 +40,9 @@ const SCHEMES: [(&str, Reader); 6] =
 /// Schemes of other programs.
 const OTHERS: [&str; 12] = ["1", "y", "gy", "7", "apr1", "2", "2x", "3", "md5", "sha1", "argon2i", "argon2d"];
 
+/// Bytes of argon2id values below 32; a value of another length was cut off.
+const USUAL_LENGTHS: [usize; 3] = [16, 20, 24];
+
 /// A hash whose check would take longer is refused: it would block the thread of a session.
 const MOST_TIME: Duration = Duration::from_secs(10);
 
@@ -182,6 +185,8 @@ fn argon2id(text: &str) -> Result<StoredPassword, Mistake> {
     let params = Params::try_from(&hash).map_err(|error| damaged(&error))?;
     if hash.salt.as_ref().is_none_or(|salt| salt.len() < argon2::MIN_SALT_LEN) || hash.hash.is_none() {
         return Err(damaged(&"its salt or its value is missing"));
+    } else if hash.hash.as_ref().is_some_and(|value| value.len() < 32 && !USUAL_LENGTHS.contains(&value.len())) {
+        return Err(damaged(&"its value is too short; was it cut off?").fix("`ftpd hash-password` makes a new one"));
     } else if !matches!(hash.version, None | Some(16 | 19)) {
         return Err(damaged(&"its version is neither 16 nor 19"));
     } else if params.m_cost() > MOST_MEMORY {

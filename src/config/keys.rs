@@ -164,7 +164,7 @@ mod tests {
     use super::*;
     use crate::auth::user;
     use crate::config::Config;
-    use crate::ini::{File, Finding, Missing};
+    use crate::ini::{File, Finding, Holds, Missing};
 
     /// The values of the sample that aren't the defaults.
     const TUTORIAL: [(&str, &str); 5] = [
@@ -194,6 +194,14 @@ mod tests {
         Config::read(&mut file);
         let read: BTreeSet<_> = file.known().collect();
         assert_eq!(read, rows().map(|(section, key)| (section, key.name)).collect());
+    }
+
+    #[test]
+    fn a_file_with_any_of_these_sections_is_known_as_settings() {
+        for (section, _) in SECTIONS {
+            let file = File::parse("", Path::new(""), &format!("[{section}]\nx = 1\n"));
+            assert_eq!(file.holds(), Some(Holds::Settings), "{section}");
+        }
     }
 
     #[test]

@@ -78,6 +78,7 @@ pub(super) fn better(row: &Key, value: &str) -> Option<String> {
 fn explained(row: &Key, value: &str) -> Option<Mistake> {
     match row.value {
         "letters" => letters::explained(value),
+        "ports" => ports::any(value),
         "addresses" => addresses::explained(value),
         "networks" => addresses::everybody(value),
         "password" => passwords::explained(value),

@@ -25,7 +25,9 @@ impl Findings {
             found.iter().map(|finding| !finding.is_consequence() || !causes.contains(&place(finding))).collect();
         let mut counts = counts.into_iter();
         found.retain(|_| counts.next() == Some(true));
-        found.sort_by(|one, other| (one.severity, place(one)).cmp(&(other.severity, place(other))));
+        found.sort_by(|one, other| {
+            (one.severity, place(one), &one.reason).cmp(&(other.severity, place(other), &other.reason))
+        });
         found.dedup();
         Findings(found)
     }

@@ -30,6 +30,8 @@ pub(super) struct Scan {
 #[derive(Debug, PartialEq)]
 pub(super) struct BadLine {
     pub(super) line: NumberedLine,
+    /// The section that it would belong to.
+    pub(super) section: String,
     /// Empty if it has none.
     pub(super) key: String,
     pub(super) mistake: Mistake,
@@ -82,7 +84,8 @@ impl Scan {
         self.goes_on = line.ends_with('\\');
         self.skips_keys = opens_section && outcome.is_err();
         if let Err(mistake) = outcome {
-            self.faults.push(BadLine { line: here, key, mistake });
+            let section = self.sections.last().map(|section| section.name.clone()).unwrap_or_default();
+            self.faults.push(BadLine { line: here, section, key, mistake });
         }
     }
 

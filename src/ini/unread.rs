@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::advice;
+use super::advice::{self, ACCOUNT};
 use super::line::Secret;
 use super::scan::BadLine;
 use super::written::{Setting, Written};
@@ -17,7 +17,16 @@ pub(super) fn findings(file: &File) -> Vec<Finding> {
     }
     let holds_passwords = rows.is_empty() || rows.values().any(|(_, row)| row.is_secret());
     let unread = Unread { file, rows, holds_passwords };
-    [unread.faults(), unread.homeless(), unread.sections(), unread.keys(), unread.missing(), unread.defaults()].concat()
+    [
+        unread.faults(),
+        unread.homeless(),
+        unread.sections(),
+        unread.strange(),
+        unread.keys(),
+        unread.missing(),
+        unread.defaults(),
+    ]
+    .concat()
 }
 
 struct Unread<'a> {
@@ -30,7 +39,7 @@ struct Unread<'a> {
 
 impl Unread<'_> {
     fn faults(&self) -> Vec<Finding> {
-        let finding = |BadLine { line, key, mistake }: &BadLine| {
+        let finding = |BadLine { line, key, mistake, .. }: &BadLine| {
             let secret = match key.as_str() {
                 _ if line.text.trim_start().starts_with('[') => Secret::Nothing,
                 key if !line.text.contains(['=', ':']) && self.is_secret(key) => Secret::AllButFirstWord,
@@ -86,26 +95,46 @@ impl Unread<'_> {
         self.file.sections.iter().map(finding).collect()
     }
 
+    /// Whether nothing in a section makes sense: it holds all accounts, perhaps.
+    fn is_strange(&self, section: &Written) -> bool {
+        let meant = |key: &str| advice::meant(key, section.table).is_some();
+        let strange = !section.missing.is_empty() && !section.keys.is_empty();
+        strange && section.keys.keys().all(|key| !section.known.contains(key.as_str()) && !meant(key))
+    }
+
+    fn strange(&self) -> Vec<Finding> {
+        let finding = |section: &Written| {
+            let source = section.origin.source(&self.file.name, "", Secret::Nothing);
+            let reason = format!("no key of an account is in [{}]; each account is a section of its own", section.name);
+            Finding::error(&source, reason).fix(format!("write\n{ACCOUNT}"))
+        };
+        self.file.read.iter().filter(|section| self.is_strange(section)).map(finding).collect()
+    }
+
+    fn familiar(&self) -> impl Iterator<Item = &Written> {
+        self.file.read.iter().filter(|section| !self.is_strange(section))
+    }
+
     fn keys(&self) -> Vec<Finding> {
-        let all = self
-            .file
-            .read
-            .iter()
-            .flat_map(|section| section.unread().map(move |(key, setting)| (section, key, setting)));
+        let all =
+            self.familiar().flat_map(|section| section.unread().map(move |(key, setting)| (section, key, setting)));
         all.map(|(section, key, setting)| self.unknown(&section.name, section.table, key, setting)).collect()
     }
 
     /// Needed keys that aren't there, not even under a wrong name.
     fn missing(&self) -> Vec<Finding> {
         let of_section = |section: &Written| {
-            let meant: Vec<&str> = section.unread().filter_map(|(key, _)| advice::meant(key, section.table)).collect();
+            let faults = self.file.faults.iter().filter(|fault| fault.section == section.name);
+            let broken = faults.filter_map(|fault| fault.key.split_whitespace().next());
+            let written = section.unread().map(|(key, _)| key).chain(broken);
+            let meant: Vec<&str> = written.filter_map(|key| advice::meant(key, section.table)).collect();
             let source = section.origin.source(&self.file.name, "", Secret::Nothing);
             let missing = section.missing.iter().filter(|key| !meant.contains(key));
             let finding =
                 |key: &&'static str| Finding::error(&source, format!("missing in [{}]", section.name)).about(*key);
             missing.map(finding).collect::<Vec<_>>()
         };
-        self.file.read.iter().flat_map(of_section).collect()
+        self.familiar().flat_map(of_section).collect()
     }
 
     fn defaults(&self) -> Vec<Finding> {

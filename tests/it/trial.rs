@@ -114,6 +114,16 @@ impl Case {
         Case { conf: text.into(), ..Case::new(name, verdict) }
     }
 
+    /// The same with other settings.
+    pub fn in_settings(self, text: impl Into<Vec<u8>>) -> Case {
+        Case { conf: text.into(), ..self }
+    }
+
+    /// The same with other accounts.
+    pub fn in_users(self, text: impl Into<Vec<u8>>) -> Case {
+        Case { users: text.into(), ..self }
+    }
+
     pub fn at(self, place: &'static str, key: &'static str) -> Case {
         Case { place, key, ..self }
     }

@@ -7,7 +7,11 @@ use super::decoration;
 pub(super) fn doubt(row: &Key, value: &str) -> Option<Mistake> {
     let mistake = |reason: &str| Some(Mistake::new(reason));
     if let Some(inner) = decoration::quoted(value) {
-        return mistake("the quotes are part of the path")?.fix(format!("write {} = {inner}", row.name)).into();
+        let fix = match doubt(row, inner) {
+            Some(other) => format!("write it without quotes; and {}", other.reason),
+            None => format!("write {} = {inner}", row.name),
+        };
+        return mistake("the quotes are part of the path")?.fix(fix).into();
     }
     if let Some(at) = decoration::comment(value).filter(|at| !value[*at..].starts_with('/')) {
         let before = value[..at].trim_end();

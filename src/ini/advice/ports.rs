@@ -1,11 +1,9 @@
 //! Ports and ranges of them, as other programs write them.
 
+use super::super::Mistake;
+
 /// `(8300, 8500)`, `8300:8500`, `range(8300, 8500)`, `8300–8500`: as it could be written.
 pub(super) fn range(value: &str) -> Option<String> {
-    const NONE: &[&str] = &["none", "any", "auto", "all", "no", "false", "*", "null", "default", "random"];
-    if NONE.iter().any(|word| value.eq_ignore_ascii_case(word)) {
-        return Some("off".to_owned());
-    }
     let numbers = numbers(value)?;
     match numbers[..] {
         [port] => Some(port.to_string()),
@@ -13,6 +11,16 @@ pub(super) fn range(value: &str) -> Option<String> {
         [low, .., high] if numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]) => Some(format!("{low}-{high}")),
         _ => None,
     }
+}
+
+/// A word for any port.
+pub(super) fn any(value: &str) -> Option<Mistake> {
+    const ANY: &[&str] = &["none", "any", "auto", "all", "no", "false", "*", "null", "default", "random"];
+    let is_any = ANY.iter().any(|word| value.eq_ignore_ascii_case(word));
+    is_any.then(|| {
+        Mistake::new(format!("'{value}' is no range of ports"))
+            .fix("write a range such as 8300-8500, or off for any port")
+    })
 }
 
 /// `:21`, `21/tcp`: as it could be written.
@@ -58,7 +66,7 @@ mod tests {
         ] {
             assert_eq!(range(value).as_deref(), Some("8300-8302"), "{value}");
         }
-        assert_eq!(range("none").as_deref(), Some("off"));
+        assert!(any("none").is_some() && any("8300-8500").is_none());
         for value in ["a-b", "8300-8302-8400", "-5", "1.5", "ten"] {
             assert_eq!(range(value), None, "{value}");
         }

@@ -1,0 +1,58 @@
+//! Whether a file holds settings or accounts, by its sections and keys.
+
+use std::path::Path;
+
+use super::written::Written;
+use super::{DEFAULT, File};
+
+/// Sections of the settings.
+const SETTINGS: &[&str] = &["server", "transfer", "passive", "active", "anonymous", "tls", "log", "web"];
+
+/// Keys of every account.
+const ACCOUNTS: &[&str] = &["password", "perm", "home"];
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// Settings, as in ftpd.conf.
+    Settings,
+    /// Accounts, as in user.ini.
+    Accounts,
+}
+
+impl Holds {
+    /// What the file at `path` holds, if it can be read and holds nothing else.
+    pub fn of(path: &Path) -> Option<Holds> {
+        File::open(path).ok()?.holds()
+    }
+}
+
+impl File {
+    /// What it holds, if that is clear and nobody has read it yet.
+    pub fn holds(&self) -> Option<Holds> {
+        let is_account = |section: &Written| ACCOUNTS.iter().any(|key| section.keys.contains_key(*key));
+        let is_setting = |section: &Written| SETTINGS.contains(&section.name.as_str()) && !is_account(section);
+        let mut sections =
+            self.sections.iter().filter(|section| section.name != DEFAULT && !section.keys.is_empty()).peekable();
+        sections.peek()?;
+        match () {
+            () if sections.clone().all(is_setting) => Some(Holds::Settings),
+            () if sections.all(is_account) => Some(Holds::Accounts),
+            () => None,
+        }
+    }
+
+    /// If there is no `[DEFAULT]`, but a section of nearly that name without the keys that each section `needs`, its keys
+    /// are taken as defaults, and that is an error of the file.
+    pub fn adopt_defaults(&mut self, needs: &[&str]) {
+        let is_close = |name: &str| ["default", "defaults"].iter().any(|close| name.eq_ignore_ascii_case(close));
+        let lacks = |section: &Written| needs.iter().any(|key| !section.keys.contains_key(*key));
+        let found = self.sections.iter().position(|section| is_close(&section.name) && lacks(section));
+        let Some(index) = found.filter(|_| self.defaults.is_empty()) else { return };
+        let section = self.sections.remove(index);
+        let source = section.origin.source(&self.name, "", super::line::Secret::Nothing);
+        let reason = format!("[{}] is not an account; did you mean [{DEFAULT}]?", section.name);
+        self.found.push(super::Finding::error(&source, reason));
+        self.defaults = section.keys;
+    }
+}
