@@ -42,6 +42,8 @@ pub enum Task {
     HashPassword,
     /// Show who is connected to the running server, and what they do
     Who(running::WhoOptions),
+    /// Show them live, with the progress of their transfers; end sessions
+    Top(running::TopOptions),
     /// End sessions of the running server: each gets a 421, and its transfer breaks
     Kick(running::KickOptions),
     /// Let the running server take no new sessions, and stop after the last transfer

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use ftpd::cli::{Cli, Task};
-use ftpd::commands::{check, drain, hash_password, kick, reload, serve, status, who};
+use ftpd::commands::{check, drain, hash_password, kick, reload, serve, status, top, who};
 
 fn main() -> ExitCode {
     let cli = Cli::read();
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         None => serve::run(&cli),
         Some(Task::Check(wish)) => check::run(&cli.files, *wish, &mut std::io::stdout()),
         Some(Task::HashPassword) => hash_password::run(),
+        Some(Task::Top(options)) => top::run(&cli.files, options),
         Some(Task::Who(options)) => who::run(&cli.files, options),
         Some(Task::Kick(options)) => kick::run(&cli.files, options),
         Some(Task::Drain(options)) => drain::run(&cli.files, options),

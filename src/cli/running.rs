@@ -29,6 +29,14 @@ pub struct WhoOptions {
     pub json: bool,
 }
 
+/// `ftpd top`.
+#[derive(Clone, Debug, Args)]
+pub struct TopOptions {
+    /// Which server.
+    #[command(flatten)]
+    pub running: RunningServer,
+}
+
 /// `ftpd kick`.
 #[derive(Clone, Debug, Args)]
 #[command(group = ArgGroup::new("whom").required(true))]

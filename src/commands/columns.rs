@@ -107,6 +107,13 @@ pub fn time(seconds: u64) -> String {
     }
 }
 
+/// The time of day, or the date if it was another day.
+pub fn local_time(since: &str) -> String {
+    let Ok(since) = since.parse::<jiff::Timestamp>() else { return since.to_owned() };
+    let (since, now) = (since.to_zoned(jiff::tz::TimeZone::system()), jiff::Zoned::now());
+    since.strftime(if since.date() == now.date() { "%H:%M" } else { "%b %d" }).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,6 +18,7 @@ pub mod reload;
 mod report;
 pub mod serve;
 pub mod status;
+pub mod top;
 pub mod who;
 
 /// The ports for control connections, without TLS first.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cli::Files;
 use crate::cli::running::WhoOptions;
-use crate::commands::columns::{Columns, size, time};
+use crate::commands::columns::{Columns, local_time, size, time};
 use crate::commands::control_client::ControlClient;
 use crate::commands::fail;
 use crate::control::answer::{SessionFacts, WhoAnswer};
@@ -60,13 +60,6 @@ fn row(session: &SessionFacts) -> [String; 11] {
         if_moving(format!("{}/s", size(session.rate))),
         session.path.clone().unwrap_or_default(),
     ]
-}
-
-/// The time of day, or the date if it was another day.
-fn local_time(since: &str) -> String {
-    let Ok(since) = since.parse::<jiff::Timestamp>() else { return since.to_owned() };
-    let (since, now) = (since.to_zoned(jiff::tz::TimeZone::system()), jiff::Zoned::now());
-    since.strftime(if since.date() == now.date() { "%H:%M" } else { "%b %d" }).to_string()
 }
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ mod tls_renewals;
 mod tls_requirements;
 mod tls_resumption;
 mod tls_stalls;
+mod top;
 mod transcripts;
 mod transfers;
 mod uploads;

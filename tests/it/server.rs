@@ -457,7 +457,7 @@ pub fn exit_code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
-fn wait_for_exit(child: &mut Child, cap: Duration) -> Option<ExitStatus> {
+pub fn wait_for_exit(child: &mut Child, cap: Duration) -> Option<ExitStatus> {
     let deadline = Instant::now() + cap;
     loop {
         if let Ok(Some(status)) = child.try_wait() {
