@@ -140,6 +140,7 @@ impl ControlClient {
 fn broken(path: &Path, error: &io::Error) -> String {
     let why = match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => "it does not answer".to_owned(),
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => "it has stopped".to_owned(),
         ErrorKind::UnexpectedEof => "it has hung up".to_owned(),
         _ => error.to_string(),
     };
