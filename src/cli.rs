@@ -91,6 +91,7 @@ const MEANT: [(&str, &[&str]); 7] = [
     ("check", &["config", "users", "overrides"]),
     ("hash-password", &[]),
     ("who", &["config"]),
+    ("top", &["config"]),
     ("kick", &["config"]),
     ("drain", &["config"]),
     ("reload", &["config"]),
