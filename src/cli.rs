@@ -87,7 +87,7 @@ pub struct Files {
 }
 
 /// The global options that mean something to a subcommand; `--help` shows no other ones there.
-const MEANT: [(&str, &[&str]); 7] = [
+const MEANT: &[(&str, &[&str])] = &[
     ("check", &["config", "users", "overrides"]),
     ("hash-password", &[]),
     ("who", &["config"]),
