@@ -29,7 +29,7 @@ pub enum Event {
     /// Nothing came in time.
     TimedOut,
     /// The session is asked to end.
-    Asked(Notice),
+    Asked(Box<Notice>),
 }
 
 /// A client's control connection.
@@ -90,8 +90,8 @@ impl Control {
             if let Some(line) = self.input.take() {
                 return Event::Line(line);
             }
-            if let Some(notice) = self.ending.notice() {
-                return Event::Asked(notice);
+            if self.ending.is_asked() {
+                return self.end();
             }
             // The first wait is for the whole of `idle`, which is set on the socket most times.
             let now = Instant::now();
@@ -101,13 +101,19 @@ impl Control {
                 return Event::TimedOut;
             }
             match self.receive() {
-                Ok(0) => return self.ending.notice().map_or(Event::Closed, Event::Asked),
+                Ok(0) => return self.end(),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Event::TimedOut,
                 Err(_) => return Event::Closed,
             }
         }
+    }
+
+    /// Why nothing more comes.
+    #[cold]
+    fn end(&self) -> Event {
+        self.ending.notice().map_or(Event::Closed, |notice| Event::Asked(Box::new(notice)))
     }
 
     /// Blocks until something comes. The buffer is on the stack, and small: an idle session holds no page for it.
