@@ -10,7 +10,10 @@ use crate::auth::users::Users;
 use crate::config::Config;
 use crate::ini::{Finding, Findings, Holds, Override, Source};
 
+mod listening;
 pub mod running;
+
+pub use listening::Listening;
 
 /// An FTP server for the folders and accounts of two small files.
 #[derive(Debug, Parser)]
@@ -19,6 +22,10 @@ pub struct Cli {
     /// Where settings and accounts come from.
     #[command(flatten)]
     pub files: Files,
+
+    /// Where to listen.
+    #[command(flatten)]
+    pub listening: Listening,
 
     /// Log more (repeatable)
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -60,6 +67,10 @@ pub struct Check {
     /// Connect to the running server: its control port, every passive port, and the firewall in front of them
     #[arg(long)]
     pub network: bool,
+
+    /// Where the server would listen.
+    #[command(flatten)]
+    pub listening: Listening,
 
     /// Fail on warnings, too
     #[arg(long)]
@@ -104,7 +115,18 @@ impl Cli {
     /// The command line of this process; wrong usage ends it, with a hint.
     pub fn read() -> Cli {
         let mut matches = Cli::shown().get_matches();
-        Cli::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+        let cli = Cli::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit());
+        cli.with_short_forms()
+    }
+
+    /// The same with overrides in place of their short forms.
+    fn with_short_forms(mut self) -> Cli {
+        let of_check = match &self.command {
+            Some(Task::Check(check)) => check.listening,
+            _ => Listening::default(),
+        };
+        self.files.overrides.extend(self.listening.overrides().chain(of_check.overrides()));
+        self
     }
 
     /// The definition of the command line, in which subcommands hide what means nothing to them.
@@ -247,6 +269,14 @@ mod tests {
             assert_eq!(cli.files.config_file(), Some("a".into()));
             assert_eq!(cli.files.users_file(), Some("b".into()));
             assert_eq!(cli.files.overrides, ["server.port=1".parse().unwrap()]);
+        }
+    }
+
+    #[test]
+    fn port_and_address_have_short_forms() {
+        let expected: Vec<Override> = ["server.port=1", "server.ip=::1"].map(|text| text.parse().unwrap()).to_vec();
+        for words in ["-p 1 -i ::1", "--port 1 --ip ::1", "check -p 1 -i ::1", "-p 1 check --ip ::1"] {
+            assert_eq!(parse(words).unwrap().with_short_forms().files.overrides, expected, "{words}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::auth::user::{Guest, Terms};
-use crate::ini::{File, Finding, Findings, Holds, Key, Override, Section, Source, Sources};
+use crate::ini::{self, File, Finding, Findings, Holds, Key, Override, Section, Source, Sources};
 
 mod active;
 mod anonymous;
@@ -67,7 +67,7 @@ impl Config {
         }
         file.set(overrides);
         let config = Config::read(&mut file);
-        let found = file.finish();
+        let found = file.finish().and(unnoticed(path));
         (Config { doubts: found.clone(), ..config }, found)
     }
 
@@ -142,6 +142,14 @@ impl Default for Config {
     fn default() -> Config {
         Config::read(&mut File::empty())
     }
+}
+
+/// Without an ftpd.conf in this folder, a file that was probably meant to be it.
+fn unnoticed(path: Option<&Path>) -> Option<Finding> {
+    let usual = Path::new("ftpd.conf");
+    let other = ini::misnamed(usual).filter(|_| path.is_none() && !usual.exists())?;
+    let finding = Finding::warning(&Source::file("ftpd.conf"), "it is not in this folder, so the defaults hold");
+    Some(finding.fix(ini::renamed(&other, usual)))
 }
 
 /// Reads section by section, and remembers where the values come from.

@@ -73,7 +73,7 @@ impl ServerSection {
     pub(super) fn read(section: &mut Section) -> ServerSection {
         let (user, group) = (section.take::<Option<_>>("user"), section.take::<Option<_>>("group"));
         if group.is_some() && user.is_none() {
-            section.refuse("group", "needs a user");
+            section.refuse_without("group", "user", "needs a user");
         }
         ServerSection {
             ip: section.take("ip"),

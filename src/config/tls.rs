@@ -71,7 +71,7 @@ impl TlsSection {
             ("client_ca", read.client_ca.is_some()),
         ];
         for (key, _) in wishes.into_iter().filter(|(_, wished)| *wished && read.files.is_none()) {
-            section.refuse(key, "needs tls = on");
+            section.refuse_without(key, "tls", "needs tls = on");
         }
         TlsSection { sources: section.sources(), ..read }
     }
@@ -82,9 +82,12 @@ fn files(section: &mut Section) -> Option<TlsFiles> {
     let certificate: Option<PathBuf> = section.take("certificate");
     let private_key: Option<PathBuf> = section.take("private_key");
     if certificate.is_none() && private_key.is_some() {
-        section.refuse("private_key", "needs a certificate");
+        section.refuse_without("private_key", "certificate", "needs a certificate");
     }
     let is_on = section.find("tls").unwrap_or(certificate.is_some());
+    if !is_on && certificate.is_some() {
+        section.doubt("certificate", Mistake::new("it is not used, as tls is off"));
+    }
     is_on.then(|| match certificate {
         None => TlsFiles::Own(section.folder().to_owned()),
         Some(certificate) => {

@@ -77,7 +77,7 @@ pub(super) fn better(row: &Key, value: &str) -> Option<String> {
 /// Values whose mistake has a better description than that of their reader.
 fn explained(row: &Key, value: &str) -> Option<Mistake> {
     match row.value {
-        "letters" => letters::explained(value),
+        "letters" => letters::explained(row, value),
         "ports" => ports::any(value),
         "addresses" => addresses::explained(value),
         "networks" => addresses::everybody(value),

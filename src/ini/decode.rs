@@ -54,6 +54,9 @@ pub fn misnamed(path: &Path) -> Option<PathBuf> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let wanted = path.file_name()?.to_str()?.to_lowercase();
     let is_close = |name: &OsString| {
+        if Some(name.as_os_str()) == path.file_name() {
+            return false;
+        }
         let name = name.to_string_lossy().to_lowercase();
         let name = name.strip_suffix(".txt").or(name.strip_suffix(".ini")).unwrap_or(&name);
         name == wanted || format!("{name}.ini") == wanted || format!("{name}.conf") == wanted

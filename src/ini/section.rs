@@ -72,6 +72,9 @@ impl Section<'_> {
             let found = Finding::of_value(severity, &self.source(key), mistake);
             self.file.found.push(found);
         }
+        if parsed.is_err() {
+            self.written.broken.insert(key);
+        }
         parsed.ok()
     }
 
@@ -81,15 +84,17 @@ impl Section<'_> {
         self.file.found.push(found);
     }
 
+    /// Adds the error that `key` can't be used without `other`, unless something is wrong with the value of `other` anyway.
+    pub fn refuse_without(&mut self, key: &'static str, other: &str, reason: impl Into<String>) {
+        if !self.written.broken.contains(other) {
+            self.refuse(key, reason);
+        }
+    }
+
     /// Adds that the value of `key` is probably not what was meant.
     pub fn doubt(&mut self, key: &'static str, mistake: Mistake) {
         let found = Finding::of_value(Severity::Warning, &self.source(key), mistake);
         self.file.found.push(found);
-    }
-
-    /// Whether `key` is written.
-    pub fn has(&self, key: &str) -> bool {
-        self.setting(key).is_some()
     }
 
     /// Where the values come from that were asked for so far.

@@ -16,6 +16,8 @@ pub(super) struct Written {
     pub(super) table: &'static [Key],
     /// Keys that were asked for, written or not.
     pub(super) known: BTreeSet<&'static str>,
+    /// Keys whose values can't be used.
+    pub(super) broken: BTreeSet<&'static str>,
     /// Keys that it needs and hasn't.
     pub(super) missing: Vec<&'static str>,
 }
@@ -32,7 +34,15 @@ pub(super) struct Setting {
 
 impl Written {
     pub(super) fn new(name: String, origin: Origin) -> Written {
-        Written { name, origin, keys: Keys::new(), table: &[], known: BTreeSet::new(), missing: Vec::new() }
+        Written {
+            name,
+            origin,
+            keys: Keys::new(),
+            table: &[],
+            known: BTreeSet::new(),
+            broken: BTreeSet::new(),
+            missing: Vec::new(),
+        }
     }
 
     /// The keys that nobody asked for.

@@ -59,6 +59,8 @@ fn what_is_right_is_accepted_without_a_word() {
         Case::conf("[active]\nenable_active = 1", Silent),
         Case::conf("[log]\nlog_level = INFO", Silent),
         Case::conf("", Silent).with(&["--set", "server.timeout=5m"]),
+        Case::conf("port = 1", Silent).with(&["--port", "0"]),
+        Case::conf("ip = 203.0.113.1", Silent).with(&["-i", "127.0.0.1"]),
     ]);
 }
 
@@ -87,6 +89,8 @@ fn a_mistake_in_a_line_of_an_account_is_told_with_what_to_write() {
         Case::user("perm = rw", Doubted).at("user.ini:3", "perm").says(&["list first", "elradfmwMT"]),
         home("home = \"home\"", "home = home"),
         home("home = “home”", "home = home"),
+        home("home = /etc", "a folder of the system"),
+        home("home = /proc/self", "a folder of the system"),
         home("home = D:/", "/mnt/d"),
         home("home = D:\\Share", "/mnt/d/Share"),
         home("home = \\\\nas\\share", "Windows"),
@@ -233,6 +237,14 @@ fn a_mistake_in_a_line_of_the_settings_is_told_with_what_to_write() {
         below("[log]\nlog_format = xml", "log_format", &["text, json"]),
         below("[tls]\ntls = on # secure", "tls", &["a comment needs a line of its own"]),
         below("[tls]\ntls = explicit", "tls", &["neither on nor off"]),
+        Case::conf("[anonymous]\nanonymous_path = home", Doubted)
+            .at("ftpd.conf:5", "anonymous_path")
+            .says(&["not used", "enable_anonymous = on"]),
+        Case::conf("[tls]\ntls = off\ncertificate = c.pem", Doubted)
+            .at("ftpd.conf:6", "certificate")
+            .says(&["tls is off"]),
+        below("[tls]\ntls = on # yes\ntls_control_required = on", "tls", &["a comment needs a line of its own"]),
+        below("[anonymous]\nanonymous_perm = e,l,r", "anonymous_perm", &["write anonymous_perm = elr"]),
         below("[anonymous]\nanonymous_perm = elrx", "anonymous_perm", &["'x'"]),
         Case::conf("[sever]\nport = 1\nprot = 2", Refused).at("ftpd.conf:4", "").says(&["did you mean 'server'?"]),
         Case::conf("port = 0", Refused)
@@ -311,6 +323,10 @@ fn a_file_that_is_another_one_is_told_in_one_finding() {
         Case::conf("", Refused)
             .says(&["user.ini.txt", "mv "])
             .prepared(|folder| fs::rename(folder.join("user.ini"), folder.join("user.ini.txt")).unwrap()),
+        Case::conf("", Doubted)
+            .with(&["--set", "server.port=0", "--set", "server.ip=127.0.0.1"])
+            .says(&["ftpd.conf.txt", "mv "])
+            .prepared(|folder| fs::rename(folder.join("ftpd.conf"), folder.join("ftpd.conf.txt")).unwrap()),
         Case::conf("", Refused).says(&["a link to gone"]).prepared(|folder| {
             fs::remove_file(folder.join("user.ini")).unwrap();
             std::os::unix::fs::symlink("gone", folder.join("user.ini")).unwrap();

@@ -1,6 +1,6 @@
 //! Permission letters that are words, modes or lists.
 
-use super::super::Mistake;
+use super::super::{Key, Mistake};
 
 const READS: &str = "elr reads, elradfmwMT also writes";
 
@@ -8,7 +8,7 @@ const READS: &str = "elr reads, elradfmwMT also writes";
 const SMALL: &str = "ELRADFW";
 
 /// Why it is not a value of letters, if more is known than the first unknown one.
-pub(super) fn explained(value: &str) -> Option<Mistake> {
+pub(super) fn explained(row: &Key, value: &str) -> Option<Mistake> {
     let bare = value.trim();
     let is_mode = bare.len() >= 3 && bare.bytes().all(|byte| byte.is_ascii_digit());
     let is_listing = bare.len() >= 9 && bare.chars().all(|c| "-drwxst".contains(c));
@@ -24,7 +24,7 @@ pub(super) fn explained(value: &str) -> Option<Mistake> {
         () if together(bare).is_some() => {
             let at = value.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(0);
             let mistake = Mistake::new("letters stand together, without blanks or commas").at(at..at + 1);
-            Some(mistake.fix(format!("write perm = {}", together(bare)?)))
+            Some(mistake.fix(format!("write {} = {}", row.name, together(bare)?)))
         }
         () => capital.filter(|_| bare.chars().all(|c| c.is_ascii_alphabetic())).map(|(at, letter)| {
             let mistake =
@@ -89,6 +89,8 @@ pub(super) fn doubt(value: &str) -> Option<Mistake> {
 mod tests {
     use super::*;
 
+    const PERM: Key = Key::needed("perm", "letters", "");
+
     #[test]
     fn what_is_no_letters_is_recognized() {
         let cases = [
@@ -103,11 +105,11 @@ mod tests {
             ("ELR", "small"),
         ];
         for (value, words) in cases {
-            let Mistake { reason, fix, .. } = explained(value).unwrap_or_else(|| panic!("{value}"));
+            let Mistake { reason, fix, .. } = explained(&PERM, value).unwrap_or_else(|| panic!("{value}"));
             let told = format!("{reason}; {}", fix.unwrap_or_default());
             assert!(told.contains(words), "{value}: {told}");
         }
-        assert_eq!(explained("elrx"), None);
+        assert_eq!(explained(&PERM, "elrx"), None);
     }
 
     #[test]
