@@ -1,10 +1,12 @@
 //! The command line, and the two files it names.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::auth::users::Users;
 use crate::config::Config;
@@ -28,11 +30,11 @@ pub struct Cli {
     pub listening: Listening,
 
     /// Log more (repeatable)
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
 
     /// Log less (repeatable)
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, action = ArgAction::Count)]
     pub quiet: u8,
 
     /// What to do; without one, serve.
@@ -85,19 +87,19 @@ pub struct Check {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Files {
     /// Settings [default: ftpd.conf in the current folder, if there is one]
-    #[arg(short, long, global = true, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
     /// Accounts [default: user.ini in the current folder]
-    #[arg(short, long, global = true, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     pub users: Option<PathBuf>,
 
     /// Override one key of the settings (repeatable)
-    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<Override>,
 }
 
-/// The global options that mean something to a subcommand; `--help` shows no other ones there.
+/// The options of all subcommands that mean something to each; `--help` shows no other ones there.
 const MEANT: &[(&str, &[&str])] = &[
     ("check", &["config", "users", "overrides"]),
     ("hash-password", &[]),
@@ -108,15 +110,26 @@ const MEANT: &[(&str, &[&str])] = &[
     ("reload", &["config"]),
     ("status", &["config"]),
 ];
-/// Options that may stand before or after each subcommand.
-const GLOBAL: [&str; 5] = ["config", "users", "overrides", "verbose", "quiet"];
+/// Options that may come before or after each subcommand.
+const EVERYWHERE: [&str; 5] = ["config", "users", "overrides", "verbose", "quiet"];
 
 impl Cli {
     /// The command line of this process; wrong usage ends it, with a hint.
     pub fn read() -> Cli {
-        let mut matches = Cli::shown().get_matches();
-        let cli = Cli::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit());
-        cli.with_short_forms()
+        Cli::parse_words(env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    fn parse_words(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+        let mut matches = Cli::definition().try_get_matches_from(words)?;
+        let mut cli = Cli::from_arg_matches(&matches)?;
+        if let Some((_, mut after)) = matches.remove_subcommand() {
+            cli.files.config = after.remove_one("config").or(cli.files.config);
+            cli.files.users = after.remove_one("users").or(cli.files.users);
+            cli.files.overrides.extend(after.remove_many("overrides").into_iter().flatten());
+            cli.verbose = cli.verbose.saturating_add(after.get_count("verbose"));
+            cli.quiet = cli.quiet.saturating_add(after.get_count("quiet"));
+        }
+        Ok(cli.with_short_forms())
     }
 
     /// The same with overrides in place of their short forms.
@@ -129,16 +142,17 @@ impl Cli {
         self
     }
 
-    /// The definition of the command line, in which subcommands hide what means nothing to them.
-    fn shown() -> Command {
-        let mut command = Cli::command();
-        // Only then do the subcommands have the global options.
-        command.build();
+    /// The command line, with the options that may stand before or after a subcommand.
+    fn definition() -> Command {
+        let command = Cli::command();
+        let is_everywhere = |option: &&Arg| EVERYWHERE.contains(&option.get_id().as_str());
+        let everywhere: Vec<Arg> = command.get_arguments().filter(is_everywhere).cloned().collect();
         MEANT.iter().fold(command, |command, (name, meant)| {
-            let hidden = GLOBAL.iter().filter(|option| !meant.contains(option));
-            command.mut_subcommand(name, |subcommand| {
-                hidden.fold(subcommand, |subcommand, option| subcommand.mut_arg(option, |arg| arg.hide(true)))
-            })
+            let options = everywhere.iter().map(|option| {
+                let is_meant = meant.contains(&option.get_id().as_str());
+                option.clone().hide(!is_meant)
+            });
+            command.mut_subcommand(name, |subcommand| subcommand.args(options))
         })
     }
 
@@ -221,7 +235,8 @@ mod tests {
     use super::*;
 
     fn parse(words: &str) -> Result<Cli, ErrorKind> {
-        Cli::try_parse_from(std::iter::once("ftpd").chain(words.split_whitespace())).map_err(|error| error.kind())
+        Cli::parse_words(std::iter::once("ftpd").chain(words.split_whitespace()).map(OsString::from))
+            .map_err(|error| error.kind())
     }
 
     #[test]
@@ -231,7 +246,7 @@ mod tests {
 
     #[test]
     fn subcommands_show_only_what_means_something_to_them() {
-        let mut command = Cli::shown();
+        let mut command = Cli::definition();
         let commands: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
         for name in commands.iter().filter(|name| *name != "help") {
             let help = command.find_subcommand_mut(name).expect("it is there").render_long_help().to_string();
@@ -246,9 +261,9 @@ mod tests {
                 assert_eq!(help.contains(written), row.1.contains(&option), "{name} {written}\n{help}");
             }
         }
-        let matches = Cli::shown().try_get_matches_from(["ftpd", "-u", "a", "check", "-c", "b"]).expect("parsed");
-        let cli = Cli::from_arg_matches(&matches).expect("parsed");
+        let cli = parse("-u a --set server.port=1 check -c b --set server.port=2").expect("parsed");
         assert_eq!((cli.files.users, cli.files.config), (Some("a".into()), Some("b".into())));
+        assert_eq!(cli.files.overrides.len(), 2);
     }
 
     #[test]
@@ -276,7 +291,7 @@ mod tests {
     fn port_and_address_have_short_forms() {
         let expected: Vec<Override> = ["server.port=1", "server.ip=::1"].map(|text| text.parse().unwrap()).to_vec();
         for words in ["-p 1 -i ::1", "--port 1 --ip ::1", "check -p 1 -i ::1", "-p 1 check --ip ::1"] {
-            assert_eq!(parse(words).unwrap().with_short_forms().files.overrides, expected, "{words}");
+            assert_eq!(parse(words).unwrap().files.overrides, expected, "{words}");
         }
     }
 
@@ -309,6 +324,8 @@ mod tests {
             ("serve", ErrorKind::InvalidSubcommand),
             ("--version", ErrorKind::DisplayVersion),
             ("--help", ErrorKind::DisplayHelp),
+            ("who --help", ErrorKind::DisplayHelp),
+            ("hash-password -h", ErrorKind::DisplayHelp),
         ];
         for (words, kind) in cases {
             assert_eq!(parse(words).err(), Some(kind), "{words}");
