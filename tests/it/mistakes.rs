@@ -89,8 +89,6 @@ fn a_mistake_in_a_line_of_an_account_is_told_with_what_to_write() {
         Case::user("perm = rw", Doubted).at("user.ini:3", "perm").says(&["list first", "elradfmwMT"]),
         home("home = \"home\"", "home = home"),
         home("home = “home”", "home = home"),
-        home("home = /etc", "a folder of the system"),
-        home("home = /proc/self", "a folder of the system"),
         home("home = D:/", "/mnt/d"),
         home("home = D:\\Share", "/mnt/d/Share"),
         home("home = \\\\nas\\share", "Windows"),

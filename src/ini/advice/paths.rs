@@ -28,10 +28,6 @@ pub(super) fn doubt(row: &Key, value: &str) -> Option<Mistake> {
     if let Some(path) = url(value) {
         return mistake("this is a URL, and a path is expected")?.fix(format!("write {} = {path}", row.name)).into();
     }
-    if row.value == "folder" && is_of_system(value) {
-        let reason = format!("{value} is a folder of the system, not one to share");
-        return mistake(&reason)?.fix("share a folder of its own, such as /srv/share").into();
-    }
     windows(value).and_then(|example| {
         let fix = format!("a disk of Windows is mounted somewhere on Linux, for example {} = {example}", row.name);
         mistake("this is a path of Windows")?.fix(fix).into()
@@ -54,33 +50,6 @@ fn expanded(value: &str) -> Option<usize> {
         _ => false,
     };
     is_variable.then_some(first)
-}
-
-/// Folders of the system, and whether all below them are, too.
-const SYSTEM: &[(&str, bool)] = &[
-    ("/etc", true),
-    ("/proc", true),
-    ("/sys", true),
-    ("/dev", true),
-    ("/boot", true),
-    ("/bin", true),
-    ("/sbin", true),
-    ("/lib", true),
-    ("/lib64", true),
-    ("/run", false),
-    ("/usr", false),
-    ("/usr/bin", true),
-    ("/usr/sbin", true),
-    ("/usr/lib", true),
-    ("/root", false),
-    ("/var", false),
-    ("/var/lib", false),
-    ("/var/log", true),
-];
-
-fn is_of_system(value: &str) -> bool {
-    let path = std::path::Path::new(value);
-    SYSTEM.iter().any(|(folder, deep)| path == std::path::Path::new(folder) || (*deep && path.starts_with(folder)))
 }
 
 fn url(value: &str) -> Option<&str> {
@@ -126,9 +95,6 @@ mod tests {
             ("\\\\nas\\share", "home = /mnt/nas/share"),
             ("\"/srv\"", "home = /srv"),
             ("“/srv”", "home = /srv"),
-            ("/etc", "a folder of the system"),
-            ("/proc/self", "a folder of the system"),
-            ("/var/", "a folder of the system"),
             ("/srv # share", "home = /srv"),
             ("file:///srv", "home = /srv"),
         ] {
