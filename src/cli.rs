@@ -64,8 +64,17 @@ pub enum Task {
 }
 
 /// What else to check.
-#[derive(Clone, Copy, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Check {
+    /// Print what an account sees: its folders, where they are, its letters, and what the file system will refuse
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["network", "strict", "json", "can"])]
+    pub user: Option<String>,
+
+    /// Say whether an account may do something, and what decides, such as --can alex STOR /inbox/x.mp4
+    #[arg(long, num_args = 2.., value_names = ["NAME", "VERB"], allow_hyphen_values = true,
+        conflicts_with_all = ["network", "strict", "json"])]
+    pub can: Option<Vec<String>>,
+
     /// Connect to the running server: its control port, every passive port, and the firewall in front of them
     #[arg(long)]
     pub network: bool,
@@ -187,15 +196,15 @@ impl Files {
         content(self.config_file()) == Some(Holds::Accounts) && content(self.users_file()) == Some(Holds::Settings)
     }
 
-    /// Reads both files again for a running server, and has `prepare` read the files that the settings name. If all is
-    /// valid, `users` takes the accounts over; otherwise everything stays as it was.
+    /// Reads both files again for a running server, and has `prepare` look at what they name. If all is valid, `users` takes
+    /// the accounts over; otherwise everything stays as it was.
     pub fn reload<T>(
         &self,
         users: &Users,
-        prepare: impl FnOnce(&Config) -> Result<T, Finding>,
+        prepare: impl FnOnce(&Config, &Users) -> Result<T, Findings>,
     ) -> Result<(Config, T), Findings> {
         let (config, read) = self.load()?;
-        let prepared = prepare(&config)?;
+        let prepared = prepare(&config, &read)?;
         users.take_over(read);
         Ok((config, prepared))
     }
@@ -356,13 +365,13 @@ mod tests {
         fs::write(&users, "[bob]\npassword = x\nperm = e\nhome = .\n[eve]\npassword = x\nperm = e\nhome = .\n")
             .unwrap();
         fs::write(&config, "[server]\nport = x\n").unwrap();
-        assert!(files.reload(&running, |_| Ok(())).is_err());
+        assert!(files.reload(&running, |_, _| Ok(())).is_err());
         assert_eq!(running.accounts().count(), 1);
         fs::write(&config, "[server]\nport = 1\n").unwrap();
         let problem = || Finding::error(&Source::file("key.pem"), "is gone");
-        assert!(files.reload(&running, |_| Err::<(), _>(problem())).is_err());
+        assert!(files.reload(&running, |_, _| Err::<(), _>(problem().into())).is_err());
         assert_eq!(running.accounts().count(), 1);
-        assert_eq!(files.reload(&running, |_| Ok(())).unwrap().0.server.port, 1);
+        assert_eq!(files.reload(&running, |_, _| Ok(())).unwrap().0.server.port, 1);
         assert_eq!(running.accounts().count(), 2);
     }
 }

@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     let cli = Cli::read();
     match &cli.command {
         None => serve::run(&cli),
-        Some(Task::Check(wish)) => check::run(&cli.files, *wish, &mut std::io::stdout()),
+        Some(Task::Check(wish)) => check::run(&cli.files, wish, &mut std::io::stdout()),
         Some(Task::HashPassword) => hash_password::run(),
         Some(Task::Top(options)) => top::run(&cli.files, options),
         Some(Task::Who(options)) => who::run(&cli.files, options),

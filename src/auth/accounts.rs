@@ -77,7 +77,7 @@ impl Accounts {
     }
 
     /// The account that this name means.
-    pub(super) fn find(&self, name: &[u8]) -> Option<&Arc<User>> {
+    pub fn find(&self, name: &[u8]) -> Option<&Arc<User>> {
         match &self.anonymous {
             Some(user) if is_anonymous(name) => Some(user),
             _ => self.by_name.get(name),
@@ -94,7 +94,8 @@ impl Accounts {
         self.named.len()
     }
 
-    fn all(&self) -> impl Iterator<Item = &Arc<User>> {
+    /// Each account, the anonymous one last.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<User>> {
         self.named.iter().chain(&self.anonymous)
     }
 
@@ -109,36 +110,26 @@ impl Accounts {
         self.doubts.iter().cloned()
     }
 
-    /// Homes that can't be used at the moment.
-    pub fn missing_homes(&self) -> Vec<Finding> {
-        let missing = self.all().filter_map(|user| {
-            let reason = match fs::metadata(&user.home) {
-                Ok(found) if found.is_dir() => return None,
-                Ok(_) => "is not a folder".to_owned(),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist".to_owned(),
-                Err(error) => format!("can't be used: {}", ini::without_number(&error)),
-            };
-            Some(Finding::warning(&user.source("home"), format!("{} {reason}", home_of(user))).as_consequence())
-        });
-        missing.collect()
+    /// Whether a password is written as it is.
+    pub fn has_plain_passwords(&self) -> bool {
+        self.all().any(|user| user.plain_password().is_some())
     }
 
-    /// Homes that exist and aren't `usable`, each as the beginning of a line with the place where it is written.
-    pub fn homes_without(&self, usable: impl Fn(&Path) -> bool) -> Vec<String> {
-        let is_missing = |home| fs::metadata(home).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-        let closed = self.all().filter(|user| !is_missing(&user.home) && !usable(&user.home));
-        closed.map(|user| format!("{}: {}", user.source("home").place(), home_of(user))).collect()
-    }
-
-    /// Homes that are a whole disk.
-    pub(super) fn vast_homes(&self) -> impl Iterator<Item = Finding> {
-        let vast = self.all().filter(|user| user.home.parent().is_none());
-        vast.map(|user| Finding::warning(&user.source("home"), format!("the home of {} is the whole disk", user.name)))
+    /// The same accounts without those that are not to `stay`.
+    pub(super) fn without(&self, stay: impl Fn(&User) -> bool) -> Accounts {
+        let kept = |user: &&Arc<User>| stay(user);
+        let named: Vec<Arc<User>> = self.named.iter().filter(kept).cloned().collect();
+        Accounts {
+            by_name: named.iter().map(|user| (user.name.clone().into_bytes(), Arc::clone(user))).collect(),
+            anonymous: self.anonymous.iter().find(kept).cloned(),
+            named,
+            doubts: self.doubts.clone(),
+        }
     }
 
     /// A warning about plain passwords in a `file` that others can read, with the command that fixes it.
     pub(super) fn readable_passwords(&self, file: &Path) -> Option<Finding> {
-        let exposed = self.all().any(|user| user.plain_password().is_some()) && has_mode(file, 0o077);
+        let exposed = self.has_plain_passwords() && has_mode(file, 0o077);
         let file = file.display();
         let warning = || Finding::warning(&Source::file(&file), "it holds plain passwords and others can read it");
         exposed.then(|| warning().fix(format!("chmod 600 {file}")))
@@ -167,10 +158,6 @@ impl Accounts {
             user.admits(from).then(|| (user.name.clone(), password.to_owned()))
         })
     }
-}
-
-fn home_of(user: &User) -> String {
-    format!("the home {} of {}", user.home.display(), user.name)
 }
 
 /// There is no user.ini in the current folder.

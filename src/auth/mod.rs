@@ -6,8 +6,10 @@
 
 pub mod accounts;
 pub mod bans;
+pub mod exposed;
 pub mod hash;
 pub mod limits;
+pub mod own_files;
 pub mod perm;
 #[cfg(test)]
 mod samples;

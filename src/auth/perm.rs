@@ -98,7 +98,8 @@ impl Perms {
         self.granted().filter_map(Perm::right)
     }
 
-    fn granted(self) -> impl Iterator<Item = Perm> {
+    /// Each permission that is granted.
+    pub fn granted(self) -> impl Iterator<Item = Perm> {
         LETTERS.iter().map(|(_, perm, ..)| *perm).filter(move |perm| self.has(*perm))
     }
 

@@ -3,8 +3,10 @@
 //! Before each login the file is read again if it has changed, so an account can be added while the server runs; a file
 //! with an error in it leaves the accounts as they were.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
+use std::io;
 use std::mem;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -15,10 +17,13 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::auth::accounts::Accounts;
+use crate::auth::exposed::Exposed;
 use crate::auth::hash::Checks;
+use crate::auth::own_files::{OwnFile, OwnGround, Reach};
 use crate::auth::user::{Terms, User, is_anonymous};
 use crate::ini::{Finding, Findings};
 use crate::seen::Seen;
+use crate::sys::access;
 use crate::sys::stamp::Stamp;
 
 /// Why a login was refused. This is for the log; the client gets the same reply for all but `NoAnonymous` and `Busy`.
@@ -60,14 +65,29 @@ struct Current {
     accounts: Arc<Accounts>,
     terms: Terms,
     seen: Seen,
+    /// Files that no account may reach.
+    own_files: Vec<OwnFile>,
 }
 
 impl Users {
     /// Reads user.ini at `file`. It is an error if there is neither a file nor an anonymous account.
     pub fn load(file: Option<&Path>, terms: Terms) -> Result<Users, Findings> {
         let (accounts, seen) = Accounts::read(file, &terms)?;
-        let current = Current { file: file.map(Path::to_owned), accounts: Arc::new(accounts), terms, seen };
+        let current = Current {
+            file: file.map(Path::to_owned),
+            accounts: Arc::new(accounts),
+            terms,
+            seen,
+            own_files: Vec::new(),
+        };
         Ok(Users { current: Mutex::new(current), checks: Checks::new(available_parallelism().map_or(1, usize::from)) })
+    }
+
+    /// From now on, accounts that reach one of these files are left out. Returns a line for each, which the log has, too.
+    pub fn guard(&self, own_files: Vec<OwnFile>) -> Vec<String> {
+        let mut current = self.current.lock();
+        current.own_files = own_files;
+        current.leave_out()
     }
 
     /// Replaces the accounts by those that were `read` later.
@@ -108,14 +128,14 @@ impl Users {
         Arc::clone(&self.current.lock().accounts)
     }
 
-    /// What is allowed but may be a mistake: among others homes that are a whole disk, plain passwords that others can read,
-    /// and short ones if other machines can reach the server.
+    /// What is allowed but may be a mistake: among others plain passwords that others can read, and short ones if other
+    /// machines can reach the server.
     pub fn warnings(&self, reachable_from_other_machines: bool) -> Vec<Finding> {
         let current = self.current.lock();
         let Current { file, accounts, .. } = &*current;
         let readable = file.as_ref().and_then(|file| accounts.readable_passwords(file));
         let short = accounts.short_passwords().filter(|_| reachable_from_other_machines);
-        accounts.doubts().chain(accounts.vast_homes()).chain(readable).chain(short).collect()
+        accounts.doubts().chain(readable).chain(short).collect()
     }
 
     /// The accounts, after the file was read again if it has changed.
@@ -156,10 +176,11 @@ impl Current {
             // The same content, right or wrong, was reported before.
             _ if known => {}
             None => log::warn!("{} is not there, the accounts stay as they were", path.display()),
-            Some(content) => match Accounts::parse(path, content, &self.terms) {
+            Some(content) => match self.parse(path, content) {
                 Ok(accounts) => {
                     log::info!("{} has changed, accounts in it: {}", path.display(), accounts.named());
                     self.accounts = Arc::new(accounts);
+                    self.leave_out();
                 }
                 Err(found) => {
                     log::error!("{} has changed and is not used, the accounts stay as they were:", path.display());
@@ -168,6 +189,29 @@ impl Current {
             },
         }
     }
+
+    /// Reads the changed file, unless others could have changed it.
+    fn parse(&self, path: &Path, content: io::Result<Vec<u8>>) -> Result<Accounts, Findings> {
+        let exposed = Exposed::on_the_way_to(path, access::user_id());
+        let found = Findings::new(exposed.iter().map(|exposed| exposed.finding(path)).collect());
+        if found.has_errors() { Err(found) } else { Accounts::parse(path, content, &self.terms) }
+    }
+
+    /// Takes away the accounts that reach files of the server.
+    fn leave_out(&mut self) -> Vec<String> {
+        let accounts = &self.accounts;
+        let ground = OwnGround::of(self.own_files.clone(), accounts.has_plain_passwords());
+        let reaches: Vec<_> = accounts.all().filter_map(|user| ground.reached_by(user)).collect();
+        if reaches.is_empty() {
+            return Vec::new();
+        }
+        let line = |reach: &Reach| format!("{}; the account is left out", reach.finding());
+        let lines: Vec<String> = reaches.iter().map(line).collect();
+        lines.iter().for_each(|line| log::error!("{line}"));
+        let reached: BTreeSet<&str> = reaches.iter().map(|reach| reach.user.name.as_str()).collect();
+        self.accounts = Arc::new(accounts.without(|user| !reached.contains(user.name.as_str())));
+        lines
+    }
 }
 
 #[cfg(test)]
@@ -175,6 +219,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
+    use crate::auth::own_files::Secrecy;
     use crate::auth::samples::{ARGON2, BCRYPT, account, public, terms};
     use crate::auth::user::Guest;
 
@@ -358,25 +403,40 @@ mod tests {
     }
 
     #[test]
-    fn warnings_name_homes_readable_files_and_short_passwords() {
-        let text = account("bob", "short", "").replace("home = .", "home = gone")
-            + &account("eve", "long enough", "").replace("home = .", "home = /");
-        let fixture = Fixture::new(&text, None);
-        let path = fixture.path();
-        let path = path.display();
-        let homes = [
-            format!(
-                "warning: {path}:4: home: the home {} of bob does not exist",
-                fixture.folder.path().join("gone").display()
-            ),
-            format!("warning: {path}:9: home: the home of eve is the whole disk"),
-        ];
+    fn short_passwords_are_warned_about_if_other_machines_can_reach_them() {
+        let fixture = Fixture::new(&(account("bob", "short", "") + &account("eve", "long enough", "")), None);
         let told = |found: Vec<Finding>| found.iter().map(Finding::to_string).collect::<Vec<_>>();
-        assert_eq!(told(fixture.users.accounts().missing_homes()), homes[..1]);
         let warnings = told(fixture.users.warnings(true));
-        assert_eq!(warnings[..1], homes[1..]);
         assert!(warnings.last().unwrap().ends_with("less than 8 characters: bob"), "{warnings:?}");
-        assert!(!told(fixture.users.warnings(false)).last().unwrap().contains("8 characters"));
+        assert!(!told(fixture.users.warnings(false)).concat().contains("8 characters"));
+    }
+
+    #[test]
+    fn an_account_that_reaches_files_of_the_server_is_left_out_and_the_others_go_on() {
+        let fixture = Fixture::new(&account("bob", "one", "").replace("home = .", "home = gone"), None);
+        let own = OwnFile { name: "user.ini", path: fixture.path(), secret: Secrecy::Passwords };
+        fixture.users.guard(vec![own]);
+        captured();
+        let bob = account("bob", "two", "").replace("home = .", "home = gone");
+        fixture.write(&(account("eve", "two", "").replace("elr", "w") + &bob + &account("ann", BCRYPT, "")));
+        assert!(fixture.log_in("bob", "two").is_ok());
+        for name in ["eve", "ann"] {
+            assert_eq!(fixture.log_in(name, "two"), Err(LoginRefusal::Unknown), "{name}");
+        }
+        let told = captured().concat();
+        assert!(told.contains("eve may change files in") && told.contains("ann may read files in"), "{told}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_changed_file_that_everybody_could_write_is_not_used() {
+        use std::os::unix::fs::PermissionsExt;
+        let fixture = Fixture::new(&account("bob", "one", ""), None);
+        captured();
+        fixture.write(&account("eve", "one", ""));
+        fs::set_permissions(fixture.path(), fs::Permissions::from_mode(0o646)).unwrap();
+        assert!(fixture.log_in("bob", "one").is_ok() && fixture.log_in("eve", "one").is_err());
+        assert!(captured().concat().contains("chmod o-w"));
     }
 
     #[cfg(unix)]

@@ -5,15 +5,16 @@ use std::process::ExitCode;
 
 use crate::config::Config;
 
+mod account;
 pub mod check;
 mod columns;
 pub mod control_client;
 pub mod drain;
+pub mod examination;
 mod finding;
 pub mod hash_password;
 pub mod kick;
 mod network;
-mod reach;
 pub mod reload;
 mod report;
 pub mod serve;

@@ -9,15 +9,16 @@ use crossbeam_channel::{Receiver, after, never, select};
 
 use crate::auth::users::Users;
 use crate::cli::{Cli, Files};
-use crate::commands::reach::out_of_reach;
+use crate::commands::examination::{self, Occasion, Setup};
 use crate::config::Config;
-use crate::ini::Findings;
+use crate::ini::{self, Findings, Severity};
 use crate::logging::Logging;
+use crate::net::tls::Tls;
 use crate::server::Server;
 use crate::server::control_socket::desk::{Errand, ErrandReply};
 use crate::sys::local_socket::SocketName;
 use crate::sys::signals::{self, Wish};
-use crate::sys::{process, service};
+use crate::sys::{access, process, service};
 
 /// Serves; the exit code is 0 if stopped as asked, 1 if it could not start.
 pub fn run(cli: &Cli) -> ExitCode {
@@ -26,20 +27,27 @@ pub fn run(cli: &Cli) -> ExitCode {
         Ok(loaded) => loaded,
         Err(problems) => return fail(&problems.to_string()),
     };
+    let subject = Setup { files: &cli.files, config: &config, users: &users };
+    let found = examination::examine(&subject, Occasion::Start);
+    if found.has_errors() {
+        return fail(&found.to_string());
+    }
     let logging = match Logging::start(&config.log, cli.verbosity()) {
         Ok(logging) => logging,
         Err(problem) => return fail(&problem.to_string()),
     };
     log::info!("{}", cli.files.summary());
-    let of_accounts = users.warnings(config.reachable_from_other_machines());
-    let warnings = [config.warnings(), users.accounts().missing_homes(), of_accounts].concat();
-    for warning in Findings::new(warnings) {
-        log::warn!("{}", warning.message());
+    for finding in found.iter() {
+        match finding.severity {
+            Severity::Note => log::info!("{}", finding.message()),
+            Severity::Error | Severity::Warning => log::warn!("{}", finding.message()),
+        }
     }
+    users.guard(examination::own_files(&cli.files, &config));
     match serve(&cli.files, config, Arc::new(users), &logging) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::error!("{error}");
+            log::error!("{}", ini::without_number(&error));
             ExitCode::FAILURE
         }
     }
@@ -48,9 +56,6 @@ pub fn run(cli: &Cli) -> ExitCode {
 fn serve(files: &Files, config: Config, users: Arc<Users>, logging: &Logging) -> io::Result<()> {
     let wishes = signals::wishes()?;
     let server = Server::start(config.clone(), Arc::clone(&users))?;
-    for line in out_of_reach(files, &config, &users) {
-        log::warn!("{line}");
-    }
     Running { files, server: &server, users: &users, logging }.until_stopped(&wishes);
     end_on_second_wish(wishes, server.socket_name());
     server.stop();
@@ -91,6 +96,17 @@ impl Running<'_> {
         }
     }
 
+    /// Reads the files that the settings name, and leaves out the accounts that would reach the server's own, a line for
+    /// each.
+    fn prepare(&self, config: &Config, users: &Users) -> Result<(Option<Arc<Tls>>, Vec<String>), Findings> {
+        let exposed = Findings::new(examination::exposed(self.files, access::user_id()));
+        if exposed.has_errors() {
+            return Err(exposed);
+        }
+        let tls = self.server.prepare(config)?;
+        Ok((tls, users.guard(examination::own_files(self.files, config))))
+    }
+
     /// Takes no new sessions any more; gives what says that the last one has left.
     fn drain(&self, reply: ErrandReply) -> Receiver<()> {
         match self.server.drain() {
@@ -108,10 +124,10 @@ impl Running<'_> {
     /// Both files are sound and change together, or nothing changes: false then. With it come lines that the log has, too.
     fn reload(&self) -> (bool, Vec<String>) {
         service::reloading();
-        let came_of_it = match self.files.reload(self.users, |config| self.server.prepare(config)) {
-            Ok((config, tls)) => {
+        let came_of_it = match self.files.reload(self.users, |config, users| self.prepare(config, users)) {
+            Ok((config, (tls, mut lines))) => {
                 self.logging.reopen(&config.log);
-                let mut lines = self.server.reconfigure(config, tls);
+                lines.extend(self.server.reconfigure(config, tls));
                 let line = format!("read again: {}", self.files.summary());
                 log::info!("{line}");
                 lines.push(line);

@@ -51,6 +51,11 @@ impl Source {
         Source::Default { key: key.name, value: key.default().unwrap_or("not set") }
     }
 
+    /// Whether the value is written anywhere.
+    pub fn is_written(&self) -> bool {
+        matches!(self, Source::Line { .. } | Source::Override { .. })
+    }
+
     /// The place alone: `user.ini:14`, `--set server.port`, `default` or `user.ini`.
     pub fn place(&self) -> String {
         match self {

@@ -65,6 +65,16 @@ pub enum Flaw {
     NoCertificate,
     /// It holds no private key.
     NoKey,
+    /// It is the only file that is named, and holds a certificate without its key.
+    WithoutKey,
+    /// It holds the private key, and the file of that the certificate.
+    Swapped,
+    /// There is nothing in it.
+    Empty,
+    /// It is DER, the binary form of PEM.
+    Der,
+    /// It is PKCS #12, which holds both (.pfx, .p12).
+    Pkcs12,
     /// The private key needs a password.
     Encrypted,
     /// Everybody on this machine can read the private key.
@@ -140,9 +150,11 @@ impl Flaw {
         Fault { purpose, file: file.to_owned(), flaw: self }
     }
 
-    /// What the system or the TLS library says.
+    /// What the system or the TLS library says, without the system's number for it.
     pub fn said(error: impl ToString) -> Self {
-        Self::Said(error.to_string())
+        let mut text = error.to_string();
+        text.truncate(text.find(" (os error").unwrap_or(text.len()));
+        Self::Said(text)
     }
 }
 
@@ -230,36 +242,59 @@ pub fn read_all(file: &Path) -> Result<Vec<CertificateDer<'static>>, Flaw> {
 
 fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Flaw> {
     match CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, pem::Error>>() {
-        Ok(certificates) if certificates.is_empty() => Err(Flaw::NoCertificate),
+        Ok(certificates) if certificates.is_empty() => {
+            let is_der = x509_cert::Certificate::from_der(bytes).is_ok();
+            Err(other_form(bytes, is_der).unwrap_or(Flaw::NoCertificate))
+        }
         Ok(certificates) => Ok(certificates),
         Err(error) => Err(Flaw::NoPem(error.to_string())),
+    }
+}
+
+fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Flaw> {
+    PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
+        _ if bytes.windows(9).any(|word| word == b"ENCRYPTED") => Flaw::Encrypted,
+        pem::Error::NoItemsFound => {
+            let is_der = PrivateKeyDer::try_from(bytes).is_ok();
+            other_form(bytes, is_der).unwrap_or(Flaw::NoKey)
+        }
+        error => Flaw::NoPem(error.to_string()),
+    })
+}
+
+/// What a file without PEM is instead.
+fn other_form(bytes: &[u8], is_der: bool) -> Option<Flaw> {
+    match bytes {
+        [] => Some(Flaw::Empty),
+        // RFC 7292: a sequence (its length takes up to four bytes more), which begins with the version, 3.
+        [0x30, rest @ ..] if rest.windows(4).take(6).any(|part| part == [0x02, 0x01, 0x03, 0x30]) => Some(Flaw::Pkcs12),
+        _ if is_der => Some(Flaw::Der),
+        _ => None,
     }
 }
 
 fn parse(pair: &Pair, bytes: [io::Result<Vec<u8>>; 2], provider: &CryptoProvider) -> Result<CertifiedKey, Fault> {
     let of_certificate = |flaw: Flaw| flaw.of(Purpose::Certificate, &pair.certificate);
     let of_key = |flaw: Flaw| flaw.of(Purpose::PrivateKey, &pair.private_key);
-    let [certificate, private_key] = bytes;
+    let [certificate, key] = bytes;
     let certificate = certificate.map_err(|error| of_certificate(Flaw::said(error)))?;
-    let private_key = private_key.map_err(|error| of_key(Flaw::said(error)))?;
+    let key = key.map_err(|error| of_key(Flaw::said(error)))?;
+    if certificates(&key).is_ok() && private_key(&certificate).is_ok() && pair.certificate != pair.private_key {
+        return Err(of_certificate(Flaw::Swapped));
+    }
+    let chain = certificates(&certificate).map_err(of_certificate)?;
+    let key = private_key(&key).map_err(|flaw| match flaw {
+        Flaw::NoKey if pair.certificate == pair.private_key => of_certificate(Flaw::WithoutKey),
+        flaw => of_key(flaw),
+    })?;
     if has_mode(&pair.private_key, FOR_OTHERS) {
         return Err(of_key(Flaw::OpenToAll));
     }
-    let chain = certificates(&certificate).map_err(of_certificate)?;
-    let key = PrivateKeyDer::from_pem_slice(&private_key).map_err(|error| of_key(no_key(&private_key, error)))?;
     CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => of_key(Flaw::WrongKey),
         rustls::Error::InvalidCertificate(error) => of_certificate(Flaw::Said(format!("{error:?}"))),
         error => of_key(Flaw::said(error)),
     })
-}
-
-fn no_key(bytes: &[u8], error: pem::Error) -> Flaw {
-    match error {
-        _ if bytes.windows(9).any(|word| word == b"ENCRYPTED") => Flaw::Encrypted,
-        pem::Error::NoItemsFound => Flaw::NoKey,
-        error => Flaw::NoPem(error.to_string()),
-    }
 }
 
 /// A certificate and its key, as PEM.
@@ -349,11 +384,38 @@ mod tests {
         assert_eq!(fault(&swapped), (Purpose::PrivateKey, Flaw::WrongKey));
         let turned = Pair { certificate: pair.private_key.clone(), ..pair.clone() };
         assert_eq!(fault(&turned), (Purpose::Certificate, Flaw::NoCertificate));
+        let swapped = Pair { private_key: pair.certificate.clone(), ..turned };
+        assert_eq!(fault(&swapped), (Purpose::Certificate, Flaw::Swapped));
+        let alone = Pair { private_key: pair.certificate.clone(), ..pair.clone() };
+        assert_eq!(fault(&alone), (Purpose::Certificate, Flaw::WithoutKey));
         fs::set_permissions(&pair.private_key, fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(fault(&pair), (Purpose::PrivateKey, Flaw::OpenToAll));
         let text = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
         fs::write(&other.private_key, text).unwrap();
         assert_eq!(fault(&other), (Purpose::PrivateKey, Flaw::Encrypted));
+    }
+
+    #[test]
+    fn other_forms_than_pem_are_known() {
+        let (folder, pair) = made();
+        let file = folder.path().join("other");
+        let certificate = load(&pair).unwrap().current().cert[0].to_vec();
+        let key = PrivateKeyDer::from_pem_file(&pair.private_key).unwrap().secret_der().to_vec();
+        let pfx = b"\x30\x82\x09\x4a\x02\x01\x03\x30\x82\x09\x10";
+        let as_certificate = Pair { certificate: file.clone(), ..pair.clone() };
+        let as_key = Pair { private_key: file.clone(), ..pair.clone() };
+        let cases: [(&Pair, &[u8], Flaw); 6] = [
+            (&as_certificate, b"", Flaw::Empty),
+            (&as_certificate, &certificate, Flaw::Der),
+            (&as_certificate, pfx, Flaw::Pkcs12),
+            (&as_certificate, b"0", Flaw::NoCertificate),
+            (&as_key, &key, Flaw::Der),
+            (&as_key, pfx, Flaw::Pkcs12),
+        ];
+        for (pair, bytes, flaw) in cases {
+            fs::write(&file, bytes).unwrap();
+            assert_eq!(fault(pair).1, flaw);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use crossbeam_channel::bounded;
 use parking_lot::{Condvar, Mutex};
 
 use crate::protocol::address;
@@ -17,13 +18,16 @@ use crate::protocol::address;
 pub struct Names {
     lookups: Mutex<Lookups>,
     changed: Condvar,
-    tell: fn(&str, &LookedUp),
+    tell: Hear,
 }
+
+/// Hears what is new of a name: where it is written, the name, and what is new.
+pub type Hear = fn(&str, &str, &LookedUp);
 
 #[derive(Debug, Default)]
 struct Lookups {
-    /// The name that is looked up, and what the server listens on.
-    wanted: Option<(String, Vec<IpAddr>)>,
+    /// What is looked up.
+    wanted: Option<FollowedName>,
     /// The name that was looked up last, with or without success.
     tried: Option<String>,
     /// Also of former names, for the sessions that were there before the settings changed.
@@ -31,6 +35,17 @@ struct Lookups {
     /// If the last lookup failed: its name, and what was told.
     trouble: Option<(String, LookedUp)>,
     is_running: bool,
+}
+
+/// A name to look up.
+#[derive(Debug, Clone)]
+pub struct FollowedName {
+    /// The name.
+    pub name: String,
+    /// Where it is written, for the log.
+    pub place: String,
+    /// What the server listens on: an address of its own machine is of no use to others.
+    pub listening: Vec<IpAddr>,
 }
 
 /// What is new after the lookup of a name.
@@ -64,15 +79,16 @@ const MAX_ANSWERS: usize = 16;
 
 impl Names {
     /// No name yet. `tell` is called with what is new after a lookup.
-    pub fn new(tell: fn(&str, &LookedUp)) -> Self {
+    pub fn new(tell: Hear) -> Self {
         Self { lookups: Mutex::default(), changed: Condvar::new(), tell }
     }
 
     /// Looks this name up from now on, and no other; waits a few seconds for the answer. Addresses that no client could
     /// dial are refused, loopback among them unless the server listens there. It fails if a thread can't be started.
-    pub fn follow(self: &Arc<Self>, name: Option<&str>, listening: &[IpAddr]) -> io::Result<()> {
+    pub fn follow(self: &Arc<Self>, wanted: Option<FollowedName>) -> io::Result<()> {
         let mut lookups = self.lookups.lock();
-        lookups.wanted = name.map(|name| (name.to_owned(), listening.to_vec()));
+        let name = wanted.as_ref().map(|wanted| wanted.name.clone());
+        lookups.wanted = wanted;
         lookups.tried = None;
         self.changed.notify_all();
         if name.is_none() {
@@ -83,7 +99,7 @@ impl Names {
             thread::Builder::new().name("dns".to_owned()).spawn(move || own.look_up_again_and_again())?;
             lookups.is_running = true;
         }
-        self.changed.wait_while_for(&mut lookups, |lookups| lookups.tried.as_deref() != name, FIRST_ANSWER);
+        self.changed.wait_while_for(&mut lookups, |lookups| lookups.tried != name, FIRST_ANSWER);
         Ok(())
     }
 
@@ -94,21 +110,21 @@ impl Names {
 
     fn look_up_again_and_again(&self) {
         let mut lookups = self.lookups.lock();
-        while let Some((name, listening)) = lookups.wanted.clone() {
+        while let Some(FollowedName { name, place, listening }) = lookups.wanted.clone() {
             drop(lookups);
             let found = look_up(&name);
             lookups = self.lookups.lock();
             if let Some(news) = lookups.note(&name, &listening, found) {
-                (self.tell)(&name, &news);
+                (self.tell)(&place, &name, &news);
             }
             let age = if lookups.trouble.is_none() { AGE } else { RETRY };
-            if lookups.wanted.as_ref().is_some_and(|(wanted, _)| *wanted == name) {
+            if lookups.wanted.as_ref().is_some_and(|wanted| wanted.name == name) {
                 lookups.tried = Some(name);
             }
             self.changed.notify_all();
             // Another name, or this one once more, may be wanted while the old one is looked up.
             let unchanged =
-                |lookups: &mut Lookups| lookups.wanted.as_ref().map(|(name, _)| name) == lookups.tried.as_ref();
+                |lookups: &mut Lookups| lookups.wanted.as_ref().map(|wanted| &wanted.name) == lookups.tried.as_ref();
             self.changed.wait_while_for(&mut lookups, unchanged, age);
         }
         lookups.is_running = false;
@@ -119,7 +135,7 @@ impl Lookups {
     /// Takes in what a lookup found, and returns what is new.
     fn note(&mut self, name: &str, listening: &[IpAddr], found: io::Result<Vec<Ipv4Addr>>) -> Option<LookedUp> {
         let old = self.answers.get(name).copied();
-        let found = found.map_err(|error| Failure::System(error.to_string()));
+        let found = found.map_err(Failure::system);
         match found.and_then(|found| choose(&found, old, listening)) {
             Ok(address) => {
                 self.trouble = None;
@@ -136,6 +152,24 @@ impl Lookups {
                 is_new.then_some(trouble.1)
             }
         }
+    }
+}
+
+/// Looks a name up once, as [`Names`] does, and waits this long at most.
+pub fn look_up_once(name: &str, listening: &[IpAddr], patience: Duration) -> Result<Ipv4Addr, Failure> {
+    let (answer, answered) = bounded(1);
+    let asked = name.to_owned();
+    let looked_up = move || drop(answer.send(look_up(&asked)));
+    thread::Builder::new().name("dns".to_owned()).spawn(looked_up).map_err(Failure::system)?;
+    match answered.recv_timeout(patience) {
+        Ok(found) => choose(&found.map_err(Failure::system)?, None, listening),
+        Err(_) => Err(Failure::System(format!("no answer within {} s", patience.as_secs()))),
+    }
+}
+
+impl Failure {
+    fn system(error: io::Error) -> Self {
+        Self::System(error.to_string())
     }
 }
 
@@ -195,14 +229,27 @@ mod tests {
     }
 
     #[test]
+    fn a_name_can_be_looked_up_once() {
+        let patience = Duration::from_secs(60);
+        assert_eq!(look_up_once("localhost", HERE, patience), Ok(Ipv4Addr::LOCALHOST));
+        assert!(matches!(look_up_once("localhost", EVERYWHERE, patience), Err(Failure::Unfit(..))));
+        assert!(matches!(look_up_once("nowhere.invalid", HERE, patience), Err(Failure::System(_))));
+    }
+
+    #[test]
     fn a_name_is_looked_up_at_once_and_another_one_when_it_changes() {
-        let names = Arc::new(Names::new(|_, _| {}));
+        let names = Arc::new(Names::new(|_, _, _| {}));
+        let follow = |name: Option<&str>| {
+            let wanted =
+                |name: &str| FollowedName { name: name.to_owned(), place: String::new(), listening: HERE.to_vec() };
+            names.follow(name.map(wanted))
+        };
         assert_eq!(names.address("localhost"), None);
-        names.follow(Some("localhost"), HERE).expect("started");
+        follow(Some("localhost")).expect("started");
         assert_eq!(names.address("localhost"), Some(Ipv4Addr::LOCALHOST));
-        names.follow(Some("127.0.0.2"), HERE).expect("started");
+        follow(Some("127.0.0.2")).expect("started");
         assert_eq!(names.address("127.0.0.2"), Some(Ipv4Addr::new(127, 0, 0, 2)));
-        names.follow(None, HERE).expect("stopped");
+        follow(None).expect("stopped");
         assert!(names.address("localhost").is_some(), "older sessions may still ask");
     }
 }

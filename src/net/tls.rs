@@ -263,7 +263,8 @@ fn begin(config: &Arc<ServerConfig>, owner: Option<Owner>, side: Side) -> io::Re
     Ok(connection)
 }
 
-fn verifier(file: &Path, tickets: &Tickets) -> Result<Arc<dyn ClientCertVerifier>, Flaw> {
+/// Asks clients for a certificate that comes from one of the authorities in this PEM file.
+pub fn verifier(file: &Path, tickets: &Tickets) -> Result<Arc<dyn ClientCertVerifier>, Flaw> {
     let mut roots = RootCertStore::empty();
     for certificate in certificate::read_all(file)? {
         roots.add(certificate).map_err(Flaw::said)?;

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::config::Config;
+use crate::ini::Finding;
 use crate::server::pool::STACK;
 use crate::sys::limits;
 
@@ -58,11 +59,12 @@ const OWN_MEMORY: u64 = 16 * 1024 * KIB;
 const SPARE_ADDRESS_SPACE: u64 = 4 * 1024 * KIB;
 const KIB: u64 = 1024;
 
-/// What will be too little for `max_cons`, a line each.
-pub fn warnings(config: &Config) -> Vec<String> {
+/// What will be too little for `max_cons`.
+pub fn warnings(config: &Config) -> Vec<Finding> {
     let max_cons = count(config.server.max_cons);
     let supplies = [files(config), address_space(), memory()];
-    supplies.into_iter().flatten().filter_map(|supply| supply.warning(max_cons)).collect()
+    let lines = supplies.into_iter().flatten().filter_map(|supply| supply.warning(max_cons));
+    lines.map(|line| Finding::warning(&config.source("server", "max_cons"), line)).collect()
 }
 
 /// The number of sessions to admit at most.

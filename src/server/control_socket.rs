@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::config::{Config, ControlSocket};
 use crate::control::{answer, place};
-use crate::ini::Finding;
+use crate::ini::{self, Finding};
 use crate::sys::access::user_id;
 use crate::sys::local_socket::{LocalListener, LocalStream, SocketName};
 use crate::sys::person::Person;
@@ -102,18 +102,8 @@ fn bind_usual(port: u16) -> io::Result<LocalListener> {
     Err(failure)
 }
 
-/// What keeps a server from making the socket that its configuration names.
-pub fn problem(config: &Config) -> Option<Finding> {
-    let ControlSocket::At(path) = &config.server.control_socket else { return None };
-    let why = match path.parent()?.metadata() {
-        Err(why) => why,
-        Ok(found) if !found.is_dir() => ErrorKind::NotADirectory.into(),
-        Ok(_) => return None,
-    };
-    Some(finding(config, path, &why))
-}
-
-fn finding(config: &Config, path: &Path, why: &io::Error) -> Finding {
+/// Why the socket that its configuration names can't be made.
+pub fn finding(config: &Config, path: &Path, why: &io::Error) -> Finding {
     let folder = path.parent().unwrap_or(Path::new(".")).display();
     let error = |reason: &str| {
         let reason = format!("can't make the socket {}: {reason}", path.display());
@@ -123,10 +113,9 @@ fn finding(config: &Config, path: &Path, why: &io::Error) -> Finding {
         ErrorKind::NotFound => error(&format!("the folder {folder} does not exist")).fix(format!("mkdir -p {folder}")),
         ErrorKind::AddrInUse => error("another running ftpd listens there").fix("name another path"),
         ErrorKind::AlreadyExists => error("a file that is no socket has that name").fix("name another path"),
-        ErrorKind::PermissionDenied => {
-            error(&why.to_string()).fix(format!("let the server's user write to {folder}, or name another path"))
-        }
-        _ => error(&why.to_string()),
+        ErrorKind::PermissionDenied => error(&ini::without_number(why))
+            .fix(format!("let the server's user write to {folder}, or name another path")),
+        _ => error(&ini::without_number(why)),
     }
 }
 

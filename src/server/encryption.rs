@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 use crate::config::{self, Config, SessionReuse, TlsFiles};
 use crate::ini::Finding;
 use crate::net::certificate::{Certificate, Fault, Flaw, Pair, Purpose};
-use crate::net::tls::{Tickets, Tls, TlsSettings};
+use crate::net::tls::{self, Tickets, Tls, TlsSettings};
 use crate::server::privileges;
 
 /// How long before its end a certificate is worth a warning.
 const NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+const RENEW: &str = "renew it: a new file is read as soon as it is there";
 
 /// Reads certificate, key and authorities; `None` if TLS is off.
 pub fn load(config: &config::TlsSection, tickets: &Tickets) -> Result<Option<Arc<Tls>>, Finding> {
@@ -25,7 +26,7 @@ pub fn load(config: &config::TlsSection, tickets: &Tickets) -> Result<Option<Arc
     };
     match Tls::new(settings, tickets) {
         Ok(tls) => Ok(Some(Arc::new(tls))),
-        Err(fault) => Err(problem(config, key(fault.purpose), reason(&fault))),
+        Err(fault) => Err(finding(config, &fault)),
     }
 }
 
@@ -67,29 +68,36 @@ pub fn pair(config: &config::TlsSection) -> Option<Pair> {
     })
 }
 
-/// Logs which certificate is in use, and what is wrong with its age.
+/// Logs which certificate is in use.
 pub fn announce(tls: &Tls) {
     log::info!("TLS certificate SHA-256 {}", tls.certificate().fingerprint());
-    if let Some(warning) = warning(tls) {
-        log::warn!("{warning}");
-    }
 }
 
 /// What is wrong with the certificate's age, or soon will be.
-pub fn warning(tls: &Tls) -> Option<String> {
-    age_warning(tls.certificate(), SystemTime::now())
+pub fn warning(config: &config::TlsSection, tls: &Tls) -> Option<Finding> {
+    let (reason, fix) = age(tls.certificate(), SystemTime::now())?;
+    let file = tls.certificate().pair().certificate.display();
+    Some(Finding::warning(&config.sources.of("certificate"), format!("{file}: {reason}")).fix(fix))
 }
 
-fn age_warning(certificate: &Certificate, now: SystemTime) -> Option<String> {
+/// What is wrong with it, and what to do.
+fn age(certificate: &Certificate, now: SystemTime) -> Option<(String, &'static str)> {
     let validity = certificate.validity()?;
     let (begin, end) = (validity.not_before, validity.not_after);
-    let file = certificate.pair().certificate.display();
     match () {
-        () if begin.to_system_time() > now => Some(format!("certificate: {file}: it is valid from {begin} on")),
-        () if end.to_system_time() < now => Some(format!("certificate: {file}: it has expired on {end}")),
-        () if end.to_system_time() < now + NOTICE => Some(format!("certificate: {file}: it expires on {end}")),
+        () if begin.to_system_time() > now => {
+            Some((format!("the certificate is valid from {begin} on"), "set the clock of this machine, or wait"))
+        }
+        () if end.to_system_time() < now => Some((format!("the certificate has expired on {end}"), RENEW)),
+        () if end.to_system_time() < now + NOTICE => Some((format!("the certificate expires on {end}"), RENEW)),
         () => None,
     }
+}
+
+/// Reads the authorities of clients alone, for a server whose certificate is yet to be made.
+pub fn client_ca(config: &config::TlsSection, tickets: &Tickets) -> Result<(), Finding> {
+    let Some(file) = &config.client_ca else { return Ok(()) };
+    tls::verifier(file, tickets).map(drop).map_err(|flaw| finding(config, &flaw.of(Purpose::ClientCa, file)))
 }
 
 fn tell_change(change: Result<String, Fault>) {
@@ -110,6 +118,19 @@ fn key(purpose: Purpose) -> &'static str {
     }
 }
 
+/// What is wrong with a file, at the line that names it.
+fn finding(config: &config::TlsSection, fault: &Fault) -> Finding {
+    let key = key(fault.purpose);
+    // Without a private_key, that of certificate names both.
+    let is_written = config.sources.of(key).is_written();
+    let source = config.sources.of(if is_written { key } else { "certificate" });
+    let finding = Finding::error(&source, reason(fault)).about(key);
+    match fix(fault) {
+        Some(fix) => finding.fix(fix),
+        None => finding,
+    }
+}
+
 /// Why a file can't be used.
 fn reason(fault: &Fault) -> String {
     let file = fault.file.display();
@@ -118,11 +139,33 @@ fn reason(fault: &Fault) -> String {
         Flaw::NoPem(error) => format!("{file}: no PEM: {error}"),
         Flaw::NoCertificate => format!("{file}: no certificate is in it (PEM is expected)"),
         Flaw::NoKey => format!("{file}: no private key is in it (PEM is expected)"),
-        Flaw::Encrypted => {
-            format!("{file}: the key is encrypted: openssl pkey -in … -out … writes it without a password")
-        }
-        Flaw::OpenToAll => format!("{file}: everybody on this machine can read it: chmod o= {file}"),
+        Flaw::WithoutKey => format!("{file}: its private key is not in it"),
+        Flaw::Swapped => format!("{file} is the private key, and the file of private_key is the certificate"),
+        Flaw::Empty => format!("{file}: there is nothing in it (PEM is expected)"),
+        Flaw::Der => format!("{file}: this is DER, PEM is expected"),
+        Flaw::Pkcs12 => format!("{file}: this is PKCS #12, PEM is expected"),
+        Flaw::Encrypted => format!("{file}: the key is encrypted"),
+        Flaw::OpenToAll => format!("{file}: everybody on this machine can read it"),
         Flaw::WrongKey => format!("{file}: it is not the key of this certificate"),
+    }
+}
+
+/// What to do about it.
+fn fix(fault: &Fault) -> Option<String> {
+    let file = fault.file.display();
+    let pem = fault.file.with_extension("pem");
+    let pem = if pem == fault.file { format!("{file}.new") } else { pem.display().to_string() };
+    match &fault.flaw {
+        Flaw::WithoutKey => Some("set private_key to the file of its key".to_owned()),
+        Flaw::Swapped => Some("swap certificate and private_key".to_owned()),
+        Flaw::Der if fault.purpose == Purpose::PrivateKey => {
+            Some(format!("openssl pkey -inform der -in {file} -out {pem}"))
+        }
+        Flaw::Der => Some(format!("openssl x509 -inform der -in {file} -out {pem}")),
+        Flaw::Pkcs12 => Some(format!("openssl pkcs12 -in {file} -nodes -out {pem}, and name that for both")),
+        Flaw::Encrypted => Some(format!("openssl pkey -in {file} -out {pem} writes it without a password")),
+        Flaw::OpenToAll => Some(format!("chmod o= {file}")),
+        Flaw::Said(_) | Flaw::NoPem(_) | Flaw::NoCertificate | Flaw::NoKey | Flaw::Empty | Flaw::WrongKey => None,
     }
 }
 
@@ -138,19 +181,20 @@ mod tests {
         let settings = TlsSettings { pair, tell: drop, client_ca: None, must_resume: false, strict_eof: false };
         let tls = Tls::new(settings, &Tickets::new().unwrap()).unwrap();
         let (now, day) = (SystemTime::now(), Duration::from_secs(86_400));
-        let warning = |now| age_warning(tls.certificate(), now);
+        let warning = |now| age(tls.certificate(), now).map(|(reason, _)| reason);
         assert_eq!(warning(now), None);
-        for (days, words) in [(3640, "it expires on"), (3660, "it has expired on")] {
+        for (days, words) in [(3640, "expires on"), (3660, "has expired on")] {
             assert!(warning(now + days * day).unwrap().contains(words));
         }
-        assert!(warning(now - 3 * day).unwrap().contains("it is valid from"));
+        assert!(warning(now - 3 * day).unwrap().contains("is valid from"));
     }
 
     #[test]
     fn a_fault_names_its_key_and_its_file() {
         let told = |purpose, flaw: Flaw| {
             let fault = flaw.of(purpose, "/etc/x.pem".as_ref());
-            format!("{}: {}", key(fault.purpose), reason(&fault))
+            let fix = fix(&fault).map(|fix| format!("; {fix}")).unwrap_or_default();
+            format!("{}: {}{fix}", key(fault.purpose), reason(&fault))
         };
         let cases = [
             (Purpose::PrivateKey, Flaw::Said("No such file".to_owned()), "private_key: /etc/x.pem: No such file"),

@@ -16,7 +16,7 @@ const SEND_PATIENCE: Duration = Duration::from_secs(60);
 /// Port 0 means one free port for all addresses: another program may hold it on one of them.
 const MAX_TRIES: usize = 16;
 
-/// Binds every address; a family that the system lacks is a warning if there is a listener of the other.
+/// Binds every address; a family that the system lacks is left out if there is a listener of the other.
 ///
 /// # Errors
 /// Names the address that can't be bound.
@@ -53,20 +53,20 @@ fn bind_once(addresses: &[IpAddr], mut port: u16) -> io::Result<Vec<TcpListener>
     if listeners.is_empty() {
         return Err(lacking.pop().unwrap_or_else(|| ErrorKind::AddrNotAvailable.into()));
     }
-    lacking.iter().for_each(|error| log::warn!("{error}"));
     Ok(listeners)
 }
+
+/// What gives the right to a port below 1024 that is missing.
+pub const DATA_PORT_RIGHT: &str = "start the server as root (and let `user` give that up), or give it the capability CAP_NET_BIND_SERVICE: \
+     AmbientCapabilities=CAP_NET_BIND_SERVICE and CapabilityBoundingSet=CAP_NET_BIND_SERVICE in the unit of \
+     systemd, or `setcap cap_net_bind_service=+ep` for its binary; data_port = off uses any port";
 
 /// Why `data_port` can't be used, and what gives the right that is missing.
 pub fn explain_data_port(why: &Unbindable) -> String {
     let way_out = match why.error.kind() {
-        ErrorKind::PermissionDenied => {
-            ". Start the server as root (and let `user` give that up), or give it the capability CAP_NET_BIND_SERVICE: \
-             AmbientCapabilities=CAP_NET_BIND_SERVICE and CapabilityBoundingSet=CAP_NET_BIND_SERVICE in the unit of \
-             systemd, or `setcap cap_net_bind_service=+ep` for its binary; data_port = off uses any port"
-        }
-        ErrorKind::AddrInUse => ": another program listens there",
-        _ => "",
+        ErrorKind::PermissionDenied => format!(": {DATA_PORT_RIGHT}"),
+        ErrorKind::AddrInUse => ": another program listens there".to_owned(),
+        _ => String::new(),
     };
     let Unbindable { at, error } = why;
     format!("data_port: can't use port {} at {}: {error}{way_out}", at.port(), at.ip())
@@ -74,6 +74,18 @@ pub fn explain_data_port(why: &Unbindable) -> String {
 
 /// A listener at one of the addresses; `::` serves IPv4, too, unless IPv4 has listeners of its own.
 pub fn bind(address: SocketAddr, all: &[IpAddr]) -> io::Result<TcpListener> {
+    let socket = bound(address, all)?;
+    set_options_of_connections(&socket)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Fails if [`bind`] would, and does not listen: no client comes in.
+pub fn try_at(address: SocketAddr, all: &[IpAddr]) -> io::Result<()> {
+    bound(address, all).map(drop)
+}
+
+fn bound(address: SocketAddr, all: &[IpAddr]) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of a server that was just killed don't keep the next one from its port.
     socket.set_reuse_address(true)?;
@@ -81,10 +93,8 @@ pub fn bind(address: SocketAddr, all: &[IpAddr]) -> io::Result<TcpListener> {
         let both = address.ip() == Ipv6Addr::UNSPECIFIED && !all.iter().any(IpAddr::is_ipv4);
         socket.set_only_v6(!both)?;
     }
-    set_options_of_connections(&socket)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// Gives the connections of a listener that another process has bound the same options. It does not block then, as another

@@ -14,7 +14,7 @@ use crate::auth::limits::Limits;
 use crate::auth::users::Users;
 use crate::config::Config;
 use crate::ini::Finding;
-use crate::net::names::Names;
+use crate::net::names::{FollowedName, Names};
 use crate::net::passive::PassivePorts;
 use crate::net::source_port::SourcePort;
 use crate::net::stop::Stop;
@@ -68,7 +68,6 @@ impl Server {
     pub fn start(config: Config, users: Arc<Users>) -> io::Result<Self> {
         process::set_umask(config.transfer.umask);
         limits::raise_open_files();
-        capacity::warnings(&config).iter().for_each(|line| log::warn!("{line}"));
         let tickets = Tickets::new()?;
         let tls = encryption::start(&config, &tickets).map_err(io::Error::other)?;
         let listeners = Listeners::bind(&config)?;
@@ -114,10 +113,15 @@ impl Server {
         if let Err(error) = self.listeners.set_patience(config.server.timeout) {
             tell(Level::Error, format!("timeout: {error}"));
         }
-        tls.as_deref().inspect(|tls| encryption::announce(tls));
+        if let Some(tls) = &tls {
+            encryption::announce(tls);
+            if let Some(finding) = encryption::warning(&config.tls, tls) {
+                tell(Level::Warn, finding.message());
+            }
+        }
         let config = Arc::new(config);
         self.gate.change(Settings { config: Arc::clone(&config), tls });
-        if let Err(error) = self.gate.shared.names.follow(config.passive.name(), &config.server.ip) {
+        if let Err(error) = self.gate.shared.names.follow(masquerade(&config)) {
             tell(Level::Error, format!("masquerade_address: {error}"));
         }
         told
@@ -180,6 +184,13 @@ impl Server {
     }
 }
 
+/// The name to look up, if the masquerade address is one.
+fn masquerade(config: &Config) -> Option<FollowedName> {
+    let name = config.passive.name()?.to_owned();
+    let place = config.source("passive", "masquerade_address").place();
+    Some(FollowedName { name, place, listening: config.server.ip.clone() })
+}
+
 /// Makes what all sessions share. What needs root is opened first, then root is given up.
 fn share(config: &Config, users: Arc<Users>, addresses: Vec<SocketAddr>) -> io::Result<Shared> {
     let control_ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
@@ -217,6 +228,6 @@ fn share(config: &Config, users: Arc<Users>, addresses: Vec<SocketAddr>) -> io::
         transfer_log,
         stop: Arc::new(Stop::default()),
     };
-    shared.names.follow(config.passive.name(), &config.server.ip)?;
+    shared.names.follow(masquerade(config))?;
     Ok(shared)
 }

@@ -37,10 +37,10 @@ pub fn give_up_root(server: &config::ServerSection, source: Option<&SourcePort>)
 /// The user that ftpd.conf names. The error says in words that this system has no such user or group.
 pub fn wanted(server: &config::ServerSection) -> io::Result<Option<Person>> {
     let Some(user) = &server.user else { return Ok(None) };
-    Person::find(user, server.group.as_deref()).map(Some).map_err(|error| io::Error::other(format!("user: {error}")))
+    Person::find(user, server.group.as_deref()).map(Some).map_err(io::Error::other)
 }
 
 /// What to tell a user who is not root and has asked for another one.
-pub fn only_root(person: &Person) -> String {
+fn only_root(person: &Person) -> String {
     format!("only root can become the user {}: start as root, or leave `user` out of ftpd.conf", person.name)
 }

@@ -42,7 +42,7 @@ impl Site {
 }
 
 /// Writes into the log what a lookup of the masquerade address's name has found.
-pub fn tell_lookup(name: &str, news: &LookedUp) {
+pub fn tell_lookup(place: &str, name: &str, news: &LookedUp) {
     let (why, old) = match news {
         LookedUp::Found(address) => return log::info!("masquerade_address: {name} is {address}"),
         LookedUp::Failed(why, old) => (why, old),
@@ -52,10 +52,11 @@ pub fn tell_lookup(name: &str, news: &LookedUp) {
         Failure::NoAddress => "it has no IPv4 address".to_owned(),
         Failure::Unfit(address, why) => format!("{address} {why}"),
     };
-    match old {
-        Some(old) => log::error!("masquerade_address: {name}: {reason}; clients are still told {old}"),
-        None => log::error!("masquerade_address: {name}: {reason}; clients are told the address they dialled"),
-    }
+    let told = match old {
+        Some(old) => format!("clients are still told {old}"),
+        None => "clients are told the address that they dialled".to_owned(),
+    };
+    log::error!("{place}: masquerade_address: {name}: {reason}; {told}");
 }
 
 /// Why there is no data connection, for the client and the log; `range` is that of the passive ports.

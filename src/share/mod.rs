@@ -29,6 +29,7 @@ use crate::sys::jail::{Dialled, Jail};
 use crate::sys::meta::{FileKind, Meta};
 
 pub mod denied;
+pub mod trial;
 
 /// What all accounts have in common.
 pub struct Premises {

@@ -11,7 +11,7 @@ use std::{
 #[rustfmt::skip]
 const ARROWS: &[(&str, &[&str])] = &[
     ("main",     &["cli", "commands", "logging", "config", "ini", "server", "auth"]),
-    ("commands", &["cli", "config", "auth", "ini", "logging", "server", "control", "net", "protocol", "firewall", "sys"]),
+    ("commands", &["cli", "config", "auth", "ini", "logging", "server", "control", "share", "net", "protocol", "firewall", "sys"]),
     ("server",   &["session", "share", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini", "control", "sys"]),
     ("cli",      &["config", "auth", "ini"]),
     ("logging",  &["config", "ini", "lines"]),

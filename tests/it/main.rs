@@ -28,6 +28,7 @@ mod control_socket;
 mod data_connections;
 mod durability;
 mod endurance;
+mod examination;
 mod exhaustion;
 mod hasty;
 mod hostile;

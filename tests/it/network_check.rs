@@ -138,8 +138,9 @@ fn another_program_on_passive_ports_is_named() {
 #[test]
 fn a_range_that_is_held_wholly_is_wrong() {
     let ports = free_ports(2);
-    let theirs: Vec<_> = ports.clone().map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap()).collect();
+    // It would not start without a port of the range, and takes them when they are asked for.
     let server = Server::start(&with_ports(&ports), BOB);
+    let theirs: Vec<_> = ports.clone().map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap()).collect();
     expect(&checked(&server), 1, &["the server answers PASV with '425 ", " of passive_ports, and none is left"]);
     drop(theirs);
 }

@@ -15,12 +15,13 @@ use crate::{
 
 /// The form of a partial's name; nobody's.
 const STALE: &str = ".ftpd-0123456789abcdef.part";
-const EVE: &str =
-    "[eve]\npassword = secret\nperm = elradfmwMT\nhome = home\n[adm]\npassword = secret\nperm = elradfmwMT\nhome = .\n";
+const EVE: &str = "[eve]\npassword = secret\nperm = elradfmwMT\nhome = home\n[adm]\npassword = secret\nperm = elradfmwMT\nhome = above\n";
 
 /// A partial of bob's in the home and one in a folder, both of broken overwrites; the names of both.
 fn server_with_partials() -> (Server, Vec<String>) {
-    let server = Server::start("[transfer]\npartial_max_age = 1h\n", &format!("{BOB}{EVE}"));
+    let tree = Tree::new("[transfer]\npartial_max_age = 1h\n", &format!("{BOB}{EVE}"));
+    tree.put_home_below("above");
+    let server = tree.start();
     let mut client = server.login();
     let mut names = Vec::new();
     for folder in ["", "sub/"] {

@@ -140,15 +140,15 @@ fn what_the_new_user_cant_reach_is_told_with_the_mend_at_start_and_by_check() {
     }
     let path = |name: &str| tree.path(name).display().to_string();
     let expected = [
-        format!("{USER} can't read {0}, so changes in it stay unseen: chown {USER} {0}", path("user.ini")),
+        format!("{USER} can't read {0}, so changes in it stay unseen; chown {USER} {0}", path("user.ini")),
         format!(
-            "{USER} can't write {0}, so it can't be opened again after a SIGHUP: chown {USER} {0}",
+            "{USER} can't write {0}, so it can't be opened again after a SIGHUP; chown {USER} {0}",
             path("ftpd.log")
         ),
-        format!("the home {} of eve can't be entered by {USER}: chown {USER}", path("closed")),
+        format!("the home {} of eve can't be entered by {USER}; chown {USER}", path("closed")),
     ];
     let mut check = tree.command();
-    check.arg("check");
+    check.args(["check", "--strict"]);
     let Ended { code, output } = run_to_its_end(check);
     assert_eq!(code, Some(1), "{output}");
     expected.iter().for_each(|line| assert!(output.contains(line), "{line}:\n{output}"));

@@ -59,6 +59,13 @@ impl Tree {
         self.path("home")
     }
 
+    /// Moves the home into a folder of this name, which another account may have as its home, and leaves a link to it.
+    pub fn put_home_below(&self, folder: &str) {
+        fs::create_dir(self.path(folder)).unwrap();
+        fs::rename(self.home(), self.path(folder).join("home")).unwrap();
+        std::os::unix::fs::symlink(format!("{folder}/home"), self.home()).unwrap();
+    }
+
     /// The hidden files of uploads in a folder below the home.
     pub fn partials(&self, folder: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.home().join(folder)).unwrap().map(|entry| entry.unwrap());

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     client::{Client, Reply},
     data::{Data, read_all, reset},
-    server::{BOB, Server, eventually},
+    server::{BOB, Server, Tree, eventually},
 };
 
 pub const OLD: &[u8] = b"the old content";
@@ -18,7 +18,7 @@ pub const OLD: &[u8] = b"the old content";
 const LENGTH: usize = 100_000;
 /// Another account of the same home, and one whose home is the folder above.
 const EVE: &str = "[eve]\npassword = secret\nperm = elradfmwMT\nhome = home\n\
-                   [adm]\npassword = secret\nperm = elradfmwMT\nhome = .\n";
+                   [adm]\npassword = secret\nperm = elradfmwMT\nhome = above\n";
 
 /// The new content of a file.
 pub fn content() -> Vec<u8> {
@@ -26,7 +26,9 @@ pub fn content() -> Vec<u8> {
 }
 
 fn server_with_an_old_file() -> Server {
-    let server = Server::start("", &format!("{BOB}{EVE}"));
+    let tree = Tree::new("", &format!("{BOB}{EVE}"));
+    tree.put_home_below("above");
+    let server = tree.start();
     server.write("file", OLD);
     server
 }

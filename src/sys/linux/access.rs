@@ -15,6 +15,11 @@ pub fn may_read(path: &Path) -> bool {
     may(path, Access::READ_OK)
 }
 
+/// Whether it may use what is in a folder, though perhaps not list it.
+pub fn may_pass(folder: &Path) -> bool {
+    may(folder, Access::EXEC_OK)
+}
+
 /// Whether it may list a folder and use what is in it.
 pub fn may_enter(folder: &Path) -> bool {
     may(folder, Access::READ_OK | Access::EXEC_OK)

@@ -18,8 +18,11 @@ const WITHOUT_MODES: [FsType; 8] = [
 
 /// Folders that show what the kernel knows.
 const SHOWS_KERNEL: [&str; 3] = ["/proc", "/sys", "/dev"];
-/// Folders that hold the system itself.
-const HOLDS_SYSTEM: [&str; 7] = ["/etc", "/boot", "/usr", "/bin", "/sbin", "/lib", "/lib64"];
+/// Folders that hold the system itself, with all that is below them.
+const HOLDS_SYSTEM: [&str; 10] =
+    ["/etc", "/boot", "/bin", "/sbin", "/lib", "/lib64", "/usr/bin", "/usr/sbin", "/usr/lib", "/var/log"];
+/// Folders in which some folder may well be shared, but not all of them.
+const MIXED: [&str; 5] = ["/usr", "/var", "/var/lib", "/run", "/root"];
 
 /// Whether `chmod` means anything to the file system of a path.
 pub fn has_modes(path: &Path) -> bool {
@@ -31,7 +34,9 @@ pub fn unfit_to_share(real: &Path) -> Option<&'static str> {
     let is_below = |folders: &[&str]| folders.iter().any(|folder| real.starts_with(folder));
     match () {
         () if is_below(&SHOWS_KERNEL) => Some("shows what the kernel knows, and is no folder to share"),
-        () if is_below(&HOLDS_SYSTEM) => Some("is a folder of the system, and none to share"),
+        () if is_below(&HOLDS_SYSTEM) || MIXED.iter().any(|folder| real == Path::new(folder)) => {
+            Some("is a folder of the system, and none to share")
+        }
         () => None,
     }
 }
@@ -42,10 +47,10 @@ mod tests {
 
     #[test]
     fn folders_of_the_system_are_known_by_their_real_path() {
-        for path in ["/proc/self", "/sys", "/dev/shm", "/etc", "/usr/share"] {
+        for path in ["/proc/self", "/sys", "/dev/shm", "/etc", "/usr", "/usr/lib/x", "/var", "/root"] {
             assert!(unfit_to_share(Path::new(path)).is_some(), "{path}");
         }
-        for path in ["/", "/srv", "/var/ftp", "/home/ann", "/etcetera", "/mnt/usr"] {
+        for path in ["/", "/srv", "/var/ftp", "/root/share", "/home/ann", "/etcetera", "/mnt/usr"] {
             assert!(unfit_to_share(Path::new(path)).is_none(), "{path}");
         }
     }

@@ -62,6 +62,11 @@ impl FolderHandle {
         Ok(rustix::fs::accessat(self, ".", Access::EXEC_OK, AtFlags::EACCESS)?)
     }
 
+    /// Fails if this thread may not make, rename or remove what is in it.
+    pub fn may_change(&self) -> io::Result<()> {
+        Ok(rustix::fs::accessat(self, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
+    }
+
     /// Puts its names on the disk; it has to be open to read.
     pub fn sync(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(self)?)

@@ -39,7 +39,13 @@ impl Holders {
         let mut by_inode = HashMap::new();
         for process in procfs::process::all_processes().into_iter().flatten().flatten() {
             let held = sockets_of(&process).filter(|inode| listeners.iter().any(|socket| socket.inode == *inode));
-            by_inode.extend(held.filter_map(|inode| Some((inode, Holder::of(&process)?))));
+            for inode in held {
+                // The first of several has passed it on to its children, but systemd to its services.
+                let known = by_inode.get(&inode).is_some_and(|known: &Holder| known.pid != 1);
+                if let (false, Some(holder)) = (known, Holder::of(&process)) {
+                    by_inode.insert(inode, holder);
+                }
+            }
         }
         Self { listeners, by_inode }
     }
@@ -48,6 +54,12 @@ impl Holders {
     /// process may not know.
     pub fn at(&self, address: SocketAddr) -> Option<&Holder> {
         self.by_inode.get(&inode_at(&self.listeners, address)?)
+    }
+
+    /// Whether anybody listens at an address, or at its port for every address. Otherwise a port that is in use is that of
+    /// a connection.
+    pub fn is_listening(&self, address: SocketAddr) -> bool {
+        inode_at(&self.listeners, address).is_some()
     }
 }
 
@@ -143,6 +155,8 @@ mod tests {
     fn a_connection_is_no_listener() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        assert!(Holders::read().at(client.local_addr().unwrap()).is_none());
+        let (holders, at) = (Holders::read(), client.local_addr().unwrap());
+        assert!(holders.at(at).is_none() && !holders.is_listening(at));
+        assert!(holders.is_listening(listener.local_addr().unwrap()));
     }
 }

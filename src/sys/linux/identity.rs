@@ -34,6 +34,11 @@ impl Identity {
         Self { user, groups }
     }
 
+    /// The user's number.
+    pub fn user(&self) -> u32 {
+        self.user
+    }
+
     /// What the mode bits grant; root may do all but write to a file system that is read-only.
     pub fn rights(&self, meta: &Meta) -> Rights {
         let shift = match () {

@@ -60,6 +60,11 @@ impl Route {
         Ok(Self { links, end: real })
     }
 
+    /// Whether there is a link on it.
+    pub fn has_links(&self) -> bool {
+        !self.links.is_empty()
+    }
+
     /// Where it ends.
     pub fn end(&self) -> &Path {
         &self.end

@@ -1,8 +1,10 @@
 //! A server under systemd: the sockets that it hands over, and what it wants to know (sd_notify(3)). Without systemd
 //! nothing happens.
 
+use std::env;
 use std::io;
 use std::net::TcpListener;
+use std::process;
 use std::time::Duration;
 
 use listenfd::ListenFd;
@@ -12,6 +14,12 @@ use sd_notify::NotifyState;
 pub fn listeners() -> io::Result<Vec<TcpListener>> {
     let mut handed = ListenFd::from_env();
     (0..handed.len()).map(|number| take(&mut handed, number)).collect()
+}
+
+/// Whether systemd hands listeners over to this process, without taking them.
+pub fn hands_over_listeners() -> bool {
+    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+    number("LISTEN_FDS").is_some_and(|count| count > 0) && number("LISTEN_PID").is_none_or(|pid| pid == process::id())
 }
 
 fn take(handed: &mut ListenFd, number: usize) -> io::Result<TcpListener> {

@@ -1,0 +1,210 @@
+//! The files that the server lives by, and the accounts that could reach them.
+//!
+//! What stores user.ini by FTP decides who every account is, and what fetches the private key can pass for the server. So no
+//! account may change anything where one of these files lies, or read one that holds a secret.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::auth::perm::Perm;
+use crate::auth::user::User;
+use crate::ini::Finding;
+use crate::sys::access;
+use crate::sys::identity::Identity;
+use crate::sys::meta::{FileId, Meta};
+use crate::sys::person::Person;
+use crate::sys::route::Route;
+
+/// One of the server's own files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnFile {
+    /// How people know it: the key that names it, or its usual name.
+    pub name: &'static str,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it holds that no client may read.
+    pub secret: Secrecy,
+}
+
+/// What a file of the server holds that no client may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrecy {
+    /// Nothing.
+    None,
+    /// Passwords, unless all of them are hashes.
+    Passwords,
+    /// A private key.
+    Key,
+}
+
+/// Where the server's own files lie at one moment.
+#[derive(Debug, Default)]
+pub struct OwnGround {
+    files: Vec<OwnFile>,
+    /// The folders of their real places and of the links that lead there, and all folders above: the numbers of the files.
+    folders: HashMap<FileId, BTreeSet<usize>>,
+    has_plain_passwords: bool,
+}
+
+/// An account that could reach files of the server; prints as a sentence about it.
+#[derive(Debug)]
+pub struct Reach<'a> {
+    /// The account.
+    pub user: &'a User,
+    /// The files, at least one.
+    pub files: Vec<&'a OwnFile>,
+    /// Whether it could change them; otherwise it could read them.
+    pub changes: bool,
+}
+
+impl OwnGround {
+    /// Looks where these files lie. If an account has a password in plain text, the file of the accounts is a secret, too.
+    pub fn of(files: Vec<OwnFile>, has_plain_passwords: bool) -> Self {
+        let mut folders: HashMap<FileId, BTreeSet<usize>> = HashMap::new();
+        for (number, file) in files.iter().enumerate() {
+            let route = Route::to(&file.path).unwrap_or_default();
+            for folder in route.folders() {
+                folders.entry(folder.meta.id).or_default().insert(number);
+            }
+        }
+        Self { files, folders, has_plain_passwords }
+    }
+
+    /// What an account could reach at this moment; `None` if it is nothing, or if its home is not there.
+    pub fn reached_by<'a>(&'a self, user: &'a User) -> Option<Reach<'a>> {
+        let home = Meta::of(&user.home).ok()?;
+        let below = self.folders.get(&home.id)?.iter().map(|number| &self.files[*number]);
+        let changes = user.perms.can_write_anything();
+        let files: Vec<&OwnFile> = below.filter(|file| changes || self.is_readable(file, user)).collect();
+        (!files.is_empty()).then_some(Reach { user, files, changes })
+    }
+
+    fn is_readable(&self, file: &OwnFile, user: &User) -> bool {
+        let is_secret = match file.secret {
+            Secrecy::None => false,
+            Secrecy::Passwords => self.has_plain_passwords,
+            Secrecy::Key => true,
+        };
+        // A key that is not there will be made by the server, for itself.
+        let may_read = || !file.path.exists() || may_read(&file.path, user.system_user.as_ref());
+        is_secret && user.perms.has(Perm::Read) && may_read()
+    }
+}
+
+impl Reach<'_> {
+    /// What is wrong with the account.
+    pub fn finding(&self) -> Finding {
+        let name = &self.user.name;
+        let are_passwords = self.files.iter().all(|file| file.secret == Secrecy::Passwords);
+        let fix = match () {
+            () if !self.changes && are_passwords => {
+                format!("give {name} another home, or hash all passwords (ftpd hash-password)")
+            }
+            () => format!("give {name} another home, or keep them elsewhere"),
+        };
+        Finding::error(&self.user.source("home"), self.to_string()).fix(fix)
+    }
+}
+
+/// Whether this thread may read a file, or the person that it becomes for an account.
+fn may_read(path: &Path, person: Option<&Person>) -> bool {
+    let Some(person) = person else { return access::may_read(path) };
+    let groups = person.groups.iter().copied().chain([person.group]).collect();
+    Meta::of(path).is_ok_and(|meta| Identity::of(person.user, groups).rights(&meta).read)
+}
+
+impl fmt::Display for Reach<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { user, files, changes } = self;
+        let verb = if *changes { "change" } else { "read" };
+        let (home, perms) = (user.home.display(), user.perms);
+        write!(f, "{} may {verb} files in {home} (perm = {perms}), where the server's own files lie: ", user.name)?;
+        let named = files.iter().map(|file| match file.path.ends_with(file.name) {
+            true => file.path.display().to_string(),
+            false => format!("{} ({})", file.name, file.path.display()),
+        });
+        f.write_str(&named.collect::<Vec<_>>().join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::auth::samples::user;
+
+    /// A folder with etc/user.ini, etc/key.pem, log/a.log (which is not there yet) and home.
+    fn tree() -> (tempfile::TempDir, Vec<OwnFile>) {
+        let top = tempfile::tempdir().unwrap();
+        for folder in ["etc", "log", "home"] {
+            fs::create_dir(top.path().join(folder)).unwrap();
+        }
+        let files = [
+            ("user.ini", "etc/user.ini", Secrecy::Passwords),
+            ("private_key", "etc/key.pem", Secrecy::Key),
+            ("log_file", "log/a.log", Secrecy::None),
+        ];
+        for (_, path, _) in &files[..2] {
+            fs::write(top.path().join(path), "").unwrap();
+        }
+        let own = files.map(|(name, path, secret)| OwnFile { name, path: top.path().join(path), secret });
+        (top, own.to_vec())
+    }
+
+    #[test]
+    fn who_may_change_anything_reaches_all_that_lies_below_its_home() {
+        let (top, files) = tree();
+        symlink("etc", top.path().join("link")).unwrap();
+        let ground = OwnGround::of(files, false);
+        let all = "user.ini private_key log_file";
+        let cases = [
+            ("home", "elradfmwMT", ""),
+            ("etc", "a", "user.ini private_key"),
+            ("etc", "T", "user.ini private_key"),
+            ("link", "w", "user.ini private_key"),
+            ("log", "elrd", "log_file"),
+            ("", "m", all),
+            ("", "elr", "private_key"),
+            ("etc", "elr", "private_key"),
+            ("etc", "el", ""),
+            ("log", "elr", ""),
+            ("none", "elradfmwMT", ""),
+        ];
+        for (home, perm, expected) in cases {
+            let user = user("bob", perm, &top.path().join(home));
+            let reach = ground.reached_by(&user);
+            let names: Vec<&str> = reach.iter().flat_map(|reach| &reach.files).map(|file| file.name).collect();
+            assert_eq!(names.join(" "), expected, "{home} {perm}");
+        }
+    }
+
+    #[test]
+    fn plain_passwords_make_a_secret_of_user_ini() {
+        let (top, files) = tree();
+        let user = user("bob", "elr", &top.path().join("etc"));
+        let ground = OwnGround::of(files, true);
+        let told = ground.reached_by(&user).unwrap().to_string();
+        let etc = top.path().join("etc").display().to_string();
+        let expected = format!(
+            "bob may read files in {etc} (perm = elr), where the server's own files lie: \
+             {etc}/user.ini, private_key ({etc}/key.pem)"
+        );
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn the_folder_of_a_link_to_a_file_counts_as_much_as_that_of_the_file() {
+        let (top, mut files) = tree();
+        let link = top.path().join("home/user.ini");
+        symlink("../etc/user.ini", &link).unwrap();
+        files[0].path = link;
+        let ground = OwnGround::of(files, false);
+        for home in ["home", "etc"] {
+            let user = user("bob", "w", &top.path().join(home));
+            assert!(ground.reached_by(&user).is_some_and(|reach| reach.files[0].name == "user.ini"), "{home}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! `ftpd check --user NAME` and `--can NAME VERB PATH`: what an account sees and may do, with nobody logged in.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::auth::accounts::Accounts;
+use crate::auth::perm::{Perm, Perms};
+use crate::auth::user::User;
+use crate::cli::Files;
+use crate::commands::examination::{ServerUser, Setup};
+use crate::ini;
+use crate::sys::access;
+
+mod decision;
+mod intent;
+
+use decision::{Decision, belonging};
+use intent::Intent;
+
+/// The exit code for a name or a command that there is not.
+const WRONG_USAGE: u8 = 2;
+/// Maximum number of folders that are named because the file system refuses something there.
+const SHOWN: usize = 10;
+/// How similar a name must be to be the one that was meant.
+const SIMILAR: f64 = 0.8;
+
+/// Prints the folders that an account sees: where each is, its letters, and what the file system will refuse.
+pub fn show(files: &Files, name: &str, out: &mut impl Write) -> ExitCode {
+    answer(files, name, out, |subject, server, user| {
+        let who = subject_of(server, user);
+        let lines = server.run_for(user, || tree(subject, user, &who));
+        (lines.unwrap_or_else(|error| vec![ini::without_number(&error)]), ExitCode::SUCCESS)
+    })
+}
+
+/// Prints whether an account may do what a command asks for, and what decides; the exit code is 0 for yes, 1 for no.
+pub fn can(files: &Files, words: &[String], out: &mut impl Write) -> ExitCode {
+    let [name, line @ ..] = words else { return ExitCode::from(WRONG_USAGE) };
+    let asked = match Intent::parse(&line.join(" ")) {
+        Ok(asked) => asked,
+        Err(reason) => {
+            let _ = writeln!(out, "{reason}");
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    answer(files, name, out, |subject, server, user| {
+        let who = subject_of(server, user);
+        let decision = Decision { config: subject.config, user, identity: server.identity(), who: &who };
+        let decided = server.run_for(user, || decision.decide(&asked));
+        match decided.unwrap_or_else(|error| Err(ini::without_number(&error))) {
+            Ok(why) => (vec![format!("yes: {why}")], ExitCode::SUCCESS),
+            Err(why) => (vec![format!("no: {why}")], ExitCode::FAILURE),
+        }
+    })
+}
+
+/// Reads both files, finds the account, and prints what is said of it.
+fn answer(
+    files: &Files,
+    name: &str,
+    out: &mut impl Write,
+    say: impl FnOnce(&Setup, &ServerUser, &Arc<User>) -> (Vec<String>, ExitCode),
+) -> ExitCode {
+    let (lines, code) = match files.load() {
+        Err(found) => (vec![found.show(ini::SHOWN)], ExitCode::FAILURE),
+        Ok((config, users)) => {
+            let subject = Setup { files, config: &config, users: &users };
+            let accounts = users.accounts();
+            match accounts.find(name.as_bytes()) {
+                Some(user) => say(&subject, &ServerUser::of(&subject).0, user),
+                None => (vec![unknown(&accounts, name)], ExitCode::from(WRONG_USAGE)),
+            }
+        }
+    };
+    // A reader that has closed the pipe wants no more lines.
+    let _ = lines.iter().try_for_each(|line| writeln!(out, "{line}"));
+    code
+}
+
+fn unknown(accounts: &Accounts, name: &str) -> String {
+    let scored = accounts.all().map(|user| (strsim::jaro_winkler(name, &user.name), &user.name));
+    let close = scored.filter(|(score, _)| *score >= SIMILAR).max_by(|(one, _), (other, _)| one.total_cmp(other));
+    let name = name.escape_debug();
+    match close {
+        Some((_, close)) => format!("there is no account '{name}'; did you mean '{close}'?"),
+        None => {
+            let names: Vec<&str> = accounts.all().take(SHOWN).map(|user| user.name.as_str()).collect();
+            format!("there is no account '{name}'; there is {}", names.join(", "))
+        }
+    }
+}
+
+/// Who an account's sessions are to the file system.
+fn subject_of(server: &ServerUser, user: &User) -> String {
+    user.system_user.as_ref().map_or_else(|| server.name.clone(), |person| person.name.clone())
+}
+
+/// The folders of an account, a line each, then what the file system refuses in them.
+fn tree(subject: &Setup, user: &User, who: &str) -> Vec<String> {
+    let perms = user.perms;
+    let mut lines = vec![
+        format!("{}, {who} to the file system:", user.name),
+        format!("  /  is {}, letters {perms} ({})", user.home.display(), user.source("perm").place()),
+    ];
+    let found = super::examination::about(subject, user, who);
+    lines.extend(found.iter().map(|finding| format!("  {finding}")));
+    if !user.home.is_dir() {
+        return lines;
+    }
+    let refused = refusals(user, who);
+    if refused.is_empty() {
+        lines.push("  the file system refuses nothing of that in / and the folders right below".to_owned());
+    }
+    lines.extend(refused.iter().take(SHOWN).cloned());
+    if let Some(more) = refused.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        lines.push(format!("  and {more} more"));
+    }
+    lines
+}
+
+/// What the letters promise and the file system refuses, in the home and the folders right below.
+fn refusals(user: &User, who: &str) -> Vec<String> {
+    let mut folders = vec![("/".to_owned(), user.home.clone())];
+    let mut below: Vec<_> = fs::read_dir(&user.home).into_iter().flatten().flatten().collect();
+    below.sort_by_key(fs::DirEntry::file_name);
+    for entry in below {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let name = entry.file_name();
+            folders.push((format!("/{}", name.as_encoded_bytes().escape_ascii()), entry.path()));
+        }
+    }
+    let refusal = |(shown, path): &(String, PathBuf)| {
+        let letters = refused(user.perms, path);
+        let belonging = belonging(path, who);
+        (!letters.is_empty()).then(|| format!("  {shown}  the file system refuses {letters}: {belonging}"))
+    };
+    folders.iter().filter_map(refusal).collect()
+}
+
+/// The letters that are of no use in a folder.
+fn refused(perms: Perms, folder: &Path) -> String {
+    let (pass, read, change) = (access::may_pass(folder), access::may_read(folder), access::change(folder).is_ok());
+    let useless = |perm: &Perm| match perm {
+        Perm::Enter | Perm::Read | Perm::Append | Perm::Mode | Perm::Time => !pass,
+        Perm::List => !pass || !read,
+        Perm::Write | Perm::MakeDir | Perm::Delete | Perm::Rename => !change,
+    };
+    perms.granted().filter(useless).map(Perm::letter).collect()
+}

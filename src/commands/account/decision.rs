@@ -1,0 +1,137 @@
+//! Whether an account may do something, and what decides.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::intent::Intent;
+use crate::auth::perm::Perm;
+use crate::auth::user::User;
+use crate::config::{Config, Symlinks};
+use crate::ini;
+use crate::protocol::path::VirtualPath;
+use crate::share::Share;
+use crate::share::denied::{Closed, Denied};
+use crate::share::trial::{Act, Links};
+use crate::sys::identity::Identity;
+use crate::sys::meta::Meta;
+use crate::sys::owners::Owners;
+
+/// An account, and who its sessions are.
+pub struct Decision<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// The account.
+    pub user: &'a Arc<User>,
+    /// The server's user.
+    pub identity: Identity,
+    /// The name of the user that the calling thread is to the file system.
+    pub who: &'a str,
+}
+
+impl Decision<'_> {
+    /// What allows a command, or what does not.
+    pub fn decide(&self, asked: &Intent) -> Result<String, String> {
+        let (acts, path) = match asked {
+            Intent::Nothing => return Ok("it takes no letter".to_owned()),
+            Intent::Dial if self.config.active.enable_active => return Ok("it takes no letter".to_owned()),
+            Intent::Dial => return Err(self.config.source("active", "enable_active").to_string()),
+            Intent::Acts(acts, path) => (acts, path),
+        };
+        let links = match self.config.transfer.follow_symlinks {
+            Symlinks::Inside => Links::Inside,
+            Symlinks::Never => Links::Never,
+        };
+        let share = match Share::to_try(self.user, links, self.identity.clone()) {
+            Ok(share) => share,
+            Err(Closed::Home(error)) => return Err(self.refused_at(&self.user.home, &error)),
+            Err(Closed::Full(max)) => return Err(format!("all {max} sessions are taken")),
+        };
+        let real = share.real_path(path);
+        let shown = real.as_os_str().as_encoded_bytes().escape_ascii();
+        let letters: String = acts.iter().map(|act| letter(*act).letter()).collect();
+        let has = format!("{} has '{letters}'", self.user.source("perm"));
+        for act in acts {
+            match share.would(*act, path) {
+                Ok(()) => {}
+                Err(denied) if is_only_missing(&denied, *act, &real) => {
+                    return Ok(format!("{has}, but {shown} does not exist at the moment"));
+                }
+                Err(denied) => return Err(self.denied(&denied, *act, path, &real)),
+            }
+        }
+        Ok(format!("{has}, and {} may do it with {shown}", self.who))
+    }
+
+    fn denied(&self, denied: &Denied, act: Act, path: &VirtualPath, real: &Path) -> String {
+        let shown = path.as_bytes().escape_ascii();
+        match denied {
+            Denied::Letter(perm) => format!("{} has no '{}'", self.user.source("perm"), perm.letter()),
+            Denied::Home => "the home itself is never removed or renamed".to_owned(),
+            Denied::ControlBytes => format!("{shown} holds control bytes"),
+            Denied::ServersOwn => format!("{shown} is a name that the server keeps for its own files"),
+            Denied::Occupied if act == Act::RenameTo => {
+                format!("{shown} is there already, and {} has not both 'w' and 'd'", self.user.source("perm"))
+            }
+            Denied::Occupied => format!("{shown} is there already"),
+            Denied::AfterTheEnd | Denied::Pending(_) => "the file has another length".to_owned(),
+            Denied::File(error) => self.refused_at(real, error),
+        }
+    }
+
+    /// What the file system says of a path.
+    fn refused_at(&self, real: &Path, error: &io::Error) -> String {
+        let shown = real.as_os_str().as_encoded_bytes().escape_ascii();
+        let reason = match error.kind() {
+            ErrorKind::NotFound => format!("{shown} does not exist"),
+            ErrorKind::IsADirectory => format!("{shown} is a folder"),
+            ErrorKind::NotADirectory => format!("{shown} is no folder"),
+            ErrorKind::PermissionDenied => belonging(real, self.who),
+            ErrorKind::ReadOnlyFilesystem => format!("the disk of {shown} is read-only"),
+            _ => format!("{shown}: {}", ini::without_number(error)),
+        };
+        format!("the file system: {reason}")
+    }
+}
+
+/// Whether nothing speaks against an act but that its file is not there, in a folder that is.
+fn is_only_missing(denied: &Denied, act: Act, real: &Path) -> bool {
+    let makes = [Act::Store, Act::Append, Act::MakeFolder, Act::RenameTo].contains(&act);
+    let is_missing = matches!(denied, Denied::File(error) if error.kind() == ErrorKind::NotFound);
+    is_missing && !makes && real.parent().is_some_and(Path::is_dir)
+}
+
+/// The letter that an act takes.
+fn letter(act: Act) -> Perm {
+    match act {
+        Act::Enter => Perm::Enter,
+        Act::List => Perm::List,
+        Act::Read => Perm::Read,
+        Act::Store => Perm::Write,
+        Act::Append => Perm::Append,
+        Act::Remove | Act::RemoveFolder => Perm::Delete,
+        Act::MakeFolder => Perm::MakeDir,
+        Act::RenameFrom | Act::RenameTo => Perm::Rename,
+        Act::SetMode => Perm::Mode,
+        Act::SetTime => Perm::Time,
+    }
+}
+
+/// Whose a path is, or the folder that it would be in, for somebody who may not use it.
+pub fn belonging(path: &Path, who: &str) -> String {
+    let links_out = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
+    let known = path.ancestors().find_map(|path| Some((path, Meta::of(path).ok()?)));
+    match known {
+        _ if links_out => format!("{} is a link that leads out of the home, or is not followed", path.display()),
+        None => format!("{} can't be looked at by {who}", path.display()),
+        Some((path, meta)) => {
+            let owners = Owners::of_system();
+            let name = |name: Option<&str>, number: u32| name.map_or_else(|| number.to_string(), str::to_owned);
+            let (owner, group) =
+                (name(owners.user(meta.owner), meta.owner), name(owners.group(meta.group), meta.group));
+            let shown = path.as_os_str().as_encoded_bytes().escape_ascii();
+            format!("{shown} belongs to {owner}:{group}, mode {:o}; the session is {who}", meta.mode)
+        }
+    }
+}

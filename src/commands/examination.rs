@@ -1,0 +1,73 @@
+//! What keeps the server from working on this machine, found without starting it and without changing anything.
+//!
+//! `ftpd check` and the start run the same examination, after both files were read: what it calls an error keeps the server
+//! from starting. Each subject has a file. What the server does as its own user is tried as that user.
+
+use crate::auth::user::User;
+use crate::auth::users::Users;
+use crate::cli::Files;
+use crate::config::Config;
+use crate::ini::{Finding, Findings};
+use crate::server::capacity;
+
+mod certificates;
+mod homes;
+mod logs;
+mod own_files;
+mod passive_ports;
+mod ports;
+mod running;
+mod server_user;
+
+pub use own_files::{exposed, own_files};
+pub use server_user::ServerUser;
+
+/// What is examined.
+#[derive(Clone, Copy)]
+pub struct Setup<'a> {
+    /// The two files.
+    pub files: &'a Files,
+    /// What the one says.
+    pub config: &'a Config,
+    /// What the other says.
+    pub users: &'a Users,
+}
+
+/// Why it is examined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// `ftpd check`: the server may be running already.
+    Check,
+    /// `ftpd check --network`, which dials the ports of the running server.
+    Network,
+    /// The server is about to start.
+    Start,
+}
+
+/// Everything that was found.
+pub fn examine(subject: &Setup, occasion: Occasion) -> Findings {
+    let Setup { config, users, .. } = subject;
+    let (server, mut found) = ServerUser::of(subject);
+    found.extend(config.warnings());
+    found.extend(users.warnings(config.reachable_from_other_machines()));
+    found.extend(capacity::warnings(config));
+    found.extend(logs::findings(subject, &server));
+    found.extend(certificates::findings(subject, &server));
+    found.extend(own_files::findings(subject, &server));
+    found.extend(homes::findings(users, &server));
+    found.extend(ports::findings(subject, &server, occasion));
+    let found = Findings::new(found);
+    // Nobody who has to fix an error wants to hear of what may stay.
+    if found.has_errors() { found } else { found.and(server_user::stays_root(subject)) }
+}
+
+/// What is found about one account alone, whose sessions are `who` to the file system, as the calling thread is.
+pub fn about(subject: &Setup, user: &User, who: &str) -> Findings {
+    let found = own_files::about(subject, user).into_iter().chain(homes::about(user, who));
+    Findings::new(found.collect())
+}
+
+/// What `work` finds as the server's user; it finds nothing if that can't be tried.
+fn tried(server: &ServerUser, work: impl FnOnce() -> Vec<Finding> + Send) -> Vec<Finding> {
+    server.run(work).unwrap_or_default()
+}

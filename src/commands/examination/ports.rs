@@ -1,0 +1,219 @@
+//! The ports to listen on and to dial from, and the name that clients are told.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use super::running::serves;
+use super::{Occasion, ServerUser, Setup, passive_ports};
+use crate::config::ControlSocket;
+use crate::ini::{self, Finding, Source};
+use crate::net::names::{self, Failure};
+use crate::net::source_port;
+use crate::server::{control_socket, listen};
+use crate::sys::holder::{Holder, Holders};
+use crate::sys::{access, interfaces, service};
+
+/// How long a check waits for the address of a name.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What way out there is for a program that may not listen below port 1024.
+pub const LOW_PORTS: &str = "start as root with user = … in [server], give it CAP_NET_BIND_SERVICE (AmbientCapabilities= in \
+                             the unit), or choose ports above 1023";
+
+/// Tries each port as the server will, without listening there: no client meets it.
+pub fn findings(subject: &Setup, server: &ServerUser, occasion: Occasion) -> Vec<Finding> {
+    let addresses = listening(&subject.config.server.ip);
+    let ports = Ports { subject, occasion, addresses, holders: OnceCell::new(), known: RefCell::default() };
+    let dialled = occasion == Occasion::Network;
+    let (mut found, is_running) = if dialled { Default::default() } else { ports.control() };
+    if is_running && occasion == Occasion::Start {
+        return found;
+    }
+    if !dialled {
+        found.extend(passive_ports::findings(&ports, server));
+    }
+    found.extend(ports.data_port());
+    found.extend(ports.control_socket(server));
+    if occasion != Occasion::Start {
+        // The server looks it up itself, again and again.
+        found.extend(ports.masquerade());
+    }
+    found
+}
+
+/// The ports of one configuration, and who listens at the moment.
+pub struct Ports<'a> {
+    pub subject: &'a Setup<'a>,
+    /// The addresses to listen on of the families that this machine has.
+    pub addresses: Vec<IpAddr>,
+    occasion: Occasion,
+    holders: OnceCell<Holders>,
+    /// Whether a process is the running server of these files.
+    known: RefCell<BTreeMap<i32, bool>>,
+}
+
+fn listening(configured: &[IpAddr]) -> Vec<IpAddr> {
+    let lacks = |ip: &IpAddr| {
+        let tried = listen::try_at(SocketAddr::new(*ip, 0), &[*ip]);
+        tried.is_err_and(|error| listen::lacks_family(&error, *ip))
+    };
+    configured.iter().copied().filter(|ip| !lacks(ip)).collect()
+}
+
+impl Ports<'_> {
+    /// The key, where it is written, and the number of each port for control connections; 0 is any free one.
+    pub fn control_ports(&self) -> Vec<(&'static str, Source, u16)> {
+        let config = self.subject.config;
+        let plain = ("port", config.source("server", "port"), Some(config.server.port));
+        let implicit = ("implicit_tls_port", config.source("tls", "implicit_tls_port"), config.tls.implicit_port);
+        [plain, implicit].into_iter().filter_map(|(key, source, port)| Some((key, source, port?))).collect()
+    }
+
+    /// The program that listens at an address, if this process may know.
+    pub fn holder(&self, address: SocketAddr) -> Option<&Holder> {
+        self.holders.get_or_init(Holders::read).at(address)
+    }
+
+    /// Whether it is no listener that has an address, but a connection, which will end.
+    pub fn is_passing(&self, address: SocketAddr) -> bool {
+        !self.holders.get_or_init(Holders::read).is_listening(address)
+    }
+
+    /// Whether a program is the running server of these files.
+    pub fn is_ours(&self, holder: &Holder) -> bool {
+        *self.known.borrow_mut().entry(holder.pid).or_insert_with(|| serves(holder, self.subject.files))
+    }
+
+    /// What is wrong with the ports for control connections, and whether the server runs already.
+    fn control(&self) -> (Vec<Finding>, bool) {
+        let ports = self.control_ports();
+        if let [(_, _, port), (key, source, implicit)] = &ports[..]
+            && port == implicit
+            && *port != 0
+        {
+            let reason = format!("{implicit} is the control port already (port = {port})");
+            return (vec![Finding::error(source, reason).fix(format!("{key} is usually 990"))], false);
+        }
+        if service::hands_over_listeners() {
+            return (Vec::new(), false);
+        }
+        let (mut found, mut is_running) = (self.families(), false);
+        for (_, source, port) in ports {
+            let failed = self.addresses.iter().find_map(|ip| {
+                let address = SocketAddr::new(*ip, port);
+                Some((address, listen::try_at(address, &self.subject.config.server.ip).err()?))
+            });
+            let Some((address, error)) = failed else { continue };
+            let ours = self.holder(address).filter(|holder| self.is_ours(holder));
+            match ours {
+                Some(_) if is_running => {}
+                Some(holder) => found.push(self.already_running(&source, holder.pid)),
+                None => found.push(self.unbindable(&source, address, &error)),
+            }
+            is_running |= ours.is_some();
+        }
+        (found, is_running)
+    }
+
+    /// Families that this machine lacks; an error if nothing is left to listen on.
+    fn families(&self) -> Vec<Finding> {
+        let config = self.subject.config;
+        let lacking = config.server.ip.iter().filter(|ip| !self.addresses.contains(ip));
+        let finding = |ip: &IpAddr| {
+            let family = if ip.is_ipv4() { "IPv4" } else { "IPv6" };
+            let (source, reason) = (config.source("server", "ip"), format!("{ip}: this machine has no {family}"));
+            if self.addresses.is_empty() { Finding::error(&source, reason) } else { Finding::warning(&source, reason) }
+        };
+        lacking.map(finding).collect()
+    }
+
+    fn already_running(&self, source: &Source, pid: i32) -> Finding {
+        match self.occasion {
+            Occasion::Check | Occasion::Network => {
+                Finding::note(source, format!("the server of these files is running, pid {pid}"))
+            }
+            Occasion::Start => {
+                Finding::error(source, format!("the server of these files is already running, pid {pid}"))
+                    .fix(format!("kill {pid} stops it, kill -HUP {pid} makes it read its files again"))
+            }
+        }
+    }
+
+    fn unbindable(&self, source: &Source, address: SocketAddr, error: &io::Error) -> Finding {
+        let port = address.port();
+        match error.kind() {
+            ErrorKind::AddrInUse => match self.holder(address) {
+                Some(holder) if self.occasion != Occasion::Start && holder.pid == 1 => {
+                    Finding::note(source, format!("{address} is held by {holder}, to be handed over to the server"))
+                }
+                Some(holder) => Finding::error(source, format!("{address} is held by {holder}"))
+                    .fix("stop that program, or choose another port"),
+                None => {
+                    Finding::error(source, format!("{address} is held by another program, which only root can see"))
+                        .fix(format!("find it with ss -ltnp 'sport = :{port}' as root, or choose another port"))
+                }
+            },
+            ErrorKind::PermissionDenied => {
+                let me = ServerUser::of_process().name;
+                Finding::error(source, format!("{me} may not listen on port {port}")).fix(LOW_PORTS)
+            }
+            ErrorKind::AddrNotAvailable => self.foreign(address.ip()),
+            _ => Finding::error(source, format!("can't listen on {address}: {}", ini::without_number(error))),
+        }
+    }
+
+    fn foreign(&self, ip: IpAddr) -> Finding {
+        let own: BTreeSet<String> = interfaces::addresses().iter().map(ToString::to_string).collect();
+        let own = own.into_iter().collect::<Vec<_>>().join(", ");
+        let source = self.subject.config.source("server", "ip");
+        Finding::error(&source, format!("this machine has no address {ip}"))
+            .fix(format!("it has {own}; 0.0.0.0, :: means all"))
+    }
+
+    /// Why active data connections can't come from the configured port.
+    fn data_port(&self) -> Option<Finding> {
+        let config = self.subject.config;
+        let why = source_port::may_be_bound(config.active.data_port?, self.addresses.iter().copied()).err()?;
+        let source = config.source("active", "data_port");
+        let cant = format!("can't use port {} at {}", why.at.port(), why.at.ip());
+        Some(match why.error.kind() {
+            ErrorKind::PermissionDenied => {
+                let me = ServerUser::of_process().name;
+                Finding::error(&source, format!("{cant}: {me} may not")).fix(listen::DATA_PORT_RIGHT)
+            }
+            ErrorKind::AddrInUse => {
+                let holder = self.holder(why.at).map_or_else(|| "another program".to_owned(), Holder::to_string);
+                Finding::error(&source, format!("{cant}: another program listens there, {holder}"))
+                    .fix("data_port = off uses any port")
+            }
+            _ => Finding::error(&source, format!("{cant}: {}", ini::without_number(&why.error))),
+        })
+    }
+
+    /// Why the local socket can't be made where ftpd.conf wants it; the server makes it as its own user.
+    fn control_socket(&self, server: &ServerUser) -> Option<Finding> {
+        let config = self.subject.config;
+        let ControlSocket::At(path) = &config.server.control_socket else { return None };
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let error = server.run(|| access::change(folder)).ok()?.err()?;
+        Some(control_socket::finding(config, path, &error))
+    }
+
+    /// Why clients will not be told the masquerade address.
+    fn masquerade(&self) -> Option<Finding> {
+        let config = self.subject.config;
+        let name = config.passive.name()?;
+        let why = names::look_up_once(name, &config.server.ip, PATIENCE).err()?;
+        let reason = match why {
+            Failure::System(_) => format!("{name} can't be looked up"),
+            Failure::NoAddress => format!("{name} has no IPv4 address"),
+            Failure::Unfit(address, why) => format!("{name}: {address} {why}"),
+        };
+        let reason = format!("{reason}, so clients are told the address that they dialled");
+        Some(Finding::warning(&config.source("passive", "masquerade_address"), reason))
+    }
+}

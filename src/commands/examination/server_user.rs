@@ -1,0 +1,115 @@
+//! The user that the server runs as.
+
+use std::io;
+use std::thread;
+
+use super::Setup;
+use crate::auth::user::User;
+use crate::config::Config;
+use crate::ini::{Finding, Source};
+use crate::server::privileges;
+use crate::sys::access;
+use crate::sys::identity::Identity;
+use crate::sys::owners::Owners;
+use crate::sys::person::Person;
+
+/// The user that the server runs as, once its ports are bound.
+#[derive(Debug)]
+pub struct ServerUser {
+    /// Its name, or its number if it has none.
+    pub name: String,
+    /// Its number.
+    pub number: u32,
+    /// Who a thread of this process has to become to be that user.
+    person: Option<Person>,
+}
+
+impl ServerUser {
+    /// The user that ftpd.conf names, or that of this process; with what is wrong with the choice.
+    pub fn of(subject: &Setup) -> (Self, Vec<Finding>) {
+        let config = subject.config;
+        let source = config.source("server", "user");
+        match privileges::wanted(&config.server) {
+            Err(error) => (Self::of_process(), vec![unknown(config, &error)]),
+            Ok(None) => (Self::of_process(), Vec::new()),
+            Ok(Some(person)) if access::user_id() == person.user => (Self::of_process(), Vec::new()),
+            Ok(Some(person)) if access::user_id() != 0 => {
+                let reason = format!("only root can become the user {}", person.name);
+                let finding = Finding::error(&source, reason).fix("start as root, or leave user out of ftpd.conf");
+                (Self::of_process(), vec![finding])
+            }
+            Ok(Some(person)) => {
+                (Self { name: person.name.clone(), number: person.user, person: Some(person) }, Vec::new())
+            }
+        }
+    }
+
+    /// The user of this process.
+    pub fn of_process() -> Self {
+        let number = access::user_id();
+        let name = Owners::of_system().user(number).map_or_else(|| format!("user {number}"), str::to_owned);
+        Self { name, number, person: None }
+    }
+
+    /// Who it is to the file system.
+    pub fn identity(&self) -> Identity {
+        match &self.person {
+            None => Identity::of_process(),
+            Some(person) => Identity::of(person.user, person.groups.iter().copied().chain([person.group]).collect()),
+        }
+    }
+
+    /// Whether it is another user than the one who starts the server.
+    pub fn is_another(&self) -> bool {
+        self.person.is_some()
+    }
+
+    /// Runs `work` as a session of an account is to the file system: as this user, or as the account's own.
+    pub fn run_for<T: Send>(&self, user: &User, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+        match &user.system_user {
+            Some(person) => run_as(person, work),
+            None => self.run(work),
+        }
+    }
+
+    /// Runs `work` as this user is to the file system; the error says why that is not possible.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+        match &self.person {
+            None => Ok(work()),
+            Some(person) => run_as(person, work),
+        }
+    }
+}
+
+/// Runs `work` on a thread that is this person to the file system; the error says why that is not possible.
+fn run_as<T: Send>(person: &Person, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    let tried = || person.become_on_this_thread().map(|()| work());
+    let tried = thread::scope(|scope| thread::Builder::new().spawn_scoped(scope, tried).map(|thread| thread.join()))?;
+    tried.unwrap_or_else(|_| Err(io::Error::other("the thread failed")))
+}
+
+/// A user or group that this system lacks.
+fn unknown(config: &Config, error: &io::Error) -> Finding {
+    let (user, group) = (config.server.user.as_deref().unwrap_or_default(), config.server.group.as_deref());
+    let text = error.to_string();
+    match group.filter(|_| text.contains("group")) {
+        Some(group) => {
+            Finding::error(&config.source("server", "group"), text).fix(format!("groupadd --system {group}"))
+        }
+        None if text.contains("no user") => Finding::error(&config.source("server", "user"), text)
+            .fix(format!("useradd --system --no-create-home --shell /usr/sbin/nologin {user}")),
+        None => Finding::error(&config.source("server", "user"), text),
+    }
+}
+
+/// A server that could give up root and does not. With a `system_user` it can't.
+pub fn stays_root(subject: &Setup) -> Option<Finding> {
+    let gives_up = subject.config.server.user.is_some();
+    let needs_root = subject.users.accounts().all().any(|user| user.system_user.is_some());
+    (access::user_id() == 0 && !gives_up && !needs_root).then(|| {
+        let file = subject.files.config_file().unwrap_or_else(|| "ftpd.conf".into());
+        let reason = "not set, so the server is root for as long as it runs";
+        let fix = "user = ftp in [server] makes it a user without rights once its ports are bound";
+        Finding::note(&Source::file(file.display()), reason).about("user").fix(fix)
+    })
+}

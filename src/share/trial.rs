@@ -1,0 +1,150 @@
+//! What an account may do with a file, found without doing it. Used by `ftpd check --can`, with nobody logged in.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Conditions, Premises, Share, not_home};
+use crate::auth::perm::Perm;
+use crate::auth::user::User;
+use crate::fs::upload::{Placement, UploadPolicy};
+use crate::protocol::path::VirtualPath;
+use crate::share::denied::{Closed, Denied};
+use crate::sys::identity::Identity;
+use crate::sys::meta::FileKind;
+
+pub use crate::fs::root::Links;
+
+/// What a command does with the path that it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Makes it the current folder.
+    Enter,
+    /// Lists it, or shows what it is.
+    List,
+    /// Reads the file.
+    Read,
+    /// Stores a file in its place.
+    Store,
+    /// Writes to its end.
+    Append,
+    /// Removes the file.
+    Remove,
+    /// Removes the folder.
+    RemoveFolder,
+    /// Makes the folder.
+    MakeFolder,
+    /// Takes its name away.
+    RenameFrom,
+    /// Gives it as a name.
+    RenameTo,
+    /// Changes its permission bits.
+    SetMode,
+    /// Changes its time.
+    SetTime,
+}
+
+impl Share {
+    /// An account at its home, for trials. The calling thread is `identity` to the file system, or the account's own system
+    /// user.
+    pub fn to_try(user: &Arc<User>, links: Links, identity: Identity) -> Result<Box<Self>, Closed> {
+        let premises = Premises {
+            limits: Arc::default(),
+            homes: Default::default(),
+            jail: None,
+            claims: Arc::default(),
+            partials: Default::default(),
+            upload_rates: Default::default(),
+            download_rates: Default::default(),
+            identity,
+        };
+        let uploads = UploadPolicy { atomic: true, durable: false, max_age: Duration::MAX };
+        let conditions = Conditions { links, uploads, max_upload: None, max_download: None };
+        Self::open(user, conditions, &Arc::new(premises))
+    }
+
+    /// Whether the account may do this, as far as the letters and the file system tell. Nothing is changed.
+    pub fn would(&self, act: Act, path: &VirtualPath) -> Result<(), Denied> {
+        match act {
+            Act::Enter => self.enter(path),
+            Act::List => self.would_list(path),
+            Act::Read => self.open_file(path).map(drop),
+            Act::Store => self.would_store(path),
+            Act::Append => self.would_append(path),
+            Act::Remove => self.would_remove(path, FileKind::File),
+            Act::RemoveFolder => self.would_remove(path, FileKind::Folder),
+            Act::MakeFolder => {
+                self.make(path, Perm::MakeDir)?;
+                if self.has(path)? { Err(Denied::Occupied) } else { Ok(self.change_folder_of(path)?) }
+            }
+            Act::RenameFrom => {
+                self.renamable(path.clone())?;
+                Ok(self.change_folder_of(path)?)
+            }
+            Act::RenameTo => self.would_name(path),
+            Act::SetMode | Act::SetTime => self.would_set(act, path),
+        }
+    }
+
+    fn would_list(&self, path: &VirtualPath) -> Result<(), Denied> {
+        match self.meta(path)?.kind {
+            FileKind::Folder => Ok(self.look(path, Perm::List)?.open_folder(path).map(drop)?),
+            FileKind::File | FileKind::Link | FileKind::Other => Ok(()),
+        }
+    }
+
+    /// A new file comes beside the old one, and then takes its name.
+    fn would_store(&self, path: &VirtualPath) -> Result<(), Denied> {
+        self.writable(path, Placement::Replace)?;
+        let (place, meta) = self.root.locate(path)?;
+        match meta {
+            Some(meta) if meta.kind == FileKind::Folder => return Err(io::Error::from(ErrorKind::IsADirectory).into()),
+            Some(meta) => place.may_replace(&meta)?,
+            None => {}
+        }
+        Ok(place.folder.may_change()?)
+    }
+
+    fn would_append(&self, path: &VirtualPath) -> Result<(), Denied> {
+        self.writable(path, Placement::Append)?;
+        let (place, meta) = self.root.locate(path)?;
+        match meta {
+            Some(meta) if meta.kind == FileKind::Folder => Err(io::Error::from(ErrorKind::IsADirectory).into()),
+            Some(meta) => Ok(place.may_replace(&meta)?),
+            // A file that is not there yet is made, which takes another letter.
+            None => self.permit(Perm::Write).and_then(|()| Ok(place.folder.may_change()?)),
+        }
+    }
+
+    fn would_remove(&self, path: &VirtualPath, kind: FileKind) -> Result<(), Denied> {
+        let meta = self.look(path, Perm::Delete)?.link_meta(not_home(path)?)?;
+        match (kind, meta.kind) {
+            (FileKind::Folder, FileKind::Folder) => {}
+            (FileKind::Folder, _) => return Err(io::Error::from(ErrorKind::NotADirectory).into()),
+            (_, FileKind::Folder) => return Err(io::Error::from(ErrorKind::IsADirectory).into()),
+            _ => {}
+        }
+        Ok(self.change_folder_of(path)?)
+    }
+
+    fn would_name(&self, path: &VirtualPath) -> Result<(), Denied> {
+        self.make(not_home(path)?, Perm::Rename)?;
+        if self.has(path)? && self.permit(Perm::Write).and_then(|()| self.permit(Perm::Delete)).is_err() {
+            return Err(Denied::Occupied);
+        }
+        Ok(self.change_folder_of(path)?)
+    }
+
+    /// Modes and times are changed by the owner alone.
+    fn would_set(&self, act: Act, path: &VirtualPath) -> Result<(), Denied> {
+        let meta = self.look(path, if act == Act::SetMode { Perm::Mode } else { Perm::Time })?.meta(path)?;
+        let me = self.identity().user();
+        if me == 0 || me == meta.owner { Ok(()) } else { Err(io::Error::from(ErrorKind::PermissionDenied).into()) }
+    }
+
+    /// Fails if the names in the folder of a path can't be changed.
+    fn change_folder_of(&self, path: &VirtualPath) -> io::Result<()> {
+        let place = self.root.place(path)?.ok_or(ErrorKind::PermissionDenied)?;
+        place.folder.may_change()
+    }
+}
