@@ -127,7 +127,10 @@ mod tests {
             ("127.0.0.1", "127.0.0.1 is the client's own machine to every client, and ip lists no such address"),
             ("2001:db8::1", "2001:db8::1 is an IPv6 address: PASV carries none, and EPSV needs none"),
             ("1.2.3", "'1.2.3' is neither an IPv4 address nor a DNS name"),
-            ("1.2.3.4:21", "'1.2.3.4:21' is neither an IPv4 address nor a DNS name"),
+            (
+                "1.2.3.4:21",
+                "'1.2.3.4:21' is neither an IPv4 address nor a DNS name; write masquerade_address = 1.2.3.4",
+            ),
             ("two words", "'two words' is neither an IPv4 address nor a DNS name"),
             ("a..b", "'a..b' is neither an IPv4 address nor a DNS name"),
         ];

@@ -15,7 +15,7 @@ mod paths;
 mod ports;
 mod words;
 
-pub(super) use names::{alias, hint, may_be_password, meant, shown_key};
+pub(super) use names::{alias, bare, hint, may_be_password, meant, shown_key};
 
 /// The lines of an account, to be pasted.
 pub const ACCOUNT: &str = "[alex]\npassword = choose one\nperm = elr\nhome = /srv/share";
@@ -81,6 +81,7 @@ fn explained(row: &Key, value: &str) -> Option<Mistake> {
         "ports" => ports::any(value),
         "addresses" => addresses::explained(value),
         "networks" => addresses::everybody(value),
+        "address or name" => addresses::to_give(row, value),
         "password" => passwords::explained(value),
         "size" => numbers::no_limit(row, value),
         _ => None,

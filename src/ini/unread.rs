@@ -156,7 +156,8 @@ impl Unread<'_> {
         let names: Vec<&str> = rows.into_iter().map(|row| row.name).collect();
         let reason = format!("unknown key in [{section}]");
         let finding = |hint: &str| Finding::error(&self.source(key, setting), format!("{reason}{hint}")).at_key();
-        if let Some(alias) = advice::alias(key).filter(|alias| names.contains(alias)) {
+        let other = advice::alias(key).unwrap_or_else(|| advice::bare(key));
+        if let Some(alias) = Some(other).filter(|alias| *alias != key && names.contains(alias)) {
             return finding(&format!(", did you mean '{alias}'?"));
         }
         match self.home_of(key) {
@@ -171,7 +172,7 @@ impl Unread<'_> {
 
     /// The section and the row of a key that is known by this name or another one.
     fn home_of(&self, key: &str) -> Option<(&str, &'static Key)> {
-        let found = self.rows.get(key).or_else(|| self.rows.get(advice::alias(key)?));
+        let found = self.rows.get(advice::bare(key)).or_else(|| self.rows.get(advice::alias(key)?));
         found.copied()
     }
 

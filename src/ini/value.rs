@@ -129,6 +129,9 @@ impl Value for Vec<IpNet> {
 impl Value for RangeInclusive<u16> {
     fn parse(text: &str, folder: &Path) -> Result<RangeInclusive<u16>, Mistake> {
         let (low, high) = text.split_once('-').unwrap_or((text, text));
+        if low.is_empty() || high.is_empty() {
+            return Err(Mistake::new(format!("'{text}' is no range of ports")));
+        }
         let (low, high) = (u16::parse(low.trim(), folder)?, u16::parse(high.trim(), folder)?);
         match low {
             0 => Err(Mistake::new("port 0 can't be part of a range")),

@@ -71,6 +71,11 @@ fn a_mistake_in_a_line_of_an_account_is_told_with_what_to_write() {
     let home = |line, word| Case::user(line, Doubted).at("user.ini:4", "home").says(&[word]);
     let fifth = |line, key, words: &[&'static str]| Case::user(line, Refused).at("user.ini:5", key).says(words);
     run_all(vec![
+        Case::user("perm = read", Doubted).at("user.ini:3", "perm").says(&["letters r e a d", "elr reads"]),
+        fifth("allow_from = 10.0.0.0-10.0.0.255", "allow_from", &["write allow_from = 10.0.0.0/24"]),
+        fifth("allow_from = none", "allow_from", &["leave the key out"]),
+        fifth("hasty = on;", "hasty", &["write hasty = on"]),
+        home("home = \"home", "write home = home"),
         perm("perm = elrx", "unknown letter 'x' (known: e l r a d f m w M T)"),
         perm("perm = read, write", "elradfmwMT"),
         perm("perm = readonly", "elr reads"),
@@ -214,6 +219,13 @@ fn a_mistake_in_a_line_of_the_settings_is_told_with_what_to_write() {
         server("timeout = 5 min", "timeout", &["write timeout = 5m"]),
         server("timeout = 300ms", "timeout", &["300, 90s, 5m"]),
         server("auth_failed_delay = 2h", "auth_failed_delay", &["'2h'", "from 0 to 1m"]),
+        server("timeout = 1h30m", "timeout", &["write timeout = 90m"]),
+        server("server.max_cons = 5", "server.max_cons", &["'max_cons'?"]),
+        below(
+            "[passive]\nmasquerade_address = 203.0.113.5:21",
+            "masquerade_address",
+            &["write masquerade_address = 203.0.113.5"],
+        ),
         server("sandbox = none", "sandbox", &["auto, require, off"]),
         server("prot = 1", "prot", &["did you mean 'port'?"]),
         server("passive_ports = 8300-8500", "passive_ports", &["[passive]"]),

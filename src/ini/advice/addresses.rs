@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::super::Mistake;
+use ipnet::Ipv4Subnets;
+
+use super::super::{Key, Mistake};
 
 /// Words for every address.
 const ALL: &[&str] = &["*", "all", "any", "everyone", "everybody", "everywhere", "*.*.*.*"];
@@ -30,6 +32,7 @@ pub(super) fn explained(value: &str) -> Option<Mistake> {
     let (address, port) = part.rsplit_once(':').unwrap_or((part, ""));
     let is_address = address.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() || address == "localhost";
     match () {
+        () if part.contains("://") => mistake(format!("'{part}' is a URL, and an IP address is expected")),
         () if part == "localhost" => mistake("'localhost' is a name, and an IP address is expected".to_owned())?
             .fix("write 127.0.0.1, or 127.0.0.1, ::1")
             .into(),
@@ -48,17 +51,27 @@ pub(super) fn explained(value: &str) -> Option<Mistake> {
 
 /// Networks: `192.168.1`, `192.168.1.*`, `192.168.1.0/255.255.255.0`, `localhost`, blanks for commas.
 pub(super) fn networks(value: &str) -> Option<String> {
-    each(value, |part| match part {
+    each(&value.replace(" - ", "-"), |part| match part {
         "localhost" => Some("127.0.0.1".to_owned()),
         part if part.parse::<IpAddr>().is_ok() || part.parse::<ipnet::IpNet>().is_ok() => Some(part.to_owned()),
-        part => masked(part).or_else(|| begun(part)),
+        part => masked(part).or_else(|| begun(part)).or_else(|| between(part)),
     })
+}
+
+/// An address or name for clients that says more than that.
+pub(super) fn to_give(row: &Key, value: &str) -> Option<Mistake> {
+    let bare = value.split_once("://").map_or(value, |(_, rest)| rest).trim_end_matches('/');
+    let bare = bare.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(bare, |(host, _)| host);
+    let reason = format!("'{value}' is neither an IPv4 address nor a DNS name");
+    (bare != value && !bare.contains([':', '/']))
+        .then(|| Mistake::new(reason).fix(format!("write {} = {bare}", row.name)))
 }
 
 /// A name for everybody in place of networks.
 pub(super) fn everybody(value: &str) -> Option<Mistake> {
     let reason = format!("'{value}' is neither an address nor a network");
-    is_all(value).then(|| Mistake::new(reason).fix("leave the key out, or write 0.0.0.0/0, ::/0"))
+    let is_none = ["off", "none", "no", "0"].iter().any(|word| value.eq_ignore_ascii_case(word));
+    (is_all(value) || is_none).then(|| Mistake::new(reason).fix("leave the key out, or write 0.0.0.0/0, ::/0"))
 }
 
 /// An address that nobody has.
@@ -92,6 +105,21 @@ fn masked(part: &str) -> Option<String> {
     (length == mask.to_bits().count_ones()).then(|| format!("{address}/{length}"))
 }
 
+/// `192.168.1.10-192.168.1.20`, `192.168.1.10-20` → the networks that cover it.
+fn between(part: &str) -> Option<String> {
+    let (first, last) = part.split_once('-')?;
+    let first: Ipv4Addr = first.trim().parse().ok()?;
+    let last = match last.trim().parse::<u8>() {
+        Ok(byte) => Ipv4Addr::from([first.octets()[0], first.octets()[1], first.octets()[2], byte]),
+        Err(_) => last.trim().parse().ok()?,
+    };
+    let networks: Vec<String> = Ipv4Subnets::new(first, last, 0).take(MOST + 1).map(|net| net.to_string()).collect();
+    (first <= last && networks.len() <= MOST).then(|| networks.join(", "))
+}
+
+/// Maximum number of networks that are offered for a range.
+const MOST: usize = 8;
+
 /// `192.168.1`, `192.168.1.`, `192.168.1.*` → `192.168.1.0/24`.
 fn begun(part: &str) -> Option<String> {
     let begin = part.trim_end_matches(['.', '*', 'x', 'X']);
@@ -115,6 +143,8 @@ mod tests {
             ("localhost", "127.0.0.1"),
             ("10.0.0.1 10.0.0.2", "10.0.0.1, 10.0.0.2"),
             ("192.168.", "192.168.0.0/16"),
+            ("10.0.0.0-255", "10.0.0.0/24"),
+            ("10.0.0.10 - 10.0.0.11", "10.0.0.10/31"),
         ] {
             assert_eq!(networks(value).as_deref(), Some(better), "{value}");
         }

@@ -28,9 +28,10 @@ pub(super) fn of(row: &Key, value: &str, sound: &impl Fn(&str) -> bool) -> Optio
         return None;
     }
     let mistake = match comment(value) {
-        _ if quoted(value.trim_end_matches(',')).is_some() => Mistake::new("there are quotes around the value"),
+        _ if quoted(value.trim_end_matches([',', ';'])).is_some() => Mistake::new("there are quotes around the value"),
         Some(at) => Mistake::new("a comment needs a line of its own").at(at..value.len()),
-        None => Mistake::new("there is a comma after the value"),
+        None if value.ends_with([',', ';']) => Mistake::new("the last character does not belong to the value"),
+        None => Mistake::new("there is a quote at one end of the value"),
     };
     let meant = super::better(row, value).filter(|better| sound(better));
     Some(match meant {
@@ -44,15 +45,22 @@ pub(super) fn of(row: &Key, value: &str, sound: &impl Fn(&str) -> bool) -> Optio
 /// The value without quotes around it and without a comment after it.
 pub(super) fn removed(value: &str) -> &str {
     let value = comment(value).map_or(value, |at| value[..at].trim_end());
-    // Python's lines may end so.
-    let value = value.strip_suffix(',').map_or(value, str::trim_end);
-    quoted(value).unwrap_or(value)
+    // Lines of other languages may end so.
+    let value = value.strip_suffix([',', ';']).map_or(value, str::trim_end);
+    quoted(value).or_else(|| half_quoted(value)).unwrap_or(value)
 }
 
 /// What is between the quotes around a value.
 pub(super) fn quoted(value: &str) -> Option<&str> {
     let inner = QUOTES.iter().find_map(|(open, close)| value.strip_prefix(*open)?.strip_suffix(*close));
     inner.map(str::trim).filter(|inner| !inner.is_empty())
+}
+
+/// What is left of a value with a quote at one end.
+pub(super) fn half_quoted(value: &str) -> Option<&str> {
+    let is_quote = |c: char| QUOTES.iter().any(|(open, close)| c == *open || c == *close);
+    let rest = value.strip_prefix(is_quote).or_else(|| value.strip_suffix(is_quote)).map(str::trim);
+    rest.filter(|rest| rest.contains(|c| !is_quote(c)) && quoted(value).is_none())
 }
 
 /// Where a comment after a value begins.
@@ -90,7 +98,9 @@ mod tests {
             ("\"elr\",", "elr"),
             ("a#b", "a#b"),
             ("\"\"", "\"\""),
-            ("\"elr", "\"elr"),
+            ("\"elr", "elr"),
+            ("elr”", "elr"),
+            ("elr;", "elr"),
             ("// x", "// x"),
         ];
         for (value, bare) in cases {

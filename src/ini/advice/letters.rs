@@ -74,6 +74,11 @@ fn is_word(text: &str) -> bool {
 
 /// Letters that are right, and not enough for what clients do first.
 pub(super) fn doubt(value: &str) -> Option<Mistake> {
+    if is_word(value) {
+        let letters: Vec<String> = value.chars().map(String::from).collect();
+        let reason = format!("'{value}' is no word here, but the letters {}", letters.join(" "));
+        return Some(Mistake::new(reason).fix(READS));
+    }
     let has = |letter: char| value.contains(letter);
     let fix = if value.chars().all(|c| "rl".contains(c)) { "elr reads" } else { READS };
     let reason = match (has('e'), has('l')) {
@@ -114,7 +119,7 @@ mod tests {
 
     #[test]
     fn letters_that_are_not_enough_are_doubted() {
-        for value in ["rw", "lr", "w", "er"] {
+        for value in ["rw", "lr", "w", "er", "read", "all"] {
             assert!(doubt(value).is_some(), "{value}");
         }
         assert_eq!(doubt("elr"), None);

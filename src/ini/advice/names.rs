@@ -111,8 +111,13 @@ const ALIASES: &[(&str, &str)] = &[
 
 /// Our name of a key that is called `key` elsewhere; an object in front of it, as in `handler.banner`, does not count.
 pub fn alias(key: &str) -> Option<&'static str> {
-    let key = key.rsplit('.').next().unwrap_or(key);
+    let key = bare(key);
     ALIASES.iter().find(|(other, _)| *other == key).map(|(_, name)| *name)
+}
+
+/// The name of a key without an object in front of it.
+pub fn bare(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
 }
 
 /// The key of the table `rows` that an unknown one was meant to be.

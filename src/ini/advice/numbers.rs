@@ -68,6 +68,8 @@ const UNLIMITED: &[&str] = &[
     "inf",
     "max",
     "never",
+    "forever",
+    "endless",
     "-1",
     "null",
     "nil",
@@ -89,7 +91,7 @@ pub(super) fn size(value: &str) -> Option<String> {
     let text = ["/s", "/sec", "/second", "ps", "p/s"].iter().find_map(|end| text.strip_suffix(end)).unwrap_or(&text);
     let factors: Option<Vec<f64>> = text.split(['*', '×']).map(|factor| with_unit(factor, BYTES)).collect();
     let bytes: f64 = factors?.iter().product();
-    written_size(bytes)
+    written_size(bytes).filter(|_| bytes.fract() == 0.0)
 }
 
 fn written_size(bytes: f64) -> Option<String> {
@@ -108,9 +110,23 @@ pub(super) fn time(value: &str) -> Option<String> {
     if is_unlimited(value) {
         return Some("off".to_owned());
     }
-    let seconds = with_unit(&value.to_lowercase(), SECONDS)?;
+    let text = value.to_lowercase();
+    let seconds = with_unit(&text, SECONDS).or_else(|| sum_of_times(&text))?;
     let whole = format!("{:.0}", seconds.ceil()).parse().ok().filter(|_| (0.0..4e8).contains(&seconds))?;
     Some(time_as_written(whole))
+}
+
+/// `1h30m`, `1 h 30 min`.
+fn sum_of_times(text: &str) -> Option<f64> {
+    let mut rest = text.trim();
+    let mut sum = 0.0;
+    while !rest.is_empty() {
+        let unit = rest.find(char::is_alphabetic)?;
+        let end = rest[unit..].find(|c: char| !c.is_alphabetic()).map_or(rest.len(), |length| unit + length);
+        sum += with_unit(&rest[..end], SECONDS)?;
+        rest = rest[end..].trim();
+    }
+    Some(sum).filter(|_| !text.is_empty())
 }
 
 /// `1.000`, `1_000`, `ten`: nothing is guessed but separators.
@@ -118,8 +134,10 @@ pub(super) fn whole(value: &str) -> Option<String> {
     if is_unlimited(value) {
         return Some("0".to_owned());
     }
-    let digits: String = value.chars().filter(|c| !"_' ".contains(*c)).collect();
-    (digits != value && is_number(&digits)).then_some(digits)
+    let parts: Vec<&str> = value.split(['_', '\'', ' ', ',']).collect();
+    let digits = parts.concat();
+    let sound = parts[1..].iter().all(|part| part.len() == 3);
+    (sound && digits != value && is_number(&digits)).then_some(digits)
 }
 
 /// `0o22`, `0x12` (no), `18` (no): as it could be written.
@@ -206,6 +224,7 @@ mod tests {
             ("5 min", "5m"),
             ("300ms", "1s"),
             ("1.5h", "90m"),
+            ("1h30m", "90m"),
             ("2 hours", "2h"),
             ("never", "off"),
             ("90 s", "90s"),

@@ -14,12 +14,16 @@ pub(super) fn doubt(row: &Key, value: &str) -> Option<Mistake> {
         return mistake("the quotes are part of the path")?.fix(fix).into();
     }
     if let Some(at) = decoration::comment(value).filter(|at| !value[*at..].starts_with('/')) {
-        let before = value[..at].trim_end();
+        let before = decoration::removed(value);
         let fix = format!("write {} = {before}", row.name);
         return mistake("a comment needs a line of its own: it is part of the path")?
             .fix(fix)
             .at(at..value.len())
             .into();
+    }
+    if let Some(inner) = decoration::half_quoted(value) {
+        let fix = format!("write {} = {inner}", row.name);
+        return mistake("there is a quote at one end, and it is part of the path")?.fix(fix).into();
     }
     if let Some(end) = expanded(value) {
         let fix = "write the whole path, such as /home/alex/share";
@@ -95,6 +99,8 @@ mod tests {
             ("\\\\nas\\share", "home = /mnt/nas/share"),
             ("\"/srv\"", "home = /srv"),
             ("“/srv”", "home = /srv"),
+            ("\"/srv", "home = /srv"),
+            ("'/srv' # share", "home = /srv"),
             ("/srv # share", "home = /srv"),
             ("file:///srv", "home = /srv"),
         ] {

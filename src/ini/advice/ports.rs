@@ -37,7 +37,9 @@ fn numbers(value: &str) -> Option<Vec<u32>> {
     let mut words =
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.parse::<u32>().is_err() && !word.is_empty());
     let negative = text.starts_with('-') || text.replace("..", " ").contains('.');
-    let known = words.all(|word| ["range", "list", "tuple", "to", "tcp", "and", "bis"].contains(&word));
+    let known = words.all(|word| {
+        ["range", "xrange", "list", "tuple", "from", "to", "until", "tcp", "and", "ports", "bis"].contains(&word)
+    });
     let numbers =
         text.split(|c: char| !c.is_ascii_digit()).filter(|word| !word.is_empty()).map(|word| word.parse().ok());
     numbers.collect::<Option<Vec<u32>>>().filter(|numbers| known && !negative && !numbers.is_empty())
