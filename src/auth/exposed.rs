@@ -42,9 +42,10 @@ impl Exposed {
     fn fix(&self) -> String {
         let path = self.path.display();
         match &self.writers {
-            _ if !self.has_modes => {
-                "its file system knows no modes: keep the file elsewhere, or mount that with umask=022".to_owned()
-            }
+            _ if !self.has_modes => format!(
+                "its file system may have no modes: if chmod go-w {path} changes nothing, keep the file elsewhere, or mount \
+                 that with umask=022"
+            ),
             Writers::All => format!("chmod o-w {path}"),
             Writers::Group { .. } => format!("chmod g-w {path}"),
         }
