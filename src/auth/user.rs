@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn every_key_of_the_table_is_read_and_those_that_are_needed_are_told() {
-        let mut file = File::parse("user.ini", Path::new("/"), "[a]\n");
+        let mut file = File::parse("user.ini", Path::new("/"), "[a]\nmax_cons = 1\n");
         assert!(file.read("a", KEYS, |section| User::read(section, "a", &Terms::default())).is_none());
         let read: BTreeSet<_> = file.known().map(|(_, key)| key).collect();
         assert_eq!(read, KEYS.iter().map(|key| key.name).collect());

@@ -39,7 +39,18 @@ pub struct Finding {
     /// What to write instead, or the command that fixes it.
     pub fix: Option<String>,
     marked: Option<Box<Marked>>,
-    is_consequence: bool,
+    part: Part,
+}
+
+/// What a finding is to others about the same key in the same line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    /// It explains them, so that they don't count.
+    Cause,
+    /// Another mistake.
+    OfItsOwn,
+    /// It counts only without them.
+    Consequence,
 }
 
 /// A line, and the part of it that is wrong.
@@ -88,17 +99,17 @@ impl Finding {
             reason: printable(&reason),
             fix: None,
             marked,
-            is_consequence: false,
+            part: Part::OfItsOwn,
         }
     }
 
     /// A mistake in the value that is written at `source`.
     pub fn of_value(severity: Severity, source: &Source, mistake: Mistake) -> Finding {
-        let Mistake { reason, fix, part } = mistake;
+        let Mistake { reason, fix, part: bytes } = mistake;
         let finding = Finding::new(severity, source, reason);
         let finding = Finding { fix: fix.map(|fix| printable_lines(&fix)), ..finding };
-        match part {
-            Some(part) => finding.at(Mark::Part(part)),
+        match bytes {
+            Some(bytes) => finding.at(Mark::Part(bytes)),
             None => finding,
         }
     }
@@ -130,11 +141,20 @@ impl Finding {
 
     /// The same as what follows from another mistake: it counts only if no other finding is about its key in its line.
     pub fn as_consequence(self) -> Finding {
-        Finding { is_consequence: true, ..self }
+        Finding { part: Part::Consequence, ..self }
     }
 
-    pub(super) fn is_consequence(&self) -> bool {
-        self.is_consequence
+    /// The same as what all others about its key in its line follow from.
+    pub(super) fn into_cause(self) -> Finding {
+        Finding { part: Part::Cause, ..self }
+    }
+
+    pub(super) fn with_severity(self, severity: Severity) -> Finding {
+        Finding { severity, ..self }
+    }
+
+    pub(super) fn part(&self) -> Part {
+        self.part
     }
 
     /// Whether it keeps the server from starting.

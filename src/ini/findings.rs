@@ -1,10 +1,11 @@
 //! All that was found, as one list.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::{self, Write};
 use std::num::NonZeroUsize;
 
+use super::finding::Part;
 use super::{Finding, Severity};
 
 /// How many findings are shown.
@@ -16,15 +17,22 @@ pub struct Findings(Vec<Finding>);
 
 impl Findings {
     /// Sorts what was found, and leaves out what is repeated or follows from another finding.
-    pub fn new(mut found: Vec<Finding>) -> Findings {
+    pub fn new(found: Vec<Finding>) -> Findings {
         fn place(finding: &Finding) -> (&str, Option<NonZeroUsize>, &str) {
             (&finding.file, finding.line, &finding.key)
         }
-        let causes: BTreeSet<_> = found.iter().filter(|finding| !finding.is_consequence()).map(place).collect();
-        let counts: Vec<bool> =
-            found.iter().map(|finding| !finding.is_consequence() || !causes.contains(&place(finding))).collect();
-        let mut counts = counts.into_iter();
-        found.retain(|_| counts.next() == Some(true));
+        let mut worst = BTreeMap::new();
+        for finding in &found {
+            let (severity, part) = worst.entry(place(finding)).or_insert((finding.severity, finding.part()));
+            (*severity, *part) = ((*severity).min(finding.severity), (*part).min(finding.part()));
+        }
+        let of_each: Vec<(Severity, Part)> = found.iter().map(|finding| worst[&place(finding)]).collect();
+        let weighed = found.into_iter().zip(of_each).filter_map(|(finding, (severity, part))| match finding.part() {
+            Part::Cause => Some(finding.with_severity(severity)),
+            Part::OfItsOwn => (part != Part::Cause).then_some(finding),
+            Part::Consequence => (part == Part::Consequence).then_some(finding),
+        });
+        let mut found: Vec<Finding> = weighed.collect();
         found.sort_by(|one, other| {
             (one.severity, place(one), &one.reason).cmp(&(other.severity, place(other), &other.reason))
         });
@@ -126,6 +134,13 @@ mod tests {
         let consequence = || Finding::error(&file, "is missing").as_consequence();
         assert_eq!(told(vec![consequence(), Finding::warning(&file, "quotes")]), ["warning: a.ini: quotes"]);
         assert_eq!(told(vec![consequence(), Finding::warning(&other, "quotes")]).len(), 2);
+    }
+
+    #[test]
+    fn a_cause_is_as_bad_as_what_it_explains() {
+        let file = Source::file("a.ini");
+        let found = vec![Finding::error(&file, "is missing"), Finding::warning(&file, "quotes").into_cause()];
+        assert_eq!(told(found), ["a.ini: quotes"]);
     }
 
     #[test]

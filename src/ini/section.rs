@@ -70,7 +70,8 @@ impl Section<'_> {
         };
         if let Some((severity, mistake)) = told {
             let found = Finding::of_value(severity, &self.source(key), mistake);
-            self.file.found.push(found);
+            let is_path = ["folder", "file"].contains(&row.value);
+            self.file.found.push(if is_path { found.into_cause() } else { found });
         }
         if parsed.is_err() {
             self.written.broken.insert(key);

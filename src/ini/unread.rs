@@ -45,7 +45,8 @@ impl Unread<'_> {
                 key if !line.text.contains(['=', ':']) && self.is_secret(key) => Secret::AllButFirstWord,
                 key => self.secret(key),
             };
-            let source = line.source(&self.file.name, &advice::shown_key(key), secret);
+            let key = advice::shown_key(key);
+            let source = line.source(&self.file.name, key.trim_end_matches('…'), secret);
             Finding::of_value(Severity::Error, &source, mistake.clone()).at_key()
         };
         self.file.faults.iter().map(finding).collect()
@@ -98,14 +99,18 @@ impl Unread<'_> {
     /// Whether nothing in a section makes sense: it holds all accounts, perhaps.
     fn is_strange(&self, section: &Written) -> bool {
         let meant = |key: &str| advice::meant(key, section.table).is_some();
-        let strange = !section.missing.is_empty() && !section.keys.is_empty();
-        strange && section.keys.keys().all(|key| !section.known.contains(key.as_str()) && !meant(key))
+        let lacks = if section.keys.is_empty() { 2 } else { 1 };
+        section.missing.len() >= lacks
+            && section.keys.keys().all(|key| !section.known.contains(key.as_str()) && !meant(key))
     }
 
     fn strange(&self) -> Vec<Finding> {
         let finding = |section: &Written| {
             let source = section.origin.source(&self.file.name, "", Secret::Nothing);
-            let reason = format!("no key of an account is in [{}]; each account is a section of its own", section.name);
+            let reason = match section.keys.is_empty() {
+                true => format!("there is nothing in [{}]", section.name),
+                false => format!("no key of an account is in [{}]; each account is a section of its own", section.name),
+            };
             Finding::error(&source, reason).fix(format!("write\n{ACCOUNT}"))
         };
         self.file.read.iter().filter(|section| self.is_strange(section)).map(finding).collect()

@@ -88,6 +88,7 @@ fn a_mistake_in_a_line_of_an_account_is_told_with_what_to_write() {
         perm("perm = elr,", "write perm = elr"),
         perm("perm = e, l, r", "write perm = elr"),
         perm("perm = ELR", "small"),
+        perm("perm := elr", "write perm = elr"),
         perm("perm = \u{1b}[2Jelr", "\\u{1b}"),
         Case::user("perm = lr", Doubted).at("user.ini:3", "perm").says(&["CWD", "elr"]),
         Case::user("perm = w", Doubted).at("user.ini:3", "perm").says(&["list first"]),
@@ -161,6 +162,7 @@ fn a_mistake_in_a_password_is_told_without_it() {
         users("$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "a costly hash", Refused)
             .says(&["seconds"]),
         users("", "no password", Refused).says(&["has no value"]),
+        users("= sesame and more", "two =", Doubted).says(&["second '='"]),
         Case::users(format!("{ALEX}password = sesame\n"), "twice", Refused)
             .at("user.ini:5", "password")
             .says(&["in [alex] twice, first in line 2"])
@@ -244,6 +246,7 @@ fn a_mistake_in_a_line_of_the_settings_is_told_with_what_to_write() {
         below("[transfer]\nuse_gmt_times = local", "use_gmt_times", &["neither on nor off"]),
         below("[active]\nenable_active = maybe", "enable_active", &["neither on nor off"]),
         below("[log]\nlog_level = warning", "log_level", &["write log_level = warn"]),
+        below("[log]\nlog_file = ~/x.log", "log_file", &["~ is not expanded"]),
         below("[log]\nlog_format = xml", "log_format", &["text, json"]),
         below("[tls]\ntls = on # secure", "tls", &["a comment needs a line of its own"]),
         below("[tls]\ntls = explicit", "tls", &["neither on nor off"]),
@@ -276,6 +279,7 @@ fn a_mistake_in_the_form_of_a_file_is_told_once() {
     run_all(vec![
         users("[alex\npassword = sesame\nperm = elr\nhome = home\n[bob]\npassword = long-and-secret\nperm = elr\nhome = home\n", "no ]", "user.ini:1")
             .says(&["no closing ']'"]),
+        users("[alex]\n", "an empty section", "user.ini:1").says(&["nothing in [alex]", "[alex]\npassword"]),
         users("[]\npassword = sesame\n", "no name", "user.ini:1").says(&["no name"]).hides("sesame"),
         users(&format!("[default]\nperm = elr\nhome = home\n{}", "[alex]\npassword = long-and-secret\n"), "default", "user.ini:1")
             .says(&["[DEFAULT]"]),

@@ -15,6 +15,9 @@ pub(super) fn doubt(value: &str) -> Option<Mistake> {
         };
         return Some(Mistake::new(what).fix("write it without quotes"));
     }
+    if value.starts_with("= ") {
+        return Some(Mistake::new("a second '=' is part of the password").fix("write one '='"));
+    }
     let comment = decoration::comment(value)
         .filter(|at| value[at + 1..].starts_with(char::is_whitespace) && value[*at..].starts_with(['#', ';']));
     if comment.is_some() {
