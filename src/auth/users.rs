@@ -179,6 +179,7 @@ impl Current {
             Some(content) => match self.parse(path, content) {
                 Ok(accounts) => {
                     log::info!("{} has changed, accounts in it: {}", path.display(), accounts.named());
+                    accounts.doubts().for_each(|doubt| log::warn!("{}", doubt.message()));
                     self.accounts = Arc::new(accounts);
                     self.leave_out();
                 }
