@@ -11,6 +11,9 @@ const WIDTH: usize = 72;
 /// How much is shown in front of what is wrong if a line has to be cut there.
 const BEFORE: usize = 24;
 
+/// Bytes and characters around what is wrong that are looked at: more than can be shown.
+const FAR: usize = 1000;
+
 /// Two lines: a part of a file's line, and the caret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineExcerpt {
@@ -22,12 +25,15 @@ pub struct LineExcerpt {
 impl LineExcerpt {
     /// The bytes `span` of `line` are what is wrong.
     pub(super) fn new(line: &str, span: Range<usize>) -> LineExcerpt {
-        let cells: Vec<(usize, String)> = line.char_indices().map(|(at, c)| (at, visible(c))).collect();
+        let mut near = span.start.saturating_sub(FAR)..=span.start;
+        let begin = near.find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+        let seen = line[begin..].char_indices().take(2 * FAR).map(|(at, c)| (begin + at, visible(c)));
+        let cells: Vec<(usize, String)> = seen.collect();
         let indent = cells.iter().take_while(|(_, cell)| cell == " " || cell.is_empty()).count();
         let first = cells.iter().position(|(at, _)| *at >= span.start).unwrap_or(cells.len());
         let before: usize = cells[indent.min(first)..first].iter().map(|(_, cell)| cell.width()).sum();
         let start = if before > WIDTH / 2 { first.saturating_sub(BEFORE).max(indent) } else { indent };
-        let mut text = String::from(if start > indent { "…" } else { "" });
+        let mut text = String::from(if start > indent || begin > 0 { "…" } else { "" });
         let mut caret = None;
         for (at, cell) in &cells[start..] {
             if text.width() + cell.width() >= WIDTH {

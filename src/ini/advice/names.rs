@@ -2,6 +2,9 @@
 
 use super::super::Key;
 
+/// No name of a key is longer; comparing would take long.
+const LONGEST: usize = 64;
+
 /// Names of other programs, above all of pyftpdlib and of scripts around it, and ours.
 const ALIASES: &[(&str, &str)] = &[
     ("banner", "welcome_msg"),
@@ -133,6 +136,9 @@ pub fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String 
 }
 
 fn close<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST {
+        return None;
+    }
     let score = |candidate: &str| strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase());
     let scored = known.into_iter().map(|candidate| (score(candidate), candidate)).filter(|(score, _)| *score >= 0.85);
     scored.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, candidate)| candidate)
@@ -141,6 +147,9 @@ fn close<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a
 /// Whether a key looks as if its value could be a password.
 pub fn may_be_password(key: &str) -> bool {
     const PARTS: &[&str] = &["pass", "pw", "secret", "kennw", "clave", "contras", "geheim", "hash", "密码", "口令"];
+    if key.len() > LONGEST {
+        return true;
+    }
     let key = key.to_lowercase();
     if key.contains("passive") {
         return false;
@@ -173,6 +182,7 @@ mod tests {
         }
         assert_eq!(hint("pasword", ["password", "perm"]), ", did you mean 'password'?");
         assert_eq!(hint("Default", ["DEFAULT"]), ", did you mean 'DEFAULT'?");
+        assert_eq!(hint(&"p".repeat(10_000_000), ["password", "perm"]), "");
         assert_eq!(hint("zone", ["password", "perm"]), "");
     }
 
