@@ -12,10 +12,12 @@ use rustix::fd::{AsFd, BorrowedFd};
 use rustix::net::RecvFlags;
 
 use crate::net::ending::{Ending, Notice};
+use crate::net::outgoing::Outgoing;
 use crate::net::secured::Secured;
 use crate::net::tls::{Protection, Tls};
 use crate::net::until::Until;
 use crate::net::who::{Who, canonical};
+use crate::protocol::legible::Legible;
 use crate::protocol::line::{Line, LineBuffer};
 use crate::protocol::reply::Reply;
 
@@ -65,8 +67,6 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How much of what a client has sent is dropped after the last reply; a client that sends more may lose that reply.
 const MAX_UNREAD: usize = 256 * 1024;
 const UNREAD_STEP: usize = 1024;
-/// The number of bytes that a client must take within the send timeout.
-const MAX_AT_ONCE: usize = 16 * 1024;
 /// The bytes of commands that may wait while a transfer runs; no more are read then.
 const MAX_WAITING: usize = 16 * 1024;
 
@@ -161,7 +161,7 @@ impl Control {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.who.log(Level::Debug, format_args!("-> {}", self.output.trim_ascii_end().escape_ascii()));
+        self.who.log(Level::Debug, format_args!("-> {}", Legible(self.output.trim_ascii_end())));
         let sent = match &mut self.secured {
             None => Outgoing(&self.stream).write_all(&self.output),
             Some(secured) => secured.send_all(&mut Outgoing(&self.stream), &self.output),
@@ -269,10 +269,15 @@ impl Control {
         self.input.lines()
     }
 
+    /// What has arrived of a line that has not ended.
+    pub fn unended(&self) -> &[u8] {
+        self.input.unended()
+    }
+
     /// Takes the first waiting line out, one that the log may show.
     pub fn skip(&mut self) {
         if let Some(Line::Text(line)) = self.input.take() {
-            self.who.log(Level::Debug, format_args!("<- {}", line.escape_ascii()));
+            self.who.log(Level::Debug, format_args!("<- {}", Legible(&line)));
         }
     }
 
@@ -321,22 +326,6 @@ impl Read for Arrived<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let (received, _) = rustix::net::recv(self.0, buffer, RecvFlags::DONTWAIT)?;
         Ok(received)
-    }
-}
-
-/// The way to the client, which ends when it takes too little within the send timeout. (A blocking socket says so by taking
-/// a part; another try would wait for the same time again.)
-struct Outgoing<'a>(&'a TcpStream);
-
-impl Write for Outgoing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let (mut stream, bytes) = (self.0, &bytes[..bytes.len().min(MAX_AT_ONCE)]);
-        let sent = stream.write(bytes)?;
-        if sent < bytes.len() { Err(ErrorKind::TimedOut.into()) } else { Ok(sent) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

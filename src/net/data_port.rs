@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use rustix::fd::{AsFd, BorrowedFd};
@@ -25,6 +25,8 @@ pub enum DataPort {
     Dialling(Dialling),
     /// It is open. Before its command the client may still shake hands on it.
     Open(Stream),
+    /// One of these, whose last transfer was refused; until when the next one may use its connection.
+    Spurned(Box<DataPort>, Instant),
 }
 
 /// By which command the client was told a passive port.
@@ -48,6 +50,9 @@ pub enum NoConnection {
     /// This address can't be dialled, or refuses.
     Undialled(SocketAddr, io::Error),
 }
+
+/// How long a data connection outlives the refusal of its transfer.
+const PATIENCE_AFTER_REFUSAL: Duration = Duration::from_secs(2);
 
 impl DataPort {
     /// Goes on after the transfer's command, as far as possible without a wait: to the connection, or to a port that the
@@ -74,6 +79,7 @@ impl DataPort {
                 }
             }
             Self::Open(stream) => Ok(ControlFlow::Break(stream)),
+            Self::Spurned(port, _) => port.poll(who, now, deadline),
         }
     }
 
@@ -81,7 +87,7 @@ impl DataPort {
     pub fn may_begin_early(&self) -> bool {
         match self {
             Self::Passive(..) => true,
-            Self::Active(_) | Self::Dialling(_) => false,
+            Self::Active(_) | Self::Dialling(_) | Self::Spurned(..) => false,
             Self::Open(stream) => stream.is_shaking_hands(),
         }
     }
@@ -99,6 +105,51 @@ impl DataPort {
         Ok(())
     }
 
+    /// The same after the transfer over it was refused. The next transfer command may still use it, and the connection that
+    /// is open for it, for a while; then [`Self::close_spurned`] is due.
+    #[cold]
+    pub fn spurn(self, now: Instant) -> Self {
+        match self {
+            Self::Passive(..) | Self::Open(_) => Self::Spurned(Box::new(self), now + PATIENCE_AFTER_REFUSAL),
+            Self::Active(_) | Self::Dialling(_) | Self::Spurned(..) => self,
+        }
+    }
+
+    /// When to call [`Self::close_spurned`], if a transfer was refused.
+    pub fn spurned(&self) -> Option<Instant> {
+        if let Self::Spurned(_, until) = self { Some(*until) } else { None }
+    }
+
+    /// Closes the connection that came for a transfer that was refused, as its client may wait for that. The port itself
+    /// stays, if it has a listener.
+    #[cold]
+    pub fn close_spurned(self, who: &Who) -> Option<Self> {
+        let Self::Spurned(port, until) = self else { return Some(self) };
+        let Self::Passive(mut lease, invitation) = *port else { return None };
+        // One at a time: the next one may belong to a command that comes before it.
+        drop(lease.poll(who).ok()?);
+        Some(Self::Spurned(Box::new(Self::Passive(lease, invitation)), until))
+    }
+
+    /// What it is, in a word for STAT.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Passive(..) => "passive",
+            Self::Active(_) | Self::Dialling(_) => "active",
+            Self::Open(_) => "connected",
+            Self::Spurned(port, _) => port.kind(),
+        }
+    }
+
+    /// Whether its connection is open.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Open(_) => true,
+            Self::Passive(..) | Self::Active(_) | Self::Dialling(_) => false,
+            Self::Spurned(port, _) => port.is_open(),
+        }
+    }
+
     /// What to wait for before the next step, [`Self::poll`] or [`Self::advance`], can do anything.
     pub fn readiness(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match self {
@@ -106,6 +157,7 @@ impl DataPort {
             Self::Active(_) => None,
             Self::Dialling(dialling) => Some(dialling.readiness()),
             Self::Open(stream) => stream.is_shaking_hands().then(|| (stream.as_fd(), stream.handshake_needs())),
+            Self::Spurned(port, _) => port.readiness(),
         }
     }
 
@@ -115,6 +167,7 @@ impl DataPort {
         match self {
             Self::Passive(lease, _) => lease.step_back(),
             Self::Active(_) | Self::Dialling(_) | Self::Open(_) => {}
+            Self::Spurned(port, _) => port.step_back(),
         }
     }
 }

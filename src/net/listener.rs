@@ -51,6 +51,8 @@ pub enum Arrival {
 struct Room {
     waiting: Vec<Waiting>,
     leader: Option<Expected>,
+    /// Clients whose session has left without its connection, which may still come.
+    late: Vec<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,8 @@ struct Waiting {
     expected: Expected,
     /// From now on what comes is meant for it: the queue holds nothing older.
     ready: bool,
+    /// Its session has its connection.
+    served: bool,
     /// Accepted by another session; closed with this entry if it is not fetched.
     arrived: Option<OwnedFd>,
     /// There while the session waits without leading.
@@ -66,6 +70,8 @@ struct Waiting {
 
 /// How many clients may have connected before their transfer commands, one for each session.
 const BACKLOG: i32 = 512;
+/// Maximum number of clients remembered whose connection may still come.
+const MAX_LATE: usize = 16;
 /// How often the leader gets a chance to take what came before a newcomer; it is awake by then.
 const MAX_YIELDS: usize = 100;
 
@@ -105,7 +111,7 @@ impl Listener {
             }
         };
         if admits {
-            room.waiting.push(Waiting { expected, ready: false, arrived: None, wake: None });
+            room.waiting.push(Waiting { expected, ready: false, served: false, arrived: None, wake: None });
         }
         admits
     }
@@ -124,7 +130,8 @@ impl Listener {
         }
         while room.leader.is_none() {
             let Some((socket, peer)) = self.take_first()? else { break };
-            self.hand_over(&mut room, socket, peer, who);
+            self.hand_over(&mut room, socket, peer, who.peer.ip())
+                .unwrap_or_else(|refused| self.tell(who, peer, &refused));
         }
         if let Some(waiting) = room.find(expected) {
             waiting.ready = true;
@@ -136,7 +143,7 @@ impl Listener {
     pub fn accept(&self, expected: Expected, wake: Option<Waker>, who: &Who) -> io::Result<Arrival> {
         let mut room = self.room.lock();
         if let Some(socket) = room.find(expected).and_then(|waiting| waiting.arrived.take()) {
-            room.pass_lead_on(expected);
+            room.serve(expected);
             return Ok(Arrival::Here(socket));
         }
         if room.leader.is_some_and(|leader| leader != expected) {
@@ -150,10 +157,11 @@ impl Listener {
                 if peer != Some(who.peer.ip()) {
                     who.log(Level::Info, format_args!("data connection to port {} from {}", self.port, shown(peer)));
                 }
-                room.pass_lead_on(expected);
+                room.serve(expected);
                 return Ok(Arrival::Here(socket));
             }
-            self.hand_over(&mut room, socket, peer, who);
+            self.hand_over(&mut room, socket, peer, who.peer.ip())
+                .unwrap_or_else(|refused| self.tell(who, peer, &refused));
         }
         room.leader = Some(expected);
         Ok(Arrival::NotYet(None))
@@ -166,29 +174,63 @@ impl Listener {
         room.pass_lead_on(expected);
     }
 
-    /// Gives a session's place back; a connection that was not fetched is closed.
-    pub fn leave(&self, expected: Expected) {
+    /// Gives the place of this client's session back; its connection is closed if it is here and was not fetched.
+    pub fn leave(&self, expected: Expected, client: IpAddr) {
         let mut room = self.room.lock();
-        room.waiting.retain(|waiting| waiting.expected != expected);
+        let place = room.waiting.iter().position(|waiting| waiting.expected == expected);
+        let left = place.map(|place| room.waiting.remove(place));
+        if left.is_some_and(|left| left.is_unserved()) {
+            self.close_late(&mut room, expected, client);
+        }
         room.pass_lead_on(expected);
     }
 
-    /// Gives a connection to the session that waits for it; if there is none, the log says so and it is closed.
-    fn hand_over(&self, room: &mut Room, socket: OwnedFd, peer: Option<IpAddr>, who: &Who) {
+    /// Closes the connection of a session that has left without it, now or when it comes: that is nobody else's business.
+    #[cold]
+    fn close_late(&self, room: &mut Room, expected: Expected, client: IpAddr) {
+        if room.late.len() >= MAX_LATE {
+            room.late.remove(0);
+        }
+        room.late.push(client);
+        // If another session leads, it finds the connection.
+        while room.leader.is_none_or(|leader| leader == expected) {
+            let Ok(Some((socket, peer))) = self.take_first() else { break };
+            if let Err(refused) = self.hand_over(room, socket, peer, client) {
+                log::warn!("{}", self.refusal(peer, &refused));
+            }
+        }
+    }
+
+    /// Gives a connection to the session that waits for it; if there is none, it is closed, and the error says why. `client`
+    /// is that of the session which looks.
+    fn hand_over(&self, room: &mut Room, socket: OwnedFd, peer: Option<IpAddr>, client: IpAddr) -> Result<(), String> {
         let others = room.waiting.len().saturating_sub(1);
+        let is_late = room.late.iter().position(|&late| Some(late) == peer);
         let reason = match room.waiting.iter_mut().find(|waiting| waiting.expected.takes(peer)) {
             Some(waiting) if waiting.ready && waiting.arrived.is_none() => {
                 waiting.arrived = Some(socket);
                 waiting.wake();
-                return;
+                return Ok(());
+            }
+            _ if let Some(place) = is_late => {
+                room.late.remove(place);
+                return Ok(());
             }
             Some(waiting) if waiting.ready => "its session has one already".to_owned(),
             Some(_) => "it came before it was asked for".to_owned(),
-            None if others == 0 => format!("not {}", who.peer.ip()),
-            None => format!("not {}, nor one of the {others} others that wait there", who.peer.ip()),
+            None if others == 0 => format!("not {client}"),
+            None => format!("not {client}, nor one of the {others} others that wait there"),
         };
-        let (port, stranger) = (self.port, shown(peer));
-        who.log(Level::Warn, format_args!("data connection to port {port} from {stranger} refused: {reason}"));
+        Err(reason)
+    }
+
+    #[cold]
+    fn tell(&self, who: &Who, peer: Option<IpAddr>, reason: &str) {
+        who.log(Level::Warn, format_args!("{}", self.refusal(peer, reason)));
+    }
+
+    fn refusal(&self, peer: Option<IpAddr>, reason: &str) -> String {
+        format!("data connection to port {} from {} refused: {reason}", self.port, shown(peer))
     }
 
     /// The first connection in the queue, and where it is from.
@@ -228,6 +270,14 @@ impl Room {
         self.waiting.iter_mut().find(|waiting| waiting.expected == expected)
     }
 
+    /// Its session gets its connection, and no longer leads.
+    fn serve(&mut self, expected: Expected) {
+        if let Some(waiting) = self.find(expected) {
+            waiting.served = true;
+        }
+        self.pass_lead_on(expected);
+    }
+
     fn set_wake(&mut self, expected: Expected, wake: Option<Waker>) {
         if let Some(waiting) = self.find(expected) {
             waiting.wake = wake;
@@ -248,6 +298,11 @@ impl Room {
 }
 
 impl Waiting {
+    /// Whether its connection may still be in the queue, or come.
+    fn is_unserved(&self) -> bool {
+        !self.served && self.arrived.is_none()
+    }
+
     fn wake(&self) {
         if let Some(wake) = &self.wake {
             wake.wake();

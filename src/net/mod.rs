@@ -10,6 +10,7 @@ mod listener;
 mod local_ports;
 pub mod long_reply;
 pub mod names;
+mod outgoing;
 pub mod passive;
 pub mod proxy;
 mod random;

@@ -129,7 +129,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.listener.leave(self.expected);
+        self.listener.leave(self.expected, self.client);
         if let Some(ports) = self.ports.state.lock().by_address.get_mut(&self.address) {
             ports.give_back(self.client, self.listener.port());
         }

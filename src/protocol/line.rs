@@ -94,6 +94,11 @@ impl LineBuffer {
         })
     }
 
+    /// The bytes of the line that is coming.
+    pub fn unended(&self) -> &[u8] {
+        &self.bytes[self.tail..]
+    }
+
     /// Whether the line that is coming is far too long to end.
     pub fn is_flooded(&self) -> bool {
         self.dropped > MAX_UNENDED - MAX_LINE

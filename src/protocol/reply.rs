@@ -1,7 +1,6 @@
 //! Replies (RFC 959 §4.2): the only writer of CR LF on the control connection, so nothing that a name holds can forge one.
 
 use std::borrow::Cow;
-use std::io;
 
 type Text = Cow<'static, [u8]>;
 
@@ -11,8 +10,6 @@ pub struct Reply {
     code: u16,
     first: Text,
     rest: Vec<Text>,
-    /// The system's error number that led to it, if the text does not tell; for the log alone.
-    errno: Option<i32>,
 }
 
 impl Reply {
@@ -22,12 +19,12 @@ impl Reply {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),
         };
-        Self { code, first, rest: Vec::new(), errno: None }
+        Self { code, first, rest: Vec::new() }
     }
 
     /// A reply of one line that holds names: bytes as they are, control bytes are shown as `?`.
     pub fn raw(code: u16, text: impl Into<Vec<u8>>) -> Self {
-        Self { code, first: Cow::Owned(text.into()), rest: Vec::new(), errno: None }
+        Self { code, first: Cow::Owned(text.into()), rest: Vec::new() }
     }
 
     /// A reply of several lines: the first, those between (each is sent with one leading blank), and the last.
@@ -50,12 +47,6 @@ impl Reply {
         self
     }
 
-    /// The same reply with what the system said, for the log alone, if it has a number.
-    #[must_use]
-    pub fn caused_by(self, error: &io::Error) -> Self {
-        Self { errno: error.raw_os_error(), ..self }
-    }
-
     /// The reply code.
     pub fn code(&self) -> u16 {
         self.code
@@ -64,11 +55,6 @@ impl Reply {
     /// The text of the first line, for the log.
     pub fn text(&self) -> &[u8] {
         &self.first
-    }
-
-    /// What the system said, if the reply does not say it: for the log, never for the client.
-    pub fn cause(&self) -> Option<io::Error> {
-        self.errno.map(io::Error::from_raw_os_error)
     }
 
     /// Appends the reply as it goes over the wire.

@@ -34,10 +34,11 @@ pub enum Malformed {
 }
 
 /// First words of protocols that a hostile page or mail can make a browser or mailer speak here (the ALPACA attacks).
-const FOREIGN: &[&str] = &[
-    "CONNECT", "DATA", "DELETE", "EHLO", "GET", "HEAD", "HELO", "LHLO", "MAIL", "OPTIONS", "PATCH", "POST", "PROPFIND",
-    "PUT", "RCPT", "TRACE",
+const FOREIGN: [(&str, &[&str]); 2] = [
+    (HTTP, &["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PROPFIND", "PUT", "TRACE"]),
+    ("mail", &["DATA", "EHLO", "HELO", "LHLO", "MAIL", "RCPT"]),
 ];
+const HTTP: &str = "HTTP";
 
 impl<'a> Request<'a> {
     /// Reads a line: the verb ends at the first space, the argument is what follows it, byte for byte.
@@ -59,11 +60,17 @@ impl<'a> Request<'a> {
         self.verb.map_or(Role::Plain, |verb| verb.role)
     }
 
-    /// True for a line of HTTP or mail, which only an attack on a browser or mailer sends to this port.
-    pub fn is_foreign(&self) -> bool {
+    /// The protocol of a line of HTTP or mail, which only an attack on a browser or mailer sends to this port, or of TLS.
+    pub fn foreign(&self) -> Option<&'static str> {
         let (line, (word, _)) = (self.line, split_word(self.line));
-        let http = line.len() >= 9 && line[line.len() - 9..line.len() - 1].eq_ignore_ascii_case(b" HTTP/1.");
-        http || FOREIGN.iter().any(|foreign| word.eq_ignore_ascii_case(foreign.as_bytes()))
+        if is_tls(line) {
+            return Some(TLS);
+        }
+        if line.len() >= 9 && line[line.len() - 9..line.len() - 1].eq_ignore_ascii_case(b" HTTP/1.") {
+            return Some(HTTP);
+        }
+        let speaks = |words: &[&str]| words.iter().any(|foreign| word.eq_ignore_ascii_case(foreign.as_bytes()));
+        FOREIGN.iter().find(|(_, words)| speaks(words)).map(|(protocol, _)| *protocol)
     }
 
     /// The line as the log may show it: without a password, and before login only if it is a command.
@@ -78,6 +85,14 @@ impl<'a> Request<'a> {
         }
     }
 }
+
+/// Whether this is the beginning of a TLS handshake (RFC 8446 §5.1).
+pub fn is_tls(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[22, 3])
+}
+
+/// The protocol of such bytes.
+pub const TLS: &str = "TLS";
 
 /// Telnet writes a CR that ends no line as CR NUL (RFC 854, RFC 2640 §3.1); no other NUL has a meaning.
 #[cold]
@@ -330,11 +345,13 @@ mod tests {
 
     #[test]
     fn other_protocols_are_told_by_their_lines() {
-        for line in ["GET / HTTP/1.1", "get /", "EHLO x", "STOR x HTTP/1.0", "OPTIONS *"] {
-            assert!(Request::parse(line.as_bytes()).is_foreign(), "{line}");
+        let foreign = |line: &str| Request::parse(line.as_bytes()).foreign();
+        for line in ["GET / HTTP/1.1", "get /", "STOR x HTTP/1.0", "OPTIONS *"] {
+            assert_eq!(foreign(line), Some("HTTP"), "{line}");
         }
+        assert_eq!([foreign("EHLO x"), foreign("\u{16}\u{3}\u{1}")], [Some("mail"), Some("TLS")]);
         for line in ["USER get", "STOR x HTTP/1.0x", "OPTS UTF8 ON", "HTTP/1.1", ""] {
-            assert!(!Request::parse(line.as_bytes()).is_foreign(), "{line}");
+            assert_eq!(foreign(line), None, "{line}");
         }
     }
 
@@ -354,7 +371,7 @@ mod tests {
             let line = [VERBS[verb].name.as_bytes(), b" ", &argument].concat();
             let _ = read(&line);
             let _ = read(&argument);
-            let _ = Request::parse(&argument).is_foreign();
+            let _ = Request::parse(&argument).foreign();
         }
     }
 }

@@ -14,6 +14,8 @@ use crate::config::Config;
 use crate::net::control::drop_unread;
 use crate::net::ending::Grace;
 use crate::net::tls::Tls;
+use crate::protocol::legible::Legible;
+use crate::protocol::plural::Plural;
 use crate::protocol::reply::Reply;
 use crate::server::capacity::{self, Headroom};
 use crate::server::pool::{Pool, Work};
@@ -32,8 +34,8 @@ pub struct Gate {
     /// As it was at the start: the pool can't grow.
     headroom: Headroom,
     pool: Pool<Box<Visit>>,
-    /// When an address was last noted in the log as refused.
-    refusals: Mutex<HashMap<IpAddr, Instant>>,
+    /// When an address was last noted in the log as refused, and what decided.
+    refusals: Mutex<HashMap<(IpAddr, String), Instant>>,
 }
 
 /// Who comes through the gate.
@@ -66,7 +68,7 @@ pub struct Places {
 
 /// The time between two log lines about refusals of one address.
 const REFUSAL_INTERVAL: Duration = Duration::from_secs(60);
-/// Maximum number of addresses remembered as noted.
+/// Maximum number of refusals remembered as noted.
 const MAX_REFUSALS: usize = 4096;
 
 impl Gate {
@@ -112,8 +114,8 @@ impl Gate {
         let settings = self.settings();
         let places = match self.admit(connection.peer.ip(), &settings.config) {
             Ok(places) => places,
-            Err(reply) => {
-                self.refuse(&connection, &reply);
+            Err(rejection) => {
+                self.refuse(&connection, &rejection);
                 return Ok(());
             }
         };
@@ -127,48 +129,52 @@ impl Gate {
     }
 
     /// The places of a connection; the one of its address comes later if it is from a load balancer.
-    fn admit(&self, from: IpAddr, config: &Config) -> Result<Places, Reply> {
+    fn admit(&self, from: IpAddr, config: &Config) -> Result<Places, Rejection> {
         let is_balancer = config.server.proxy_protocol_from.iter().any(|net| net.contains(&from));
         let address = if is_balancer { None } else { Some(self.admit_client(from, config)?) };
-        let server = self.shared.premises.limits.take(Counted::Server, Some(self.headroom.max_cons())).map_err(full)?;
-        if !self.headroom.is_enough_for(|| self.shared.premises.limits.taken(&Counted::Server)) {
-            return Err(short_of_resources());
+        let (limits, max_cons) = (&self.shared.premises.limits, self.headroom.max_cons());
+        let server = limits.take(Counted::Server, Some(max_cons)).map_err(|full| Rejection::of(&full, config))?;
+        if !self.headroom.is_enough_for(|| limits.taken(&Counted::Server)) {
+            let decided = "the limit of this process's address space".to_owned();
+            return Err(Rejection { reply: short_of_resources(), decided });
         }
         Ok(Places { _server: server, address })
     }
 
     /// The place of a client at its address, unless that is banned.
-    fn admit_client(&self, address: IpAddr, config: &Config) -> Result<Ticket, Reply> {
+    fn admit_client(&self, address: IpAddr, config: &Config) -> Result<Ticket, Rejection> {
         if self.shared.bans.is_banned(address, config.server.ban, Instant::now()) {
-            return Err(banned());
+            return Err(Rejection { reply: banned(), decided: config.source("server", "ban_after").to_string() });
         }
-        self.shared.premises.limits.take(Counted::Address(address), config.server.max_cons_per_ip).map_err(full)
+        let place = self.shared.premises.limits.take(Counted::Address(address), config.server.max_cons_per_ip);
+        place.map_err(|full| Rejection::of(&full, config))
     }
 
     /// Takes the place of a client that a load balancer connects for, now that its address is known.
-    pub fn admit_late(&self, places: &mut Places, client: IpAddr, config: &Config) -> Result<(), Reply> {
+    pub fn admit_late(&self, places: &mut Places, client: IpAddr, config: &Config) -> Result<(), Rejection> {
         places.address = Some(self.admit_client(client, config)?);
         Ok(())
     }
 
     /// Tells a connection why it may not come in, and hangs up.
-    pub fn refuse(&self, connection: &Accepted, reply: &Reply) {
-        self.note_refusal(connection.peer, reply);
-        dismiss(connection, reply);
+    pub fn refuse(&self, connection: &Accepted, rejection: &Rejection) {
+        self.note_refusal(connection.peer, rejection);
+        dismiss(connection, &rejection.reply);
     }
 
-    /// Writes one line a minute for each address, so that a client that connects all the time does not fill the disk.
-    fn note_refusal(&self, peer: SocketAddr, reply: &Reply) {
+    /// Writes one line a minute for each address and reason, so that a client that connects all the time does not fill the disk.
+    fn note_refusal(&self, peer: SocketAddr, Rejection { reply, decided }: &Rejection) {
         let (mut noted, now) = (self.refusals.lock(), Instant::now());
-        if noted.get(&peer.ip()).is_some_and(|last| now.duration_since(*last) < REFUSAL_INTERVAL) {
+        let refused = (peer.ip(), decided.clone());
+        if noted.get(&refused).is_some_and(|last| now.duration_since(*last) < REFUSAL_INTERVAL) {
             return;
         }
         if noted.len() >= MAX_REFUSALS {
             noted.clear();
         }
-        noted.insert(peer.ip(), now);
-        let reason = reply.text().escape_ascii().to_string();
-        log::warn!(peer:%, user = ""; "connection refused: {reason}");
+        noted.insert(refused, now);
+        let reason = Legible(reply.text());
+        log::warn!(peer:%, user = ""; "connection refused: {reason} ({decided})");
     }
 }
 
@@ -190,12 +196,34 @@ pub fn dismiss(Accepted { stream, entrance, .. }: &Accepted, reply: &Reply) {
     let _ = stream.shutdown(Shutdown::Write);
 }
 
-fn full(full: Full) -> Reply {
-    let text = match full.key {
-        Counted::Address(_) => format!("Your address has its {} sessions; close one first.", full.max),
-        Counted::Server | Counted::Account(_) => {
-            format!("All {} sessions of this server are taken; try again later.", full.max)
-        }
-    };
-    Reply::new(421, text)
+/// Why a connection may not come in.
+#[derive(Debug)]
+pub struct Rejection {
+    reply: Reply,
+    /// What decided, for the log.
+    decided: String,
+}
+
+impl Rejection {
+    fn of(full: &Full, config: &Config) -> Self {
+        let (text, key) = match (&full.key, full.max) {
+            (Counted::Address(_), max) => {
+                (format!("Your address has its {}; close one first.", Plural(max, "session")), "max_cons_per_ip")
+            }
+            (Counted::Server | Counted::Account(_), 1) => {
+                ("The only session of this server is taken; try again later.".to_owned(), "max_cons")
+            }
+            (Counted::Server | Counted::Account(_), max) => {
+                (format!("All {max} sessions of this server are taken; try again later."), "max_cons")
+            }
+        };
+        let source = config.source("server", key);
+        let is_lowered = full.key == Counted::Server && full.max < config.server.max_cons;
+        let decided = if is_lowered {
+            format!("{source}, lowered to {} by the limits of this process", full.max)
+        } else {
+            source.to_string()
+        };
+        Self { reply: Reply::new(421, text), decided }
+    }
 }

@@ -19,6 +19,7 @@ use crate::net::passive::PassivePorts;
 use crate::net::source_port::SourcePort;
 use crate::net::stop::Stop;
 use crate::net::tls::{Tickets, Tls};
+use crate::protocol::plural::Plural;
 use crate::server::control_socket::ControlServer;
 use crate::server::control_socket::desk::{Desk, Errand};
 use crate::server::gate::{Gate, Settings};
@@ -149,7 +150,8 @@ impl Server {
         thread::Builder::new().name("drain".to_owned()).spawn(wait)?;
         self.gate.shared.stop.drain();
         let sessions = self.gate.roster.len();
-        log::info!("draining: no new sessions; the server stops after the last transfer ({sessions} sessions now)");
+        let present = Plural(sessions, "session");
+        log::info!("draining: no new sessions; the server stops after the last transfer ({present} now)");
         self.gate.roster.stop_reading();
         Ok((sessions, emptied))
     }

@@ -83,8 +83,8 @@ impl Visit {
         if self.places.await_client() {
             self.connection.peer = client_behind(self.connection.peer, &self.connection.stream)?;
             self.entry.seat.activity.is_for(self.connection.peer);
-            if let Err(reply) = self.gate.admit_late(&mut self.places, self.connection.peer.ip(), &config) {
-                self.gate.refuse(&self.connection, &reply);
+            if let Err(rejection) = self.gate.admit_late(&mut self.places, self.connection.peer.ip(), &config) {
+                self.gate.refuse(&self.connection, &rejection);
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
         }

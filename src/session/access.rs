@@ -16,8 +16,10 @@ use crate::protocol::command::Password;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 use crate::session::Session;
+use crate::session::end::End;
 use crate::session::info::Preferences;
 use crate::session::login::Login;
+use crate::session::refusal::{Refusal, Why, log_refusal, quoted_name};
 use crate::session::security::Security;
 use crate::session::step::{Answer, Step, refuse, reply};
 use crate::share::denied::Closed;
@@ -47,7 +49,8 @@ impl Session {
     pub(super) fn user(&mut self, name: Name) -> Answer {
         self.log_out();
         if self.config.tls.control_required && self.control.security().is_none() {
-            return refuse(530, "Encrypt first: AUTH TLS.");
+            let reply = Reply::new(530, "Encrypt first: AUTH TLS.");
+            return Err(Refusal::by_setting(reply, "tls", "tls_control_required").about(quoted_name(&name)));
         }
         self.user = Some(name);
         reply(331, "Password, please.")
@@ -61,15 +64,13 @@ impl Session {
         let arrived = Instant::now();
         let from = self.control.who.peer.ip();
         if self.shared.bans.is_banned(from, self.config.server.ban, arrived) {
-            return Err(Step::Close(banned()));
+            return Err(self.refuse_banned(&name));
         }
         match self.shared.users.check_in(name.as_bytes(), &password.0, from, self.login_by) {
             Ok(user) => self.log_in(&user),
-            Err(LoginRefusal::Busy) => {
-                Err(Step::Close(Reply::new(421, "Too many logins at the moment; try again later.")))
-            }
-            Err(LoginRefusal::NoAnonymous) => Err(self.refuse_anonymous(&name)),
-            Err(refusal) => Err(self.refuse(&name, refusal, arrived)),
+            Err(LoginRefusal::Busy) => Err(self.refuse_busy(&name)),
+            Err(LoginRefusal::NoAnonymous) => Err(told(self.refuse_anonymous(&name))),
+            Err(refusal) => Err(told(self.refuse(&name, &refusal, arrived))),
         }
     }
 
@@ -80,7 +81,7 @@ impl Session {
 
     pub(super) fn quit(&mut self) -> Answer {
         let own = self.access.login().and_then(|login| login.share.user().msg_quit.clone());
-        Ok(Step::Close(Reply::new(221, own.unwrap_or_else(|| "Goodbye.".to_owned()))))
+        Ok(Step::Close(Reply::new(221, own.unwrap_or_else(|| "Goodbye.".to_owned())), End::Quit))
     }
 
     fn log_in(&mut self, user: &Arc<User>) -> Answer {
@@ -92,7 +93,7 @@ impl Session {
     }
 
     #[inline(never)]
-    fn let_in(&mut self, user: &Arc<User>) -> Result<(), Step> {
+    fn let_in(&mut self, user: &Arc<User>) -> Result<(), Box<Refusal>> {
         let share = Share::open(user, self.conditions(), &self.shared.premises)
             .map_err(|closed| self.not_let_in(user, closed))?;
         let dialled = if self.config.active.enable_active { Dialled::Anywhere } else { Dialled::Never };
@@ -115,15 +116,20 @@ impl Session {
     }
 
     #[cold]
-    fn not_let_in(&self, user: &User, closed: Closed) -> Step {
-        let (who, name) = (&self.control.who, &user.name);
+    fn not_let_in(&self, user: &User, closed: Closed) -> Box<Refusal> {
+        let (who, what) = (&self.control.who, format!("USER '{}'", user.name));
         match closed {
             Closed::Full(max) => {
-                who.log(Level::Warn, format_args!("USER '{name}': all {max} sessions taken"));
-                Step::Close(Reply::new(421, format!("This account's {max} sessions are all taken.")))
+                let text = match max {
+                    1 => "This account's only session is taken.".to_owned(),
+                    max => format!("This account's {max} sessions are all taken."),
+                };
+                let (reply, decided) = (Reply::new(421, text), user.source("max_cons").to_string());
+                log_refusal(who, Level::Info, &what, &reply, Some(&decided));
+                told(Step::Close(reply, End::NotLetIn))
             }
             Closed::Home(error) => {
-                who.log(Level::Error, format_args!("USER '{name}': home {}: {error}", user.home.display()));
+                let decided = format!("{}; file system: {}: {error}", user.source("home"), user.home.display());
                 let text = match error.kind() {
                     ErrorKind::NotFound | ErrorKind::NotADirectory => {
                         "This account's folder is not there at the moment."
@@ -131,18 +137,20 @@ impl Session {
                     ErrorKind::PermissionDenied => "The server may not enter this account's folder.",
                     _ => "The server can't open this account's folder at the moment.",
                 };
-                Step::Reply(Reply::new(530, text))
+                let reply = Reply::new(530, text);
+                log_refusal(who, Level::Error, &what, &reply, Some(&decided));
+                told(Step::Reply(reply))
             }
         }
     }
 
     #[cold]
-    fn not_locked_in(&mut self, user: &User, error: &io::Error) -> Step {
+    fn not_locked_in(&mut self, user: &User, error: &io::Error) -> Box<Refusal> {
         self.locked_in = true;
         self.control
             .who
             .log(Level::Error, format_args!("USER '{}': the thread can't be locked in: {error}", user.name));
-        Step::Close(short_of_resources())
+        told(Step::Close(short_of_resources(), End::NotLetIn))
     }
 
     /// Forgets all that belonged to the login; the time for the next one starts.
@@ -156,23 +164,49 @@ impl Session {
         }
     }
 
+    /// The line that says where an account may log in from.
+    fn not_from_there(&self, name: &[u8], refusal: &LoginRefusal) -> Option<String> {
+        let accounts = (*refusal == LoginRefusal::Address).then(|| self.shared.users.accounts())?;
+        accounts.find(name).map(|user| format!("; {}", user.source("allow_from")))
+    }
+
+    #[cold]
+    fn refuse_banned(&self, name: &Name) -> Box<Refusal> {
+        let (reply, decided) = (banned(), self.config.source("server", "ban_after").to_string());
+        log_refusal(&self.control.who, Level::Info, &format!("USER {}", quoted_name(name)), &reply, Some(&decided));
+        told(Step::Close(reply, End::Banned))
+    }
+
+    #[cold]
+    fn refuse_busy(&self, name: &Name) -> Box<Refusal> {
+        let reply = Reply::new(421, "Too many logins at the moment; try again later.");
+        let decided = LoginRefusal::Busy.to_string();
+        log_refusal(&self.control.who, Level::Warn, &format!("USER {}", quoted_name(name)), &reply, Some(&decided));
+        told(Step::Close(reply, End::NotLetIn))
+    }
+
     /// File managers try anonymous before they ask for a name: that is no guess at a password, so it costs neither time
     /// nor a strike.
     #[cold]
     fn refuse_anonymous(&mut self, name: &Name) -> Step {
-        let shown = name.as_bytes().escape_ascii();
-        self.control.who.log(Level::Info, format_args!("USER '{shown}' refused: {}", LoginRefusal::NoAnonymous));
+        let (name, source) = (quoted_name(name), self.config.source("anonymous", "enable_anonymous"));
+        self.control.who.log(Level::Info, format_args!("USER {name} refused: anonymous is off ({source})"));
         self.anonymous_tries += 1;
         let reply = Reply::new(530, "Anonymous logins are off here; log in with an account.");
-        if self.anonymous_tries >= MAX_ANONYMOUS_TRIES { Step::Close(reply) } else { Step::Reply(reply) }
+        if self.anonymous_tries >= MAX_ANONYMOUS_TRIES {
+            Step::Close(reply, End::AnonymousLogins(self.anonymous_tries))
+        } else {
+            Step::Reply(reply)
+        }
     }
 
     /// One text and one delay for every other refusal. The delay is counted from PASS, however long the check took.
     #[cold]
-    fn refuse(&mut self, name: &Name, refusal: LoginRefusal, arrived: Instant) -> Step {
+    fn refuse(&mut self, name: &Name, refusal: &LoginRefusal, arrived: Instant) -> Step {
         let server = &self.config.server;
-        let shown = name.as_bytes().escape_ascii();
-        self.control.who.log(Level::Warn, format_args!("USER '{shown}' failed login. ({refusal})"));
+        let decided = self.not_from_there(name.as_bytes(), refusal).unwrap_or_default();
+        let name = quoted_name(name);
+        self.control.who.log(Level::Warn, format_args!("USER {name} failed login. ({refusal}{decided})"));
         let peer = self.control.who.peer.ip();
         let banned = self.shared.bans.strike(peer, self.config.server.ban, arrived);
         if banned {
@@ -185,7 +219,7 @@ impl Session {
         self.control.pause(server.auth_failed_delay.saturating_sub(arrived.elapsed()));
         let reply = Reply::new(530, "Name or password is wrong.");
         let is_last = banned || self.wrong_passwords >= self.config.server.max_login_attempts;
-        if is_last { Step::Close(reply) } else { Step::Reply(reply) }
+        if is_last { Step::Close(reply, End::WrongPasswords(self.wrong_passwords)) } else { Step::Reply(reply) }
     }
 }
 
@@ -216,6 +250,11 @@ impl Access {
     pub(super) fn end(&mut self) {
         *self = Self::Stranger(mem::take(self.agreed()));
     }
+}
+
+/// A refusal that the log has its line about.
+fn told(step: Step) -> Box<Refusal> {
+    Refusal::new(step, Why::Told)
 }
 
 /// The reply to a client whose address is banned.

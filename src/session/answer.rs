@@ -2,20 +2,24 @@
 
 use log::Level;
 
-use crate::protocol::command::Command;
+use crate::protocol::command::{Command, FileCommand};
+use crate::protocol::legible::Legible;
 use crate::protocol::line::Line;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
 use crate::protocol::request::{Malformed, Request};
-use crate::protocol::verbs::Role;
+use crate::protocol::verbs::{Role, Verb};
+use crate::session::end::End;
 #[cfg(feature = "planted-bug")]
 use crate::session::planted;
 use crate::session::prepared::Prepared;
-use crate::session::step::{Answer, Step, refuse, reply};
+use crate::session::refusal::Refusal;
+use crate::session::step::{Step, reply};
 use crate::session::{Session, info};
 
 /// A command, and what earlier ones left for it.
 struct Asked {
+    verb: &'static str,
     command: Command,
     /// The name of a USER right before.
     user: Option<Name>,
@@ -27,10 +31,12 @@ const MAX_UNKNOWN_VERBS: u8 = 3;
 
 impl Session {
     /// Does what a line asks for.
-    pub(super) fn answer(&mut self, line: &Line) -> Answer {
-        let Line::Text(text) = line else { return Err(self.too_long(line)) };
-        let asked = self.understand(text)?;
-        self.carry_out(asked)
+    pub(super) fn answer(&mut self, line: &Line) -> Step {
+        let Line::Text(text) = line else { return self.too_long(line) };
+        match self.understand(text) {
+            Ok(asked) => self.carry_out(asked),
+            Err(step) => step,
+        }
     }
 
     /// What a line asks for, or the step that answers one that asks for nothing.
@@ -42,32 +48,32 @@ impl Session {
         self.log_received(request.loggable(logged_in));
         let role = request.role();
         let (user, prepared) = self.forget_previous(role);
-        if !logged_in && request.is_foreign() {
-            return Err(no_ftp());
+        if let Some(protocol) = request.foreign().filter(|_| !logged_in) {
+            return Err(no_ftp(protocol));
         }
         if self.tls.is_none() && role == Role::Tls {
-            return refuse(502, "TLS is off on this server.");
+            return Err(self.tls_is_off(request.verb));
         }
         #[cfg(feature = "planted-bug")]
         if let Some(reply) = std::str::from_utf8(line).ok().filter(|_| logged_in).and_then(planted::answer) {
-            return Err(reply.into());
+            return Err(Step::Reply(reply));
         }
         match request.command {
-            Ok(command) => Ok(Asked { command, user, prepared }),
+            Ok(command) => Ok(Asked { verb: request.verb.map_or("", |verb| verb.name), command, user, prepared }),
             Err(malformed) => Err(self.misunderstood(malformed, role)),
         }
     }
 
     #[inline(never)]
     fn log_received(&self, line: &[u8]) {
-        self.control.who.log(Level::Debug, format_args!("<- {}", line.escape_ascii()));
+        self.control.who.log(Level::Debug, format_args!("<- {}", Legible(line)));
     }
 
     #[cold]
     fn too_long(&mut self, line: &Line) -> Step {
         self.control.who.log(Level::Debug, format_args!("<- (a line that is too long)"));
         if *line == Line::Flood {
-            return no_ftp();
+            return no_ftp("lines without end");
         }
         self.forget_previous(Role::Plain);
         Reply::new(500, "Line too long.").into()
@@ -82,9 +88,9 @@ impl Session {
     }
 
     #[inline(never)]
-    fn carry_out(&mut self, asked: Asked) -> Answer {
-        let Asked { command, user, prepared } = asked;
-        match command {
+    fn carry_out(&mut self, asked: Asked) -> Step {
+        let Asked { verb, command, user, prepared } = asked;
+        let answer = match command {
             Command::User(name) => self.user(name),
             Command::Pass(password) => self.pass(user, &password),
             Command::Acct => reply(202, "No account information is needed."),
@@ -103,11 +109,33 @@ impl Session {
             Command::Pbsz => self.pbsz(),
             Command::Prot(level) => self.prot(level),
             Command::Ccc => self.ccc(),
-            Command::File(command) => match self.access.login_mut() {
-                Some(login) => login.run(&command, prepared, &mut self.control),
-                None => refuse(530, "Log in with USER and PASS first."),
-            },
+            Command::File(command) => return self.carry_out_with_login(verb, &command, prepared),
+        };
+        answer.unwrap_or_else(|refusal| {
+            self.note_refusal(verb, &refusal);
+            refusal.step
+        })
+    }
+
+    fn carry_out_with_login(&mut self, verb: &'static str, command: &FileCommand, prepared: Prepared) -> Step {
+        let Some(login) = self.access.login_mut() else {
+            return Reply::new(530, "Log in with USER and PASS first.").into();
+        };
+        match login.run(command, prepared, &mut self.control) {
+            Ok(step) => step,
+            Err(refusal) => {
+                login.note_refusal(verb, command, &refusal, &self.control.who);
+                refusal.step
+            }
         }
+    }
+
+    #[cold]
+    fn tls_is_off(&self, verb: Option<&Verb>) -> Step {
+        let reply = Reply::new(502, "TLS is off on this server.");
+        let refusal = Refusal::by_setting(reply, "tls", "tls");
+        self.note_refusal(verb.map_or("", |verb| verb.name), &refusal);
+        refusal.step
     }
 
     fn misunderstood(&mut self, malformed: Malformed, role: Role) -> Step {
@@ -123,12 +151,16 @@ impl Session {
             // Before login, a client that keeps sending unknown verbs speaks another protocol.
             None => {
                 self.unknown_verbs += u8::from(malformed == Malformed::Unknown);
-                if self.unknown_verbs >= MAX_UNKNOWN_VERBS { Step::Close(reply) } else { Step::Reply(reply) }
+                if self.unknown_verbs >= MAX_UNKNOWN_VERBS {
+                    Step::Close(reply, End::OtherProtocol("unknown commands"))
+                } else {
+                    Step::Reply(reply)
+                }
             }
         }
     }
 }
 
-fn no_ftp() -> Step {
-    Step::Close(Reply::new(500, "That is no FTP."))
+fn no_ftp(what: &'static str) -> Step {
+    Step::Close(Reply::new(500, "That is no FTP."), End::OtherProtocol(what))
 }

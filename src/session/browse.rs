@@ -7,6 +7,7 @@ use crate::protocol::command::{ListFormat, Switches};
 use crate::protocol::path::{Name, VirtualPath, quoted};
 use crate::protocol::reply::Reply;
 use crate::protocol::timestamp;
+use crate::session::end::End;
 use crate::session::list::Listing;
 use crate::session::login::Login;
 use crate::session::step::{Answer, Step, refuse, reply};
@@ -73,6 +74,6 @@ impl Login {
         let code = if listing.is_folder() { 212 } else { 213 };
         let mut long = LongReply::new(code, "Status:");
         let ended = listing.write_to(&mut long, control).and_then(|()| long.end("End of status.", control));
-        if ended.is_err() && long.has_begun() { Err(Step::Cut) } else { Ok(ended?.into()) }
+        if ended.is_err() && long.has_begun() { Ok(Step::Cut(End::HalfReply)) } else { Ok(ended?.into()) }
     }
 }

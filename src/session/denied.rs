@@ -1,13 +1,12 @@
-//! What the client is told of a [`Denied`], and of what the file system refused.
+//! What the client is told of a [`Denied`], and of what the file system refused; the log says more: see `refusal`.
 
 use std::io;
 
 use crate::protocol::reply::Reply;
-use crate::session::step::Step;
 use crate::share::denied::Denied;
 
-impl From<Denied> for Reply {
-    fn from(denied: Denied) -> Self {
+impl From<&Denied> for Reply {
+    fn from(denied: &Denied) -> Self {
         match denied {
             Denied::Letter(perm) => {
                 let (phrase, letter) = (perm.phrase(), perm.letter());
@@ -16,7 +15,7 @@ impl From<Denied> for Reply {
             Denied::Home => Self::new(550, "Not the root folder."),
             Denied::ControlBytes => Self::new(553, "No control characters in a new name, please."),
             Denied::ServersOwn => Self::new(553, "Names of that form are the server's own."),
-            Denied::Occupied => Self::new(553, "A file or folder of that name exists already."),
+            Denied::Occupied(_) => Self::new(553, "A file or folder of that name exists already."),
             Denied::AfterTheEnd => Self::new(554, "REST is after the end of the file."),
             Denied::Pending(0) => Self::new(554, "An upload of this file broke at its start: STOR it again."),
             Denied::Pending(kept) => Self::new(
@@ -28,15 +27,9 @@ impl From<Denied> for Reply {
     }
 }
 
-impl From<Denied> for Step {
-    fn from(denied: Denied) -> Self {
-        Reply::from(denied).into()
-    }
-}
-
 /// What a failed file operation means to the client: never the system's own text, never a real path.
-impl From<io::Error> for Reply {
-    fn from(error: io::Error) -> Self {
+impl From<&io::Error> for Reply {
+    fn from(error: &io::Error) -> Self {
         let (kind, errno) = (error.kind(), error.raw_os_error());
         let passing = errno.is_some_and(|errno| PASSING_ERRORS.contains(&errno));
         let known = FILE_ERRORS.iter().find(|(known, ..)| *known == kind);
@@ -45,8 +38,7 @@ impl From<io::Error> for Reply {
             None if passing => (451, "The server can't do that at the moment; try again later."),
             None => (550, "The file system refused."),
         };
-        let reply = Self::new(code, text);
-        if known.is_some() { reply } else { reply.caused_by(&error) }
+        Self::new(code, text)
     }
 }
 
@@ -83,7 +75,7 @@ mod tests {
             (io::ErrorKind::CrossesDevices, 553),
             (io::ErrorKind::Other, 550),
         ] {
-            let reply = Reply::from(io::Error::new(kind, "/srv/secret"));
+            let reply = Reply::from(&io::Error::new(kind, "/srv/secret"));
             assert_eq!(reply.code(), code);
             assert!(!reply.text().windows(6).any(|window| window == b"secret"));
         }

@@ -4,6 +4,7 @@ use crate::copy::transfer::Transfer;
 use crate::copy::watch::Watch;
 use crate::net::control::Control;
 use crate::protocol::path::Name;
+use crate::protocol::plural::Plural;
 use crate::protocol::reply::Reply;
 use crate::session::activity::{Activity, Moves};
 use crate::session::attention::{Attention, Says};
@@ -27,7 +28,7 @@ impl Login {
         let line_ends = asked.decide(&file)?;
         let port = self.take_data_port()?;
         let busy = Activity::begin(&self.activity, "RETR", &path, Moves::Out, Some(range.end - range.start));
-        let preliminary = Reply::new(150, format!("Sending {} bytes.", range.end - range.start));
+        let preliminary = Reply::new(150, format!("Sending {}.", Plural(range.end - range.start, "byte")));
         let mut attention = Attention { control, says: Says::Preliminary(&preliminary) };
         let mut watch = Watch::new(&mut attention, self.patience(), busy.counter());
         let result = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut self.throttles.download)

@@ -19,7 +19,8 @@ use crate::protocol::reply::Reply;
 use crate::session::activity::{Activity, Moves};
 use crate::session::attention::{Attention, Says};
 use crate::session::login::Login;
-use crate::session::step::Answer;
+use crate::session::refusal::Refusal;
+use crate::session::step::{Answer, refuse};
 use crate::session::transfer::no_data_port;
 use crate::share::denied::Denied;
 use crate::sys::identity::Rights;
@@ -64,7 +65,12 @@ impl<'a> Listing<'a> {
     ///
     /// # Errors
     /// 550 if it is not there, 501 for MLSD of a file.
-    pub fn open(login: &'a Login, format: ListFormat, switches: Switches, name: Option<&Name>) -> Result<Self, Reply> {
+    pub fn open(
+        login: &'a Login,
+        format: ListFormat,
+        switches: Switches,
+        name: Option<&Name>,
+    ) -> Result<Self, Box<Refusal>> {
         let path = login.path_or_cwd(name);
         let (share, asked) = (&login.share, name.map_or(&b"."[..], Name::as_bytes));
         let (order, with_dots) = match format {
@@ -79,7 +85,7 @@ impl<'a> Listing<'a> {
                 if with_dots { Shown::SelfAndParent(entries) } else { Shown::Entries(entries) }
             }
             Ok(_) if format == ListFormat::Facts => {
-                return Err(Reply::new(501, "MLSD lists a folder; MLST shows a file."));
+                return refuse(501, "MLSD lists a folder; MLST shows a file.");
             }
             // A name alone needs no more, and `.` is the folder itself, even if a link leads there.
             Ok(meta) if format == ListFormat::Names || matches!(last_component(asked), b"." | b"..") => {
@@ -227,7 +233,7 @@ impl Entries {
         pattern: Option<Pattern>,
         prefix: Vec<u8>,
         order: Order,
-    ) -> Result<Self, Reply> {
+    ) -> Result<Self, Box<Refusal>> {
         let folder = login.share.list(&path, order, pattern.as_ref())?;
         let writable = login.share.identity().rights(&folder.own_meta()?).write;
         Ok(Self { folder, path, pattern, prefix, writable })
@@ -235,7 +241,7 @@ impl Entries {
 }
 
 /// The entries that match the last component, which is no entry's own name; `None` if it is no pattern.
-fn glob(login: &Login, path: &VirtualPath, asked: &[u8], order: Order) -> Result<Option<Shown>, Reply> {
+fn glob(login: &Login, path: &VirtualPath, asked: &[u8], order: Order) -> Result<Option<Shown>, Box<Refusal>> {
     let (Some(parent), Some(pattern)) = (path.parent(), path.file_name().and_then(Pattern::new)) else {
         return Ok(None);
     };
@@ -261,9 +267,9 @@ impl Login {
         let port = self.data_port.take();
         let mut listing = match Listing::open(self, format, switches, name) {
             Ok(listing) => listing,
-            Err(reply) => {
+            Err(refusal) => {
                 self.data_port = port;
-                return Err(reply.into());
+                return Err(refusal);
             }
         };
         let port = port.ok_or_else(no_data_port)?;
@@ -276,14 +282,14 @@ impl Login {
             .and_then(|mut transfer| transfer.produce(|block| listing.fill(block).map_err(Error::File)));
         let progress = watch.progress();
         let outcome = self.ended(result, progress, &control.who);
-        Ok(self.reply(&outcome).into())
+        self.report_list(outcome)
     }
 
     /// The MLST line of a path, without line end.
     ///
     /// # Errors
     /// 550 if it is not there.
-    pub(super) fn facts_of(&self, path: &VirtualPath) -> Result<Vec<u8>, Reply> {
+    pub(super) fn facts_of(&self, path: &VirtualPath) -> Result<Vec<u8>, Box<Refusal>> {
         let meta = self.share.followed(path, self.share.link_meta(path)?);
         let parent = path.parent().map(|parent| self.share.meta(&parent)).transpose()?;
         let parent_writable = parent.is_some_and(|parent| self.share.identity().rights(&parent).write);

@@ -11,6 +11,7 @@ use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::tls::Protection;
 use crate::protocol::command::{FileCommand, Representation};
+use crate::protocol::legible::Legible;
 use crate::protocol::path::{Name, VirtualPath};
 use crate::session::Session;
 use crate::session::access::Agreed;
@@ -73,22 +74,15 @@ impl Login {
             FileCommand::Mdtm(name) => self.mdtm(name),
             FileCommand::MdtmOrSet(whole, change, name) => self.mdtm_or_set(whole, change, name, control),
             FileCommand::SetFacts(change, name) => self.set_facts(control, change, name),
-            // A transfer that moved a byte has its own line; these are refused before that.
-            FileCommand::Retr(name) => {
-                self.retr(name, &prepared, control).or_else(|no| self.logged(control, "RETR", name, Err(no)))
-            }
-            FileCommand::Stor(name) => {
-                self.stor(name, &prepared, control).or_else(|no| self.logged(control, "STOR", name, Err(no)))
-            }
-            FileCommand::Appe(name) => {
-                self.appe(name, &prepared, control).or_else(|no| self.logged(control, "APPE", name, Err(no)))
-            }
+            FileCommand::Retr(name) => self.retr(name, &prepared, control),
+            FileCommand::Stor(name) => self.stor(name, &prepared, control),
+            FileCommand::Appe(name) => self.appe(name, &prepared, control),
             FileCommand::Stou(name) => self.stou(name.as_ref(), &prepared, control),
             FileCommand::Rest(offset) => self.rest(*offset),
             FileCommand::Allo(bytes) => self.allo(*bytes),
-            FileCommand::Dele(name) => self.logged(control, "DELE", name, self.dele(name)),
-            FileCommand::Rmd(name) => self.logged(control, "RMD", name, self.rmd(name)),
-            FileCommand::Mkd(name) => self.logged(control, "MKD", name, self.mkd(name)),
+            FileCommand::Dele(name) => self.changed(control, "DELE", name, self.dele(name)),
+            FileCommand::Rmd(name) => self.changed(control, "RMD", name, self.rmd(name)),
+            FileCommand::Mkd(name) => self.changed(control, "MKD", name, self.mkd(name)),
             FileCommand::Rnfr(name) => self.rename_from(name),
             FileCommand::Rnto(name) => self.rename_to(control, prepared.rename_from, name),
             FileCommand::SiteHelp => info::help_with(b"SITE"),
@@ -116,12 +110,7 @@ impl Login {
             Representation::Ascii => "A (ASCII)",
             Representation::Image => "I (binary)",
         };
-        let data = match &self.data_port {
-            None => "none",
-            Some(DataPort::Passive(..)) => "passive",
-            Some(DataPort::Active(_) | DataPort::Dialling(_)) => "active",
-            Some(DataPort::Open(_)) => "connected",
-        };
+        let data = self.data_port.as_ref().map_or("none", DataPort::kind);
         let protection = if self.protection().is_some() { "encrypted" } else { "in clear" };
         vec![
             format!("Logged in as {}", self.share.user().name),
@@ -149,6 +138,23 @@ impl Login {
         }
     }
 
+    /// Closes data connections that come for a transfer that was refused, until the next line comes or the deadline is over.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn close_spurned(&mut self, control: &mut Control, deadline: Option<Instant>) {
+        while let Some(port) = self.data_port.take() {
+            let Some(mut port) = port.close_spurned(&control.who) else { return };
+            let has_come = port.readiness().is_some_and(|data| control.wait_beside(data, deadline));
+            if !has_come {
+                port.step_back();
+            }
+            self.data_port = Some(port);
+            if !has_come {
+                return;
+            }
+        }
+    }
+
     /// The path of a name.
     pub(super) fn path(&self, name: &Name) -> VirtualPath {
         self.cwd.join(name.as_bytes())
@@ -161,16 +167,14 @@ impl Login {
 
     /// Where a path is on this machine, as the log shows it.
     pub(super) fn shown(&self, path: &VirtualPath) -> String {
-        self.share.real_path(path).as_os_str().as_encoded_bytes().escape_ascii().to_string()
+        Legible(self.share.real_path(path).as_os_str().as_encoded_bytes()).to_string()
     }
 
-    /// Writes the log line of a command that changed a file, or was refused, and gives its answer back.
-    pub(super) fn logged(&self, control: &Control, verb: &str, name: &Name, answer: Answer) -> Answer {
-        if let Ok(Step::Reply(reply)) | Err(Step::Reply(reply)) = &answer {
-            let path = self.shown(&self.path(name));
-            let text = reply.text().escape_ascii();
-            let cause = reply.cause().map(|cause| format!(" ({cause})")).unwrap_or_default();
-            control.who.log(Level::Info, format_args!("{verb} {path} {} '{text}'{cause}", reply.code()));
+    /// Writes the log line of a command that changed a file, and gives its answer back.
+    pub(super) fn changed(&self, control: &Control, verb: &str, name: &Name, answer: Answer) -> Answer {
+        if let Ok(Step::Reply(reply)) = &answer {
+            let (path, text) = (self.shown(&self.path(name)), Legible(reply.text()));
+            control.who.log(Level::Info, format_args!("{verb} {path} {} '{text}'", reply.code()));
         }
         answer
     }

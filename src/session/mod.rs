@@ -8,15 +8,18 @@
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use log::Level;
 
 use crate::config::Config;
 use crate::net::control::{Control, Event};
+use crate::net::data_port::DataPort;
+use crate::net::ending::Notice;
 use crate::net::tls::Tls;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
+use crate::protocol::request::{TLS, is_tls};
 
 mod access;
 pub mod activity;
@@ -25,6 +28,7 @@ mod attention;
 mod browse;
 mod denied;
 mod download;
+mod end;
 mod explain;
 mod handshake;
 mod heartbeat;
@@ -38,6 +42,7 @@ mod parting;
 #[cfg(feature = "planted-bug")]
 mod planted;
 mod prepared;
+mod refusal;
 mod security;
 pub mod shared;
 pub mod site;
@@ -50,6 +55,7 @@ mod verify;
 use access::{Access, Agreed};
 pub use access::{banned, short_of_resources};
 use activity::{Activity, Seat};
+pub use end::End;
 pub use parting::{Moved, Parting};
 use shared::Shared;
 use step::Step;
@@ -171,10 +177,10 @@ impl Session {
     #[inline(never)]
     fn take(&mut self, step: Step) -> Result<(), Step> {
         match step {
-            Step::Reply(reply) => self.send(&reply).map_err(Step::Broken),
-            Step::Secure(reply) => self.send(&reply).map_err(Step::Broken).and_then(|()| self.shake_hands()),
-            Step::Clear(reply) => self.send(&reply).map_err(Step::Broken).and_then(|()| self.go_on_in_clear()),
-            Step::Close(_) | Step::Cut | Step::Broken(_) => Err(step),
+            Step::Reply(reply) => self.send(&reply).map_err(broken),
+            Step::Secure(reply) => self.send(&reply).map_err(broken).and_then(|()| self.shake_hands()),
+            Step::Clear(reply) => self.send(&reply).map_err(broken).and_then(|()| self.go_on_in_clear()),
+            Step::Close(..) | Step::Cut(_) => Err(step),
         }
     }
 
@@ -192,7 +198,10 @@ impl Session {
         self.activity.rest(Instant::now());
         let Some(login) = self.access.login_mut() else { return self.control.next(idle, Some(self.login_by)) };
         if !login.may_begin_early() {
-            return self.control.next(idle, None);
+            return match login.data_port.as_ref().and_then(DataPort::spurned) {
+                None => self.control.next(idle, None),
+                Some(until) => self.next_after_refusal(idle, until),
+            };
         }
         // One end for the whole wait, however often the data connection interrupts it.
         let deadline = idle.map(|idle| Instant::now() + idle);
@@ -200,14 +209,57 @@ impl Session {
         self.control.next(None, deadline)
     }
 
+    /// The next line after a transfer was refused, whose data connection may be here or still come.
+    #[cold]
+    #[inline(never)]
+    fn next_after_refusal(&mut self, idle: Option<Duration>, until: Instant) -> Event {
+        let deadline = idle.map(|idle| Instant::now() + idle);
+        let is_sooner = deadline.is_none_or(|deadline| until < deadline);
+        let first = self.control.next(None, if is_sooner { Some(until) } else { deadline });
+        if !is_sooner || first != Event::TimedOut {
+            return first;
+        }
+        if let Some(login) = self.access.login_mut() {
+            login.close_spurned(&mut self.control, deadline);
+        }
+        self.control.next(None, deadline)
+    }
+
     /// The step that answers what came.
     #[inline(never)]
     fn react(&mut self, event: Event) -> Step {
         match event {
-            Event::Line(line) => self.answer(&line).unwrap_or_else(|refusal| refusal),
-            Event::TimedOut => Step::Close(Reply::new(421, "Timeout, closing the connection.")),
-            Event::Asked(notice) => Step::Close(Reply::new(421, format!("{}.", notice.farewell.text))),
-            Event::Closed => Step::Cut,
+            Event::Line(line) => self.answer(&line),
+            Event::TimedOut => Step::Close(Reply::new(421, "Timeout, closing the connection."), self.timeout()),
+            Event::Asked(notice) => {
+                let Notice { farewell, .. } = *notice;
+                Step::Close(Reply::new(421, format!("{}.", farewell.text)), End::Asked(farewell.reason))
+            }
+            Event::Closed => Step::Cut(self.hung_up()),
         }
     }
+
+    /// A client that wants to begin with TLS gets no answer that it understands.
+    #[cold]
+    fn hung_up(&self) -> End {
+        let is_tls = self.control.security().is_none() && is_tls(self.control.unended());
+        if is_tls { End::OtherProtocol(TLS) } else { End::HungUp }
+    }
+
+    /// Which time is over: the one for the login, or the one for the next command.
+    #[cold]
+    fn timeout(&self) -> End {
+        let server = &self.config.server;
+        match server.timeout {
+            Some(idle) if self.access.login().is_some() || Instant::now() + SLACK < self.login_by => End::Idle(idle),
+            _ => End::LateLogin(server.login_timeout),
+        }
+    }
+}
+
+/// How early a wait may end.
+const SLACK: Duration = Duration::from_millis(500);
+
+fn broken(error: io::Error) -> Step {
+    Step::Cut(End::Broken(error))
 }

@@ -36,8 +36,9 @@ impl Login {
             self.share.rename(&from, &self.path(name))?;
             reply(250, "Renamed.")
         };
-        let verb = format!("RNTO {} ->", self.shown(from.path()));
-        self.logged(control, &verb, name, act())
+        let way = format!("{} ->", self.shown(from.path()));
+        let answer = self.changed(control, &format!("RNTO {way}"), name, act());
+        answer.map_err(|refusal| refusal.about(format!("{way} {}", self.shown(&self.path(name)))))
     }
 
     /// If a file has the whole argument as its name, its time is asked for.
@@ -51,6 +52,6 @@ impl Login {
             self.share.change(&self.path(name), change.mode, change.modify)?;
             Ok(Reply::raw(change.code, [change.echo.as_bytes(), name.as_bytes()].concat()).into())
         };
-        self.logged(control, change.verb, name, act())
+        self.changed(control, change.verb, name, act())
     }
 }

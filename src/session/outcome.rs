@@ -12,10 +12,13 @@ use crate::fs::upload::Kept;
 use crate::net::control::Control;
 use crate::net::who::Who;
 use crate::protocol::path::VirtualPath;
+use crate::protocol::plural::Plural;
 use crate::protocol::reply::Reply;
 use crate::session::explain::reason;
 use crate::session::login::Login;
 use crate::session::prepared::Prepared;
+use crate::session::refusal::{Refusal, Why};
+use crate::session::step::Answer;
 use crate::session::transfer_log::{Direction, TransferRecord};
 
 /// How a transfer ended, and what it moved.
@@ -50,17 +53,28 @@ impl Login {
         self.aborted |= matches!(outcome.result, Err(Error::Aborted));
         let Err(error) = &outcome.result else {
             let seconds = outcome.took.as_secs_f64();
-            return Reply::new(226, format!("Complete: {} bytes in {seconds:.2} s.", outcome.bytes));
+            let bytes = Plural(outcome.bytes, "byte");
+            return Reply::new(226, format!("Complete: {bytes} in {seconds:.2} s."));
         };
         let reply = self.explain(error);
         match outcome.kept {
             Kept::Nothing => reply,
             Kept::Shown(_) | Kept::Hidden(_) if error.is_full() => reply,
-            Kept::Shown(bytes) => reply.with(&format!(" The file has {bytes} bytes.")),
+            Kept::Shown(bytes) => reply.with(&format!(" The file has {}.", Plural(bytes, "byte"))),
             Kept::Hidden(bytes) => reply.with(&format!(
                 " The old file is as it was; {bytes} bytes of the new one are kept: TYPE I, REST {bytes} and STOR go on."
             )),
             Kept::Whole => Reply::new(451, "The file is in its place, but the disk has not confirmed it."),
+        }
+    }
+
+    /// The answer to a list, which has a line in the log only if it failed.
+    pub(super) fn report_list(&mut self, outcome: Outcome) -> Answer {
+        let reply = self.reply(&outcome);
+        match outcome.result {
+            // The log has more about it by now.
+            Ok(()) | Err(Error::NoConnection(_)) => Ok(reply.into()),
+            Err(error) => Err(Refusal::new(reply, Why::Reason(reason(&error)))),
         }
     }
 

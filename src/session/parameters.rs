@@ -16,7 +16,8 @@ use crate::protocol::address::{self, is_public};
 use crate::protocol::command::{Epsv, Representation, Window};
 use crate::protocol::reply::Reply;
 use crate::session::login::Login;
-use crate::session::step::{Answer, Step, refuse, reply};
+use crate::session::refusal::{Refusal, Why};
+use crate::session::step::{Answer, refuse, reply};
 
 impl Login {
     pub(super) fn set_type(&mut self, representation: Representation) -> Answer {
@@ -96,13 +97,11 @@ impl Login {
         self.data_port = None;
         self.refuse_after_epsv_all()?;
         if !self.config.active.enable_active {
-            return refuse(502, "Active mode is off: use PASV or EPSV.");
+            let reply = Reply::new(502, "Active mode is off: use PASV or EPSV.");
+            return Err(Refusal::by_setting(reply, "active", "enable_active"));
         }
         let to = canonical(to);
-        if let Err(refusal) = self.may_dial(to, control) {
-            control.who.log(Level::Warn, format_args!("data address {to} refused: {refusal}"));
-            return refuse(501, refusal);
-        }
+        self.may_dial(to, control)?;
         if to.ip() != control.who.peer.ip() {
             control.who.log(Level::Info, format_args!("data connection to the foreign address {to} asked for"));
         }
@@ -112,16 +111,22 @@ impl Login {
     }
 
     /// RFC 2577 §3: a data connection must not be a way to attack another machine, or this one.
-    fn may_dial(&self, to: SocketAddr, control: &Control) -> Result<(), &'static str> {
+    fn may_dial(&self, to: SocketAddr, control: &Control) -> Result<(), Box<Refusal>> {
         let (active, peer, local, ip) = (&self.config.active, control.who.peer.ip(), control.local(), to.ip());
         let is_own = || ip == local.ip() || self.shared.own_addresses.has(ip, Instant::now());
         let own_port = self.shared.control_ports.contains(&to.port()) && is_own();
         let nobodys = ip.is_multicast() || ip.is_unspecified() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
         let bounced = ip.is_loopback() && !peer.is_loopback();
         match () {
-            () if nobodys || own_port || bounced => Err("That is no client's address."),
-            () if ip != peer && !active.permit_foreign_addresses => Err("That is not your address."),
-            () if to.port() < 1024 && !active.permit_privileged_ports => Err("That port is below 1024."),
+            () if nobodys || own_port || bounced => refuse(501, "That is no client's address."),
+            () if ip != peer && !active.permit_foreign_addresses => {
+                let reply = Reply::new(501, "That is not your address.");
+                Err(Refusal::by_setting(reply, "active", "permit_foreign_addresses"))
+            }
+            () if to.port() < 1024 && !active.permit_privileged_ports => {
+                let reply = Reply::new(501, "That port is below 1024.");
+                Err(Refusal::by_setting(reply, "active", "permit_privileged_ports"))
+            }
             () => Ok(()),
         }
     }
@@ -135,7 +140,7 @@ impl Login {
         reply(225, "Nothing to abort.")
     }
 
-    fn listen(&mut self, invitation: Invitation, at: SocketAddr, who: &Who) -> Result<u16, Reply> {
+    fn listen(&mut self, invitation: Invitation, at: SocketAddr, who: &Who) -> Result<u16, Box<Refusal>> {
         // The old lease goes back first: a session never holds two.
         self.data_port = None;
         let foreign = self.config.active.permit_foreign_addresses;
@@ -147,24 +152,27 @@ impl Login {
     }
 
     /// RFC 2428 §3: "ALL" closes PASV, PORT and EPRT for good.
-    fn refuse_after_epsv_all(&self) -> Result<(), Step> {
+    fn refuse_after_epsv_all(&self) -> Result<(), Box<Refusal>> {
         if self.epsv_only { refuse(503, "After EPSV ALL only EPSV.") } else { Ok(()) }
     }
 }
 
+/// No passive port is for the administrator to notice.
 #[cold]
-fn no_port(why: NoPort, who: &Who) -> Reply {
+fn no_port(why: NoPort, who: &Who) -> Box<Refusal> {
+    let (section, key) = ("passive", "passive_ports");
+    let none = Reply::new(425, "No passive port is free at the moment.");
     match why {
         NoPort::AllWaiting(ports) => {
-            let text = format!(
-                "All {ports} passive ports wait for connections from {} already: end a transfer, or widen passive_ports.",
-                who.peer.ip()
-            );
-            who.log(Level::Warn, format_args!("{text}"));
-            return Reply::new(425, text);
+            let ports = match ports {
+                1 => "The only passive port waits".to_owned(),
+                ports => format!("All {ports} passive ports wait"),
+            };
+            let remedy = "end a transfer, or widen passive_ports";
+            let text = format!("{ports} for connections from {} already: {remedy}.", who.peer.ip());
+            Refusal::by_setting(Reply::new(425, text), section, key).at(Level::Warn)
         }
-        NoPort::AllTaken => who.log(Level::Error, format_args!("no passive port is free: widen passive_ports")),
-        NoPort::System(error) => who.log(Level::Error, format_args!("no passive port: {error}")),
+        NoPort::AllTaken => Refusal::by_setting(none, section, key).at(Level::Error),
+        NoPort::System(error) => Refusal::new(none, Why::Reason(error.to_string())).at(Level::Error),
     }
-    Reply::new(425, "No passive port is free at the moment.")
 }

@@ -8,6 +8,7 @@ use log::Level;
 
 use crate::protocol::reply::Reply;
 use crate::session::Session;
+use crate::session::end::End;
 use crate::session::step::Step;
 
 /// A session that its thread is done with.
@@ -50,16 +51,19 @@ impl Session {
         let step = served.unwrap_or_else(|_| {
             // It is unknown whether the thread was locked in by then.
             self.locked_in = true;
-            Box::new(Step::Close(self.apology()))
+            Box::new(Step::Close(self.apology(), End::Failed))
         });
-        if !step.is_last() {
-            return Parting::Elsewhere(Moved { session: self, step });
-        }
-        let why = self.control.notice().map_or("disconnect", |notice| notice.farewell.reason);
-        self.control.who.log(Level::Info, format_args!("FTP session closed ({why})."));
+        let Some(end) = step.end() else { return Parting::Elsewhere(Moved { session: self, step }) };
+        self.log_end(end);
         // A client that reads the goodbye may come back at once: by then nothing of this session is held.
         self.access.end();
         Parting::Over(Ended { session: self, last: step })
+    }
+
+    /// A client that is cut off, or hangs up on being told so, does not end the session: who asked it to end does.
+    fn log_end(&self, end: &End) {
+        let asked = self.control.notice().filter(|_| end.is_sudden()).map(|notice| End::Asked(notice.farewell.reason));
+        self.control.who.log(Level::Info, format_args!("FTP session closed ({}).", asked.as_ref().unwrap_or(end)));
     }
 
     #[cold]
@@ -79,6 +83,7 @@ impl Moved {
 
     /// Says why it can't go on and lets go, without a wait for the client's end of TLS.
     pub fn break_off(mut self, reply: &Reply) {
+        self.session.log_end(&End::NoThread);
         // A client that is gone by now misses nothing.
         let _ = self.session.control.send(reply);
     }
@@ -96,9 +101,9 @@ impl Ended {
     /// How the control connection broke.
     pub fn say_goodbye(mut self) -> io::Result<()> {
         match *self.last {
-            Step::Broken(error) => return Err(error),
-            Step::Close(reply) => self.session.send(&reply)?,
-            Step::Reply(_) | Step::Secure(_) | Step::Clear(_) | Step::Cut => {}
+            Step::Cut(End::Broken(error)) => return Err(error),
+            Step::Close(reply, _) => self.session.send(&reply)?,
+            Step::Reply(_) | Step::Secure(_) | Step::Clear(_) | Step::Cut(_) => {}
         }
         self.session.control.close();
         Ok(())

@@ -3,11 +3,12 @@
 use log::Level;
 
 use crate::net::certificate;
-use crate::net::data_port::DataPort;
 use crate::net::tls::Protection;
 use crate::protocol::command::ProtectionLevel;
 use crate::protocol::reply::Reply;
+use crate::session::end::End;
 use crate::session::info::Preferences;
+use crate::session::refusal::Refusal;
 use crate::session::step::{Answer, Step, refuse, reply};
 use crate::session::{Session, handshake};
 
@@ -60,12 +61,13 @@ impl Session {
             return refuse(503, "PBSZ comes before PROT.");
         }
         if level == ProtectionLevel::Clear && self.config.tls.data_required {
-            return refuse(534, "Data connections must be encrypted here.");
+            let reply = Reply::new(534, "Data connections must be encrypted here.");
+            return Err(Refusal::by_setting(reply, "tls", "tls_data_required").about("C".to_owned()));
         }
         self.access.agreed().security.level = level;
         if let Some(login) = self.access.login_mut() {
             // A data connection that shook hands already is no use any more.
-            login.data_port = login.data_port.take().filter(|port| !matches!(port, DataPort::Open(_)));
+            login.data_port = login.data_port.take().filter(|port| !port.is_open());
         }
         reply(
             200,
@@ -82,12 +84,13 @@ impl Session {
             return refuse(533, "The control connection is in clear already.");
         }
         if self.config.tls.control_required {
-            return refuse(533, "The control connection must be encrypted here.");
+            let reply = Reply::new(533, "The control connection must be encrypted here.");
+            return Err(Refusal::by_setting(reply, "tls", "tls_control_required"));
         }
         Ok(Step::Clear(Reply::new(200, "The control connection goes on in clear.")))
     }
 
-    fn need_tls(&self) -> Result<(), Step> {
+    fn need_tls(&self) -> Result<(), Box<Refusal>> {
         match self.control.security() {
             Some(_) => Ok(()),
             None => refuse(503, "AUTH TLS comes first."),
@@ -103,10 +106,10 @@ impl Session {
 
     /// The handshake of the control connection; if it fails, the log says why, and the session ends.
     pub(super) fn shake_hands(&mut self) -> Result<(), Step> {
-        let Some(tls) = self.tls.clone() else { return Err(Step::Cut) };
+        let Some(tls) = self.tls.clone() else { return Err(Step::Cut(End::NoTls)) };
         let protection = self.control.secure(&tls, self.login_by).map_err(|error| {
             self.control.who.log(Level::Warn, format_args!("TLS handshake failed: {}.", handshake::explain(&error)));
-            Step::Cut
+            Step::Cut(End::NoTls)
         })?;
         self.access.agreed().security.offered = Some(protection);
         self.activity.secure(true);
@@ -143,7 +146,7 @@ impl Session {
         self.activity.secure(false);
         self.control.unsecure(deadline).map_err(|error| {
             self.control.who.log(Level::Warn, format_args!("TLS did not end: {}.", handshake::explain(&error)));
-            Step::Cut
+            Step::Cut(End::NoTls)
         })
     }
 }

@@ -1,9 +1,10 @@
 //! What a session does next: the one value that a handler gives back and the loop acts on.
 
 use std::borrow::Cow;
-use std::io;
 
 use crate::protocol::reply::Reply;
+use crate::session::end::End;
+use crate::session::refusal::Refusal;
 
 /// What follows a command. After the first three the session goes on with the next one, after the others it ends.
 #[derive(Debug)]
@@ -15,22 +16,28 @@ pub enum Step {
     /// This reply, then the end of TLS.
     Clear(Reply),
     /// This reply, then the end of the session.
-    Close(Reply),
-    /// The end of the session at once: a reply was begun that can't be kept, or TLS does not work.
-    Cut,
-    /// The same, as the control connection broke.
-    Broken(io::Error),
+    Close(Reply, End),
+    /// The end of the session at once.
+    Cut(End),
 }
 
 impl Step {
     /// Whether the session ends with it.
     pub fn is_last(&self) -> bool {
-        matches!(self, Self::Close(_) | Self::Cut | Self::Broken(_))
+        self.end().is_some()
+    }
+
+    /// Why the session ends, if it does.
+    pub fn end(&self) -> Option<&End> {
+        match self {
+            Self::Close(_, end) | Self::Cut(end) => Some(end),
+            Self::Reply(_) | Self::Secure(_) | Self::Clear(_) => None,
+        }
     }
 }
 
 /// What a handler gives back; either way the session goes on with it.
-pub(super) type Answer = Result<Step, Step>;
+pub(super) type Answer = Result<Step, Box<Refusal>>;
 
 /// This reply of one line.
 pub(super) fn reply(code: u16, text: impl Into<Cow<'static, str>>) -> Answer {
@@ -38,18 +45,12 @@ pub(super) fn reply(code: u16, text: impl Into<Cow<'static, str>>) -> Answer {
 }
 
 /// The same, as a reason not to go on.
-pub(super) fn refuse<T>(code: u16, text: impl Into<Cow<'static, str>>) -> Result<T, Step> {
+pub(super) fn refuse<T>(code: u16, text: impl Into<Cow<'static, str>>) -> Result<T, Box<Refusal>> {
     Err(Reply::new(code, text).into())
 }
 
 impl From<Reply> for Step {
     fn from(reply: Reply) -> Self {
         Self::Reply(reply)
-    }
-}
-
-impl From<io::Error> for Step {
-    fn from(error: io::Error) -> Self {
-        Reply::from(error).into()
     }
 }

@@ -6,6 +6,7 @@ use crate::net::data_port::DataPort;
 use crate::protocol::command::Representation;
 use crate::protocol::reply::Reply;
 use crate::session::login::Login;
+use crate::session::refusal::Refusal;
 
 impl Login {
     pub(super) fn line_ends(&self) -> LineEnds {
@@ -13,9 +14,9 @@ impl Login {
         LineEnds::of(self.representation, conversion)
     }
 
-    pub(super) fn take_data_port(&mut self) -> Result<DataPort, Reply> {
+    pub(super) fn take_data_port(&mut self) -> Result<DataPort, Box<Refusal>> {
         self.refuse_clear()?;
-        self.data_port.take().ok_or_else(no_data_port)
+        Ok(self.data_port.take().ok_or_else(no_data_port)?)
     }
 
     pub(super) fn patience(&self) -> Patience {
@@ -24,9 +25,10 @@ impl Login {
     }
 
     /// Looked at when the transfer begins: PROT C may have come after PASV.
-    pub(super) fn refuse_clear(&self) -> Result<(), Reply> {
+    pub(super) fn refuse_clear(&self) -> Result<(), Box<Refusal>> {
         if self.config.tls.data_required && self.protection().is_none() {
-            return Err(Reply::new(521, "Data connections must be encrypted here: PBSZ 0, PROT P."));
+            let reply = Reply::new(521, "Data connections must be encrypted here: PBSZ 0, PROT P.");
+            return Err(Refusal::by_setting(reply, "tls", "tls_data_required"));
         }
         Ok(())
     }

@@ -22,10 +22,12 @@ use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::session::activity::{Activity, Moves};
 use crate::session::attention::{Attention, Says};
+use crate::session::end::End;
 use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
 use crate::session::outcome::{Outcome, Subject};
 use crate::session::prepared::Prepared;
+use crate::session::refusal::Refusal;
 use crate::session::step::{Answer, Step, refuse};
 use crate::share::denied::Denied;
 use crate::share::{Share, Writable};
@@ -92,11 +94,11 @@ impl Login {
     }
 
     /// Takes the data port before anything is made. If there is none and no folder either, the client is told of the folder.
-    fn take_data_port_for(&mut self, path: &VirtualPath) -> Result<DataPort, Step> {
+    fn take_data_port_for(&mut self, path: &VirtualPath) -> Result<DataPort, Box<Refusal>> {
         if self.data_port.is_none() {
             self.share.find_folder_of(path)?;
         }
-        Ok(self.take_data_port()?)
+        self.take_data_port()
     }
 
     /// Receives a file; if it can't even be opened, the data port stays.
@@ -128,7 +130,7 @@ impl Login {
         let outcome = self.conclude(received, progress, control, &mut heartbeat);
         self.log_line_ends(control, subject, asked, incoming.line_ends());
         let reply = self.report(control, subject, &outcome);
-        Ok(if outcome.result.is_err() && heartbeat.has_spoken() { Step::Cut } else { reply.into() })
+        Ok(if outcome.result.is_err() && heartbeat.has_spoken() { Step::Cut(End::HalfReply) } else { reply.into() })
     }
 
     /// APPE follows the file's beginning, if it has one that can be read; else what is appended decides.

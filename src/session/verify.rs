@@ -4,8 +4,6 @@ use std::fs::File;
 use std::ops::Range;
 use std::time::Instant;
 
-use log::Level;
-
 use crate::auth::perm::Perm;
 use crate::copy::watch::Watch;
 use crate::copy::{Error, digest};
@@ -16,9 +14,11 @@ use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::session::activity::{Activity, Moves};
 use crate::session::attention::{Attention, Says};
+use crate::session::end::End;
 use crate::session::explain::reason;
 use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
+use crate::session::refusal::{Refusal, Why};
 use crate::session::step::{Answer, Step, refuse, reply};
 use crate::sys::meta::FileKind;
 
@@ -72,7 +72,7 @@ impl Login {
         algorithm: Algorithm,
         code: u16,
         control: &mut Control,
-    ) -> Result<String, Step> {
+    ) -> Result<String, Box<Refusal>> {
         let Excerpt { verb, path, file, range } = excerpt;
         let total = range.end - range.start;
         let busy = Activity::begin(&self.activity, verb, path, Moves::Nowhere, Some(total));
@@ -81,13 +81,13 @@ impl Login {
         let mut watch = Watch::new(&mut attention, self.patience(), busy.counter());
         digest::of_file(file, range, algorithm, &mut watch).map_err(|error| {
             self.aborted |= matches!(error, Error::Aborted);
-            control.who.log(Level::Info, format_args!("checksum given up ({})", reason(&error)));
-            if answer.has_spoken() { Step::Cut } else { self.explain(&error).into() }
+            let step = if answer.has_spoken() { Step::Cut(End::HalfReply) } else { self.explain(&error).into() };
+            Refusal::new(step, Why::Reason(reason(&error)))
         })
     }
 
     /// The whole argument is the name, unless no such file is there and it ends in one or two numbers.
-    fn find_with_range(&self, argument: &[u8]) -> Result<(VirtualPath, Range<u64>), Step> {
+    fn find_with_range(&self, argument: &[u8]) -> Result<(VirtualPath, Range<u64>), Box<Refusal>> {
         let found = |name: &[u8]| {
             let path = self.path(&Name::new(name)?);
             Some((self.share.size(&path).ok()?, path))

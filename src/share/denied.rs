@@ -24,8 +24,8 @@ pub enum Denied {
     ControlBytes,
     /// A new name has a form that the server keeps for its own files.
     ServersOwn,
-    /// Something has the new name already.
-    Occupied,
+    /// Something has the new name already; with this letter, which the account lacks, it would have been replaced.
+    Occupied(Option<Perm>),
     /// A transfer would begin after the end of the file.
     AfterTheEnd,
     /// A broken overwrite of this file waits to be resumed at exactly this byte.

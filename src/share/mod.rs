@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -29,6 +28,7 @@ use crate::sys::jail::{Dialled, Jail};
 use crate::sys::meta::{FileKind, Meta};
 
 pub mod denied;
+pub mod obstacle;
 pub mod trial;
 
 /// What all accounts have in common.
@@ -147,11 +147,6 @@ impl Share {
         self.identity.as_ref().unwrap_or(&self.premises.identity)
     }
 
-    /// Where a path is on this machine, for logs.
-    pub fn real_path(&self, path: &VirtualPath) -> PathBuf {
-        self.root.real_path(path)
-    }
-
     /// Asks for a letter alone.
     pub fn permit(&self, perm: Perm) -> Result<(), Denied> {
         if self.user.perms.has(perm) { Ok(()) } else { Err(Denied::Letter(perm)) }
@@ -257,9 +252,9 @@ impl Share {
     /// Renames it. It replaces a file only if the account may overwrite and delete.
     pub fn rename(&self, from: &Renamable, to: &VirtualPath) -> Result<(), Denied> {
         let root = self.make(to, Perm::Rename)?;
-        let replace = self.permit(Perm::Write).and_then(|()| self.permit(Perm::Delete)).is_ok();
-        root.rename(&from.0, not_home(to)?, replace).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Denied::Occupied,
+        let lacking = self.lacking_to_replace();
+        root.rename(&from.0, not_home(to)?, lacking.is_none()).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Denied::Occupied(lacking),
             _ => Denied::File(error),
         })
     }
@@ -493,7 +488,7 @@ mod tests {
             assert_eq!(renamable.path(), &path("new"));
             let renamed = share.rename(&renamable, &path("file"));
             assert_eq!(renamed.is_ok(), replaces, "{letters}: {renamed:?}");
-            assert!(replaces || matches!(renamed, Err(Denied::Occupied)), "{letters}");
+            assert!(replaces || matches!(renamed, Err(Denied::Occupied(_))), "{letters}");
         }
     }
 

@@ -75,7 +75,7 @@ impl Share {
             Act::RemoveFolder => self.would_remove(path, FileKind::Folder),
             Act::MakeFolder => {
                 self.make(path, Perm::MakeDir)?;
-                if self.has(path)? { Err(Denied::Occupied) } else { Ok(self.change_folder_of(path)?) }
+                if self.has(path)? { Err(Denied::Occupied(None)) } else { Ok(self.change_folder_of(path)?) }
             }
             Act::RenameFrom => {
                 self.renamable(path.clone())?;
@@ -129,8 +129,9 @@ impl Share {
 
     fn would_name(&self, path: &VirtualPath) -> Result<(), Denied> {
         self.make(not_home(path)?, Perm::Rename)?;
-        if self.has(path)? && self.permit(Perm::Write).and_then(|()| self.permit(Perm::Delete)).is_err() {
-            return Err(Denied::Occupied);
+        let lacking = self.lacking_to_replace();
+        if lacking.is_some() && self.has(path)? {
+            return Err(Denied::Occupied(lacking));
         }
         Ok(self.change_folder_of(path)?)
     }
@@ -138,8 +139,7 @@ impl Share {
     /// Modes and times are changed by the owner alone.
     fn would_set(&self, act: Act, path: &VirtualPath) -> Result<(), Denied> {
         let meta = self.look(path, if act == Act::SetMode { Perm::Mode } else { Perm::Time })?.meta(path)?;
-        let me = self.identity().user();
-        if me == 0 || me == meta.owner { Ok(()) } else { Err(io::Error::from(ErrorKind::PermissionDenied).into()) }
+        if self.identity().owns(&meta) { Ok(()) } else { Err(io::Error::from(ErrorKind::PermissionDenied).into()) }
     }
 
     /// Fails if the names in the folder of a path can't be changed.

@@ -77,7 +77,7 @@ fn an_address_that_waits_at_every_port_gets_425_with_the_reason_and_recovers() {
     let reply = third.expect("PASV", 425);
     assert!(reply.text().contains("All 2 passive ports wait for connections from 127.0.0.1"), "{reply:?}");
     third.expect("EPSV", 425);
-    server.wait_log("127.0.0.1:*-[bob] All 2 passive ports wait");
+    server.wait_log("127.0.0.1:*-[bob] PASV 425 'All 2 passive ports wait*passive_ports = ");
     first.expect("QUIT", 221);
     first.expect_closed();
     assert!(ports.contains(&third.pasv().port()));

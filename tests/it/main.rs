@@ -8,6 +8,7 @@
 mod channel;
 mod client;
 mod data;
+mod decisions;
 mod dice;
 mod disk;
 mod glob;

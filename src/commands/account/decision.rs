@@ -58,23 +58,23 @@ impl Decision<'_> {
                 Err(denied) if is_only_missing(&denied, *act, &real) => {
                     return Ok(format!("{has}, but {shown} does not exist at the moment"));
                 }
-                Err(denied) => return Err(self.denied(&denied, *act, path, &real)),
+                Err(denied) => return Err(self.denied(&denied, path, &real)),
             }
         }
         Ok(format!("{has}, and {} may do it with {shown}", self.who))
     }
 
-    fn denied(&self, denied: &Denied, act: Act, path: &VirtualPath, real: &Path) -> String {
+    fn denied(&self, denied: &Denied, path: &VirtualPath, real: &Path) -> String {
         let shown = path.as_bytes().escape_ascii();
         match denied {
             Denied::Letter(perm) => format!("{} has no '{}'", self.user.source("perm"), perm.letter()),
             Denied::Home => "the home itself is never removed or renamed".to_owned(),
             Denied::ControlBytes => format!("{shown} holds control bytes"),
             Denied::ServersOwn => format!("{shown} is a name that the server keeps for its own files"),
-            Denied::Occupied if act == Act::RenameTo => {
-                format!("{shown} is there already, and {} has not both 'w' and 'd'", self.user.source("perm"))
+            Denied::Occupied(Some(perm)) => {
+                format!("{shown} is there already, and {} has no '{}'", self.user.source("perm"), perm.letter())
             }
-            Denied::Occupied => format!("{shown} is there already"),
+            Denied::Occupied(None) => format!("{shown} is there already"),
             Denied::AfterTheEnd | Denied::Pending(_) => "the file has another length".to_owned(),
             Denied::File(error) => self.refused_at(real, error),
         }

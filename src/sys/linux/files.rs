@@ -6,6 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
 
 use crate::sys::meta::Meta;
 
@@ -65,6 +66,11 @@ pub fn check(file: &File) -> io::Result<()> {
 /// Puts all of a file's file system on the disk.
 pub fn sync_file_system(file: &File) -> io::Result<()> {
     Ok(rustix::fs::syncfs(file)?)
+}
+
+/// Whether an error came of a symbolic link that is not followed, or of too many of them.
+pub fn is_loop(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
 /// Whether an error says that the disk takes no more.

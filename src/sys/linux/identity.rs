@@ -39,6 +39,11 @@ impl Identity {
         self.user
     }
 
+    /// Whether it may change the mode and times of a file.
+    pub fn owns(&self, meta: &Meta) -> bool {
+        self.user == 0 || self.user == meta.owner
+    }
+
     /// What the mode bits grant; root may do all but write to a file system that is read-only.
     pub fn rights(&self, meta: &Meta) -> Rights {
         let shift = match () {

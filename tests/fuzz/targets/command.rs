@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|line: &[u8]| {
     let request = Request::parse(line);
-    let _ = (request.is_foreign(), request.loggable(false));
+    let _ = (request.foreign(), request.loggable(false));
     match request.command {
         Ok(command) => {
             let shown = format!("{command:?}");

@@ -50,7 +50,7 @@ impl Replies {
         let may_end = match (code, line) {
             (221, Line::Text(text)) => Request::parse(text).command == Ok(Command::Quit),
             (530 | 421, Line::Text(text)) => matches!(Request::parse(text).command, Ok(Command::Pass(_))),
-            (500, Line::Text(text)) => Request::parse(text).is_foreign() || Request::parse(text).command.is_err(),
+            (500, Line::Text(text)) => Request::parse(text).foreign().is_some() || Request::parse(text).command.is_err(),
             (500, Line::Flood) => true,
             _ => false,
         };

@@ -1,0 +1,150 @@
+//! What stands in the way of something that the file system refused: looked for afterwards, for the log alone.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+
+use crate::auth::perm::Perm;
+use crate::fs::root::Links;
+use crate::protocol::legible::Legible;
+use crate::protocol::path::VirtualPath;
+use crate::share::Share;
+use crate::sys::files;
+use crate::sys::identity::Rights;
+use crate::sys::meta::{FileKind, Meta};
+
+/// What an act needs of the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// To read a file, or to list a folder.
+    Read,
+    /// To use what is in a folder.
+    Enter,
+    /// To change the entries of the folder that holds it.
+    ChangeFolder,
+    /// The same, or to write the file that is there.
+    Store,
+    /// To own it.
+    Own,
+}
+
+/// A file or folder that is in the way.
+#[derive(Debug)]
+pub struct Obstacle {
+    path: PathBuf,
+    what: InTheWay,
+}
+
+#[derive(Debug)]
+enum InTheWay {
+    /// It is missing.
+    Missing,
+    /// It has this owner and these permission bits, and it is this user who acts.
+    Owned { owner: u32, mode: u32, actor: String },
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = Legible(self.path.as_os_str().as_encoded_bytes());
+        match &self.what {
+            InTheWay::Missing => write!(f, "{path} is not there"),
+            InTheWay::Owned { owner, mode, actor } => {
+                write!(f, "{path} belongs to uid {owner}, mode {mode:o}; {actor}")
+            }
+        }
+    }
+}
+
+impl Share {
+    /// Where a path is on this machine, for logs.
+    pub fn real_path(&self, path: &VirtualPath) -> PathBuf {
+        self.root.real_path(path)
+    }
+
+    /// Whether this error came of a link, and links are not followed.
+    pub fn is_kept_from_links(&self, error: &io::Error) -> bool {
+        self.root.links() == Links::Never && files::is_loop(error)
+    }
+
+    /// The letter without which it replaces no file by a rename, if it lacks one.
+    pub(super) fn lacking_to_replace(&self) -> Option<Perm> {
+        [Perm::Write, Perm::Delete].into_iter().find(|&perm| self.permit(perm).is_err())
+    }
+
+    /// What is in the way of an act at this path that failed with this error, if that can be seen.
+    #[cold]
+    pub fn obstacle(&self, path: &VirtualPath, need: Need, error: &io::Error) -> Option<Obstacle> {
+        match error.kind() {
+            ErrorKind::NotFound => self.missing(path),
+            ErrorKind::PermissionDenied => self.forbidding(path, need),
+            _ => None,
+        }
+    }
+
+    /// The first part of the path that is missing.
+    fn missing(&self, path: &VirtualPath) -> Option<Obstacle> {
+        let is_missing =
+            |part: &VirtualPath| self.root.meta(part).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        let part = prefixes(path).into_iter().find(is_missing)?;
+        Some(Obstacle { path: self.real_path(&part), what: InTheWay::Missing })
+    }
+
+    /// The first part of the path whose mode forbids the act.
+    fn forbidding(&self, path: &VirtualPath, need: Need) -> Option<Obstacle> {
+        let mut seen: Vec<(VirtualPath, Meta)> = Vec::new();
+        for part in prefixes(path) {
+            match self.root.meta(&part) {
+                Ok(meta) => seen.push((part, meta)),
+                // What it lies in can't be entered.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    return seen.pop().map(|(folder, meta)| self.owned(&folder, &meta));
+                }
+                Err(_) => break,
+            }
+        }
+        let (folders, last) = match seen.split_last() {
+            Some((last, folders)) if last.0 == *path => (folders, Some(last)),
+            _ => (&seen[..], None),
+        };
+        let closed = folders.iter().find(|(_, meta)| !self.rights(meta).enter);
+        let (folder, meta) = closed.or_else(|| self.lacking(folders.last(), last, need))?;
+        Some(self.owned(folder, meta))
+    }
+
+    /// Which of a folder and what it holds lacks what is needed.
+    fn lacking<'m>(
+        &self,
+        folder: Option<&'m (VirtualPath, Meta)>,
+        last: Option<&'m (VirtualPath, Meta)>,
+        need: Need,
+    ) -> Option<&'m (VirtualPath, Meta)> {
+        let folder = folder.or(last);
+        let is_closed = |meta: &Meta| !self.rights(meta).write || !self.rights(meta).enter;
+        match need {
+            Need::Own => last.filter(|(_, meta)| !self.identity().owns(meta)),
+            Need::Read => last.filter(|(_, meta)| !self.rights(meta).read),
+            Need::Enter => last.filter(|(_, meta)| !self.rights(meta).enter),
+            Need::ChangeFolder => folder.filter(|(_, meta)| is_closed(meta)),
+            Need::Store => last
+                .filter(|(_, meta)| meta.kind == FileKind::File && !self.rights(meta).write)
+                .or_else(|| folder.filter(|(_, meta)| is_closed(meta))),
+        }
+    }
+
+    fn rights(&self, meta: &Meta) -> Rights {
+        self.identity().rights(meta)
+    }
+
+    fn owned(&self, path: &VirtualPath, meta: &Meta) -> Obstacle {
+        let who = if self.identity.is_some() { "the account's system user" } else { "the server" };
+        let actor = format!("{who} is uid {}", self.identity().user());
+        Obstacle { path: self.real_path(path), what: InTheWay::Owned { owner: meta.owner, mode: meta.mode, actor } }
+    }
+}
+
+/// The home, and every part of a path down to the whole.
+fn prefixes(path: &VirtualPath) -> Vec<VirtualPath> {
+    let mut parts: Vec<VirtualPath> = std::iter::successors(Some(path.clone()), VirtualPath::parent).collect();
+    parts.reverse();
+    parts
+}
