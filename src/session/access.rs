@@ -23,6 +23,7 @@ use crate::session::refusal::{Refusal, Why, log_refusal, quoted_name};
 use crate::session::security::Security;
 use crate::session::step::{Answer, Step, refuse, reply};
 use crate::share::denied::Closed;
+use crate::share::obstacle::Obstacle;
 use crate::share::{Conditions, Share};
 use crate::sys::jail::Dialled;
 
@@ -129,7 +130,9 @@ impl Session {
                 told(Step::Close(reply, End::NotLetIn))
             }
             Closed::Home(error) => {
-                let decided = format!("{}; file system: {}: {error}", user.source("home"), user.home.display());
+                let obstacle = Obstacle::before_home(user, &self.shared.premises.identity, &error);
+                let obstacle = obstacle.map_or_else(|| error.to_string(), |obstacle| obstacle.to_string());
+                let decided = format!("{}; file system: {obstacle}", user.source("home"));
                 let text = match error.kind() {
                     ErrorKind::NotFound | ErrorKind::NotADirectory => {
                         "This account's folder is not there at the moment."

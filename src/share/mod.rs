@@ -100,10 +100,7 @@ impl Share {
         let place = premises.limits.take(Counted::Account(user.name.clone()), user.max_cons);
         let place = place.map_err(|full| Closed::Full(full.max))?;
         let root = premises.homes.open(&user.home, conditions.links).map_err(Closed::Home)?;
-        let identity = user.system_user.as_ref().map(|person| {
-            let groups = person.groups.iter().copied().chain([person.group]);
-            Identity::of(person.user, groups.collect())
-        });
+        let identity = user.system_user.as_ref().map(obstacle::identity_of);
         let (user, premises) = (Arc::clone(user), Arc::clone(premises));
         Ok(Box::new(Self { user, root, conditions, identity, premises, _place: place }))
     }

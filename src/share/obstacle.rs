@@ -2,16 +2,18 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::auth::perm::Perm;
+use crate::auth::user::User;
 use crate::fs::root::Links;
 use crate::protocol::legible::Legible;
 use crate::protocol::path::VirtualPath;
 use crate::share::Share;
 use crate::sys::files;
-use crate::sys::identity::Rights;
+use crate::sys::identity::{Identity, Rights};
 use crate::sys::meta::{FileKind, Meta};
+use crate::sys::person::Person;
 
 /// What an act needs of the file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,10 +138,37 @@ impl Share {
     }
 
     fn owned(&self, path: &VirtualPath, meta: &Meta) -> Obstacle {
-        let who = if self.identity.is_some() { "the account's system user" } else { "the server" };
-        let actor = format!("{who} is uid {}", self.identity().user());
-        Obstacle { path: self.real_path(path), what: InTheWay::Owned { owner: meta.owner, mode: meta.mode, actor } }
+        Obstacle::owned(self.real_path(path), meta, self.identity(), self.identity.is_some())
     }
+}
+
+impl Obstacle {
+    /// What keeps an account out of its home, if that can be seen.
+    #[cold]
+    pub fn before_home(user: &User, server: &Identity, error: &io::Error) -> Option<Self> {
+        let own = user.system_user.as_ref().map(identity_of);
+        let identity = own.as_ref().unwrap_or(server);
+        let mut parts: Vec<&Path> = user.home.ancestors().collect();
+        parts.reverse();
+        if error.kind() == ErrorKind::NotFound {
+            let part = parts.into_iter().find(|part| Meta::of(part).is_err())?;
+            return Some(Self { path: part.to_owned(), what: InTheWay::Missing });
+        }
+        let seen = parts.into_iter().map_while(|part| Some((part, Meta::of(part).ok()?)));
+        let (part, meta) = seen.into_iter().find(|(_, meta)| !identity.rights(meta).enter)?;
+        Some(Self::owned(part.to_owned(), &meta, identity, own.is_some()))
+    }
+
+    fn owned(path: PathBuf, meta: &Meta, identity: &Identity, is_of_account: bool) -> Self {
+        let who = if is_of_account { "the account's system user" } else { "the server" };
+        let actor = format!("{who} is uid {}", identity.user());
+        Self { path, what: InTheWay::Owned { owner: meta.owner, mode: meta.mode, actor } }
+    }
+}
+
+/// Who a system user is to the file system.
+pub(super) fn identity_of(person: &Person) -> Identity {
+    Identity::of(person.user, person.groups.iter().copied().chain([person.group]).collect())
 }
 
 /// The home, and every part of a path down to the whole.

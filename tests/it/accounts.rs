@@ -172,7 +172,7 @@ fn a_home_that_does_not_exist_yet_is_a_warning_then_530_then_works() {
     let server = Server::start(QUICK_REFUSAL, &users);
     assert!(!server.log_lines("usb").is_empty(), "a warning at start");
     expect_login(&server, "drive", false);
-    server.wait_log("[E *USER 'drive': home *usb: No such file or directory");
+    server.wait_log("[E *USER 'drive' 530 '*user.ini:*usb is not there)");
     fs::create_dir(server.tree().path("usb")).unwrap();
     expect_login(&server, "drive", true);
     fs::remove_dir(server.tree().path("usb")).unwrap();

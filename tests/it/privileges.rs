@@ -159,7 +159,7 @@ fn what_the_new_user_cant_reach_is_told_with_the_mend_at_start_and_by_check() {
     let mut eve = server.client();
     eve.expect("USER eve", 331);
     eve.expect("PASS secret", 530);
-    server.wait_log("USER 'eve': home *closed: Permission denied");
+    server.wait_log("USER 'eve' 530 '*closed belongs to uid *; the server is uid ");
 }
 
 #[test]
