@@ -145,7 +145,7 @@ impl LostLines {
     fn report(&self) {
         let lost = self.count.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            log::warn!("{}: {lost} lines are missing: they came faster than they could be written", self.name);
+            log::warn!("{}: lines are missing ({lost}): they came faster than they could be written", self.name);
         }
     }
 }

@@ -174,7 +174,7 @@ impl Server {
         for thread in self.accepting {
             let _ = thread.join();
         }
-        log::info!("stopping: {} sessions, {} s for transfers", roster.len(), grace.as_secs());
+        log::info!("stopping: {}, {} s for transfers", Plural(roster.len(), "session"), grace.as_secs());
         roster.stop_reading();
         if !roster.wait_until_empty(deadline + GOODBYE) {
             roster.disconnect();

@@ -243,6 +243,7 @@ fn the_end_of_a_session_says_why() {
     ends("", "the server is stopping", |server, client| {
         server.signal(Signal::TERM);
         client.read_reply().expect(421);
+        server.wait_log("stopping: 1 session, ");
     });
 }
 
