@@ -10,7 +10,7 @@ use crate::sys::stamp::Stamp;
 const CLOCK_STEP: Duration = Duration::from_secs(2);
 
 /// The state of a file that something was read from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Seen {
     stamp: Option<Stamp>,
     /// A digest of the content, or of the error.
@@ -39,5 +39,11 @@ impl Seen {
     /// Whether both found the same bytes or the same error.
     pub fn same_content(&self, other: &Seen) -> bool {
         self.content == other.content
+    }
+}
+
+impl PartialEq for Seen {
+    fn eq(&self, other: &Seen) -> bool {
+        self.stamp == other.stamp && self.content == other.content
     }
 }

@@ -84,6 +84,11 @@ impl Accounts {
         }
     }
 
+    /// What an account of an earlier reading is in this one.
+    pub fn now(&self, old: &User) -> Option<&Arc<User>> {
+        if old.is_anonymous() { self.anonymous.as_ref() } else { self.by_name.get(old.name.as_bytes()) }
+    }
+
     /// Number of accounts, the anonymous one included.
     pub fn count(&self) -> usize {
         self.all().count()
@@ -152,7 +157,7 @@ impl Accounts {
     /// A name and a password that may log in from an address, if one is known: anonymous, or an account with a plain
     /// password.
     pub fn plain_login(&self, from: IpAddr) -> Option<(String, String)> {
-        let mut usable = self.anonymous.iter().chain(&self.named).filter(|user| user.home.is_dir());
+        let mut usable = self.anonymous.iter().chain(&self.named).filter(|user| user.enabled && user.home.is_dir());
         usable.find_map(|user| {
             let password = if user.is_anonymous() { "anonymous@" } else { user.plain_password()? };
             user.admits(from).then(|| (user.name.clone(), password.to_owned()))

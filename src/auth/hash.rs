@@ -17,12 +17,14 @@ use subtle::{Choice, ConstantTimeEq};
 
 use crate::ini::{Mistake, Value};
 
-/// A password as user.ini holds it; prints as `***`.
+/// A password as user.ini holds it; prints as `***`. Two are equal if they are written the same.
+#[derive(PartialEq)]
 pub struct StoredPassword {
     scheme: Scheme,
     cost: Duration,
 }
 
+#[derive(PartialEq)]
 enum Scheme {
     Plain(String),
     Argon2(Box<PasswordHash>),

@@ -22,6 +22,8 @@ pub const KEYS: &[Key] = &[
         "What the account may do; the letters are explained below."),
     Key::needed("home", "folder",
         "The folder that is `/` for the account; a relative path begins in the folder of user.ini."),
+    Key::new("enabled", "on or off", "on",
+        "With `off` it can't log in, and its sessions end."),
     Key::new("max_cons", "number", "off",
         "Sessions of this account at once."),
     Key::new("max_upload", "size", "0",
@@ -52,6 +54,8 @@ pub struct User {
     pub perms: Perms,
     /// The folder that is `/` for it; it need not exist.
     pub home: PathBuf,
+    /// Whether it may log in.
+    pub enabled: bool,
     /// Sessions of this account at once.
     pub max_cons: Option<usize>,
     /// Bytes per second from client to server, for all its sessions together.
@@ -104,6 +108,7 @@ impl User {
         }
         let (password, perms, home) = (section.need("password"), section.need("perm"), section.need("home"));
         Some(User {
+            enabled: section.take("enabled"),
             max_cons: section.take("max_cons"),
             max_upload: section.take("max_upload"),
             max_download: section.take("max_download"),
@@ -128,6 +133,7 @@ impl User {
             name: "anonymous".to_owned(),
             perms: anonymous.perms,
             home: anonymous.home.clone(),
+            enabled: true,
             max_cons: None,
             max_upload: None,
             max_download: None,

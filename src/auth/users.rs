@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::auth::accounts::Accounts;
 use crate::auth::exposed::Exposed;
@@ -37,6 +37,8 @@ pub enum LoginRefusal {
     WrongPassword,
     /// The account may not log in from that address.
     Address,
+    /// The account may not log in.
+    Disabled,
     /// Too many passwords were being checked until the deadline.
     Busy,
 }
@@ -48,6 +50,7 @@ impl fmt::Display for LoginRefusal {
             LoginRefusal::NoAnonymous => "anonymous is off",
             LoginRefusal::WrongPassword => "wrong password",
             LoginRefusal::Address => "address not in allow_from",
+            LoginRefusal::Disabled => "the account is disabled",
             LoginRefusal::Busy => "too many passwords being checked",
         })
     }
@@ -68,6 +71,10 @@ struct Current {
     /// Files that no account may reach.
     own_files: Vec<OwnFile>,
 }
+
+/// What user.ini was found to be; two looks are equal if they found the same file with the same content.
+#[derive(Debug, PartialEq)]
+pub struct Look(Seen);
 
 impl Users {
     /// Reads user.ini at `file`. It is an error if there is neither a file nor an anonymous account.
@@ -114,6 +121,10 @@ impl Users {
             self.decoy(&accounts, Duration::ZERO, password, deadline)?;
             return Err(LoginRefusal::Unknown);
         };
+        if !user.enabled {
+            self.decoy(&accounts, Duration::ZERO, password, deadline)?;
+            return Err(LoginRefusal::Disabled);
+        }
         let Some(stored) = &user.password else { return Ok(Arc::clone(user)) };
         let right = self.checks.run(stored, password, deadline).ok_or(LoginRefusal::Busy)?;
         if right && user.admits(from) {
@@ -140,6 +151,16 @@ impl Users {
 
     /// The accounts, after the file was read again if it has changed.
     fn fresh_accounts(&self) -> Arc<Accounts> {
+        Arc::clone(&self.refreshed().accounts)
+    }
+
+    /// The same, with what the file was found to be.
+    pub fn look(&self) -> (Arc<Accounts>, Look) {
+        let current = self.refreshed();
+        (Arc::clone(&current.accounts), Look(current.seen.clone()))
+    }
+
+    fn refreshed(&self) -> MutexGuard<'_, Current> {
         // Looked at under the lock, or a slow thread could bring back an older state.
         let mut current = self.current.lock();
         let Current { file, seen, .. } = &*current;
@@ -149,7 +170,7 @@ impl Users {
                 current.refresh(stamp);
             }
         }
-        Arc::clone(&current.accounts)
+        current
     }
 
     /// Takes as long as the most expensive password of the file, unless that much was `spent` already.
@@ -176,6 +197,10 @@ impl Current {
             // The same content, right or wrong, was reported before.
             _ if known => {}
             None => log::warn!("{} is not there, the accounts stay as they were", path.display()),
+            // It was cut off, or is about to be written.
+            Some(Ok(content)) if content.trim_ascii().is_empty() => {
+                log::warn!("{} is empty, the accounts stay as they were", path.display());
+            }
             Some(content) => match self.parse(path, content) {
                 Ok(accounts) => {
                     log::info!("{} has changed, accounts in it: {}", path.display(), accounts.named());

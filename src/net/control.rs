@@ -87,6 +87,9 @@ impl Control {
     pub fn next(&mut self, idle: Option<Duration>, deadline: Option<Instant>) -> Event {
         let mut idle_end = None;
         loop {
+            if self.ending.is_barred() {
+                return self.end();
+            }
             if let Some(line) = self.input.take() {
                 return Event::Line(line);
             }

@@ -62,6 +62,16 @@ impl Ending {
         self.wake();
     }
 
+    /// Whether this session alone is asked to end, and its transfer, too.
+    pub fn is_cut(&self) -> bool {
+        self.at_once.get().is_some()
+    }
+
+    /// Whether this session alone is asked to end: what its client has sent already is not run then.
+    pub fn is_barred(&self) -> bool {
+        self.is_cut() || self.after_transfer.get().is_some()
+    }
+
     /// What the session is asked; `None` as long as it may stay.
     pub fn notice(&self) -> Option<Notice> {
         let own = |asked: &OnceLock<Farewell>, grace| asked.get().map(|&farewell| Notice { farewell, grace });

@@ -39,6 +39,7 @@ pub mod encryption;
 mod gate;
 pub mod listen;
 mod listeners;
+mod lookout;
 mod pool;
 pub mod privileges;
 mod roster;
@@ -82,6 +83,7 @@ impl Server {
         let (told, errands) = bounded(MAX_ERRANDS);
         let desk = |waker| Desk::new(Arc::clone(&gate), listeners.describe(), told, waker);
         let control = socket.map(|socket| ControlServer::start(socket, desk)).transpose()?;
+        lookout::start(&gate.roster, &gate.shared.users)?;
         let accepting = listeners.accept(&gate)?;
         log::info!(">>> starting FTP server on {}, pid={} <<<", listeners.describe(), std::process::id());
         service::ready();
@@ -124,6 +126,12 @@ impl Server {
         self.gate.change(Settings { config: Arc::clone(&config), tls });
         if let Err(error) = self.gate.shared.names.follow(masquerade(&config)) {
             tell(Level::Error, format!("masquerade_address: {error}"));
+        }
+        match lookout::compare(&self.gate.roster, &self.gate.shared.users.accounts()) {
+            0 => {}
+            // The log has a line for each.
+            1 => told.push("1 session ends: its account has changed".to_owned()),
+            ended => told.push(format!("{ended} sessions end: their accounts have changed")),
         }
         told
     }

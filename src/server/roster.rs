@@ -17,6 +17,7 @@ use crate::session::activity::{Activity, Seat, Traffic};
 pub struct Roster {
     present: Mutex<Present>,
     left: Condvar,
+    came: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +56,7 @@ impl Roster {
         let seat = Seat { activity: Arc::new(Activity::new(id, peer)), ending };
         present.seats.insert(id, seat.clone());
         drop(present);
+        roster.came.notify_all();
         RosterEntry { roster: Arc::clone(roster), seat }
     }
 
@@ -92,6 +94,11 @@ impl Roster {
         let mut present = self.present.lock();
         self.left.wait_while_until(&mut present, |present| !present.seats.is_empty(), deadline);
         present.seats.is_empty()
+    }
+
+    /// Waits until a session is here.
+    pub fn wait_for_the_first(&self) {
+        self.came.wait_while(&mut self.present.lock(), |present| present.seats.is_empty());
     }
 
     /// Waits until the last session has left.

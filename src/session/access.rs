@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use log::Level;
 
+use crate::auth::live_user::LiveUser;
 use crate::auth::user::User;
 use crate::auth::users::LoginRefusal;
 use crate::config::{Fsync, Symlinks};
@@ -68,7 +69,7 @@ impl Session {
             return Err(self.refuse_banned(&name));
         }
         match self.shared.users.check_in(name.as_bytes(), &password.0, from, self.login_by) {
-            Ok(user) => self.log_in(&user),
+            Ok(user) => self.log_in(user),
             Err(LoginRefusal::Busy) => Err(self.refuse_busy(&name)),
             Err(LoginRefusal::NoAnonymous) => Err(told(self.refuse_anonymous(&name))),
             Err(refusal) => Err(told(self.refuse(&name, &refusal, arrived))),
@@ -85,17 +86,18 @@ impl Session {
         Ok(Step::Close(Reply::new(221, own.unwrap_or_else(|| "Goodbye.".to_owned())), End::Quit))
     }
 
-    fn log_in(&mut self, user: &Arc<User>) -> Answer {
-        self.let_in(user)?;
+    fn log_in(&mut self, user: Arc<User>) -> Answer {
+        let live = Arc::new(LiveUser::new(Arc::clone(&user)));
+        self.let_in(&user, &live)?;
         self.control.who.user.clone_from(&user.name);
-        self.activity.belongs_to(Some(Arc::clone(user)));
+        self.activity.belongs_to(Some(live));
         self.control.who.log(Level::Info, format_args!("USER '{}' logged in.", user.name));
         reply(230, user.msg_login.clone().unwrap_or_else(|| "Logged in.".to_owned()))
     }
 
     #[inline(never)]
-    fn let_in(&mut self, user: &Arc<User>) -> Result<(), Box<Refusal>> {
-        let share = Share::open(user, self.conditions(), &self.shared.premises)
+    fn let_in(&mut self, user: &Arc<User>, live: &Arc<LiveUser>) -> Result<(), Box<Refusal>> {
+        let share = Share::open(live, self.conditions(), &self.shared.premises)
             .map_err(|closed| self.not_let_in(user, closed))?;
         let dialled = if self.config.active.enable_active { Dialled::Anywhere } else { Dialled::Never };
         // If the login fails from here on, the thread is spent all the same.
@@ -167,10 +169,16 @@ impl Session {
         }
     }
 
-    /// The line that says where an account may log in from.
-    fn not_from_there(&self, name: &[u8], refusal: &LoginRefusal) -> Option<String> {
-        let accounts = (*refusal == LoginRefusal::Address).then(|| self.shared.users.accounts())?;
-        accounts.find(name).map(|user| format!("; {}", user.source("allow_from")))
+    /// The line that keeps an account out whose password may be right.
+    fn kept_out_by(&self, name: &[u8], refusal: &LoginRefusal) -> Option<String> {
+        let key = match refusal {
+            LoginRefusal::Address => "allow_from",
+            LoginRefusal::Disabled => "enabled",
+            LoginRefusal::Unknown | LoginRefusal::NoAnonymous | LoginRefusal::WrongPassword | LoginRefusal::Busy => {
+                return None;
+            }
+        };
+        self.shared.users.accounts().find(name).map(|user| format!("; {}", user.source(key)))
     }
 
     #[cold]
@@ -207,7 +215,7 @@ impl Session {
     #[cold]
     fn refuse(&mut self, name: &Name, refusal: &LoginRefusal, arrived: Instant) -> Step {
         let server = &self.config.server;
-        let decided = self.not_from_there(name.as_bytes(), refusal).unwrap_or_default();
+        let decided = self.kept_out_by(name.as_bytes(), refusal).unwrap_or_default();
         let name = quoted_name(name);
         self.control.who.log(Level::Warn, format_args!("USER {name} failed login. ({refusal}{decided})"));
         let peer = self.control.who.peer.ip();

@@ -8,8 +8,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 
+use crate::auth::live_user::LiveUser;
 use crate::auth::user::User;
 use crate::net::ending::Ending;
 use crate::protocol::path::VirtualPath;
@@ -35,7 +36,7 @@ pub struct Activity {
     /// The client for which the load balancer at `peer` connects.
     client: OnceLock<SocketAddr>,
     tls: AtomicBool,
-    account: ArcSwapOption<User>,
+    live: ArcSwapOption<LiveUser>,
     /// When its last command ended, in milliseconds since it began.
     idle_since: AtomicU64,
     doing: ArcSwapOption<Doing>,
@@ -104,7 +105,7 @@ impl Activity {
             peer,
             client: OnceLock::new(),
             tls: AtomicBool::new(false),
-            account: ArcSwapOption::empty(),
+            live: ArcSwapOption::empty(),
             idle_since: AtomicU64::new(0),
             doing: ArcSwapOption::empty(),
             received: AtomicU64::new(0),
@@ -141,12 +142,17 @@ impl Activity {
 
     /// The account, from login on.
     pub fn account(&self) -> Option<Arc<User>> {
-        self.account.load_full()
+        self.live.load().as_ref().map(|live| Guard::into_inner(live.now()))
+    }
+
+    /// Where the session reads its account, from login on.
+    pub fn live_user(&self) -> Option<Arc<LiveUser>> {
+        self.live.load_full()
     }
 
     /// Notes the account that logs in, or with `None` that it is logged out.
-    pub fn belongs_to(&self, account: Option<Arc<User>>) {
-        self.account.store(account);
+    pub fn belongs_to(&self, live: Option<Arc<LiveUser>>) {
+        self.live.store(live);
     }
 
     /// Notes that the session waits for its client from now on.

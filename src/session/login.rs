@@ -20,7 +20,8 @@ use crate::session::info;
 use crate::session::prepared::Prepared;
 use crate::session::shared::Shared;
 use crate::session::step::{Answer, Step, reply};
-use crate::share::{Share, Throttles};
+use crate::share::Share;
+use crate::share::throttles::Throttles;
 
 /// An account that is logged in, its current folder, and its transfer parameters.
 pub struct Login {

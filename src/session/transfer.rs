@@ -16,6 +16,7 @@ impl Login {
 
     pub(super) fn take_data_port(&mut self) -> Result<DataPort, Box<Refusal>> {
         self.refuse_clear()?;
+        self.share.refresh(&mut self.throttles);
         Ok(self.data_port.take().ok_or_else(no_data_port)?)
     }
 

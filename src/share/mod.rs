@@ -9,10 +9,13 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use arc_swap::Guard;
+
 use crate::auth::limits::{Counted, Limits, Ticket};
+use crate::auth::live_user::LiveUser;
 use crate::auth::perm::Perm;
 use crate::auth::user::User;
-use crate::copy::pace::{SharedPaces, Throttle};
+use crate::copy::pace::SharedPaces;
 use crate::fs::claims::Claims;
 use crate::fs::folder::{Folder, Order};
 use crate::fs::glob::Pattern;
@@ -29,6 +32,7 @@ use crate::sys::meta::{FileKind, Meta};
 
 pub mod denied;
 pub mod obstacle;
+pub mod throttles;
 pub mod trial;
 
 /// What all accounts have in common.
@@ -66,7 +70,9 @@ pub struct Conditions {
 
 /// An account with its open home and its place among the account's sessions.
 pub struct Share {
+    /// As it was at login: its name, letters and home, which change for no session.
     user: Arc<User>,
+    live: Arc<LiveUser>,
     root: Arc<Root>,
     conditions: Conditions,
     /// Who it is to the file system, if not the user of the process.
@@ -86,23 +92,16 @@ pub struct Writable<'p> {
 #[derive(Debug)]
 pub struct Renamable(VirtualPath);
 
-/// How fast one session may move bytes.
-pub struct Throttles {
-    /// From the client.
-    pub upload: Throttle,
-    /// To the client.
-    pub download: Throttle,
-}
-
 impl Share {
     /// Takes a place and opens the home.
-    pub fn open(user: &Arc<User>, conditions: Conditions, premises: &Arc<Premises>) -> Result<Box<Self>, Closed> {
+    pub fn open(live: &Arc<LiveUser>, conditions: Conditions, premises: &Arc<Premises>) -> Result<Box<Self>, Closed> {
+        let user = Guard::into_inner(live.now());
         let place = premises.limits.take(Counted::Account(user.name.clone()), user.max_cons);
         let place = place.map_err(|full| Closed::Full(full.max))?;
         let root = premises.homes.open(&user.home, conditions.links).map_err(Closed::Home)?;
         let identity = user.system_user.as_ref().map(obstacle::identity_of);
-        let (user, premises) = (Arc::clone(user), Arc::clone(premises));
-        Ok(Box::new(Self { user, root, conditions, identity, premises, _place: place }))
+        let (live, premises) = (Arc::clone(live), Arc::clone(premises));
+        Ok(Box::new(Self { user, live, root, conditions, identity, premises, _place: place }))
     }
 
     /// Makes this thread the account's system user, if it has one, and locks it into the home, if the kernel has a jail;
@@ -123,20 +122,9 @@ impl Share {
         self.root.handle().may_enter().map_err(Closed::Home)
     }
 
-    /// The account.
-    pub fn user(&self) -> &User {
-        &self.user
-    }
-
-    /// The rates of one session, and those of the account that all its sessions share.
-    pub fn throttles(&self) -> Throttles {
-        let Self { user, conditions, premises, .. } = self;
-        let upload = user.max_upload.map(|rate| premises.upload_rates.join(&user.name, rate));
-        let download = user.max_download.map(|rate| premises.download_rates.join(&user.name, rate));
-        Throttles {
-            upload: Throttle::new(conditions.max_upload, upload),
-            download: Throttle::new(conditions.max_download, download),
-        }
+    /// The account as it is now: limits and messages may change while it is logged in.
+    pub fn user(&self) -> Guard<Arc<User>> {
+        self.live.now()
     }
 
     /// Who it is to the file system.
@@ -385,7 +373,7 @@ mod tests {
             download_rates: Default::default(),
             identity: Identity::of_process(),
         };
-        let share = Share::open(&user, conditions, &Arc::new(premises)).expect("a home");
+        let share = Share::open(&Arc::new(LiveUser::new(user)), conditions, &Arc::new(premises)).expect("a home");
         (home, share)
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Conditions, Premises, Share, not_home};
+use crate::auth::live_user::LiveUser;
 use crate::auth::perm::Perm;
 use crate::auth::user::User;
 use crate::fs::upload::{Placement, UploadPolicy};
@@ -60,7 +61,7 @@ impl Share {
         };
         let uploads = UploadPolicy { atomic: true, durable: false, max_age: Duration::MAX };
         let conditions = Conditions { links, uploads, max_upload: None, max_download: None };
-        Self::open(user, conditions, &Arc::new(premises))
+        Self::open(&Arc::new(LiveUser::new(Arc::clone(user))), conditions, &Arc::new(premises))
     }
 
     /// Whether the account may do this, as far as the letters and the file system tell. Nothing is changed.

@@ -16,6 +16,7 @@ mod server;
 mod trace;
 mod trial;
 
+mod account_changes;
 mod accounts;
 mod administration;
 mod architecture;

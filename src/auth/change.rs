@@ -1,0 +1,114 @@
+//! What it means for the sessions of an account that user.ini has changed: compares the account as it was with the account
+//! as it is now, and says what follows. Used by `server::lookout`.
+
+use crate::auth::user::User;
+
+/// What follows for the sessions of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consequence {
+    /// They go on, with the account as it is now.
+    TakenOver,
+    /// They end after the transfer that runs, because the account has this.
+    EndAfterTransfer(&'static str),
+    /// They end at once, their transfers too, because the account has or is this.
+    EndAtOnce(&'static str),
+}
+
+/// What follows for sessions that began with the account `old`, which is `new` now, or gone.
+pub fn consequence(old: &User, new: Option<&User>) -> Consequence {
+    let Some(new) = new else { return Consequence::EndAtOnce("is gone") };
+    // Each field is named here, so that a new one is not forgotten.
+    let User {
+        name: _,
+        enabled,
+        password,
+        perms,
+        home,
+        system_user,
+        // Limits, messages and what concerns only the next login or transfer.
+        max_cons: _,
+        max_upload: _,
+        max_download: _,
+        allow_from: _,
+        msg_login: _,
+        msg_quit: _,
+        ascii_conversion: _,
+        hasty: _,
+        sources: _,
+    } = new;
+    match () {
+        () if !enabled => Consequence::EndAtOnce("is disabled"),
+        () if *password != old.password => Consequence::EndAtOnce("has another password"),
+        () if *perms != old.perms => Consequence::EndAfterTransfer("has other letters"),
+        () if *home != old.home => Consequence::EndAfterTransfer("has another home"),
+        () if *system_user != old.system_user => Consequence::EndAfterTransfer("has another system_user"),
+        () => Consequence::TakenOver,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::auth::accounts::Accounts;
+    use crate::auth::samples::{ARGON2, BCRYPT, public, terms};
+
+    fn bob(text: &str) -> Arc<User> {
+        let text = format!("[bob]\n{text}");
+        let accounts = Accounts::parse(Path::new("/user.ini"), Ok(text.into()), &terms(None)).unwrap();
+        Arc::clone(accounts.find(b"bob").unwrap())
+    }
+
+    #[test]
+    fn each_change_has_its_consequence() {
+        const OLD: &str = "password = one\nperm = elr\nhome = home\n";
+        let (gone, silent) = (Consequence::EndAtOnce, Consequence::TakenOver);
+        let later = Consequence::EndAfterTransfer;
+        let cases = [
+            (OLD.to_owned(), silent),
+            (format!("# other lines\n\n{OLD}"), silent),
+            (OLD.replace("one", "two"), gone("has another password")),
+            (OLD.replace("one", ARGON2), gone("has another password")),
+            (format!("{OLD}enabled = off"), gone("is disabled")),
+            (format!("{OLD}enabled = on"), silent),
+            (OLD.replace("elr", "el"), later("has other letters")),
+            (OLD.replace("elr", "elrw"), later("has other letters")),
+            (OLD.replace("elr", "rle"), silent),
+            (OLD.replace("= home", "= house"), later("has another home")),
+            (OLD.replace("one", "two").replace("elr", "el"), gone("has another password")),
+            (format!("{OLD}max_cons = 1"), silent),
+            (format!("{OLD}max_upload = 1K\nmax_download = 1K"), silent),
+            (format!("{OLD}allow_from = 192.0.2.1"), silent),
+            (format!("{OLD}msg_login = hi\nmsg_quit = bye"), silent),
+            (format!("{OLD}ascii_conversion = off\nhasty = on"), silent),
+        ];
+        let old = bob(OLD);
+        for (text, expected) in cases {
+            assert_eq!(consequence(&old, Some(&bob(&text))), expected, "{text}");
+        }
+        assert_eq!(consequence(&old, None), gone("is gone"));
+    }
+
+    #[test]
+    fn a_hash_is_the_same_password_as_long_as_it_is_written_the_same() {
+        let with = |password: &str| bob(&format!("password = {password}\nperm = elr\nhome = home\n"));
+        for (old, new, same) in
+            [(ARGON2, ARGON2, true), (BCRYPT, BCRYPT, true), (ARGON2, BCRYPT, false), (BCRYPT, "password", false)]
+        {
+            let expected = if same { Consequence::TakenOver } else { Consequence::EndAtOnce("has another password") };
+            assert_eq!(consequence(&with(old), Some(&with(new))), expected, "{old} {new}");
+        }
+    }
+
+    #[test]
+    fn the_anonymous_account_changes_like_any_other() {
+        let guest = public().unwrap();
+        let old = User::anonymous(&guest);
+        assert_eq!(consequence(&old, Some(&User::anonymous(&guest))), Consequence::TakenOver);
+        let moved = User { home: "/other".into(), ..User::anonymous(&guest) };
+        assert_eq!(consequence(&old, Some(&moved)), Consequence::EndAfterTransfer("has another home"));
+        assert_eq!(consequence(&old, None), Consequence::EndAtOnce("is gone"));
+    }
+}
