@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!              main            cli · commands · logging          config · ini
-//!                │                                               read once; plain values go down
+//!                │                                               read at start and reload; plain values go down
 //!              server          the gate · threads · the end
 //!                │
 //!             session          the loop, and one file for each group of commands
@@ -11,7 +11,7 @@
 //!      ┌─────────┼─────────┐
 //!    copy        fs       auth        bytes in motion · files at rest · who may do what
 //!      │         │         │
-//!     net        │         │          control and data connections, TLS
+//!     net        │         │          control and data connections, passive ports, TLS
 //!      └─────────┼─────────┘
 //!            protocol                 commands, replies, paths, addresses: no I/O, no clock, std only
 //!                │
@@ -19,9 +19,10 @@
 //! ```
 //!
 //! Every arrow points down; a test reads the `use crate::…` lines against this picture. Where to begin: the loop in
-//! [`session`], then the file named after the group of the command. Three modules stand apart: [`firewall`]
-//! reads a firewall's rules for `ftpd check --network`, [`lines`] writes lines to the log and the transfer log, and
-//! [`control`] is what `ftpd who` and its like say to the running server. ARCHITECTURE.md says why all this is so.
+//! [`session`], then the file named after the group of the command. Four modules stand apart: [`firewall`] reads a
+//! firewall's rules for `ftpd check --network`, [`lines`] writes lines to the log and the transfer log, [`control`] is
+//! what `ftpd who` and its like say to the running server, and [`seen`] tells whether a file is still as it was read.
+//! ARCHITECTURE.md says why all this is so.
 //!
 //! # How does a connection become a session?
 //!
@@ -35,22 +36,25 @@
 //!
 //! # How does DELE work?
 //!
-//! 1. [`protocol::verbs`] has a row for each verb. The request of this one holds the
-//!    [`FileCommand`](protocol::command::FileCommand) `Dele` with a name, which is bytes.
-//! 2. `Login::run` (`session::login`) is an exhaustive `match`: it calls `dele` in `session::modify`.
+//! 1. [`protocol::verbs`] has a row for each verb. The line becomes a request with
+//!    [`FileCommand::Dele`](protocol::command::FileCommand::Dele) and the name as bytes.
+//! 2. `session::answer` finds that it needs a login, and `Login::run` (`session::login`), an exhaustive `match`, calls `dele`
+//!    (`session::modify`) and logs what it did.
 //! 3. `dele` makes a [`VirtualPath`](protocol::path::VirtualPath) of the name and calls [`share::Share::remove_file`],
-//!    which asks for the letter, [`Perm::Delete`](auth::perm::Perm::Delete), and acts. If it does not, the reason is a
-//!    [`share::denied::Denied`], and `session::denied` makes the reply of it.
-//! 4. [`fs::root::Root::remove_file`] removes the file below the home's handle, which no name leaves ([`sys::beneath`]).
+//!    which asks for the letter, [`Perm::Delete`](auth::perm::Perm::Delete), and acts. If the act is refused, it
+//!    returns a [`share::denied::Denied`], and `session::denied` makes the reply of it.
+//! 4. [`fs::root::Root::remove_file`] (in `fs/remove.rs`) removes the file below the home's handle, which no name
+//!    leaves ([`sys::beneath`]).
 //!
 //! # How does an upload get to its place?
 //!
-//! 1. `session::upload` calls [`share::Share::store`]. [`fs::upload::Upload::open`] claims the name, so that no other
-//!    session writes it, and opens a hidden partial file beside the target: [`fs::upload::Opened`].
+//! 1. `session::upload` asks [`share::Share::writable`] for the letter, then calls [`share::Share::store`].
+//!    [`fs::upload::Upload::open`] claims the name, so that no other session writes it, and opens a hidden partial
+//!    file beside the target: [`fs::upload::Opened`].
 //! 2. [`copy::transfer::Transfer::open`] opens the data connection, then sends the 150. `receive` moves the bytes, and hears
 //!    the control connection meanwhile, by way of `session::attention`.
-//! 3. With the first byte the upload is [`fs::upload::Receiving`]. Its `finish` gives the file its name; if the transfer
-//!    breaks, `abandon` decides what stays.
+//! 3. When the data connection is open, the upload becomes [`fs::upload::Receiving`]. Its `finish` gives the file its
+//!    name; if the transfer breaks, `abandon` decides what stays.
 //! 4. `session::outcome` says how it ended: the 226 or the error, lines in the log, a line in the transfer log.
 //!
 //! # How does a passive port work?

@@ -1,4 +1,4 @@
-//! Arguments → configuration → server → exit code; everything else is in the library.
+//! Arguments → subcommand → exit code; everything else is in the library.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
 //! The permission letters of an account, such as `perm = elradfmwMT` in user.ini.
 //!
-//! Each file command names the [`Perm`] it needs; an account holds a set of them, [`Perms`].
+//! Each act of `share` asks for the [`Perm`] it needs; an account holds a set of them, [`Perms`].
 
 use std::fmt;
 use std::path::Path;

@@ -44,7 +44,7 @@ impl ControlClient {
             return Self::find_by_port(port, "");
         }
         let Some(file) = files.config_file() else { return Self::find_only() };
-        // Whatever is wrong in it is the business of `ftpd check`.
+        // Mistakes in it are for `ftpd check`.
         let (config, _) = Config::examine(Some(&file), &files.overrides);
         let file = file.display();
         match &config.server.control_socket {

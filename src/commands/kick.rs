@@ -11,7 +11,8 @@ use crate::commands::fail;
 use crate::control::answer::KickAnswer;
 use crate::control::request::{ControlRequest, Kicked};
 
-/// Ends them and says how many; the exit code is 1 if there was nobody to end and nobody to keep out.
+/// Ends them and says how many; the exit code is 1 if there was nobody to end and nobody to keep out, or if a number is no
+/// session's.
 pub fn run(files: &Files, options: &KickOptions) -> ExitCode {
     let request = ControlRequest::Kick(kicked(options));
     let asked = ControlClient::find(files, &options.running).and_then(|mut server| server.ask(&request));

@@ -1,4 +1,4 @@
-//! The subcommands: one file each, a `run` that returns the exit code.
+//! The subcommands, each a file with a `run`, and what they share.
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -1,4 +1,5 @@
-//! Every key of ftpd.conf: the only place where its default is written, and where its meaning is told.
+//! Every key of ftpd.conf: the only place where its meaning and its default are written (that of `tls` depends on
+//! `certificate`).
 //!
 //! README.md and the sample ftpd.conf are made from these tables; a test compares them and can write them.
 
@@ -47,7 +48,7 @@ pub(super) const SERVER: &[Key] = &[
         "The kernel's jail (Landlock) around each session: `auto` uses what the kernel has, `require` refuses to start \
          without it."),
     Key::new("control_socket", "path", "auto",
-        "The local socket of `ftpd who`, `kick`, `drain`, `reload` and `status`: a path, `off`, or `auto`: `PORT.sock` in \
+        "The local socket of `ftpd who`, `top`, `kick`, `drain`, `reload` and `status`: a path, `off`, or `auto`: `PORT.sock` in \
          `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR/ftpd` or `/run/ftpd`."),
     Key::new("user", "name", "off",
         "Started as root: the system user to become once the ports are bound and the logs are open."),

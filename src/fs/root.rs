@@ -1,7 +1,7 @@
 //! An account's home: the only way from a client's path to a place on the disk.
 //!
-//! Nothing is named twice: what changes a folder resolves its parent once ([`crate::sys::beneath`], which no name leaves)
-//! and acts on that handle ([`Place`]).
+//! What changes a folder resolves the parent once ([`crate::sys::beneath`], which no name leaves) and acts on that handle
+//! ([`Place`]).
 
 use std::borrow::Cow;
 use std::fs::File;

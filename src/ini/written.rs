@@ -27,7 +27,7 @@ pub(super) type Keys = BTreeMap<String, Setting>;
 
 #[derive(Debug)]
 pub(super) struct Setting {
-    /// Empty if nothing is written behind the key.
+    /// Empty if nothing is written after the key.
     pub(super) value: String,
     pub(super) origin: Origin,
 }

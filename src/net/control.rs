@@ -345,7 +345,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timeout_that_somebody_else_has_set_is_set_anew() {
+    fn a_timeout_that_somebody_else_has_set_is_set_again() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let _client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connected");
         let (stream, peer) = listener.accept().expect("accepted");

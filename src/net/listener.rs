@@ -46,7 +46,7 @@ pub enum Arrival {
     NotYet(Option<Waker>),
 }
 
-/// The sessions that wait, each for another client: whom a session expects is what it is known by here.
+/// The waiting sessions. Each is identified by the client it expects.
 #[derive(Debug, Default)]
 struct Room {
     waiting: Vec<Waiting>,

@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_takes_connections_from_anybody_has_the_port_alone() {
+    fn a_session_that_takes_connections_from_anybody_has_the_port_alone() {
         let ports = ports(Some(free_range(2)));
         let mut open = ports.lease(HERE, Expected::Anybody, &client(1)).expect("free");
         let shared = [lease(&ports, 2).expect("free"), lease(&ports, 3).expect("shared")];
@@ -421,7 +421,7 @@ mod tests {
                             if let Some(stream) = lease.poll(&client(number)).expect("polled") {
                                 break stream;
                             }
-                            // Only who has waited in vain connects now: the wait must notice.
+                            // Only a client that has waited without success connects now: the wait must notice.
                             if late.is_none() && connection.is_none() {
                                 connection = Some(connect(number, &lease));
                             }

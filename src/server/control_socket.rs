@@ -1,7 +1,7 @@
-//! The local socket of this server: made before root is given up, answered by one thread, gone at the end.
+//! The local socket of this server: its folder is made before root is given up, the socket after that. One thread answers.
 //!
 //! Only the server's own user and root are answered. The thread never waits for a client: a bounded number of them are here
-//! at once, and for one more, the one that has said nothing for the longest time has to go.
+//! at once, and for one more, the one that has been silent longest is dropped.
 
 use std::io::{self, ErrorKind, Write};
 use std::mem;

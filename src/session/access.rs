@@ -100,7 +100,7 @@ impl Session {
         let share = Share::open(live, self.conditions(), &self.shared.premises)
             .map_err(|closed| self.not_let_in(user, closed))?;
         let dialled = if self.config.active.enable_active { Dialled::Anywhere } else { Dialled::Never };
-        // If the login fails from here on, the thread is spent all the same.
+        // Even if the login fails after this, the thread can't be used again.
         self.locked_in = share.lock_in(dialled).map_err(|error| self.not_locked_in(user, &error))?;
         share.may_enter().map_err(|closed| self.not_let_in(user, closed))?;
         self.access = Access::Account(Login::new(share, self));

@@ -1,5 +1,5 @@
-//! What a session does, as others see it: written by the session alone and without locks, read by whoever is asked who is
-//! here.
+//! What a session does, as others see it: written by the session alone and without locks, read by `ftpd who` and the
+//! lookout.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Add;

@@ -75,7 +75,7 @@ pub struct Session {
     /// `None` if TLS is off.
     tls: Option<Arc<Tls>>,
     login_by: Instant,
-    /// Of the whole connection: a right one in between forgives none.
+    /// Counted over the whole connection; a correct password does not reset it.
     wrong_passwords: u32,
     anonymous_tries: u32,
     unknown_verbs: u8,
@@ -147,9 +147,8 @@ impl Session {
     #[cold]
     fn greeting(&self) -> Reply {
         match self.config.server.welcome_msg.as_slice() {
-            [] => Reply::new(220, "ftpd ready."),
-            [line] => Reply::new(220, line.clone()),
             [first, between @ .., last] => Reply::lines(220, first.clone(), between.to_vec(), last.clone()),
+            line => Reply::new(220, line.concat()),
         }
     }
 

@@ -60,7 +60,7 @@ impl Session {
         Parting::Over(Ended { session: self, last: step })
     }
 
-    /// A client that is cut off, or hangs up on being told so, does not end the session: who asked it to end does.
+    /// If the client was cut off, or hung up because it was asked to end, the log names who asked.
     fn log_end(&self, end: &End) {
         let asked = self.control.notice().filter(|_| end.is_sudden()).map(|notice| End::Asked(notice.farewell.reason));
         self.control.who.log(Level::Info, format_args!("FTP session closed ({}).", asked.as_ref().unwrap_or(end)));

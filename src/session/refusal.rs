@@ -1,5 +1,7 @@
-//! A command that is refused: what the client is told, and what decided so, which only the log names. All such lines are
-//! written here, one for each refusal.
+//! A command that is refused: what the client is told, and what decided so, which only the log names.
+//!
+//! Each command of an account that is refused has one line, written here. Refused logins are logged in `access`. Lines that
+//! are no command, commands before login and commands that need no login have none, unless a setting refuses them.
 
 use std::io::{self, ErrorKind};
 use std::time::Instant;
@@ -101,7 +103,7 @@ impl From<io::Error> for Box<Refusal> {
 }
 
 impl Session {
-    /// Writes the line of a command which is none of an account's; only what the administrator decided has one.
+    /// Writes the line of a command that needs no login; it has one only if a setting refuses it.
     #[cold]
     #[inline(never)]
     pub(super) fn note_refusal(&self, verb: &str, refusal: &Refusal) {

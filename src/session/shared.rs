@@ -1,4 +1,4 @@
-//! What all sessions share, whatever their configuration: made once by the server, changed by no session alone.
+//! What all sessions share. The server makes it once.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The picture of ARCHITECTURE.md, checked: which module may use which, what only one file may do, and that types have
+//! The picture of src/lib.rs, checked: which module may use which, what only one file may do, and that types have
 //! names of their own and functions are short.
 
 use std::{
@@ -283,7 +283,7 @@ fn the_clock_of_reckoning_code_is_an_argument() {
 fn nothing_prints_but_the_commands() {
     let sources = sources();
     let quiet = sources.iter().filter(|source| !["main", "commands", "cli"].contains(&source.module()));
-    // SECURITY.md §6: println! panics if the terminal is gone.
+    // println! panics if the terminal is gone.
     let wrong: Vec<String> = quiet
         .flat_map(|source| ["println!(", "eprint!(", " print!("].iter().flat_map(|call| source.lines_with(call)))
         .collect();

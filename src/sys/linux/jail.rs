@@ -192,7 +192,7 @@ fn handled() -> Result<Ruleset, RulesetError> {
 }
 
 /// The kernel's words for these rights, besides opening and listing folders; `None` if it can't grant them. Finer
-/// differences are the handlers' own: this is what holds when one of them is wrong.
+/// differences are made by the acts of `share`: this is what holds when one of them is wrong.
 fn granted(mut rights: impl Iterator<Item = Right>, abi: ABI) -> Option<BitFlags<AccessFs>> {
     rights.try_fold(AccessFs::ReadDir.into(), |granted, right| match right {
         // Without REFER no thread in a jail may move anything to another folder.
