@@ -84,7 +84,7 @@ impl Accounts {
         }
     }
 
-    /// What an account of an earlier reading is in this one.
+    /// The account of this reading that has the name of one from an earlier reading.
     pub fn now(&self, old: &User) -> Option<&Arc<User>> {
         if old.is_anonymous() { self.anonymous.as_ref() } else { self.by_name.get(old.name.as_bytes()) }
     }

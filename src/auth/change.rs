@@ -1,5 +1,5 @@
-//! What it means for the sessions of an account that user.ini has changed: compares the account as it was with the account
-//! as it is now, and says what follows. Used by `server::lookout`.
+//! What a changed user.ini means for the sessions of an account: compares the account as it was with the account as it is
+//! now. Used by `server::lookout`.
 
 use crate::auth::user::User;
 
@@ -8,13 +8,13 @@ use crate::auth::user::User;
 pub enum Consequence {
     /// They go on, with the account as it is now.
     TakenOver,
-    /// They end after the transfer that runs, because the account has this.
+    /// They end after the transfer that runs, for this reason.
     EndAfterTransfer(&'static str),
-    /// They end at once, their transfers too, because the account has or is this.
+    /// They end at once, with their transfers, for this reason.
     EndAtOnce(&'static str),
 }
 
-/// What follows for sessions that began with the account `old`, which is `new` now, or gone.
+/// What follows for sessions that began with the account `old` if it is `new` now; `None` if it is gone.
 pub fn consequence(old: &User, new: Option<&User>) -> Consequence {
     let Some(new) = new else { return Consequence::EndAtOnce("is gone") };
     // Each field is named here, so that a new one is not forgotten.

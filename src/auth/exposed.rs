@@ -1,4 +1,4 @@
-//! Files that the server believes, and that others than the administrator could write.
+//! Files that the server trusts, although somebody else than the administrator could write them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ impl Exposed {
         finding.fix(self.fix())
     }
 
-    /// The command that changes that, or what else does.
+    /// The command that changes that, or another way to do it.
     fn fix(&self) -> String {
         let path = self.path.display();
         match &self.writers {

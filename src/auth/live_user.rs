@@ -1,5 +1,5 @@
-//! The account that a session belongs to, as it is now. The session reads it here each time; what of it may change while
-//! the session goes on is put here by others.
+//! The account that a session belongs to, as it is now. The session reads it here each time; others change it here while
+//! the session goes on.
 
 use std::sync::Arc;
 

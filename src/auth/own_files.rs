@@ -1,7 +1,8 @@
 //! The files that the server lives by, and the accounts that could reach them.
 //!
-//! What stores user.ini by FTP decides who every account is, and what fetches the private key can pass for the server. So no
-//! account may change anything where one of these files lies, or read one that holds a secret.
+//! A client that could store user.ini by FTP would decide who every account is, and one that could read the private key
+//! could pass for the server. So no account may change anything where one of these files lies, or read one that holds a
+//! secret.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -23,11 +24,11 @@ pub struct OwnFile {
     pub name: &'static str,
     /// Where it is.
     pub path: PathBuf,
-    /// What it holds that no client may read.
+    /// The secret in it.
     pub secret: Secrecy,
 }
 
-/// What a file of the server holds that no client may read.
+/// The secret in a file of the server, which no client may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Secrecy {
     /// Nothing.
@@ -59,7 +60,7 @@ pub struct Reach<'a> {
 }
 
 impl OwnGround {
-    /// Looks where these files lie. If an account has a password in plain text, the file of the accounts is a secret, too.
+    /// Finds where these files lie. If an account has a password in plain text, the file of the accounts is a secret, too.
     pub fn of(files: Vec<OwnFile>, has_plain_passwords: bool) -> Self {
         let mut folders: HashMap<FileId, BTreeSet<usize>> = HashMap::new();
         for (number, file) in files.iter().enumerate() {
@@ -71,7 +72,7 @@ impl OwnGround {
         Self { files, folders, has_plain_passwords }
     }
 
-    /// What an account could reach at this moment; `None` if it is nothing, or if its home is not there.
+    /// The files that an account could reach at this moment; `None` if there are none, or if its home is missing.
     pub fn reached_by<'a>(&'a self, user: &'a User) -> Option<Reach<'a>> {
         let home = Meta::of(&user.home).ok()?;
         let below = self.folders.get(&home.id)?.iter().map(|number| &self.files[*number]);

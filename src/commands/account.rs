@@ -20,9 +20,9 @@ mod intent;
 use decision::{Decision, belonging};
 use intent::Intent;
 
-/// The exit code for a name or a command that there is not.
+/// The exit code for a name or a command that does not exist.
 const WRONG_USAGE: u8 = 2;
-/// Maximum number of folders that are named because the file system refuses something there.
+/// Maximum number of folders to name in which the file system refuses something.
 const SHOWN: usize = 10;
 /// How similar a name must be to be the one that was meant.
 const SIMILAR: f64 = 0.8;
@@ -57,7 +57,7 @@ pub fn can(files: &Files, words: &[String], out: &mut impl Write) -> ExitCode {
     })
 }
 
-/// Reads both files, finds the account, and prints what is said of it.
+/// Reads both files, finds the account, and prints the answer.
 fn answer(
     files: &Files,
     name: &str,

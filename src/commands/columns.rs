@@ -1,4 +1,4 @@
-//! Tables for people: columns as wide as what is in them, one of which gives way if the terminal is narrow.
+//! Tables for people: columns are as wide as their cells; the last one is cut if the terminal is narrow.
 
 use std::fmt::Write;
 
@@ -28,7 +28,7 @@ impl<const N: usize> Columns<N> {
         self.rows.push(cells.map(|cell| visible(&cell)));
     }
 
-    /// The lines; the beginning of the last column's cells is left out where that keeps a line within `width`.
+    /// The lines; if a line is wider than `width`, the beginning of its last cell is left out.
     pub fn lines(&self, width: usize) -> String {
         let mut widths = self.heads.map(len);
         for row in &self.rows {
@@ -59,7 +59,7 @@ impl<const N: usize> Columns<N> {
     }
 }
 
-/// The last column is never cut to less.
+/// Minimum width to which the last column is cut.
 const MIN_LAST: usize = 12;
 
 fn len(text: &str) -> usize {

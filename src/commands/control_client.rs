@@ -26,7 +26,7 @@ pub struct ControlClient {
 
 /// How long a server may take to connect or to answer; a reload may read many files.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A server that has too many clients drops the most silent one, which may be this one before it has said a word.
+/// A server that has too many clients drops the one that has been silent longest, which may be this one.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -104,7 +104,7 @@ impl ControlClient {
     }
 
     fn exchange(&mut self, request: &ControlRequest) -> io::Result<String> {
-        // What it says before it hangs up, such as a refusal, comes first.
+        // An answer that comes before the end, such as a refusal, is read first.
         let written = self.stream.write_all(request.line().as_bytes());
         self.read_line().or_else(|error| written.and(Err(error)))
     }

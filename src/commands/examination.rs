@@ -27,9 +27,9 @@ pub use server_user::ServerUser;
 pub struct Setup<'a> {
     /// The two files.
     pub files: &'a Files,
-    /// What the one says.
+    /// The settings of ftpd.conf.
     pub config: &'a Config,
-    /// What the other says.
+    /// The accounts of user.ini.
     pub users: &'a Users,
 }
 
@@ -57,7 +57,7 @@ pub fn examine(subject: &Setup, occasion: Occasion) -> Findings {
     found.extend(homes::findings(users, &server));
     found.extend(ports::findings(subject, &server, occasion));
     let found = Findings::new(found);
-    // Nobody who has to fix an error wants to hear of what may stay.
+    // A person who has to fix an error has no use for notes.
     if found.has_errors() { found } else { found.and(server_user::stays_root(subject)) }
 }
 

@@ -93,7 +93,7 @@ fn metrics(answer: &StatusAnswer) -> String {
         ("received_bytes_total", "counter", "Bytes from clients since the start.", answer.received),
         ("sent_bytes_total", "counter", "Bytes to clients since the start.", answer.sent),
         ("banned_addresses", "gauge", "Addresses that are kept out.", number(answer.bans.len())),
-        ("partials_total", "counter", "Broken uploads of which something was kept.", answer.partials),
+        ("partials_total", "counter", "Broken uploads that left a hidden part.", answer.partials),
     ];
     rows.iter().fold(String::new(), |mut text, (name, kind, help, value)| {
         // A String takes everything.

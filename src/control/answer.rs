@@ -108,7 +108,7 @@ pub struct StatusAnswer {
     pub limits: LimitFacts,
     /// Addresses that are kept out.
     pub bans: Vec<BanFacts>,
-    /// Broken uploads since the start of which something is kept, to be resumed.
+    /// Broken uploads since the start that left a hidden part, to be resumed.
     pub partials: u64,
 }
 
@@ -159,7 +159,7 @@ pub fn refusal(reason: &str) -> String {
 /// Reads a line.
 ///
 /// # Errors
-/// What the server says instead of an answer, or what is wrong with it.
+/// Why the server gives no answer, or what is wrong with the line.
 pub fn read<A: DeserializeOwned>(line: &str) -> Result<A, String> {
     let message: Value = serde_json::from_str(line).map_err(|_| "the server's answer is no JSON".to_owned())?;
     if let Some(error) = message.get("error").and_then(Value::as_str) {

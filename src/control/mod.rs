@@ -1,5 +1,5 @@
-//! What is said on the local socket of a running server: the types of both sides, and where the socket is. Each message is a
-//! JSON object on a line of its own; docs/control-socket.md describes them.
+//! The protocol of a running server's local socket: the types of both sides, and where the socket is. Each message is a JSON
+//! object on a line of its own; docs/control-socket.md describes them.
 
 pub mod answer;
 pub mod place;

@@ -56,7 +56,7 @@ impl ControlRequest {
     /// Reads a line.
     ///
     /// # Errors
-    /// In words, what it is instead of a request.
+    /// In words, why it is no request.
     pub fn read(line: &[u8]) -> Result<ControlRequest, String> {
         let message: Value =
             serde_json::from_slice(line).map_err(|error| format!("that is no JSON object: {error}"))?;

@@ -14,7 +14,7 @@ impl Place<'_> {
         lock_if(file, |opened| self.meta().is_ok_and(|named| named.id == opened.id))
     }
 
-    /// The same for a file that was just made here: another process that got hold of it before would have put something in.
+    /// The same for a file that was just made here: a process that locked it before would have written to it.
     pub fn lock_new(&self, file: &File) -> io::Result<()> {
         lock_if(file, |opened| opened.size == 0)
     }

@@ -20,7 +20,7 @@ pub(super) use names::{alias, bare, hint, may_be_password, meant, shown_key};
 /// The lines of an account, to be pasted.
 pub const ACCOUNT: &str = "[alex]\npassword = choose one\nperm = elr\nhome = /srv/share";
 
-/// More of a wrong value is not quoted.
+/// Maximum length of a wrong value that is quoted.
 const LONGEST_QUOTE: usize = 60;
 
 /// What is wrong with a `value` that its reader refused because of `mistake`; `sound` says whether it takes another one.

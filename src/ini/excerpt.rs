@@ -58,7 +58,7 @@ impl fmt::Display for LineExcerpt {
     }
 }
 
-/// `text` without anything that a terminal would obey or hide.
+/// `text` without anything that controls a terminal or that it hides.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(visible).collect()
 }

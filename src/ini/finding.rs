@@ -162,7 +162,7 @@ impl Finding {
         self.severity == Severity::Error
     }
 
-    /// The same as it prints, without how bad it is: for a log, whose lines say that anyway.
+    /// The text of the finding without its severity: the lines of a log have a level.
     pub fn message(&self) -> String {
         let place = match self.line {
             Some(line) => format!("{}:{line}", self.file),

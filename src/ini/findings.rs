@@ -87,7 +87,7 @@ impl Findings {
     }
 }
 
-/// A line for each, of which there are ten at most.
+/// A line for each, ten at most.
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.written(SHOWN, Finding::to_string))

@@ -52,7 +52,7 @@ impl Unread<'_> {
         self.file.faults.iter().map(finding).collect()
     }
 
-    /// Keys before the first section. In a file whose sections may have any name they lack one and the same line.
+    /// Keys before the first section. If sections may have any name, all of these keys lack the same line.
     fn homeless(&self) -> Vec<Finding> {
         let homeless = &self.file.homeless;
         let of_one = |(key, setting): &(String, Setting)| {
@@ -193,7 +193,7 @@ impl Unread<'_> {
         }
     }
 
-    /// Whether what is written behind `key` could be a password.
+    /// Whether the value of `key` could be a password.
     fn is_secret(&self, key: &str) -> bool {
         match self.rows.get(key) {
             Some((_, row)) => row.is_secret(),
@@ -203,7 +203,7 @@ impl Unread<'_> {
     }
 }
 
-/// What to write below another section, if it has to be written in another way there.
+/// What to write in another section, if that is not the same.
 fn moved(finding: Finding, section: &str, row: &Key, value: &str) -> Finding {
     match advice::better(row, value).filter(|_| !row.is_secret()) {
         Some(value) => finding.fix(format!("write {} = {value} below [{section}]", row.name)),

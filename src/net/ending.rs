@@ -24,7 +24,7 @@ pub struct Farewell {
     pub reason: &'static str,
 }
 
-/// How long the transfer of a session may go on that is asked to end.
+/// How long the transfer may go on in a session that is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grace {
     /// No longer.
@@ -35,7 +35,7 @@ pub enum Grace {
     Unlimited,
 }
 
-/// What a session is asked, once it is asked to end.
+/// Why and how soon a session must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Notice {
     /// Why.
@@ -67,12 +67,12 @@ impl Ending {
         self.at_once.get().is_some()
     }
 
-    /// Whether this session alone is asked to end: what its client has sent already is not run then.
+    /// Whether this session alone is asked to end. Commands that its client has sent already are not run then.
     pub fn is_barred(&self) -> bool {
         self.is_cut() || self.after_transfer.get().is_some()
     }
 
-    /// What the session is asked; `None` as long as it may stay.
+    /// Why and how soon the session must end; `None` as long as it may stay.
     pub fn notice(&self) -> Option<Notice> {
         let own = |asked: &OnceLock<Farewell>, grace| asked.get().map(|&farewell| Notice { farewell, grace });
         let of_all = self.stop.asked().map(|grace| Notice { farewell: Stop::FAREWELL, grace });
@@ -85,7 +85,7 @@ impl Ending {
         self.notice().is_some()
     }
 
-    /// Wakes the session if it waits for its client, of which nothing more is read.
+    /// Wakes the session if it waits for its client. Nothing more is read from the client.
     pub fn wake(&self) {
         let _ = self.connection.shutdown(Shutdown::Read);
     }

@@ -51,7 +51,7 @@ pub enum Arrival {
 struct Room {
     waiting: Vec<Waiting>,
     leader: Option<Expected>,
-    /// Clients whose session has left without its connection, which may still come.
+    /// Clients whose session has left; their connection may still come.
     late: Vec<IpAddr>,
 }
 
@@ -70,7 +70,7 @@ struct Waiting {
 
 /// How many clients may have connected before their transfer commands, one for each session.
 const BACKLOG: i32 = 512;
-/// Maximum number of clients remembered whose connection may still come.
+/// Maximum number of such clients remembered.
 const MAX_LATE: usize = 16;
 /// How often the leader gets a chance to take what came before a newcomer; it is awake by then.
 const MAX_YIELDS: usize = 100;

@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
 
-/// The way to the client, which ends when it takes too little within the send timeout. (A blocking socket says so by taking
-/// a part; another try would wait for the same time again.)
+/// Sends to the client, and fails if it takes too little within the send timeout. (A blocking socket then takes a part only;
+/// another try would wait for the same time again.)
 pub(super) struct Outgoing<'a>(pub(super) &'a TcpStream);
 
 /// The number of bytes that a client must take within the send timeout.

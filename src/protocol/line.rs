@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn three_long_lines_in_a_row_are_a_flood_and_a_good_one_starts_anew() {
+    fn three_long_lines_in_a_row_are_a_flood_and_a_good_one_starts_again() {
         let long = [&[b'a'; 5000][..], b"\n"].concat();
         let input = [&long[..], &long, b"NOOP\n", &long, &long, &long].concat();
         let expected = [Line::TooLong, Line::TooLong, text(b"NOOP"), Line::TooLong, Line::TooLong, Line::Flood];

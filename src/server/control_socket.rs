@@ -35,7 +35,7 @@ pub struct ControlServer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread has.
+/// What the thread works with.
 struct Answering {
     listener: LocalListener,
     waker: Waker,
@@ -48,13 +48,13 @@ struct Answering {
 
 /// Clients at once.
 const MAX_CALLERS: usize = 32;
-/// Clients that are taken before those that are here have their turn.
+/// Maximum number of clients accepted before those that are here have their turn.
 const MAX_AT_ONCE: usize = 8;
 /// The time until the next try after an accept that failed because the system is short of something.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// Makes the folders for the socket while root can still do so, so that the user that the server becomes can make the
-/// socket there, and remove it.
+/// Makes the folders for the socket while root can still do so. The user that the server becomes can make the socket there,
+/// and remove it.
 pub fn prepare(config: &Config, port: u16, person: Option<&Person>) {
     let (ControlSocket::Auto, Some(person)) = (&config.server.control_socket, person) else { return };
     for (folder, _) in place::of_port(port) {
@@ -63,8 +63,8 @@ pub fn prepare(config: &Config, port: u16, person: Option<&Person>) {
     }
 }
 
-/// Listens where the configuration says; `None` if there is to be no socket, or if none of the usual folders can be used,
-/// which is a warning.
+/// Listens where the configuration says; `None` if there is to be no socket. If none of the usual folders can be used, it is
+/// `None`, too, with a warning in the log.
 ///
 /// # Errors
 /// Names the path that can't be used, and why.

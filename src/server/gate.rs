@@ -41,7 +41,7 @@ pub struct Gate {
 /// Who comes through the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GateState {
-    /// Everybody for whom there is a place.
+    /// Each client, as long as there is a place for it.
     Open,
     /// Nobody; each is told so, until the last session has left.
     Draining,

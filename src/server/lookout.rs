@@ -1,5 +1,5 @@
-//! Accounts change under open sessions: user.ini is looked at every two seconds while somebody is here, and the sessions of
-//! an account that has changed end, or go on with its new limits.
+//! Accounts that change during sessions: user.ini is checked every two seconds while somebody is here. If an account has
+//! changed, its sessions end, or go on with its new limits.
 
 use std::io;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::net::ending::Farewell;
 use crate::server::roster::Roster;
 use crate::session::activity::Seat;
 
-/// The time between two looks.
+/// The time between two checks.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// What a session is told whose account has changed.
+/// The goodbye to a session if its account has changed.
 const CHANGED: Farewell = Farewell { text: "The account has changed; log in again", reason: "the account has changed" };
 
 /// Starts to look, for as long as the process lives.
@@ -35,7 +35,7 @@ pub fn start(roster: &Arc<Roster>, users: &Arc<Users>) -> io::Result<()> {
     Ok(())
 }
 
-/// An editor that writes in place shows a cut file for a moment, so only what two looks find in turn ends a session.
+/// An editor that writes in place shows a cut file for a moment, so a session ends only if two checks in a row agree.
 fn look(roster: &Roster, users: &Users, last: &mut Option<Look>) {
     let (accounts, look) = users.look();
     if last.as_ref() == Some(&look) {
@@ -49,7 +49,7 @@ pub fn compare(roster: &Roster, accounts: &Accounts) -> usize {
     roster.seats().iter().filter(|seat| ends(seat, accounts)).count()
 }
 
-/// Does what follows for one session; true if it is asked to end, and was not before.
+/// Does what follows for one session; true if it is asked to end for the first time.
 fn ends(Seat { activity, ending }: &Seat, accounts: &Accounts) -> bool {
     let Some(live) = activity.live_user() else { return false };
     let old = live.now();

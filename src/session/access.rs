@@ -169,7 +169,7 @@ impl Session {
         }
     }
 
-    /// The line that keeps an account out whose password may be right.
+    /// The line that keeps an account out, even with the right password.
     fn kept_out_by(&self, name: &[u8], refusal: &LoginRefusal) -> Option<String> {
         let key = match refusal {
             LoginRefusal::Address => "allow_from",

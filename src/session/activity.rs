@@ -46,7 +46,7 @@ pub struct Activity {
     sent: AtomicU64,
     /// Bytes that were read for a checksum.
     summed: AtomicU64,
-    /// Uploads that broke, and of which a hidden part is kept.
+    /// Broken uploads that left a hidden part.
     kept: AtomicU64,
 }
 
@@ -57,7 +57,7 @@ pub struct Traffic {
     pub received: u64,
     /// Bytes to clients.
     pub sent: u64,
-    /// Uploads that broke, and of which a hidden part is kept.
+    /// Broken uploads that left a hidden part.
     pub kept: u64,
 }
 
@@ -190,7 +190,7 @@ impl Activity {
         Some((doing, moved))
     }
 
-    /// Notes that a hidden part is kept of an upload that broke.
+    /// Notes that a broken upload left a hidden part.
     pub fn keep(&self) {
         self.kept.fetch_add(1, Ordering::Relaxed);
     }

@@ -39,7 +39,7 @@ impl Session {
         }
     }
 
-    /// What a line asks for, or the step that answers one that asks for nothing.
+    /// The command in a line, or the step that answers a line without one.
     // Its frame is gone when the command runs.
     #[inline(never)]
     fn understand(&mut self, line: &[u8]) -> Result<Asked, Step> {

@@ -42,7 +42,7 @@ pub enum End {
 }
 
 impl End {
-    /// Whether it may be but a consequence of the wish that the session ends.
+    /// Whether it may be only a consequence of the session being asked to end.
     pub(super) fn is_sudden(&self) -> bool {
         matches!(self, Self::HungUp | Self::Broken(_) | Self::HalfReply)
     }

@@ -1,4 +1,4 @@
-//! A command that is refused: what the client is told, and what decided so, which only the log names.
+//! A command that is refused: what the client is told, and what decided it. Only the log names that.
 //!
 //! Each command of an account that is refused has one line, written here. Refused logins are logged in `access`. Lines that
 //! are no command, commands before login and commands that need no login have none, unless a setting refuses them.
@@ -39,7 +39,7 @@ pub enum Why {
     Setting(&'static str, &'static str),
     /// The account's letters, the file system, or what other sessions do.
     Denied(Denied),
-    /// This.
+    /// Another reason, in words.
     Reason(String),
     /// The log has a line about it already.
     Told,
@@ -199,7 +199,7 @@ pub(super) fn quoted_name(name: &Name) -> String {
     format!("'{}'", Legible(name.as_bytes()))
 }
 
-/// SITE and its like name their command in what they change.
+/// The verb in the log; a change of facts has its own.
 fn logged_verb<'v>(verb: &'v str, command: &'v FileCommand) -> &'v str {
     match command {
         FileCommand::SetFacts(change, _) => change.verb,

@@ -1,4 +1,4 @@
-//! What stands in the way of something that the file system refused: looked for afterwards, for the log alone.
+//! Why the file system refused an act: looked for afterwards, for the log alone.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -20,7 +20,7 @@ use crate::sys::person::Person;
 pub enum Need {
     /// To read a file, or to list a folder.
     Read,
-    /// To use what is in a folder.
+    /// To use the entries of a folder.
     Enter,
     /// To change the entries of the folder that holds it.
     ChangeFolder,
@@ -41,7 +41,7 @@ pub struct Obstacle {
 enum InTheWay {
     /// It is missing.
     Missing,
-    /// It has this owner and these permission bits, and it is this user who acts.
+    /// It has this owner and these permission bits, and this user acts.
     Owned { owner: u32, mode: u32, actor: String },
 }
 
@@ -97,7 +97,7 @@ impl Share {
         for part in prefixes(path) {
             match self.root.meta(&part) {
                 Ok(meta) => seen.push((part, meta)),
-                // What it lies in can't be entered.
+                // The folder that holds it can't be entered.
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                     return seen.pop().map(|(folder, meta)| self.owned(&folder, &meta));
                 }

@@ -13,7 +13,7 @@
 //! - [`owners`]: the names of users and groups
 //! - [`person`]: another user that a thread or the process can become
 //! - [`privileges`]: what is left of root after the process has become another user
-//! - [`route`]: which folders have a say in what a path leads to
+//! - [`route`]: the folders that decide where a path leads
 //! - [`service`]: what started the server, and wants to know how it is
 //! - [`signals`]: what the administrator wants
 //! - [`sockets`], [`zero_copy`]: what makes data connections fast

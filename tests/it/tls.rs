@@ -97,7 +97,7 @@ fn auth_under_tls_is_503() {
 }
 
 #[test]
-fn auth_after_login_starts_anew() {
+fn auth_after_login_starts_again() {
     let server = server("");
     server.write("folder/file", "another content");
     let mut client = greeted(&server);

@@ -95,14 +95,14 @@ impl Decision<'_> {
     }
 }
 
-/// Whether nothing speaks against an act but that its file is not there, in a folder that is.
+/// Whether an act fails only because its file is missing; the folder is there.
 fn is_only_missing(denied: &Denied, act: Act, real: &Path) -> bool {
     let makes = [Act::Store, Act::Append, Act::MakeFolder, Act::RenameTo].contains(&act);
     let is_missing = matches!(denied, Denied::File(error) if error.kind() == ErrorKind::NotFound);
     is_missing && !makes && real.parent().is_some_and(Path::is_dir)
 }
 
-/// The letter that an act takes.
+/// The letter that an act needs.
 fn letter(act: Act) -> Perm {
     match act {
         Act::Enter => Perm::Enter,
@@ -118,7 +118,7 @@ fn letter(act: Act) -> Perm {
     }
 }
 
-/// Whose a path is, or the folder that it would be in, for somebody who may not use it.
+/// The owner and mode of a path, or of the folder that it would be in, to tell why it can't be used.
 pub fn belonging(path: &Path, who: &str) -> String {
     let links_out = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
     let known = path.ancestors().find_map(|path| Some((path, Meta::of(path).ok()?)));

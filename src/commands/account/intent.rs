@@ -9,11 +9,11 @@ use crate::share::trial::Act;
 /// A command, by what it does.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// Each act on the path, all of which must be allowed.
+    /// Acts on the path; all of them must be allowed.
     Acts(Vec<Act>, VirtualPath),
     /// It opens a data connection from the server's side.
     Dial,
-    /// It takes no letter and no file.
+    /// It needs no letter and no file.
     Nothing,
 }
 

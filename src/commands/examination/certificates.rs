@@ -9,7 +9,7 @@ use crate::net::tls::Tickets;
 use crate::server::encryption;
 use crate::sys::access;
 
-/// All of them are read by who starts the server, and again by the server's user when they change.
+/// The user who starts the server reads all of them, and the server's user reads them again when they change.
 pub fn findings(subject: &Setup, server: &ServerUser) -> Vec<Finding> {
     let tls = &subject.config.tls;
     let tickets = match Tickets::new() {

@@ -64,7 +64,7 @@ fn closed(user: &User, who: &str) -> Finding {
     let (home, name) = (user.home.display(), &user.name);
     let reason = format!("the home {home} of {name} can't be entered by {who}");
     let finding = Finding::warning(&user.source("home"), reason);
-    // What could not be looked at lies in what could not be entered.
+    // A folder that can't be looked at lies in one that can't be entered.
     let above = stopped_at(&user.home).and_then(|(path, _)| Some(path.parent()?.to_owned()));
     match above {
         Some(folder) => finding.fix(format!("chmod o+x {}", folder.display())),

@@ -8,7 +8,7 @@ use crate::ini::{self, Finding};
 use crate::sys::access;
 use crate::sys::route::{Route, stopped_at};
 
-/// Both are opened by who starts the server, and again on SIGHUP by the server's user.
+/// The user who starts the server opens both, and the server's user opens them again on SIGHUP.
 pub fn findings(subject: &Setup, server: &ServerUser) -> Vec<Finding> {
     let log = &subject.config.log;
     let files = [("log_file", &log.log_file), ("transfer_log", &log.transfer_log)];
@@ -54,7 +54,7 @@ fn unwritable(subject: &Setup, key: &str, file: &Path, error: &io::Error) -> Fin
     }
 }
 
-/// What a rotated log meets.
+/// Why the server's user can't open the log again after a rotation.
 fn reopened(subject: &Setup, key: &str, file: &Path, server: &ServerUser) -> Vec<Finding> {
     let (shown, name) = (file.display(), &server.name);
     let Err(_) = access::append(file) else { return Vec::new() };

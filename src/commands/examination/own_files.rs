@@ -1,4 +1,4 @@
-//! The server's own files: no account reaches them, and nobody else on the machine may write those that it believes.
+//! The server's own files: no account reaches them, and nobody else on the machine may write those that it trusts.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -65,12 +65,12 @@ fn believed(files: &Files) -> Vec<PathBuf> {
     [files.config_file(), files.users_file()].into_iter().flatten().collect()
 }
 
-/// Files and folders that others than root, their owners and the user of this number could write, and that the server would
-/// believe.
+/// Files and folders that the server would trust, although somebody else than root, their owners and the user of this number
+/// could write them.
 pub fn exposed(files: &Files, server: u32) -> Vec<Finding> {
     let of = |file: &PathBuf| Exposed::on_the_way_to(file, server).iter().map(|found| found.finding(file)).collect();
     let mut found: Vec<Finding> = believed(files).iter().flat_map(|file| -> Vec<Finding> { of(file) }).collect();
-    // What both files lie in is told once.
+    // A folder that holds both files is named once.
     let mut told = BTreeSet::new();
     found.retain(|finding| told.insert(finding.reason.clone()));
     found

@@ -19,7 +19,7 @@ enum Lost {
     Ours(&'static str),
     /// A program holds it.
     Held(String),
-    /// This user, as which the server runs, has no right to it.
+    /// The server runs as this user, which has no right to it.
     Low(String),
     /// What the system says.
     Said(String),
@@ -80,7 +80,7 @@ fn reason(ports: &Ports, who: &str, address: SocketAddr, error: &io::Error) -> O
             holder => Some(Lost::Held(holder.map_or_else(|| "another program".to_owned(), Holder::to_string))),
         },
         ErrorKind::PermissionDenied => Some(Lost::Low(who.to_owned())),
-        // What is wrong with the address itself is said of `ip`.
+        // A mistake in the address itself is a finding about `ip`.
         ErrorKind::AddrNotAvailable => None,
         _ => Some(Lost::Said(ini::without_number(error))),
     }

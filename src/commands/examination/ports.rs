@@ -20,7 +20,7 @@ use crate::sys::{access, interfaces, service};
 /// How long a check waits for the address of a name.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What way out there is for a program that may not listen below port 1024.
+/// What to do about a program that may not listen below port 1024.
 pub const LOW_PORTS: &str = "start as root with user = … in [server], give it CAP_NET_BIND_SERVICE (AmbientCapabilities= in \
                              the unit), or choose ports above 1023";
 
@@ -78,7 +78,7 @@ impl Ports<'_> {
         self.holders.get_or_init(Holders::read).at(address)
     }
 
-    /// Whether it is no listener that has an address, but a connection, which will end.
+    /// Whether an address is taken not by a listener, but by a connection, which will end.
     pub fn is_passing(&self, address: SocketAddr) -> bool {
         !self.holders.get_or_init(Holders::read).is_listening(address)
     }

@@ -1,5 +1,5 @@
-//! Where `ftpd top` hears from: the server, which it asks again and again, and the keyboard. Each has a thread, so that
-//! neither waits for the other.
+//! The input of `ftpd top`: the answers of the server, which it asks again and again, and the keyboard. Each has a thread,
+//! because neither may wait for the other.
 
 use std::io;
 use std::thread;
@@ -30,12 +30,12 @@ pub enum Input {
 
 /// The time between two questions.
 const PERIOD: Duration = Duration::from_secs(1);
-/// What is not yet shown; a terminal that takes nothing keeps the server from being asked.
+/// Answers that are not shown yet. If the terminal takes nothing, the server is not asked.
 const MAX_UNSEEN: usize = 2;
 
 /// The connection to the server.
 pub struct Feed {
-    /// What it says, and at last why it says no more.
+    /// Its answers, and then why no more come.
     pub news: Receiver<Result<News, String>>,
     /// Sessions to kick.
     pub kicks: Sender<u64>,

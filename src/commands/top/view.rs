@@ -1,4 +1,4 @@
-//! What `ftpd top` shows: made of the server's answers, one after the other, and of the keys. No terminal, no clock.
+//! What `ftpd top` shows. It is made of the server's answers and the keys alone: no terminal, no clock.
 
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ pub struct View {
     pub note: String,
 }
 
-/// A screen that stands still.
+/// A screen that is paused.
 #[derive(Debug, Default)]
 struct Pause {
     latest: Option<WhoAnswer>,
@@ -51,11 +51,11 @@ pub struct Question {
 /// What the person wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// Nothing of anybody else.
+    /// Nothing but a change of the view.
     Nothing,
-    /// The end.
+    /// To leave.
     Quit,
-    /// That this session ends.
+    /// To end this session.
     Kick(u64),
 }
 
@@ -72,7 +72,7 @@ pub struct Flow {
 
 const FROM_CLIENTS: [&str; 3] = ["STOR", "STOU", "APPE"];
 const TO_CLIENTS: [&str; 5] = ["RETR", "LIST", "NLST", "MLSD", "STAT"];
-/// Of a new rate, this part of the whole goes into the steady one.
+/// The weight of a new rate in the steady one.
 const NEW_PART: u64 = 4;
 /// Rows that Page Up and Page Down skip.
 const PAGE: isize = 10;
@@ -109,7 +109,7 @@ impl View {
         };
     }
 
-    /// Does what a key means here; gives what it means for others.
+    /// Does what a key means for the view; returns what is left to do for others.
     pub fn press(&mut self, key: KeyEvent) -> Wanted {
         if key.kind == KeyEventKind::Release {
             return Wanted::Nothing;
@@ -160,7 +160,7 @@ impl View {
         self.selected = Some(self.rows[place].facts.id);
     }
 
-    /// Whether the screen stands still.
+    /// Whether the screen is paused.
     pub fn is_paused(&self) -> bool {
         self.pause.is_some()
     }
@@ -246,7 +246,7 @@ impl SessionRow {
 }
 
 impl Question {
-    /// It, in words that begin with what matters.
+    /// The session in words, the most important first.
     pub fn text(&self) -> String {
         format!("Kick session {}? y/n   {}", self.id, self.about)
     }

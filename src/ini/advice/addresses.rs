@@ -20,7 +20,7 @@ pub(super) fn to_listen_on(value: &str) -> Option<String> {
     })
 }
 
-/// Why it can't be listened on, for what has better words than "no address".
+/// Why the server can't listen there, if there is more to say than "no address".
 pub(super) fn explained(value: &str) -> Option<Mistake> {
     if is_all(value) {
         return Some(Mistake::new(format!("'{value}' is not an IP address")).fix("every network is 0.0.0.0, ::"));
@@ -58,7 +58,7 @@ pub(super) fn networks(value: &str) -> Option<String> {
     })
 }
 
-/// An address or name for clients that says more than that.
+/// An address or name for clients with something around it.
 pub(super) fn to_give(row: &Key, value: &str) -> Option<Mistake> {
     let bare = value.split_once("://").map_or(value, |(_, rest)| rest).trim_end_matches('/');
     let bare = bare.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(bare, |(host, _)| host);

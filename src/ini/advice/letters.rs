@@ -4,7 +4,7 @@ use super::super::{Key, Mistake};
 
 const READS: &str = "elr reads, elradfmwMT also writes";
 
-/// Letters that are small here, as there is no capital one.
+/// Capitals of letters that exist only in lower case.
 const SMALL: &str = "ELRADFW";
 
 /// Why it is not a value of letters, if more is known than the first unknown one.
@@ -72,7 +72,7 @@ fn is_word(text: &str) -> bool {
     parts.any(|part| WORDS.iter().any(|word| part.eq_ignore_ascii_case(word)))
 }
 
-/// Letters that are right, and not enough for what clients do first.
+/// Letters that are valid, but not enough for what clients do first.
 pub(super) fn doubt(value: &str) -> Option<Mistake> {
     if is_word(value) {
         let letters: Vec<String> = value.chars().map(String::from).collect();

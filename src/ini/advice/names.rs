@@ -2,7 +2,7 @@
 
 use super::super::Key;
 
-/// No name of a key is longer; comparing would take long.
+/// Maximum length of a name that is compared; no key has a longer one.
 const LONGEST: usize = 64;
 
 /// Names of other programs, above all of pyftpdlib and of scripts around it, and ours.
@@ -159,7 +159,7 @@ pub fn may_be_password(key: &str) -> bool {
         || strsim::jaro_winkler(&key, "password") >= 0.75
 }
 
-/// As much of a key as is certainly no value: its first word.
+/// The part of a key that is certainly no value: its first word.
 pub fn shown_key(key: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || "_.-".contains(c);
     match key.find(|c| !is_word(c)) {

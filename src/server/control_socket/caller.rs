@@ -1,4 +1,4 @@
-//! A client of the local socket: a line in, a line out, and never a wait for it.
+//! A client of the local socket: a line in, a line out. The server never waits for it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub struct Caller {
     output: Vec<u8>,
     /// An answer that takes a while.
     coming: Option<Receiver<String>>,
-    /// When it came, or said the last thing that was a request.
+    /// When it connected, or made its last request.
     heard: Instant,
     /// When it last took something of an answer, or the answer was ready.
     took: Instant,
@@ -30,7 +30,7 @@ pub struct Caller {
 enum State {
     /// It may ask.
     Open,
-    /// It is told what is wrong, and goes.
+    /// It is told what is wrong, and then dropped.
     Leaving,
     /// It has gone.
     Gone,
@@ -50,7 +50,7 @@ impl Caller {
         Caller { stream, input, output, coming: None, heard: now, took: now, state: State::Open }
     }
 
-    /// What to wait for; that it hangs up is seen in any case.
+    /// What to wait for; a hang-up is seen in any case.
     pub fn interest(&self) -> PollFlags {
         match (self.output.is_empty(), &self.coming) {
             (false, _) => PollFlags::OUT,
@@ -59,7 +59,7 @@ impl Caller {
         }
     }
 
-    /// When it is to be looked at again even if it does nothing.
+    /// When to look at it again even if it does nothing.
     pub fn deadline(&self, now: Instant) -> Instant {
         match (self.output.is_empty(), &self.coming) {
             (false, _) => self.took + PATIENCE,
@@ -74,14 +74,14 @@ impl Caller {
         self.state != State::Gone
     }
 
-    /// Since when it has said nothing that was a request.
+    /// Since when it has made no request.
     pub fn silent_since(&self) -> Instant {
         self.heard
     }
 
     /// Notes that it has hung up: nobody reads its answer.
     pub fn note_hangup(&mut self, gone: bool) {
-        // What it said before it went may still be a request; there is nobody to answer, but it counts.
+        // A request that it made before it hung up is done, although nobody reads the answer.
         if gone && (self.coming.is_some() || !self.output.is_empty()) {
             self.state = State::Gone;
         }
@@ -134,7 +134,7 @@ impl Caller {
         self.input.iter().position(|byte| *byte == b'\n')
     }
 
-    /// Asks what the first line asks.
+    /// Hands the request of the first line to the desk.
     fn ask(&mut self, desk: &mut Desk, now: Instant) {
         let Some(end) = self.line_end() else {
             if self.input.len() > MAX_LINE {

@@ -1,4 +1,4 @@
-//! Who answers at the local socket: looks into the roster, and hands on what the main thread does.
+//! Answers the requests at the local socket: reads the roster, and hands orders to the main thread.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -36,7 +36,7 @@ pub enum Errand {
     Reload(ErrandReply),
 }
 
-/// The way back for what came of an errand.
+/// Returns the result of an errand to the client.
 pub struct ErrandReply {
     line: Sender<String>,
     waker: Waker,
@@ -50,19 +50,19 @@ pub enum Answered {
     Later(Receiver<String>),
 }
 
-/// How far a transfer was when it was last looked at.
+/// The progress of a transfer when it was last shown.
 struct Sample {
     /// When that transfer began.
     began: Instant,
     at: Instant,
     bytes: u64,
-    /// What was found then, in bytes a second.
+    /// Its rate then, in bytes a second.
     rate: u64,
 }
 
-/// What a session is told that the administrator ends.
+/// The goodbye to a session that the administrator ends.
 const KICKED: Farewell = Farewell { text: "The administrator has ended this session", reason: "kicked" };
-/// A rate is that of at least this time, and of at most the other one.
+/// A rate is measured over at least this time, and at most the other one.
 const RATE_OVER: Duration = Duration::from_millis(700);
 const RATE_OLD: Duration = Duration::from_secs(10);
 
@@ -83,7 +83,7 @@ impl ErrandReply {
     }
 
     fn send(self, line: String) {
-        // Who asked may be gone.
+        // The client may be gone.
         let _ = self.line.send(line);
         self.waker.wake();
     }
@@ -167,7 +167,7 @@ impl Desk {
     }
 
     fn kick(&self, kicked: &Kicked, now: Instant) -> KickAnswer {
-        // First the door is closed, then those inside are sent out.
+        // The ban comes first: a client that is sent away must not come back.
         let banned = match kicked {
             Kicked::Address { address, ban: true } => self.ban(address.to_canonical(), now),
             Kicked::Address { .. } | Kicked::Ids { .. } | Kicked::User { .. } => None,

@@ -29,7 +29,7 @@ pub fn has_modes(path: &Path) -> bool {
     statfs::statfs(path).map_or(true, |disk| !WITHOUT_MODES.contains(&disk.filesystem_type()))
 }
 
-/// What speaks against sharing a folder, whose real path this is, as the end of a sentence; `None` if nothing does.
+/// Why a folder with this real path should not be shared, as the end of a sentence; `None` if it may be.
 pub fn unfit_to_share(real: &Path) -> Option<&'static str> {
     let is_below = |folders: &[&str]| folders.iter().any(|folder| real.starts_with(folder));
     match () {

@@ -1,5 +1,5 @@
 //! Sockets of this machine alone, which have a path for a name: a listener that only its user can reach, and connections
-//! that tell whose they are.
+//! that tell which user is at the other end.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};

@@ -22,8 +22,8 @@ pub enum Writers {
 
 const STICKY: u32 = 0o1000;
 
-/// Who besides root, the owner and the user `server` may write this file, or change the names in this folder. In a sticky
-/// folder nobody can change the names of others.
+/// The users besides root, the owner and the user `server` who may write this file, or change the names in this folder. In a
+/// sticky folder nobody can change the names of others.
 pub fn writers(meta: &Meta, server: u32) -> Option<Writers> {
     let is_sticky = meta.kind == FileKind::Folder && meta.mode & STICKY != 0;
     match () {
@@ -39,7 +39,7 @@ pub fn writers(meta: &Meta, server: u32) -> Option<Writers> {
     }
 }
 
-/// The members of a file's group, of which some are `listed`, besides root, the owner and `server`.
+/// The members of a file's group besides root, the owner and `server`; `listed` are those that the group's line names.
 fn others(listed: Vec<String>, users: &[SystemUser], meta: &Meta, server: u32) -> Vec<String> {
     let trusted = [0, meta.owner, server];
     let primary = users.iter().filter(|user| user.group == meta.group).map(|user| user.name.clone());

@@ -104,8 +104,8 @@ impl Place<'_> {
         Ok(rustix::fs::linkat(&*self.folder, &*self.name, &*to.folder, &*to.name, AtFlags::empty())?)
     }
 
-    /// Fails if this thread may not replace the file here, of which `meta` is known: by its own rights, and in a sticky
-    /// folder by those of its owner.
+    /// Fails if this thread may not replace the file here, which `meta` describes: because it can't write it, or because the
+    /// folder is sticky and neither folder nor file is its own.
     pub fn may_replace(&self, meta: &Meta) -> io::Result<()> {
         const STICKY: u32 = 0o1000;
         rustix::fs::accessat(&*self.folder, &*self.name, Access::WRITE_OK, AtFlags::EACCESS)?;

@@ -1,4 +1,4 @@
-//! Which folders have a say in what a path leads to.
+//! The folders that decide where a path leads.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
@@ -32,7 +32,7 @@ pub struct Station {
 const MAX_LINKS: usize = 40;
 
 impl Route {
-    /// Follows a path, as far as this thread may look; what comes then is taken as it is written.
+    /// Follows a path as far as this thread may look; the rest is taken as it is written.
     ///
     /// # Errors
     /// More links than the kernel follows.
