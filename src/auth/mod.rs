@@ -1,8 +1,8 @@
 //! Who may log in, and who may do what.
 //!
 //! An account ([`user`]) of user.ini ([`accounts`]) has a password ([`hash`]) and permission letters ([`perm`]);
-//! [`users`] checks a login, [`live_user`] is the account of a session, and [`change`] says what becomes of the session if the
-//! account changes. Wrong passwords are counted for each address ([`bans`]), sessions for each account and address
+//! [`users`] checks a login, [`live_user`] is the account of a session, and [`change`] says what happens to the session if
+//! the account changes. Wrong passwords are counted for each address ([`bans`]), sessions for each account and address
 //! ([`limits`]). Nothing here knows a socket or a reply.
 
 pub mod accounts;

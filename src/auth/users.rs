@@ -72,7 +72,7 @@ struct Current {
     own_files: Vec<OwnFile>,
 }
 
-/// What user.ini was found to be; two looks are equal if they found the same file with the same content.
+/// The state of user.ini at one check; two are equal if it was the same file with the same content.
 #[derive(Debug, PartialEq)]
 pub struct Look(Seen);
 
@@ -154,7 +154,7 @@ impl Users {
         Arc::clone(&self.refreshed().accounts)
     }
 
-    /// The same, with what the file was found to be.
+    /// The same, with the state of the file.
     pub fn look(&self) -> (Arc<Accounts>, Look) {
         let current = self.refreshed();
         (Arc::clone(&current.accounts), Look(current.seen.clone()))

@@ -107,7 +107,7 @@ impl Running<'_> {
         Ok((tls, users.guard(examination::own_files(self.files, config))))
     }
 
-    /// Takes no new sessions any more; gives what says that the last one has left.
+    /// Takes no new sessions any more; the channel tells when the last one has left.
     fn drain(&self, reply: ErrandReply) -> Receiver<()> {
         match self.server.drain() {
             Ok((sessions, emptied)) => {
@@ -121,7 +121,8 @@ impl Running<'_> {
         }
     }
 
-    /// Both files are sound and change together, or nothing changes: false then. With it come lines that the log has, too.
+    /// If both files are valid, both are taken over; otherwise nothing changes, and the result is false. The lines are in the
+    /// log, too.
     fn reload(&self) -> (bool, Vec<String>) {
         service::reloading();
         let came_of_it = match self.files.reload(self.users, |config, users| self.prepare(config, users)) {

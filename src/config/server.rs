@@ -39,7 +39,7 @@ pub struct ServerSection {
     pub proxy_protocol_from: Vec<IpNet>,
     /// Whether session threads lock themselves into their homes.
     pub sandbox: Sandbox,
-    /// Where a running server is asked and told.
+    /// The local socket, for questions and orders to the running server.
     pub control_socket: ControlSocket,
     /// The system user to become once the ports are bound and the logs are open.
     pub user: Option<String>,
@@ -58,7 +58,7 @@ pub enum Sandbox {
     Off,
 }
 
-/// Where the local socket is, over which a running server is asked and told.
+/// Where the local socket is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ControlSocket {
     /// In the folder for sockets of running programs, with the control port in its name.

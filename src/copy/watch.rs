@@ -18,7 +18,7 @@ pub trait Doorway {
     /// Whose transfer it is.
     fn who(&self) -> &Who;
 
-    /// What the session is asked; `None` as long as it may stay.
+    /// Why and how soon the session must end; `None` as long as it may stay.
     fn notice(&self) -> Option<Notice>;
 
     /// What to wait for until the client says something.
@@ -75,7 +75,8 @@ pub struct Watch<'d> {
 enum Presence {
     /// It may say something.
     Listening,
-    /// It has said all, and that is no reason to end: after QUIT, and when this side was shut down to ask the session to end.
+    /// Nothing more comes from it, and that is no reason to end: after QUIT, and if this side was shut down to ask the session
+    /// to end.
     Silent,
     /// Its connection is gone; what it has sent on the other one is received until then.
     Gone(Instant),
@@ -90,7 +91,7 @@ enum Loss {
     Drains,
 }
 
-/// How long each byte may take that a client sent before it closed both connections.
+/// How long to wait for each byte that a client sent before it closed both connections.
 const LAST_BYTES: Duration = Duration::from_secs(2);
 /// How long a data connection may outlive the client's other one, however much comes.
 const MAX_DRAIN: Duration = Duration::from_secs(30);

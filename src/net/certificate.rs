@@ -262,7 +262,7 @@ fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Flaw> {
     })
 }
 
-/// What a file without PEM is instead.
+/// The form of a file that is no PEM.
 fn other_form(bytes: &[u8], is_der: bool) -> Option<Flaw> {
     match bytes {
         [] => Some(Flaw::Empty),

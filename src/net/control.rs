@@ -230,7 +230,7 @@ impl Control {
     /// Waits without reading: what the client sends meanwhile stays in the queue. Ends early when the client is gone.
     pub fn pause(&self, duration: Duration) {
         let deadline = Instant::now() + duration;
-        // Half a close, or the wish that the session ends, shows as RDHUP; only after it the whole one is looked for.
+        // RDHUP shows half a close, or that the session is asked to end. After half a close only the whole one ends the wait.
         for events in [PollFlags::RDHUP, PollFlags::empty()] {
             let Some(left) = deadline.checked_duration_since(Instant::now()) else { return };
             let mut fds = [PollFd::new(&self.stream, events)];
@@ -272,7 +272,7 @@ impl Control {
         self.input.lines()
     }
 
-    /// What has arrived of a line that has not ended.
+    /// The bytes so far of a line that has not ended.
     pub fn unended(&self) -> &[u8] {
         self.input.unended()
     }
@@ -289,7 +289,7 @@ impl Control {
         self.input.waiting() < MAX_WAITING
     }
 
-    /// What the session is asked; `None` as long as it may stay.
+    /// Why and how soon the session must end; `None` as long as it may stay.
     pub fn notice(&self) -> Option<Notice> {
         self.ending.notice()
     }

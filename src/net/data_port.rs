@@ -25,7 +25,7 @@ pub enum DataPort {
     Dialling(Dialling),
     /// It is open. Before its command the client may still shake hands on it.
     Open(Stream),
-    /// One of these, whose last transfer was refused; until when the next one may use its connection.
+    /// One of these after a refused transfer; until this time the next transfer may use its connection.
     Spurned(Box<DataPort>, Instant),
 }
 
@@ -126,7 +126,7 @@ impl DataPort {
     pub fn close_spurned(self, who: &Who) -> Option<Self> {
         let Self::Spurned(port, until) = self else { return Some(self) };
         let Self::Passive(mut lease, invitation) = *port else { return None };
-        // One at a time: the next one may belong to a command that comes before it.
+        // Only one is closed at a time: the next connection may be for a command that comes first.
         drop(lease.poll(who).ok()?);
         Some(Self::Spurned(Box::new(Self::Passive(lease, invitation)), until))
     }

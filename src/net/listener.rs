@@ -202,7 +202,7 @@ impl Listener {
     }
 
     /// Gives a connection to the session that waits for it; if there is none, it is closed, and the error says why. `client`
-    /// is that of the session which looks.
+    /// is the one whose session looks.
     fn hand_over(&self, room: &mut Room, socket: OwnedFd, peer: Option<IpAddr>, client: IpAddr) -> Result<(), String> {
         let others = room.waiting.len().saturating_sub(1);
         let is_late = room.late.iter().position(|&late| Some(late) == peer);

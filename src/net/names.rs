@@ -21,7 +21,7 @@ pub struct Names {
     tell: Hear,
 }
 
-/// Hears what is new of a name: where it is written, the name, and what is new.
+/// Called with news about a name: where it is written, the name, and the news.
 pub type Hear = fn(&str, &str, &LookedUp);
 
 #[derive(Debug, Default)]

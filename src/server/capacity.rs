@@ -59,7 +59,7 @@ const OWN_MEMORY: u64 = 16 * 1024 * KIB;
 const SPARE_ADDRESS_SPACE: u64 = 4 * 1024 * KIB;
 const KIB: u64 = 1024;
 
-/// What will be too little for `max_cons`.
+/// Warnings about limits that are too low for `max_cons`.
 pub fn warnings(config: &Config) -> Vec<Finding> {
     let max_cons = count(config.server.max_cons);
     let supplies = [files(config), address_space(), memory()];

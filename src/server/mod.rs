@@ -136,7 +136,7 @@ impl Server {
         told
     }
 
-    /// What is asked of the main thread at the local socket.
+    /// Orders for the main thread that come from the local socket.
     pub fn errands(&self) -> &Receiver<Errand> {
         &self.errands
     }
@@ -147,7 +147,7 @@ impl Server {
     }
 
     /// Takes no new sessions any more, and ends each one after its transfer, however long that takes. Returns how many are
-    /// here, and what says when the last one has left.
+    /// here, and a channel that tells when the last one has left.
     pub fn drain(&self) -> io::Result<(usize, Receiver<()>)> {
         let (gone, emptied) = bounded(1);
         let roster = Arc::clone(&self.gate.roster);

@@ -263,7 +263,7 @@ impl Access {
     }
 }
 
-/// A refusal that the log has its line about.
+/// A refusal that has its line in the log already.
 fn told(step: Step) -> Box<Refusal> {
     Refusal::new(step, Why::Told)
 }

@@ -68,7 +68,7 @@ pub struct Session {
     config: Arc<Config>,
     shared: Arc<Shared>,
     access: Access,
-    /// Its thread is locked in for an account, and fit for no other one.
+    /// Its thread is locked in for an account, and can't serve another one.
     locked_in: bool,
     /// The name of the USER before, until a command that does not keep it.
     user: Option<Name>,
@@ -208,7 +208,7 @@ impl Session {
         self.control.next(None, deadline)
     }
 
-    /// The next line after a transfer was refused, whose data connection may be here or still come.
+    /// The next line after a refused transfer. Its data connection may be here, or still come.
     #[cold]
     #[inline(never)]
     fn next_after_refusal(&mut self, idle: Option<Duration>, until: Instant) -> Event {

@@ -157,7 +157,7 @@ impl Login {
     }
 }
 
-/// No passive port is for the administrator to notice.
+/// The administrator should notice if there is no passive port.
 #[cold]
 fn no_port(why: NoPort, who: &Who) -> Box<Refusal> {
     let (section, key) = ("passive", "passive_ports");

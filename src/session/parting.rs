@@ -90,7 +90,7 @@ impl Moved {
 }
 
 impl Ended {
-    /// Whether its thread is fit for no other session.
+    /// Whether its thread can't serve another session.
     pub fn spends_thread(&self) -> bool {
         self.session.locked_in
     }

@@ -133,7 +133,7 @@ impl Login {
         Ok(if outcome.result.is_err() && heartbeat.has_spoken() { Step::Cut(End::HalfReply) } else { reply.into() })
     }
 
-    /// APPE follows the file's beginning, if it has one that can be read; else what is appended decides.
+    /// For APPE the beginning of the file decides, if it can be read; otherwise the bytes that are appended do.
     fn line_ends_for(&self, target: Writable) -> LineEnds {
         let asked = self.line_ends();
         let old = if asked == LineEnds::Undecided { self.share.old_file(target) } else { None };
@@ -165,7 +165,7 @@ impl Login {
         outcome
     }
 
-    /// Gives a whole file its name; the client is kept patient if the disk is waited for.
+    /// Gives a whole file its name; if that waits for the disk, the client hears of it.
     fn finish(
         &self,
         file: Receiving,

@@ -183,7 +183,7 @@ impl Share {
         Ok(self.look(path, Perm::List)?.link_meta(path)?)
     }
 
-    /// What a path whose own facts are known is shown as: what its last link leads to if that is inside, or the link itself.
+    /// The facts to show for a path: those of the file that its last link leads to if that is inside, or of the link itself.
     pub fn followed(&self, path: &VirtualPath, own: Meta) -> Meta {
         if own.kind == FileKind::Link { self.meta(path).unwrap_or(own) } else { own }
     }

@@ -15,7 +15,7 @@ pub fn may_read(path: &Path) -> bool {
     may(path, Access::READ_OK)
 }
 
-/// Whether it may use what is in a folder, though perhaps not list it.
+/// Whether it may use the entries of a folder, though perhaps not list them.
 pub fn may_pass(folder: &Path) -> bool {
     may(folder, Access::EXEC_OK)
 }
@@ -25,7 +25,7 @@ pub fn may_enter(folder: &Path) -> bool {
     may(folder, Access::READ_OK | Access::EXEC_OK)
 }
 
-/// Fails if it may not make, rename or remove what is in a folder; with `ReadOnlyFilesystem` if nobody may.
+/// Fails if it may not make, rename or remove entries of a folder; with `ReadOnlyFilesystem` if nobody may.
 pub fn change(folder: &Path) -> io::Result<()> {
     ask(folder, Access::WRITE_OK | Access::EXEC_OK)
 }

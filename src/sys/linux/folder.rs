@@ -57,12 +57,12 @@ impl FolderHandle {
         Ok(space.f_bavail.saturating_mul(space.f_frsize))
     }
 
-    /// Fails if this thread may not use what is in it: opening it does not show that.
+    /// Fails if this thread may not use its entries: opening it does not show that.
     pub fn may_enter(&self) -> io::Result<()> {
         Ok(rustix::fs::accessat(self, ".", Access::EXEC_OK, AtFlags::EACCESS)?)
     }
 
-    /// Fails if this thread may not make, rename or remove what is in it.
+    /// Fails if this thread may not make, rename or remove its entries.
     pub fn may_change(&self) -> io::Result<()> {
         Ok(rustix::fs::accessat(self, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?)
     }
@@ -88,7 +88,7 @@ impl FolderHandle {
         }
     }
 
-    /// What has this name, no link followed.
+    /// The entry of this name, no link followed.
     pub fn meta_of(&self, name: &[u8]) -> io::Result<Meta> {
         Ok(rustix::fs::statat(self, name, AtFlags::SYMLINK_NOFOLLOW)?.into())
     }
