@@ -3,27 +3,27 @@
 
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Guard};
+use parking_lot::Mutex;
 
 use crate::auth::user::User;
 
 /// The account of one session.
 #[derive(Debug)]
-pub struct LiveUser(ArcSwap<User>);
+pub struct LiveUser(Mutex<Arc<User>>);
 
 impl LiveUser {
     /// Of a session that begins with this account.
     pub fn new(user: Arc<User>) -> LiveUser {
-        LiveUser(ArcSwap::new(user))
+        LiveUser(Mutex::new(user))
     }
 
-    /// The account as it is now, for a moment.
-    pub fn now(&self) -> Guard<Arc<User>> {
-        self.0.load()
+    /// The account as it is now.
+    pub fn now(&self) -> Arc<User> {
+        Arc::clone(&self.0.lock())
     }
 
     /// Takes limits and messages over; letters, home and password are the same.
     pub fn take_over(&self, user: Arc<User>) {
-        self.0.store(user);
+        *self.0.lock() = user;
     }
 }

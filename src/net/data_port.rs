@@ -111,7 +111,8 @@ impl DataPort {
     pub fn spurn(self, now: Instant) -> Self {
         match self {
             Self::Passive(..) | Self::Open(_) => Self::Spurned(Box::new(self), now + PATIENCE_AFTER_REFUSAL),
-            Self::Active(_) | Self::Dialling(_) | Self::Spurned(..) => self,
+            Self::Spurned(port, _) => Self::Spurned(port, now + PATIENCE_AFTER_REFUSAL),
+            Self::Active(_) | Self::Dialling(_) => self,
         }
     }
 
@@ -120,15 +121,17 @@ impl DataPort {
         if let Self::Spurned(_, until) = self { Some(*until) } else { None }
     }
 
-    /// Closes the connection that came for a transfer that was refused, as its client may wait for that. The port itself
-    /// stays, if it has a listener.
+    /// Closes the connection that has come for a transfer that was refused, as its client may wait for that. The port itself
+    /// stays, if it has a listener: what comes from now on is for the next transfer.
     #[cold]
     pub fn close_spurned(self, who: &Who) -> Option<Self> {
-        let Self::Spurned(port, until) = self else { return Some(self) };
+        let Self::Spurned(port, _) = self else { return Some(self) };
         let Self::Passive(mut lease, invitation) = *port else { return None };
         // Only one is closed at a time: the next connection may be for a command that comes first.
         drop(lease.poll(who).ok()?);
-        Some(Self::Spurned(Box::new(Self::Passive(lease, invitation)), until))
+        let mut port = Self::Passive(lease, invitation);
+        port.step_back();
+        Some(port)
     }
 
     /// What it is, in a word for STAT.

@@ -1,6 +1,7 @@
 //! Accounts that change during sessions: user.ini is checked every two seconds while somebody is here. If an account has
 //! changed, its sessions end, or go on with its new limits.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -23,10 +24,11 @@ const CHANGED: Farewell = Farewell { text: "The account has changed; log in agai
 pub fn start(roster: &Arc<Roster>, users: &Arc<Users>) -> io::Result<()> {
     let (roster, users) = (Arc::clone(roster), Arc::clone(users));
     let watch = move || {
-        let mut last = None;
+        let (mut last, mut asked) = (None, BTreeSet::new());
         loop {
             // A server without sessions makes no system call.
             roster.wait_for_the_first();
+            asked = cut_overstayers(&roster, &asked);
             look(&roster, &users, &mut last);
             thread::sleep(PERIOD);
         }
@@ -42,6 +44,15 @@ fn look(roster: &Roster, users: &Users, last: &mut Option<Look>) {
         compare(roster, &accounts);
     }
     *last = Some(look);
+}
+
+/// Cuts the sessions that were asked to end at once, were here at the last look, and still are: their clients take no reply,
+/// or they wait for something that takes long. Returns those that are asked by now.
+fn cut_overstayers(roster: &Roster, asked: &BTreeSet<u64>) -> BTreeSet<u64> {
+    let seats = roster.seats();
+    let cut: Vec<&Seat> = seats.iter().filter(|seat| seat.ending.is_cut()).collect();
+    cut.iter().filter(|seat| asked.contains(&seat.activity.id)).for_each(|seat| seat.ending.disconnect());
+    cut.iter().map(|seat| seat.activity.id).collect()
 }
 
 /// Compares the account of each session with what it is now, and does what follows. Returns how many sessions end.
@@ -84,6 +95,7 @@ fn ends(Seat { activity, ending }: &Seat, accounts: &Accounts) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Read;
     use std::net::{TcpListener, TcpStream};
     use std::path::PathBuf;
 
@@ -93,6 +105,22 @@ mod tests {
     use crate::net::ending::Grace;
     use crate::net::stop::Stop;
     use crate::server::roster::RosterEntry;
+
+    #[test]
+    fn a_session_that_stays_after_it_was_asked_to_end_at_once_is_cut_at_the_next_look() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let connection = Arc::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        let (mut client, peer) = listener.accept().unwrap();
+        client.set_nonblocking(true).unwrap();
+        let roster = Arc::new(Roster::default());
+        let entry = Roster::enter(&roster, &connection, peer, &Arc::new(Stop::default()));
+        let is_cut = |client: &mut TcpStream| matches!(client.read(&mut [0]), Ok(0));
+        assert!(cut_overstayers(&roster, &BTreeSet::new()).is_empty());
+        entry.seat.ending.ask(CHANGED);
+        let asked = cut_overstayers(&roster, &BTreeSet::new());
+        assert_eq!((asked.len(), is_cut(&mut client)), (1, false));
+        assert_eq!((cut_overstayers(&roster, &asked).len(), is_cut(&mut client)), (1, true));
+    }
 
     const BOB: &str = "[bob]\npassword = secret\nperm = elr\nhome = .\n";
     const EVE: &str = "[eve]\npassword = secret\nperm = elr\nhome = .\n";

@@ -7,6 +7,7 @@ use crate::protocol::command::{ListFormat, Switches};
 use crate::protocol::path::{Name, VirtualPath, quoted};
 use crate::protocol::reply::Reply;
 use crate::protocol::timestamp;
+use crate::session::activity::{Activity, Moves};
 use crate::session::end::End;
 use crate::session::list::Listing;
 use crate::session::login::Login;
@@ -71,6 +72,7 @@ impl Login {
     pub(super) fn stat_path(&mut self, switches: Switches, name: Option<&Name>, control: &mut Control) -> Answer {
         let switches = Switches { dots: false, ..switches };
         let mut listing = Listing::open(self, ListFormat::Long, switches, name)?;
+        let _busy = Activity::begin(&self.activity, "STAT", &self.path_or_cwd(name), Moves::Nowhere, None);
         let code = if listing.is_folder() { 212 } else { 213 };
         let mut long = LongReply::new(code, "Status:");
         let ended = listing.write_to(&mut long, control).and_then(|()| long.end("End of status.", control));

@@ -44,7 +44,7 @@ pub enum End {
 impl End {
     /// Whether it may be only a consequence of the session being asked to end.
     pub(super) fn is_sudden(&self) -> bool {
-        matches!(self, Self::HungUp | Self::Broken(_) | Self::HalfReply)
+        matches!(self, Self::HungUp | Self::Broken(_) | Self::HalfReply | Self::NoTls)
     }
 }
 

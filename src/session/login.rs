@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::tls::Protection;
+use crate::net::who::Who;
 use crate::protocol::command::{FileCommand, Representation};
 use crate::protocol::legible::Legible;
 use crate::protocol::path::{Name, VirtualPath};
@@ -139,21 +140,9 @@ impl Login {
         }
     }
 
-    /// Closes data connections that come for a transfer that was refused, until the next line comes or the deadline is over.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn close_spurned(&mut self, control: &mut Control, deadline: Option<Instant>) {
-        while let Some(port) = self.data_port.take() {
-            let Some(mut port) = port.close_spurned(&control.who) else { return };
-            let has_come = port.readiness().is_some_and(|data| control.wait_beside(data, deadline));
-            if !has_come {
-                port.step_back();
-            }
-            self.data_port = Some(port);
-            if !has_come {
-                return;
-            }
-        }
+    /// Closes the data connection that has come for a transfer that was refused.
+    pub(super) fn close_spurned(&mut self, who: &Who) {
+        self.data_port = self.data_port.take().and_then(|port| port.close_spurned(who));
     }
 
     /// The path of a name.

@@ -208,7 +208,7 @@ impl Session {
         self.control.next(None, deadline)
     }
 
-    /// The next line after a refused transfer. Its data connection may be here, or still come.
+    /// The next line after a refused transfer. Its data connection is kept for a while.
     #[cold]
     #[inline(never)]
     fn next_after_refusal(&mut self, idle: Option<Duration>, until: Instant) -> Event {
@@ -219,7 +219,7 @@ impl Session {
             return first;
         }
         if let Some(login) = self.access.login_mut() {
-            login.close_spurned(&mut self.control, deadline);
+            login.close_spurned(&self.control.who);
         }
         self.control.next(None, deadline)
     }

@@ -9,8 +9,6 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use arc_swap::Guard;
-
 use crate::auth::limits::{Counted, Limits, Ticket};
 use crate::auth::live_user::LiveUser;
 use crate::auth::perm::Perm;
@@ -95,7 +93,7 @@ pub struct Renamable(VirtualPath);
 impl Share {
     /// Takes a place and opens the home.
     pub fn open(live: &Arc<LiveUser>, conditions: Conditions, premises: &Arc<Premises>) -> Result<Box<Self>, Closed> {
-        let user = Guard::into_inner(live.now());
+        let user = live.now();
         let place = premises.limits.take(Counted::Account(user.name.clone()), user.max_cons);
         let place = place.map_err(|full| Closed::Full(full.max))?;
         let root = premises.homes.open(&user.home, conditions.links).map_err(Closed::Home)?;
@@ -123,7 +121,7 @@ impl Share {
     }
 
     /// The account as it is now: limits and messages may change while it is logged in.
-    pub fn user(&self) -> Guard<Arc<User>> {
+    pub fn user(&self) -> Arc<User> {
         self.live.now()
     }
 

@@ -226,7 +226,7 @@ fn a_server_that_gave_root_up_makes_its_socket_answers_root_and_removes_it() {
     let socket = server.socket();
     let folder = fs::metadata(socket.parent().unwrap()).unwrap();
     let facts = std::os::unix::fs::MetadataExt::gid(&folder);
-    assert_eq!((facts, mode(socket.parent().unwrap()), mode(&socket)), (group, 0o1770, 0o600));
+    assert_eq!((facts, mode(socket.parent().unwrap()), mode(&socket)), (group, 0o700, 0o600));
     assert_eq!(std::os::unix::fs::MetadataExt::uid(&fs::metadata(&socket).unwrap()), user);
     assert_eq!(server.ask(WHO)["ok"], true, "root is answered");
     server.signal(Signal::TERM);

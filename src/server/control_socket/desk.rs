@@ -135,7 +135,7 @@ impl Desk {
     fn session(&mut self, Seat { activity, .. }: &Seat, now: Instant) -> SessionFacts {
         let doing = activity.doing();
         let moving = doing.as_ref().map(|(doing, bytes)| (doing.began, *bytes));
-        let since = Timestamp::try_from(activity.since).unwrap_or_default();
+        let since = Timestamp::try_from(activity.since()).unwrap_or_default();
         SessionFacts {
             id: activity.id,
             user: activity.account().map(|account| account.name.clone()),

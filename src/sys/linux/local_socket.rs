@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use interprocess::ConnectWaitMode;
@@ -38,6 +39,9 @@ pub struct LocalStream(Stream);
 
 /// The longest name that Linux takes, in bytes.
 const MAX_NAME: usize = 107;
+/// How often the lock of the folder is tried, and the time between two tries.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 impl LocalListener {
     /// Listens at this path, as a socket with mode 0600. One that a dead server has left there is replaced.
@@ -46,11 +50,7 @@ impl LocalListener {
     /// `AddrInUse` if somebody listens there, `AlreadyExists` if the path is another kind of file.
     pub fn bind(path: &Path) -> io::Result<LocalListener> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Two servers that find the same dead one take turns. Not every folder can be opened; that is no reason to fail.
-        let lock = File::open(folder).ok();
-        if let Some(folder) = &lock {
-            let _ = rustix::fs::flock(folder, FlockOperation::LockExclusive);
-        }
+        let _lock = lock(folder);
         clear(path)?;
         let options = ListenerOptions::new().name(name(path)?).mode(0o600).reclaim_name(false);
         let listener = options.nonblocking(ListenerNonblockingMode::Both).create_sync()?;
@@ -67,6 +67,19 @@ impl LocalListener {
     pub fn name(&self) -> SocketName {
         self.name.clone()
     }
+}
+
+/// Two servers that find the same dead one take turns. Anyone who can read the folder can lock it, so it is waited for only a
+/// moment; and not every folder can be opened.
+fn lock(folder: &Path) -> Option<File> {
+    let folder = File::open(folder).ok()?;
+    for _ in 0..LOCK_TRIES {
+        if rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            return Some(folder);
+        }
+        thread::sleep(LOCK_PAUSE);
+    }
+    None
 }
 
 /// Makes room at a path, unless somebody listens there.

@@ -3,8 +3,10 @@
 use std::env;
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, fstat, open};
 
 use crate::sys::access::user_id;
 use crate::sys::person::Person;
@@ -24,7 +26,9 @@ pub fn all() -> Vec<RuntimeFolder> {
     // systemd separates several by colons.
     let given = named("RUNTIME_DIRECTORY")
         .and_then(|list| list.to_str().and_then(|list| list.split(':').next()).map(PathBuf::from));
-    let of_user = named("XDG_RUNTIME_DIR").map(|folder| PathBuf::from(folder).join("ftpd"));
+    // Root by `su` or `sudo` may still have the variable of somebody else.
+    let of_user = named("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| is_trusted(folder));
+    let of_user = of_user.map(|folder| folder.join("ftpd"));
     let of_system = Some(PathBuf::from("/run/ftpd"));
     let known = [given, of_user, of_system].into_iter().flatten().filter(|path| path.is_absolute());
     let temporary = env::temp_dir().join(format!("ftpd-{}", user_id()));
@@ -45,18 +49,18 @@ impl RuntimeFolder {
         Ok(())
     }
 
-    /// As root: makes it a folder in which the user that the server becomes can make its socket, and remove it, but nobody
-    /// else's. One that belongs to others stays as it is.
+    /// As root: makes it the folder of the user that the server becomes, which can make its socket there, and remove it. One
+    /// that belongs to others stays as it is.
     pub fn make_for(&self, person: &Person) -> io::Result<()> {
         if self.shared_parent {
             return Ok(());
         }
         self.make()?;
-        let found = fs::symlink_metadata(&self.path)?;
-        if found.is_dir() && found.uid() == 0 && found.gid() == 0 {
-            chown(&self.path, None, Some(person.group))?;
-            // In a sticky folder each may remove only what is its own.
-            fs::set_permissions(&self.path, PermissionsExt::from_mode(0o1770))?;
+        // By a handle, since somebody else may exchange the folder for a link meanwhile.
+        let folder = open(&self.path, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        if fstat(&folder)?.st_uid == 0 {
+            fchmod(&folder, Mode::RWXU)?;
+            fchown(&folder, Some(Uid::from_raw(person.user)), Some(Gid::from_raw(person.group)))?;
         }
         Ok(())
     }
@@ -67,6 +71,11 @@ impl RuntimeFolder {
     }
 }
 
+/// Whether a folder can be exchanged by nobody but this user and root.
+fn is_trusted(folder: &Path) -> bool {
+    fs::metadata(folder).is_ok_and(|found| [0, user_id()].contains(&found.uid()))
+}
+
 fn is_own(folder: &Path) -> bool {
     let found = fs::symlink_metadata(folder);
     found.is_ok_and(|found| found.is_dir() && found.uid() == user_id() && found.mode() & 0o077 == 0)
@@ -74,6 +83,8 @@ fn is_own(folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
