@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::auth::users::Users;
@@ -129,7 +130,7 @@ impl Cli {
     }
 
     fn parse_words(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-        let mut matches = Cli::definition().try_get_matches_from(words)?;
+        let mut matches = Cli::definition().try_get_matches_from(words).map_err(without_value)?;
         let mut cli = Cli::from_arg_matches(&matches)?;
         if let Some((_, mut after)) = matches.remove_subcommand() {
             cli.files.config = after.remove_one("config").or(cli.files.config);
@@ -227,6 +228,19 @@ impl Files {
         let accounts = accounts.unwrap_or_else(|| "no user.ini in this folder: anonymous only".to_owned());
         format!("{settings}, {accounts}")
     }
+}
+
+/// An override that can't be read may hold a password, so it is not repeated.
+fn without_value(mut error: clap::Error) -> clap::Error {
+    let of_override = |value: &ContextValue| value.to_string().starts_with("--set");
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
+        && error.get(ContextKind::InvalidArg).is_some_and(of_override)
+    {
+        let shown = value.split('=').next().unwrap_or_default();
+        let shown = shown.chars().filter(|c| !c.is_control()).collect::<String>() + "=…";
+        error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+    }
+    error
 }
 
 /// `name` in the current folder, unless it doesn't exist. An error of another kind is left to its reader.

@@ -21,6 +21,7 @@ mod line;
 mod mistake;
 mod overrides;
 mod scan;
+mod secrecy;
 mod section;
 mod source;
 mod unread;
@@ -211,7 +212,7 @@ mod tests {
             "x.ini:2: size: 'big' is not a number, expected a size such as 500, 100K, 2M or 1G",
             "x.ini:3: prot: unknown key in [one], did you mean 'port'?",
             "x.ini:4: port: 'x' is not a port number from 0 to 65535",
-            "x.ini:5: stray: has no value",
+            "x.ini:5: this line has no '='; write key = value",
             "x.ini:6: unknown section 'tow'",
             "x.ini:8: zone: unknown key in [DEFAULT]",
         ];

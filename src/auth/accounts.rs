@@ -236,7 +236,10 @@ mod tests {
                     "user.ini:3: perm: unknown letter 'x' (known: e l r a d f m w M T)",
                 ],
             ),
-            ("[a]\npassword =\nperm = el\nhome = /", vec!["user.ini:2: password: has no value"]),
+            (
+                "[a]\npassword =\nperm = el\nhome = /",
+                vec!["user.ini:2: password: has no value; write it behind the '=', in the same line"],
+            ),
             (
                 "[a]\npassword = x\nperm = el\nhome = /\nallow_from = 10.0.0.0/33",
                 vec!["user.ini:5: allow_from: '10.0.0.0/33' is neither an address nor a network such as 10.0.0.0/8"],

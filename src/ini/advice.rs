@@ -3,7 +3,8 @@
 //! [`of`] is asked about a value that its reader refused, [`doubt`] about one that it took, [`alias`] and [`hint`] about
 //! names that don't exist. The kind of a value is the noun of its [`Key`]; each file below knows a few of them.
 
-use super::{Key, Mistake};
+use super::scan::NO_VALUE;
+use super::{Key, Missing, Mistake};
 
 mod addresses;
 mod decoration;
@@ -15,7 +16,9 @@ mod paths;
 mod ports;
 mod words;
 
-pub(super) use names::{alias, bare, hint, may_be_password, meant, shown_key};
+pub(super) use decoration::comment;
+pub(super) use letters::are_words as are_words_for_letters;
+pub(super) use names::{alias, bare, hint, is_word_for_password, may_be_password, meant, shown_key};
 
 /// The lines of an account, to be pasted.
 pub const ACCOUNT: &str = "[alex]\npassword = choose one\nperm = elr\nhome = /srv/share";
@@ -37,6 +40,23 @@ pub(super) fn of(row: &Key, value: &str, mistake: Mistake, sound: impl Fn(&str) 
         _ => advised,
     };
     shortened(value, advised)
+}
+
+/// What is wrong with a key without a value.
+pub(super) fn empty(row: &Key) -> Mistake {
+    let fix = match row.missing {
+        Missing::Problem => "write it behind the '=', in the same line",
+        Missing::Nothing | Missing::Default(_) => "write it behind the '=', in the same line, or leave the key out",
+    };
+    Mistake::new(NO_VALUE).fix(fix)
+}
+
+/// Why a value can't be meant at all, although its reader would take it.
+pub(super) fn refused(row: &Key, value: &str) -> Option<Mistake> {
+    match row.value {
+        "file" | "folder" => paths::refused(row, value),
+        _ => None,
+    }
 }
 
 /// Why a `value` that its reader takes is probably not what was meant.

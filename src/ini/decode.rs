@@ -5,9 +5,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::line::Secret;
+use super::secrecy::Secret;
 use super::written::NumberedLine;
-use super::{Finding, Mistake, Severity, Source, advice, foreign};
+use super::{Finding, Mistake, Severity, Source, foreign};
 
 /// How many bytes are looked at to tell UTF-16.
 const SAMPLE: usize = 1000;
@@ -20,6 +20,10 @@ pub(super) fn text(path: &Path, read: io::Result<Vec<u8>>) -> Result<String, Fin
         return Err(Finding::error(&source, "this is UTF-16, as Notepad's \"Unicode\" is").fix("save it as UTF-8"));
     }
     let text = String::from_utf8(bytes).map_err(|error| no_utf8(&source, &error))?;
+    if text.contains('\r') && !text.contains('\n') {
+        let fix = "save it with line ends of Unix (LF) or Windows (CR LF)";
+        return Err(Finding::error(&source, "its lines end with CR alone, as those of an old Mac").fix(fix));
+    }
     match foreign::recognize(&text) {
         Some((line, mistake)) => {
             let source = line.source(&path.display().to_string().into(), "", Secret::AllButFirstWord);
@@ -92,8 +96,12 @@ fn no_utf8(source: &Source, error: &std::string::FromUtf8Error) -> Finding {
         return Finding::error(source, "this is no text in UTF-8").fix("is it a picture, an archive or a program?");
     }
     let line = NumberedLine { number, text: String::from_utf8_lossy(text).trim_end().into() };
-    let key = line.text.split(['=', ':']).next().unwrap_or_default().trim().to_ascii_lowercase();
-    let secret = if advice::may_be_password(&key) { Secret::Value } else { Secret::Nothing };
+    let secret = match line.text.trim_start() {
+        text if text.starts_with('[') => Secret::AllButSection,
+        text if text.starts_with(['#', ';']) => Secret::All,
+        text if text.contains(['=', ':']) => Secret::VALUE,
+        _ => Secret::All,
+    };
     let Source::File(name) = source else { return Finding::error(source, "this is no text in UTF-8") };
     let source = line.source(name, "", secret);
     let reason = "this line is not UTF-8 text, but in another code page (GBK, Latin-1, …)";

@@ -93,7 +93,7 @@ impl Finding {
         };
         Finding {
             severity,
-            file,
+            file: printable(&file),
             line,
             key: printable(&key),
             reason: printable(&reason),
@@ -121,7 +121,7 @@ impl Finding {
 
     /// The same about another key than that of its line, or about a key that isn't written.
     pub fn about(self, key: impl Into<String>) -> Finding {
-        Finding { key: key.into(), ..self }
+        Finding { key: printable(&key.into()), ..self }
     }
 
     /// The same with the caret below the key instead of the value.

@@ -83,7 +83,9 @@ fn is_section(line: &str) -> bool {
 }
 
 fn by_first_line(first: &str, second: Option<&str>) -> Option<&'static str> {
-    let is_json = first.starts_with('{') || (first == "[" || first.starts_with("[{") || first.starts_with("[\""));
+    let is_object = first.strip_prefix('{').is_some_and(|rest| rest.trim_start().is_empty() || rest.contains('"'));
+    let is_json =
+        is_object || first == "[" || first.starts_with("[{") || (first.starts_with("[\"") && !first.ends_with("\"]"));
     match first {
         _ if is_json => Some("JSON"),
         _ if first.starts_with("<?xml") => Some("XML"),

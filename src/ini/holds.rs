@@ -50,7 +50,7 @@ impl File {
         let found = self.sections.iter().position(|section| is_close(&section.name) && lacks(section));
         let Some(index) = found.filter(|_| self.defaults.is_empty()) else { return };
         let section = self.sections.remove(index);
-        let source = section.origin.source(&self.name, "", super::line::Secret::Nothing);
+        let source = section.origin.source(&self.name, "", super::secrecy::Secret::AllButSection);
         let reason = format!("[{}] is not an account; did you mean [{DEFAULT}]?", section.name);
         self.found.push(super::Finding::error(&source, reason));
         self.defaults = section.keys;

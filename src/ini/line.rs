@@ -2,23 +2,11 @@
 
 use std::ops::Range;
 
-/// What is shown instead of a password.
-const HIDDEN: &str = "***";
+use super::secrecy::{self, HIDDEN, Secret};
 
 /// A line of a file, without its line end. What could be a password was taken out of it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct WrittenLine(Box<str>);
-
-/// What could be a password in a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Secret {
-    /// Nothing.
-    Nothing,
-    /// The value.
-    Value,
-    /// All but the first word.
-    AllButFirstWord,
-}
 
 /// The part of a line that a finding is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,12 +23,19 @@ pub(super) enum Mark {
 impl WrittenLine {
     pub(super) fn new(text: &str, secret: Secret) -> WrittenLine {
         let (text, parts) = (text.trim_end(), Parts::of(text));
+        let blanks = text.len() - text.trim_start_matches(is_blank).len();
         let kept = match secret {
-            Secret::Value if !parts.value.is_empty() => parts.value.start,
-            Secret::AllButFirstWord if parts.first_word < text.len() => parts.first_word,
-            _ => return WrittenLine(text.into()),
+            Secret::Nothing => text.len(),
+            Secret::ValueFrom(_) if parts.value.is_empty() => text.len(),
+            Secret::ValueFrom(end) => parts.value.start + end,
+            Secret::AllButFirstWord => parts.first_word,
+            Secret::AllButSection => blanks + secrecy::section_end(&text[blanks..]),
+            Secret::All => blanks,
         };
-        WrittenLine(format!("{}{HIDDEN}", &text[..kept]).into())
+        match text.get(..kept) {
+            Some(shown) if kept < text.len() => WrittenLine(format!("{shown}{HIDDEN}").into()),
+            _ => WrittenLine(text.into()),
+        }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -62,7 +57,8 @@ impl WrittenLine {
             Mark::Value => value,
             Mark::Part(part) => {
                 let [start, end] = [part.start, part.end].map(|at| value.start + at);
-                if self.0.get(start..end).is_some() && end <= value.end { start..end } else { value }
+                let end = end.min(value.end);
+                if self.0.get(start..end).is_some_and(|part| !part.is_empty()) { start..end } else { value }
             }
         }
     }
@@ -107,7 +103,8 @@ mod tests {
             ("  perm = elrx ", Mark::Key, "perm"),
             ("  perm = elrx ", Mark::Value, "elrx"),
             ("\u{feff}perm:elrx", Mark::Part(3..4), "x"),
-            ("perm = elrx", Mark::Part(3..9), "elrx"),
+            ("perm = elrx", Mark::Part(3..9), "x"),
+            ("perm = elrx", Mark::Part(7..9), "elrx"),
             ("perm =", Mark::Value, "perm"),
             ("perm", Mark::Value, "perm"),
             ("[alex", Mark::Value, "[alex"),
@@ -123,8 +120,11 @@ mod tests {
     #[test]
     fn what_could_be_a_password_is_taken_out() {
         let cases = [
-            ("  password = a = b", Secret::Value, "  password = ***"),
-            ("password", Secret::Value, "password"),
+            ("  password = a = b", Secret::VALUE, "  password = ***"),
+            ("password", Secret::VALUE, "password"),
+            ("perm = elr # x", Secret::ValueFrom(5), "perm = elr #***"),
+            (" [alex] ; secret", Secret::AllButSection, " [alex]***"),
+            ("secret", Secret::All, "***"),
             ("password secret", Secret::AllButFirstWord, "password***"),
             ("add_user(\"alex\", \"123\", home=\"/\")", Secret::AllButFirstWord, "add_user***"),
             ("[alex", Secret::AllButFirstWord, "[alex"),

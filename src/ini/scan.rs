@@ -7,8 +7,9 @@ use std::collections::btree_map::Entry;
 
 use configparser::ini::Ini;
 
-use super::Mistake;
+use super::secrecy;
 use super::written::{NumberedLine, Origin, Setting, Written};
+use super::{DEFAULT, Mistake};
 
 /// What was found so far.
 #[derive(Debug)]
@@ -22,8 +23,25 @@ pub(super) struct Scan {
     parser: Ini,
     /// Keys after a section line that is a fault belong to no section and are skipped.
     skips_keys: bool,
-    /// Whether the last line ends as if the next one belonged to it.
-    goes_on: bool,
+    /// The key of the line before, if the next line could belong to it.
+    before: Option<KeyLine>,
+    /// Whether the line before repeats a key, as the keys of an account without a section line do.
+    repeats: bool,
+    /// The last section line that is a comment, since the last one that is none.
+    commented: Option<usize>,
+    /// Whether the lines are those of a key or a certificate.
+    in_pem: bool,
+    /// Where the next key goes: the index of a section.
+    current: usize,
+}
+
+/// A line with a key, and what is written behind it.
+#[derive(Debug)]
+struct KeyLine {
+    line: NumberedLine,
+    key: String,
+    value: String,
+    is_told: bool,
 }
 
 /// One line that can't be used.
@@ -34,7 +52,11 @@ pub(super) struct BadLine {
     pub(super) section: String,
     /// Empty if it has none.
     pub(super) key: String,
+    /// What is written behind the key.
+    pub(super) value: String,
     pub(super) mistake: Mistake,
+    /// Whether it explains all that is wrong with the value.
+    pub(super) is_cause: bool,
 }
 
 /// What one line is.
@@ -53,7 +75,11 @@ impl Scan {
             faults: Vec::new(),
             parser: parser(),
             skips_keys: false,
-            goes_on: false,
+            before: None,
+            repeats: false,
+            commented: None,
+            in_pem: false,
+            current: 0,
         };
         // Some editors write a byte order mark in front.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -64,36 +90,66 @@ impl Scan {
     }
 
     fn line(&mut self, number: usize, text: &str) {
-        let line = text.trim();
-        let opens_section = line.starts_with('[');
-        if line.is_empty() || (self.skips_keys && !opens_section) {
+        let line = text.trim_matches(is_blank);
+        let broken = broken_section(line, self.sections.is_empty());
+        let opens_section = line.starts_with('[') || broken.is_some();
+        if line.is_empty() || self.is_pem(line) || (self.skips_keys && !opens_section) {
             return;
         }
         let parsed = self.parse(line);
-        let key = if let Ok(LineKind::Key(name, _)) = &parsed { name.clone() } else { String::new() };
+        let (key, value) = match &parsed {
+            Ok(LineKind::Key(name, value)) => (name.clone(), value.clone()),
+            _ => Default::default(),
+        };
         let here = NumberedLine { number, text: text.into() };
         let outcome = parsed.and_then(|parsed| match parsed {
-            LineKind::Nothing => Ok(()),
-            _ if line.contains(['\0', '\r']) => Err(Mistake::new("there is a NUL or a lone CR in this line")),
-            LineKind::Section(name) => self.section(line, name, here.clone()),
-            LineKind::Key(name, value) if value.is_empty() && !line.contains(['=', ':']) => {
-                Err(self.no_separator(&name))
+            LineKind::Nothing => {
+                self.note_commented(number, line);
+                Ok(())
             }
+            _ if line.contains(['\0', '\r']) => Err(invisible(&value)),
+            _ if let Some(mistake) = broken => Err(mistake),
+            LineKind::Section(name) => self.section(line, name, here.clone()),
+            LineKind::Key(name, value) if value.is_empty() && !line.contains(['=', ':']) => self.bare(&name, &here),
             LineKind::Key(name, value) => self.key(&name, value, here.clone()),
         });
-        self.goes_on = line.ends_with('\\');
-        self.skips_keys = opens_section && outcome.is_err();
+        let is_sound = outcome.is_ok() || line.strip_prefix('[') == Some("DEFAULT]");
+        self.skips_keys = opens_section && !is_sound;
         if let Err(mistake) = outcome {
-            let section = self.sections.last().map(|section| section.name.clone()).unwrap_or_default();
-            self.faults.push(BadLine { line: here, section, key, mistake });
+            self.fault(BadLine { line: here, section: String::new(), key, value, mistake, is_cause: false });
+        }
+    }
+
+    fn fault(&mut self, fault: BadLine) {
+        let section = self.sections.last().map(|section| section.name.clone()).unwrap_or_default();
+        self.faults.push(BadLine { section, ..fault });
+    }
+
+    /// Whether a line is one of a key or a certificate that somebody has pasted. The first one is left to its reader.
+    fn is_pem(&mut self, line: &str) -> bool {
+        let was = self.in_pem;
+        let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+        let goes_on = line.chars().all(is_base64) && !line.trim_end_matches('=').contains('=');
+        self.in_pem = (line.contains(secrecy::PEM) || was && goes_on) && !line.starts_with(['#', ';']);
+        was && (goes_on || line.contains("-----END"))
+            || self.in_pem && self.before.as_ref().is_some_and(|before| before.value.is_empty() && !line.contains('='))
+    }
+
+    fn note_commented(&mut self, number: usize, line: &str) {
+        let inside = line.trim_start_matches(['#', ';']).trim_start();
+        if inside.starts_with('[') && inside.ends_with(']') {
+            self.commented = Some(number);
         }
     }
 
     /// The crate puts a key into its default section; of a section line it makes a section without keys.
     fn parse(&mut self, line: &str) -> Result<LineKind, Mistake> {
-        let found = self.parser.read(line.to_owned()).map_err(|_| match line.strip_prefix('[') {
-            Some(name) => Mistake::new("the section has no closing ']'").fix(format!("write [{name}]")),
-            None => Mistake::new("there is no key before the '='"),
+        let found = self.parser.read(line.to_owned()).map_err(|_| match line.starts_with('[') {
+            true => {
+                let name = line[..secrecy::section_end(line)].trim_start_matches('[');
+                Mistake::new("the section has no closing ']'").fix(format!("write [{name}]"))
+            }
+            false => Mistake::new("there is no key before the '='").fix("write key = value"),
         })?;
         Ok(match found.into_iter().next().map(|(section, keys)| (section, keys.into_iter().next())) {
             None => LineKind::Nothing,
@@ -103,48 +159,113 @@ impl Scan {
     }
 
     fn section(&mut self, line: &str, name: String, here: NumberedLine) -> Result<(), Mistake> {
+        (self.before, self.repeats, self.commented) = (None, false, None);
         if !line.ends_with(']') || name.contains(']') {
             return Err(
                 Mistake::new("nothing may follow the ']' of a section").fix("a comment needs a line of its own")
             );
         } else if name.is_empty() {
-            return Err(Mistake::new("the section has no name"));
-        } else if let Some(first) = self.sections.iter().find(|section| section.name == name) {
-            let first = first.origin.number();
-            return Err(Mistake::new(format!("the section [{name}] is in the file twice, first in line {first}")));
+            return Err(Mistake::new("the section has no name")
+                .fix("write the name of an account or of a section, such as [alex]"));
+        } else if let Some(index) = self.sections.iter().position(|section| section.name == name) {
+            let first = self.sections[index].origin.number();
+            if name == DEFAULT {
+                // All accounts would lack what stands there.
+                self.current = index;
+            }
+            let name = secrecy::section(&name);
+            return Err(Mistake::new(format!("the section [{name}] is in the file twice, first in line {first}"))
+                .fix("give it another name, or put its keys below the first one"));
         }
         self.sections.push(Written::new(name, Origin::Line(here)));
+        self.current = self.sections.len() - 1;
         Ok(())
     }
 
     /// A key without a value is left to its reader.
     fn key(&mut self, name: &str, value: String, here: NumberedLine) -> Result<(), Mistake> {
         let key = name.to_ascii_lowercase();
+        self.before = Some(KeyLine { line: here.clone(), key: key.clone(), value: value.clone(), is_told: false });
         let setting = Setting { value, origin: Origin::Line(here) };
-        let Some(section) = self.sections.last_mut() else {
+        let is_last = self.current + 1 >= self.sections.len();
+        let Some(section) = self.sections.get_mut(self.current) else {
             self.homeless.push((key, setting));
             return Ok(());
         };
-        match section.keys.entry(key) {
-            Entry::Occupied(first) => {
-                let (key, section, line) = (first.key(), &section.name, first.get().origin.number());
-                Err(Mistake::new(format!("'{key}' is in [{section}] twice, first in line {line}")))
-            }
-            Entry::Vacant(place) => {
-                place.insert(setting);
-                Ok(())
-            }
+        let was_repeated = std::mem::take(&mut self.repeats);
+        let Entry::Occupied(first) = section.keys.entry(key.clone()) else {
+            section.keys.insert(key, setting);
+            return Ok(());
+        };
+        self.repeats = true;
+        if was_repeated || !is_last {
+            return Ok(());
         }
+        let (name, line) = (secrecy::section(&section.name), first.get().origin.number());
+        let mistake = Mistake::new(format!("'{key}' is in [{name}] twice, first in line {line}"));
+        Err(match self.commented {
+            Some(line) => mistake.fix(format!("line {line} is a comment: take the sign in front of its [ away")),
+            None => mistake.fix("delete one of the two, or begin another account with a line such as [alex]"),
+        })
     }
 
-    fn no_separator(&self, line: &str) -> Mistake {
-        if self.goes_on {
-            Mistake::new("a value is one line, and no line continues another").fix("write it in one line")
-        } else if line.contains(char::is_whitespace) {
+    /// A line without a '=', which may belong to the line before.
+    fn bare(&mut self, text: &str, here: &NumberedLine) -> Result<(), Mistake> {
+        let is_indented = here.text.starts_with(char::is_whitespace);
+        let is_continued = |before: &&mut KeyLine| {
+            (!before.is_told || is_indented) && (before.value.is_empty() || before.value.ends_with(['\\', ',']))
+        };
+        if let Some(before) = self.before.as_mut().filter(is_continued) {
+            // That a key has no value is told by its reader.
+            if !std::mem::replace(&mut before.is_told, true) && !before.value.is_empty() {
+                let (line, key, value) = (before.line.clone(), before.key.clone(), before.value.clone());
+                let last = value.len() - 1;
+                let mistake = Mistake::new("a value is one line, and no line continues another");
+                let mistake = mistake.fix("write it in one line").at(last..value.len());
+                self.fault(BadLine { line, section: String::new(), key, value, mistake, is_cause: true });
+            }
+            return Ok(());
+        }
+        Err(if text.contains(char::is_whitespace) {
             Mistake::new("this line has no '='").fix("write key = value, or # in front of a comment")
         } else {
-            Mistake::new("has no value")
-        }
+            Mistake::new(NO_VALUE).fix("write key = value")
+        })
+    }
+}
+
+/// What is wrong with a key that stands alone.
+pub(super) const NO_VALUE: &str = "has no value";
+
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c == '\u{feff}'
+}
+
+/// A section line whose brackets are others or incomplete.
+fn broken_section(line: &str, is_first: bool) -> Option<Mistake> {
+    const PAIRS: &[(char, char)] =
+        &[('<', '>'), ('(', ')'), ('{', '}'), ('【', '】'), ('［', '］'), ('「', '」'), ('〔', '〕')];
+    let paired = || PAIRS.iter().find_map(|(open, close)| line.strip_prefix(*open)?.strip_suffix(*close));
+    let quoted = || line.trim_matches(['"', '\'']).strip_prefix('[')?.strip_suffix(']');
+    let half = (!line.starts_with('[')).then(|| line.strip_suffix(']')).flatten();
+    let name = match half.filter(|_| !line.contains('[')) {
+        Some(name) => Some(name),
+        None if line.starts_with(['"', '\'']) => quoted(),
+        None if is_first => paired().or_else(|| line.strip_suffix(':')),
+        None => None,
+    }?;
+    let is_word = |c: char| c.is_alphabetic() || "_-. ".contains(c);
+    (!name.is_empty() && name.len() <= 20 && name.chars().all(is_word)).then(|| {
+        Mistake::new("the name of a section stands in square brackets").fix(format!("write [{}]", name.trim()))
+    })
+}
+
+/// A byte that no editor shows, in a `value` or elsewhere.
+fn invisible(value: &str) -> Mistake {
+    let mistake = Mistake::new("there is a NUL or a lone CR in this line").fix("write the line anew");
+    match value.find(['\0', '\r']) {
+        Some(at) => mistake.at(at..at + 1),
+        None => mistake,
     }
 }
 
@@ -230,7 +351,7 @@ mod tests {
     fn a_line_that_continues_another_is_told() {
         let scan = Scan::of("[a]\nk = v \\\n  more text\nstray words\n");
         let told = faults(&scan);
-        assert_eq!(told[0], (3, "more text", "a value is one line, and no line continues another"));
+        assert_eq!(told[0], (2, "k", "a value is one line, and no line continues another"));
         assert_eq!(told[1], (4, "stray words", "this line has no '='"));
     }
 

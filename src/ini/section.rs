@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use super::advice;
-use super::line::Secret;
+use super::secrecy::{self, Secret};
 use super::written::{Origin, Setting, Written};
 use super::{Bounded, File, Finding, Key, Mistake, Severity, Source, Sources, Value, absolute, word};
 
@@ -59,7 +59,8 @@ impl Section<'_> {
         let current = absolute(Path::new(""));
         let folder = if matches!(origin, Origin::Override { .. }) { &current } else { &self.file.folder };
         let parsed = match value.as_str() {
-            "" => Err(Mistake::new("has no value")),
+            "" => Err(advice::empty(row)),
+            value if let Some(mistake) = advice::refused(row, value) => Err(mistake),
             value => parse(value, folder)
                 .map_err(|mistake| advice::of(row, value, mistake, |text| parse(text, folder).is_ok())),
         };
@@ -69,6 +70,7 @@ impl Section<'_> {
             (Ok(_), doubt) => doubt.map(|mistake| (Severity::Warning, mistake)),
         };
         if let Some((severity, mistake)) = told {
+            let mistake = secrecy::hidden(mistake, value, secrecy::plain(row, value, self.has_passwords()));
             let found = Finding::of_value(severity, &self.source(key), mistake);
             let is_path = ["folder", "file"].contains(&row.value);
             self.file.found.push(if is_path { found.into_cause() } else { found });
@@ -106,12 +108,18 @@ impl Section<'_> {
 
     /// Where `key` is written; without it, where the section begins.
     fn source(&self, key: &str) -> Source {
-        let secret = match self.written.table.iter().find(|row| row.name == key) {
-            Some(row) if row.is_secret() => Secret::Value,
-            _ => Secret::Nothing,
-        };
-        let origin = self.setting(key).map_or(&self.written.origin, |setting| &setting.origin);
-        origin.source(&self.file.name, key, secret)
+        let row = self.written.table.iter().find(|row| row.name == key);
+        match (self.setting(key), row) {
+            (Some(Setting { value, origin }), Some(row)) => {
+                origin.source(&self.file.name, key, Secret::of(row, value, self.has_passwords()))
+            }
+            _ => self.written.origin.source(&self.file.name, key, Secret::AllButSection),
+        }
+    }
+
+    /// Whether the file is one that has passwords.
+    fn has_passwords(&self) -> bool {
+        self.written.table.iter().any(Key::is_secret)
     }
 
     /// The folder of the file as an absolute path; without a file, the current one.

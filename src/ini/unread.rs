@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::advice::{self, ACCOUNT};
-use super::line::Secret;
-use super::scan::BadLine;
-use super::written::{Setting, Written};
+use super::scan::{BadLine, NO_VALUE};
+use super::secrecy::{self, Secret};
+use super::written::{Origin, Setting, Written};
 use super::{DEFAULT, File, Finding, Key, Severity, Source};
 
 /// A finding for each section and key that nobody has read, and for each line that can't be used.
@@ -39,17 +39,29 @@ struct Unread<'a> {
 
 impl Unread<'_> {
     fn faults(&self) -> Vec<Finding> {
-        let finding = |BadLine { line, key, mistake, .. }: &BadLine| {
-            let secret = match key.as_str() {
-                _ if line.text.trim_start().starts_with('[') => Secret::Nothing,
-                key if !line.text.contains(['=', ':']) && self.is_secret(key) => Secret::AllButFirstWord,
-                key => self.secret(key),
+        let finding = |BadLine { line, key, value, mistake, is_cause, .. }: &BadLine| {
+            let secret = match line.text.trim_start() {
+                text if text.starts_with('[') => Secret::AllButSection,
+                text if text.contains(['=', ':']) => self.secret(key, value),
+                _ if self.is_first_word_known(key) => Secret::AllButFirstWord,
+                _ => Secret::All,
             };
-            let key = advice::shown_key(key);
+            let key = if secret == Secret::All { String::new() } else { advice::shown_key(key) };
             let source = line.source(&self.file.name, key.trim_end_matches('…'), secret);
-            Finding::of_value(Severity::Error, &source, mistake.clone()).at_key()
+            let finding = match mistake.reason.as_str() {
+                NO_VALUE if key.is_empty() => Finding::error(&source, "this line has no '='").fix("write key = value"),
+                _ => Finding::of_value(Severity::Error, &source, mistake.clone()),
+            };
+            let finding = if *is_cause { finding.into_cause() } else { finding };
+            if mistake.part.is_some() { finding } else { finding.at_key() }
         };
         self.file.faults.iter().map(finding).collect()
+    }
+
+    /// Whether a line without a '=' begins with a key, so that it is not all of a password.
+    fn is_first_word_known(&self, line: &str) -> bool {
+        let word = line.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+        self.rows.contains_key(word.as_str()) || advice::alias(&word).is_some()
     }
 
     /// Keys before the first section. If sections may have any name, all of these keys lack the same line.
@@ -60,6 +72,9 @@ impl Unread<'_> {
             match self.home_of(key) {
                 Some((section, row)) if row.name == key && advice::better(row, &setting.value).is_none() => {
                     finding.fix(format!("it belongs below [{section}]"))
+                }
+                Some((section, row)) if secrecy::plain(row, &setting.value, false) < setting.value.len() => {
+                    finding.fix(format!("{} belongs below [{section}]", row.name))
                 }
                 Some((section, row)) => {
                     let value = advice::better(row, &setting.value).unwrap_or_else(|| setting.value.clone());
@@ -86,11 +101,9 @@ impl Unread<'_> {
     fn sections(&self) -> Vec<Finding> {
         let names: BTreeSet<&str> = self.file.known().map(|(section, _)| section).chain([DEFAULT]).collect();
         let finding = |Written { name, origin, .. }: &Written| {
-            let source = origin.source(&self.file.name, "", Secret::Nothing);
-            let finding = Finding::error(
-                &source,
-                format!("unknown section '{name}'{}", advice::hint(name, names.iter().copied())),
-            );
+            let source = origin.source(&self.file.name, "", Secret::AllButSection);
+            let hint = advice::hint(name, names.iter().copied());
+            let finding = Finding::error(&source, format!("unknown section '{}'{hint}", secrecy::section(name)));
             finding.at_key()
         };
         self.file.sections.iter().map(finding).collect()
@@ -106,10 +119,11 @@ impl Unread<'_> {
 
     fn strange(&self) -> Vec<Finding> {
         let finding = |section: &Written| {
-            let source = section.origin.source(&self.file.name, "", Secret::Nothing);
+            let source = section.origin.source(&self.file.name, "", Secret::AllButSection);
+            let name = secrecy::section(&section.name);
             let reason = match section.keys.is_empty() {
-                true => format!("there is nothing in [{}]", section.name),
-                false => format!("no key of an account is in [{}]; each account is a section of its own", section.name),
+                true => format!("there is nothing in [{name}]"),
+                false => format!("no key of an account is in [{name}]; each account is a section of its own"),
             };
             Finding::error(&source, reason).fix(format!("write\n{ACCOUNT}"))
         };
@@ -133,10 +147,10 @@ impl Unread<'_> {
             let broken = faults.filter_map(|fault| fault.key.split_whitespace().next());
             let written = section.unread().map(|(key, _)| key).chain(broken);
             let meant: Vec<&str> = written.filter_map(|key| advice::meant(key, section.table)).collect();
-            let source = section.origin.source(&self.file.name, "", Secret::Nothing);
+            let source = section.origin.source(&self.file.name, "", Secret::AllButSection);
+            let name = secrecy::section(&section.name);
             let missing = section.missing.iter().filter(|key| !meant.contains(key));
-            let finding =
-                |key: &&'static str| Finding::error(&source, format!("missing in [{}]", section.name)).about(*key);
+            let finding = |key: &&'static str| Finding::error(&source, format!("missing in [{name}]")).about(*key);
             missing.map(finding).collect::<Vec<_>>()
         };
         self.familiar().flat_map(of_section).collect()
@@ -159,7 +173,7 @@ impl Unread<'_> {
         setting: &Setting,
     ) -> Finding {
         let names: Vec<&str> = rows.into_iter().map(|row| row.name).collect();
-        let reason = format!("unknown key in [{section}]");
+        let reason = format!("unknown key in [{}]", secrecy::section(section));
         let finding = |hint: &str| Finding::error(&self.source(key, setting), format!("{reason}{hint}")).at_key();
         let other = advice::alias(key).unwrap_or_else(|| advice::bare(key));
         if let Some(alias) = Some(other).filter(|alias| *alias != key && names.contains(alias)) {
@@ -182,24 +196,31 @@ impl Unread<'_> {
     }
 
     fn source(&self, key: &str, setting: &Setting) -> Source {
-        setting.origin.source(&Arc::clone(&self.file.name), &advice::shown_key(key), self.secret(key))
+        let written = match &setting.origin {
+            Origin::Line(line) => line.text.trim_start().get(..key.len()).unwrap_or(key),
+            _ => key,
+        };
+        let secret = self.secret(written, &setting.value);
+        let key = if secret == Secret::All { String::new() } else { advice::shown_key(key) };
+        setting.origin.source(&Arc::clone(&self.file.name), &key, secret)
     }
 
-    fn secret(&self, key: &str) -> Secret {
-        match self.is_secret(key) {
-            false => Secret::Nothing,
-            true if advice::shown_key(key) == key => Secret::Value,
-            true => Secret::AllButFirstWord,
+    /// What is secret in a line with a '=' behind `key`.
+    fn secret(&self, written: &str, value: &str) -> Secret {
+        let key = &written.to_ascii_lowercase();
+        match self.rows.get(key.as_str()).map(|(_, row)| *row).or_else(|| self.meant(key)) {
+            Some(row) => Secret::of(row, value, self.holds_passwords),
+            None if !secrecy::is_name(written) => Secret::All,
+            None if advice::shown_key(key) == *key => Secret::VALUE,
+            None => Secret::AllButFirstWord,
         }
     }
 
-    /// Whether the value of `key` could be a password.
-    fn is_secret(&self, key: &str) -> bool {
-        match self.rows.get(key) {
-            Some((_, row)) => row.is_secret(),
-            None if advice::may_be_password(key) => true,
-            None => self.holds_passwords && advice::meant(key, self.rows.values().map(|(_, row)| *row)).is_none(),
-        }
+    /// The row of the key that an unknown one was meant to be.
+    fn meant(&self, key: &str) -> Option<&'static Key> {
+        let rows = || self.rows.values().map(|(_, row)| *row);
+        let name = advice::meant(key, rows()).filter(|_| !advice::may_be_password(key))?;
+        rows().find(|row| row.name == name)
     }
 }
 

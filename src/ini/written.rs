@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::line::{Secret, WrittenLine};
+use super::line::WrittenLine;
+use super::secrecy::Secret;
 use super::{Key, Source};
 
 /// One section.

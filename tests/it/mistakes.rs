@@ -185,6 +185,62 @@ fn a_mistake_in_a_password_is_told_without_it() {
 }
 
 #[test]
+fn no_password_and_no_key_is_shown() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMIIsesameQwErTy12Ab+/x\nMIIsesameQwErTy34\nsesame2k=\n-----END PRIVATE KEY-----\n";
+    let conf = |lines: &'static str, findings| Case::conf(lines, Refused).hides("sesame").finds(findings);
+    let users = |text: String, name, findings| Case::users(text, name, Refused).hides("sesame").finds(findings);
+    let with = |lines: &'static str, findings| users(format!("{ALEX}{lines}\n"), lines, findings);
+    let instead = |old: &str, new: &'static str, findings| users(ALEX.replace(old, new), new, findings);
+    let doubted = |old: &str, new: &'static str| Case::users(ALEX.replace(old, new), new, Doubted).hides("sesame");
+    let password = "password = long-and-secret";
+    run_all(vec![
+        Case::settings(format!("{CONF}[tls]\nprivate_key = {KEY}"), "a pasted key", Refused)
+            .hides("sesame")
+            .says(&["a path is expected"]),
+        Case::settings(format!("{CONF}[tls]\nprivate_key =\n{KEY}"), "a key below", Refused)
+            .hides("sesame")
+            .says(&["has no value"]),
+        Case::settings(format!("{CONF}[tls]\n{KEY}"), "a key alone", Refused).hides("sesame"),
+        conf("authorizer.add_user(\"alex\", \"sesame\", perm=\"elr\")", 1),
+        conf("authorizer.add_user(\"alex\", \"sesame\")", 1),
+        conf("add_user(alex, sesame)", 1),
+        conf("useradd alex sesame", 1),
+        conf("alex:sesame", 1),
+        conf("alex = sesame", 1),
+        conf("users = alex:sesame:elr", 1),
+        conf("token = sesame", 1),
+        conf("credentials = sesame", 1),
+        conf("ftp://alex:sesame@host/", 1),
+        conf("sesame", 1),
+        instead(password, "password =\nsesame-and-more", 1),
+        instead(password, "password = abc\\\n  sesame-and-more", 1),
+        instead(password, "password =\n  sesame-and-more\n  sesame-and-less", 1),
+        with("sesame-and-more", 1),
+        with("sesame and more", 1),
+        with("sesame12 and more", 1),
+        users("alex\nsesame\negon\nsesame2\n".to_owned(), "vsftpd's list", 4),
+        users(format!("[alex] password = sesame\n{}", &ALEX[7..]), "a section and more", 1)
+            .says(&["nothing may follow"]),
+        users(format!("[alex password = sesame\n{}", &ALEX[7..]), "a section without an end and more", 1)
+            .says(&["write [alex]"]),
+        users("[alex:sesame]\nperm = elr\nhome = home\n".to_owned(), "a name and a password", 1),
+        users(format!("[alex] ; sesame\n{}", &ALEX[7..]), "a comment behind a section", 1),
+        users(ALEX.replace("long-and-secret", "sesame").replace('\n', "\r"), "line ends of an old Mac", 1)
+            .says(&["old Mac", "save it with"]),
+        instead("perm = elr", "perm = elr password = sesame", 1),
+        instead("perm = elr", "perm = elr # pw sesame", 1),
+        instead("perm = elr", "perm = sesame", 1),
+        instead("perm = elr", "perm = correct-sesame", 1),
+        doubted("home = home", "home = ftp://alex:sesame@host/x"),
+        with("hasty = correct-horse-sesame", 1),
+        Case::users([ALEX.as_bytes(), b"# der sesame f\xfcr alex\n"].concat(), "a comment in Latin-1", Refused)
+            .hides("sesame"),
+        Case::conf("", Refused).with(&["--set", "server.\u{1b}[31m=x"]),
+    ]);
+}
+
+#[test]
 fn a_mistake_in_a_line_of_the_settings_is_told_with_what_to_write() {
     leave_out!(Explicit | Implicit: "the files are the same with TLS");
     let server = |line, key, words: &[&'static str]| Case::conf(line, Refused).at("ftpd.conf:4", key).says(words);
@@ -290,7 +346,7 @@ fn a_mistake_in_the_form_of_a_file_is_told_once() {
             .hides("sesame"),
         users("add_user(\"alex\", \"sesame\", \"D:/\", perm=\"elr\")\n", "Python", "user.ini:1").says(&["[alex]\npassword"]).hides("sesame"),
         users("[alex]\nuser = alex\npass = sesame\ndir = home\nperm = elr\n", "other names", "user.ini:3").says(&["'password'?", "'home'?"]).hides("sesame").finds(3),
-        users(&format!("{ALEX}msg_login = a \\\n  longer text\n"), "a continued line", "user.ini:6").says(&["a value is one line"]),
+        users(&format!("{ALEX}msg_login = a \\\n  longer text\n"), "a continued line", "user.ini:5").says(&["a value is one line"]),
         users(&format!("{ALEX}[alex]\nperm = e\n"), "a section twice", "user.ini:5").says(&["first in line 1"]),
         users(&format!("{ALEX}{} = 1\n", "k".repeat(5000)), "a long key", "user.ini:5").says(&["kkk…"]),
         users(&format!("{ALEX}{}", many(100)), "100 errors", "user.ini:5").says(&["and 90 more"]).finds(100),

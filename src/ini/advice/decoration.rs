@@ -66,7 +66,7 @@ pub(super) fn half_quoted(value: &str) -> Option<&str> {
 }
 
 /// Where a comment after a value begins.
-pub(super) fn comment(value: &str) -> Option<usize> {
+pub fn comment(value: &str) -> Option<usize> {
     let is_begin = |at: usize| {
         let rest = value[at..].trim_start();
         rest.starts_with(['#', ';']) || rest.starts_with("//") || rest.starts_with("/*")

@@ -43,6 +43,15 @@ pub(super) fn together(value: &str) -> Option<String> {
     (value.contains(is_between) && sound && !parts.iter().any(|part| is_word(part))).then_some(letters)
 }
 
+/// Whether all of it are words that others have for letters.
+pub fn are_words(text: &str) -> bool {
+    parts(text).all(is_word)
+}
+
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| c.is_whitespace() || ",;|+/".contains(c)).filter(|part| !part.is_empty())
+}
+
 fn is_word(text: &str) -> bool {
     const WORDS: &[&str] = &[
         "read",
@@ -68,8 +77,7 @@ fn is_word(text: &str) -> bool {
         "false",
         "*",
     ];
-    let mut parts = text.split(|c: char| c.is_whitespace() || ",;|+/".contains(c)).filter(|part| !part.is_empty());
-    parts.any(|part| WORDS.iter().any(|word| part.eq_ignore_ascii_case(word)))
+    parts(text).any(|part| WORDS.iter().any(|word| part.eq_ignore_ascii_case(word)))
 }
 
 /// Letters that are valid, but not enough for what clients do first.

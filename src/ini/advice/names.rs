@@ -159,6 +159,11 @@ pub fn may_be_password(key: &str) -> bool {
         || strsim::jaro_winkler(&key, "password") >= 0.75
 }
 
+/// Whether a word may stand in front of a password.
+pub fn is_word_for_password(word: &str) -> bool {
+    !word.is_empty() && may_be_password(word)
+}
+
 /// The part of a key that is certainly no value: its first word.
 pub fn shown_key(key: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || "_.-".contains(c);

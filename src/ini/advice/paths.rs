@@ -1,7 +1,14 @@
 //! Paths that other programs would expand, and those of another system.
 
+use super::super::secrecy::PEM;
 use super::super::{Key, Mistake};
 use super::decoration;
+
+/// Why a value is no path at all.
+pub(super) fn refused(row: &Key, value: &str) -> Option<Mistake> {
+    let fix = || format!("put it into a file of its own, and write {} = and the path of that file", row.name);
+    value.contains(PEM).then(|| Mistake::new("a path is expected, not what is in the file").fix(fix()))
+}
 
 /// Why a path is probably not what was meant.
 pub(super) fn doubt(row: &Key, value: &str) -> Option<Mistake> {
