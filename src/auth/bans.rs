@@ -24,6 +24,15 @@ pub struct Bans {
     by_hand: Mutex<HashMap<IpAddr, Option<Instant>>>,
 }
 
+/// Why an address is kept out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BanReason {
+    /// Wrong passwords came from it.
+    WrongPasswords,
+    /// The administrator has named it.
+    Administrator,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Strikes {
     count: u32,
@@ -59,12 +68,14 @@ impl Bans {
         by_hand.insert(address, time.and_then(|time| now.checked_add(time)));
     }
 
-    /// Whether the address is banned at the moment.
-    pub fn is_banned(&self, address: IpAddr, rule: BanRule, now: Instant) -> bool {
+    /// Why the address is banned at the moment, if it is.
+    pub fn reason(&self, address: IpAddr, rule: BanRule, now: Instant) -> Option<BanReason> {
         if self.by_hand.lock().get(&address).is_some_and(|until| holds(*until, now)) {
-            return true;
+            return Some(BanReason::Administrator);
         }
-        rule.after.is_some() && self.strikes.lock().get(&address).is_some_and(|strikes| bans(strikes, rule, now))
+        let guesses =
+            rule.after.is_some() && self.strikes.lock().get(&address).is_some_and(|strikes| bans(strikes, rule, now));
+        guesses.then_some(BanReason::WrongPasswords)
     }
 
     /// The addresses that are banned, each with the time that is left; `None` is for good.
@@ -83,7 +94,7 @@ impl Bans {
 
     /// Lets an address in again, and forgets its wrong passwords; false if it was not banned.
     pub fn lift(&self, address: IpAddr, rule: BanRule, now: Instant) -> bool {
-        let was_banned = self.is_banned(address, rule, now);
+        let was_banned = self.reason(address, rule, now).is_some();
         self.strikes.lock().remove(&address);
         self.by_hand.lock().remove(&address);
         was_banned
@@ -122,17 +133,35 @@ mod tests {
         IpAddr::from((0x0a00_0000 + last).to_be_bytes())
     }
 
+    fn is_banned(bans: &Bans, address: IpAddr, rule: BanRule, now: Instant) -> bool {
+        bans.reason(address, rule, now).is_some()
+    }
+
+    #[test]
+    fn the_administrators_ban_is_not_blamed_on_wrong_passwords() {
+        let (bans, now) = (Bans::default(), Instant::now());
+        for _ in 0..3 {
+            bans.strike(address(1), RULE, now);
+        }
+        assert_eq!(bans.reason(address(1), RULE, now), Some(BanReason::WrongPasswords));
+        for banned in [address(1), address(2)] {
+            bans.ban(banned, None, now);
+            assert_eq!(bans.reason(banned, RULE, now), Some(BanReason::Administrator));
+        }
+        assert_eq!(bans.reason(address(3), RULE, now), None);
+    }
+
     #[test]
     fn an_address_is_banned_at_the_limit_and_admitted_again() {
         let (bans, start) = (Bans::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!(!bans.strike(address(1), RULE, at(0)));
         assert!(!bans.strike(address(1), RULE, at(1)));
-        assert!(!bans.is_banned(address(1), RULE, at(1)));
+        assert!(!is_banned(&bans, address(1), RULE, at(1)));
         assert!(bans.strike(address(1), RULE, at(2)));
-        assert!(bans.is_banned(address(1), RULE, at(601)));
-        assert!(!bans.is_banned(address(2), RULE, at(3)));
-        assert!(!bans.is_banned(address(1), RULE, at(602)));
+        assert!(is_banned(&bans, address(1), RULE, at(601)));
+        assert!(!is_banned(&bans, address(2), RULE, at(3)));
+        assert!(!is_banned(&bans, address(1), RULE, at(602)));
         assert!(!bans.strike(address(1), RULE, at(602)));
     }
 
@@ -167,11 +196,11 @@ mod tests {
         for rule in [RULE, never] {
             let listed = [(address(1), Some(Duration::from_secs(59))), (address(2), None)];
             assert_eq!(bans.list(rule, at(1)), listed);
-            assert!(bans.is_banned(address(1), rule, at(59)) && !bans.is_banned(address(1), rule, at(60)));
-            assert!(bans.is_banned(address(2), rule, at(1_000_000)));
+            assert!(is_banned(&bans, address(1), rule, at(59)) && !is_banned(&bans, address(1), rule, at(60)));
+            assert!(is_banned(&bans, address(2), rule, at(1_000_000)));
         }
         assert!(bans.lift(address(2), never, at(1)));
-        assert!(!bans.lift(address(2), never, at(1)) && !bans.is_banned(address(2), never, at(1)));
+        assert!(!bans.lift(address(2), never, at(1)) && !is_banned(&bans, address(2), never, at(1)));
     }
 
     #[test]

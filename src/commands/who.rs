@@ -1,8 +1,9 @@
 //! `ftpd who`: the sessions of a running server.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use ratatui::crossterm::terminal;
 use serde_json::json;
 
 use crate::cli::Files;
@@ -20,16 +21,24 @@ pub fn run(files: &Files, options: &WhoOptions) -> ExitCode {
         Ok(answer) => answer,
         Err(reason) => return fail("ftpd who", &reason),
     };
-    let text = if options.json { format!("{}\n", json!(answer.sessions)) } else { table(&answer) };
+    let text = if options.json { format!("{}\n", json!(answer.sessions)) } else { table(&answer, width()) };
     // A reader that has closed the pipe wants no more lines.
     let _ = io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
 }
 
 /// As wide as most terminals.
-const WIDTH: usize = 80;
+const USUAL: usize = 80;
 
-fn table(WhoAnswer { server, sessions }: &WhoAnswer) -> String {
+/// How wide the lines may be; a pipe takes all of them.
+fn width() -> usize {
+    if !io::stdout().is_terminal() {
+        return usize::MAX;
+    }
+    terminal::size().ok().map(|(columns, _)| usize::from(columns)).filter(|columns| *columns > 0).unwrap_or(USUAL)
+}
+
+fn table(WhoAnswer { server, sessions }: &WhoAnswer, width: usize) -> String {
     let count = match sessions.len() {
         1 => "1 session".to_owned(),
         count => format!("{count} sessions"),
@@ -41,7 +50,7 @@ fn table(WhoAnswer { server, sessions }: &WhoAnswer) -> String {
     let heads = [">ID", "ACCOUNT", "ADDRESS", "TLS", "SINCE", ">IDLE", "DOES", ">BYTES", ">OF", ">RATE", "FILE"];
     let mut table = Columns::new(heads);
     sessions.iter().for_each(|session| table.row(row(session)));
-    head + &table.lines(WIDTH)
+    head + &table.lines(width)
 }
 
 fn row(session: &SessionFacts) -> [String; 11] {
@@ -84,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_fits_the_usual_terminal() {
+    fn the_table_fits_the_terminal_and_is_whole_in_a_pipe() {
         let busy = SessionFacts {
             verb: Some("RETR".to_owned()),
             path: Some("/films/a name that is much too long for what is left.iso".to_owned()),
@@ -100,7 +109,10 @@ mod tests {
             address: "0.0.0.0:2121".to_owned(),
             max_cons: 100,
         };
-        let text = table(&WhoAnswer { server: server.clone(), sessions: vec![busy, session(8)] });
+        let answer = WhoAnswer { server: server.clone(), sessions: vec![busy, session(8)] };
+        let whole = table(&answer, usize::MAX);
+        assert!(whole.contains("  /films/a name that is much too long for what is left.iso\n"), "{whole}");
+        let text = table(&answer, 80);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "2 sessions of 100 on 0.0.0.0:2121, pid 5");
         for part in [" 7 alex", "192.168.1.20:51542", "RETR", "5.0G", "50G", "11M/s", "….iso"] {
@@ -108,6 +120,6 @@ mod tests {
         }
         assert!(lines[3].contains("idle"), "{text}");
         assert!(lines.iter().all(|line| line.chars().count() <= 80), "{text}");
-        assert_eq!(table(&WhoAnswer { server, sessions: vec![] }), "0 sessions of 100 on 0.0.0.0:2121, pid 5\n");
+        assert_eq!(table(&WhoAnswer { server, sessions: vec![] }, 80), "0 sessions of 100 on 0.0.0.0:2121, pid 5\n");
     }
 }

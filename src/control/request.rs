@@ -65,7 +65,13 @@ impl ControlRequest {
             Some(version) => return Err(format!("this server speaks version {VERSION}, not {version}")),
             None => return Err(format!("a request has a version: \"v\":{VERSION}")),
         }
-        serde_json::from_value(message).map_err(|error| error.to_string())
+        let request = ControlRequest::deserialize(&message).map_err(|error| error.to_string())?;
+        let understood = json!(request);
+        let members = message.as_object().into_iter().flat_map(|members| members.keys());
+        match members.filter(|member| *member != "v").find(|member| understood.get(member).is_none()) {
+            Some(member) => Err(format!("{member:?} is no member of the request {understood}")),
+            None => Ok(request),
+        }
     }
 
     /// Its line, with the line end.
@@ -120,6 +126,10 @@ mod tests {
             (r#"{"v":1,"do":"kick"}"#, "a kick has"),
             (r#"{"v":1,"do":"kick","ids":["x"]}"#, "a kick has"),
             (r#"{"v":1,"do":"unban","address":"localhost"}"#, "invalid IP address"),
+            (r#"{"v":1,"do":"who","all":true}"#, "\"all\" is no member of the request {\"do\":\"who\"}"),
+            (r#"{"v":1,"do":"kick","user":"bob","address":"127.0.0.1"}"#, "\"address\" is no member"),
+            (r#"{"v":1,"do":"kick","ids":[1],"user":"bob"}"#, "\"user\" is no member"),
+            (r#"{"v":1,"do":"kick","user":"nobody","ban":true}"#, "\"ban\" is no member"),
         ];
         for (line, reason) in cases {
             let told = ControlRequest::read(line.as_bytes()).expect_err("no request");

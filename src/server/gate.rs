@@ -13,6 +13,7 @@ use crate::auth::limits::{Counted, Full, Ticket};
 use crate::config::Config;
 use crate::net::control::drop_unread;
 use crate::net::ending::Grace;
+use crate::net::stop::Stop;
 use crate::net::tls::Tls;
 use crate::protocol::legible::Legible;
 use crate::protocol::plural::Plural;
@@ -143,8 +144,9 @@ impl Gate {
 
     /// The place of a client at its address, unless that is banned.
     fn admit_client(&self, address: IpAddr, config: &Config) -> Result<Ticket, Rejection> {
-        if self.shared.bans.is_banned(address, config.server.ban, Instant::now()) {
-            return Err(Rejection { reply: banned(), decided: config.source("server", "ban_after").to_string() });
+        if let Some(reason) = self.shared.bans.reason(address, config.server.ban, Instant::now()) {
+            let (reply, decided) = banned(reason, config);
+            return Err(Rejection { reply, decided });
         }
         let place = self.shared.premises.limits.take(Counted::Address(address), config.server.max_cons_per_ip);
         place.map_err(|full| Rejection::of(&full, config))
@@ -176,6 +178,11 @@ impl Gate {
         let reason = Legible(reply.text());
         log::warn!(peer:%, user = ""; "connection refused: {reason} ({decided})");
     }
+
+    /// Lets the next refusal of an address have its line again, as a ban has begun or ended.
+    pub fn forget_refusals(&self, address: IpAddr) {
+        self.refusals.lock().retain(|(refused, _), _| *refused != address);
+    }
 }
 
 impl Places {
@@ -205,6 +212,12 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// No client is let in any more.
+    pub fn stopping(state: GateState) -> Self {
+        let decided = if state == GateState::Draining { "draining" } else { "stopping" };
+        Self { reply: Reply::new(421, format!("{}.", Stop::FAREWELL.text)), decided: decided.to_owned() }
+    }
+
     fn of(full: &Full, config: &Config) -> Self {
         let (text, key) = match (&full.key, full.max) {
             (Counted::Address(_), max) => {

@@ -12,10 +12,8 @@ use rustix::io::Errno;
 use rustix::net::{Shutdown, shutdown};
 
 use crate::config::Config;
-use crate::net::stop::Stop;
 use crate::net::who::canonical;
-use crate::protocol::reply::Reply;
-use crate::server::gate::{Gate, GateState, dismiss};
+use crate::server::gate::{Gate, GateState, Rejection};
 use crate::server::listen;
 use crate::session::{Accepted, Entrance};
 use crate::sys::service;
@@ -118,7 +116,7 @@ impl ControlListener {
             });
             let state = gate.state();
             match accepted {
-                Ok(connection) if state != GateState::Open => dismiss(&connection, &stopping()),
+                Ok(connection) if state != GateState::Open => gate.refuse(&connection, &Rejection::stopping(state)),
                 Ok(connection) => match gate.ask(connection) {
                     Ok(()) => troubled = false,
                     Err(error) => back_off(&mut troubled, "can't start a session's thread", &error),
@@ -140,10 +138,6 @@ impl ControlListener {
             let _ = rustix::event::poll(&mut fds, None);
         }
     }
-}
-
-fn stopping() -> Reply {
-    Reply::new(421, format!("{}.", Stop::FAREWELL.text))
 }
 
 /// Says once what the system is short of, and gives it time.

@@ -49,6 +49,8 @@ mod visit;
 /// A running server.
 pub struct Server {
     gate: Arc<Gate>,
+    /// What it started with, and keeps where a change needs a restart.
+    started: Arc<Config>,
     listeners: Listeners,
     tickets: Tickets,
     accepting: Vec<JoinHandle<()>>,
@@ -79,7 +81,8 @@ impl Server {
         let shared = share(&config, users, listeners.addresses().collect())?;
         let socket = control_socket::bind(&config, port)?;
         tls.as_deref().inspect(|tls| encryption::announce(tls));
-        let gate = Arc::new(Gate::new(shared, Settings { config: Arc::new(config), tls })?);
+        let started = Arc::new(config);
+        let gate = Arc::new(Gate::new(shared, Settings { config: Arc::clone(&started), tls })?);
         let (told, errands) = bounded(MAX_ERRANDS);
         let desk = |waker| Desk::new(Arc::clone(&gate), listeners.describe(), told, waker);
         let control = socket.map(|socket| ControlServer::start(socket, desk)).transpose()?;
@@ -87,7 +90,7 @@ impl Server {
         let accepting = listeners.accept(&gate)?;
         log::info!(">>> starting FTP server on {}, pid={} <<<", listeners.describe(), std::process::id());
         service::ready();
-        Ok(Self { gate, listeners, tickets, accepting, control, errands })
+        Ok(Self { gate, started, listeners, tickets, accepting, control, errands })
     }
 
     /// Reads the files that a new configuration names for TLS.
@@ -106,7 +109,7 @@ impl Server {
             log::log!(level, "{line}");
             told.push(line);
         };
-        for key in self.gate.settings().config.needs_restart(&config) {
+        for key in self.started.needs_restart(&config) {
             tell(Level::Warn, format!("{key} has changed: this needs a restart"));
         }
         process::set_umask(config.transfer.umask);

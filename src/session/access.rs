@@ -7,10 +7,11 @@ use std::time::Instant;
 
 use log::Level;
 
+use crate::auth::bans::BanReason;
 use crate::auth::live_user::LiveUser;
 use crate::auth::user::User;
 use crate::auth::users::LoginRefusal;
-use crate::config::{Fsync, Symlinks};
+use crate::config::{Config, Fsync, Symlinks};
 use crate::fs::root::Links;
 use crate::fs::upload::UploadPolicy;
 use crate::protocol::command::Password;
@@ -65,8 +66,8 @@ impl Session {
         let name = user.ok_or_else(|| Reply::new(503, "USER comes before PASS."))?;
         let arrived = Instant::now();
         let from = self.control.who.peer.ip();
-        if self.shared.bans.is_banned(from, self.config.server.ban, arrived) {
-            return Err(self.refuse_banned(&name));
+        if let Some(reason) = self.shared.bans.reason(from, self.config.server.ban, arrived) {
+            return Err(self.refuse_banned(&name, reason));
         }
         match self.shared.users.check_in(name.as_bytes(), &password.0, from, self.login_by) {
             Ok(user) => self.log_in(user),
@@ -182,8 +183,8 @@ impl Session {
     }
 
     #[cold]
-    fn refuse_banned(&self, name: &Name) -> Box<Refusal> {
-        let (reply, decided) = (banned(), self.config.source("server", "ban_after").to_string());
+    fn refuse_banned(&self, name: &Name, reason: BanReason) -> Box<Refusal> {
+        let (reply, decided) = banned(reason, &self.config);
         log_refusal(&self.control.who, Level::Info, &format!("USER {}", quoted_name(name)), &reply, Some(&decided));
         told(Step::Close(reply, End::Banned))
     }
@@ -229,8 +230,13 @@ impl Session {
         self.wrong_passwords += 1;
         self.control.pause(server.auth_failed_delay.saturating_sub(arrived.elapsed()));
         let reply = Reply::new(530, "Name or password is wrong.");
-        let is_last = banned || self.wrong_passwords >= self.config.server.max_login_attempts;
-        if is_last { Step::Close(reply, End::WrongPasswords(self.wrong_passwords)) } else { Step::Reply(reply) }
+        if banned {
+            Step::Close(reply, End::Banned)
+        } else if self.wrong_passwords >= self.config.server.max_login_attempts {
+            Step::Close(reply, End::WrongPasswords(self.wrong_passwords))
+        } else {
+            Step::Reply(reply)
+        }
     }
 }
 
@@ -268,9 +274,18 @@ fn told(step: Step) -> Box<Refusal> {
     Refusal::new(step, Why::Told)
 }
 
-/// The reply to a client whose address is banned.
-pub fn banned() -> Reply {
-    Reply::new(421, "Too many wrong passwords from your address; try again later.")
+/// The reply to a client whose address is banned, and what decided that.
+pub fn banned(reason: BanReason, config: &Config) -> (Reply, String) {
+    let (text, decided) = match reason {
+        BanReason::WrongPasswords => (
+            "Too many wrong passwords from your address; try again later.",
+            config.source("server", "ban_after").to_string(),
+        ),
+        BanReason::Administrator => {
+            ("Your address is kept out by the administrator.", "ftpd status --unban lets it in again".to_owned())
+        }
+    };
+    (Reply::new(421, text), decided)
 }
 
 /// The reply to a client for which there is no thread.

@@ -15,6 +15,7 @@ use crate::{
 };
 
 const BIG: u64 = 64 << 20;
+const STATUS: &str = r#"{"v":1,"do":"status"}"#;
 
 /// A program whose output nobody needs yet.
 fn spawn(mut command: std::process::Command) -> Child {
@@ -41,6 +42,7 @@ fn drain_returns_at_once_while_the_transfer_goes_on() {
         }
         refused.expect_closed();
     }
+    server.wait_log("connection refused: The server is stopping. (draining)");
     assert_eq!(server.ask(r#"{"v":1,"do":"status"}"#)["draining"], true);
     assert_eq!(read_all(data).len() as u64, BIG);
     busy.read_reply().expect(226);
@@ -112,6 +114,24 @@ fn reload_takes_both_files_and_says_so() {
     assert!(ended.output.contains("max_cons has changed: this needs a restart"), "{}", ended.output);
     assert!(Client::connect(server.door()).read_reply().expect(220).text().contains("changed"));
     server.login_as("eve");
+}
+
+#[test]
+fn a_file_that_is_what_the_server_runs_with_needs_no_restart() {
+    let server = Server::plain();
+    let before = server.ask(STATUS)["limits"]["passive_ports"].clone();
+    let port = format!("[server]\nport = {}\n", server.address().port());
+    server.tree().write_conf(&format!("{port}max_cons = 7\n[passive]\npassive_ports = 40000-40009\n"));
+    let ended = server.administer("reload");
+    for key in ["passive_ports", "max_cons"] {
+        assert!(ended.output.contains(&format!("{key} has changed: this needs a restart")), "{}", ended.output);
+    }
+    assert_eq!(server.ask(STATUS)["limits"]["passive_ports"], before, "those in force");
+    server.tree().write_conf(&port);
+    let ended = server.administer("reload");
+    for key in ["passive_ports", "max_cons"] {
+        assert!(!ended.output.contains(key), "{}", ended.output);
+    }
 }
 
 #[test]

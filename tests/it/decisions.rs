@@ -207,7 +207,9 @@ fn a_ban_names_its_line_for_the_session_and_for_the_connections_after_it() {
     waiting.expect("USER bob", 331);
     waiting.expect("PASS secret", 421);
     server.wait_log("USER 'bob' 421 'Too many wrong passwords from your address; try again later.' (*: ban_after = 2)");
-    server.wait_log(&format!("{}-[] FTP session closed (banned).", waiting.local()));
+    for client in [&waiting, &guessing] {
+        server.wait_log(&format!("{}-[] FTP session closed (banned).", client.local()));
+    }
     let mut refused = Client::connect(server.door());
     refused.read_reply().expect(421);
     let lines = server.wait_log_times("connection refused: Too many wrong passwords*: ban_after = 2)", 1);

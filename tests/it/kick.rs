@@ -65,15 +65,23 @@ fn an_address_is_ended_kept_out_and_let_in_again() {
     is_kicked(&mut client);
     let mut refused = Client::connect(server.door());
     if server.door() == server.address() {
-        refused.read_reply().expect(421);
+        let told = refused.read_reply().expect(421);
+        assert!(told.text().contains("kept out by the administrator"), "{}", told.text());
     }
     refused.expect_closed();
+    let refusals = "connection refused: Your address is kept out by the administrator*";
+    let line = server.wait_log(refusals);
+    assert!(!line.contains("ban_after") && !line.contains("password"), "{line}");
     other.login("bob", "secret");
     let status = server.administer("status").output;
     assert!(status.contains("127.0.0.1 (") && status.contains(" left)"), "{status}");
     assert_eq!(server.administer("status --unban 127.0.0.1").code, Some(0));
     assert_eq!(server.administer("status --unban 127.0.0.1").code, Some(1), "once is enough");
     server.login().expect("NOOP", 200);
+    // A second ban has its own line.
+    assert_eq!(server.administer("kick --address 127.0.0.1 --ban").code, Some(0));
+    drop(Client::connect(server.door()));
+    server.wait_log_times(refusals, 2);
     // Nobody from there is here, and it is kept out all the same.
     assert_eq!(server.administer("kick --address 192.0.2.7 --ban").code, Some(0));
     assert_eq!(server.administer("kick --address 192.0.2.7").code, Some(1));

@@ -194,6 +194,7 @@ impl Desk {
     fn ban(&self, address: IpAddr, now: Instant) -> Option<u64> {
         let time = Some(self.gate.settings().config.server.ban.time).filter(|time| !time.is_zero());
         self.gate.shared.bans.ban(address, time, now);
+        self.gate.forget_refusals(address);
         match time {
             Some(time) => log::info!("{address} is kept out for {} s", time.as_secs()),
             None => log::info!("{address} is kept out until the server ends"),
@@ -203,8 +204,10 @@ impl Desk {
 
     fn unban(&self, address: IpAddr, now: Instant) -> UnbanAnswer {
         let rule = self.gate.settings().config.server.ban;
-        let unbanned = self.gate.shared.bans.lift(address.to_canonical(), rule, now);
+        let address = address.to_canonical();
+        let unbanned = self.gate.shared.bans.lift(address, rule, now);
         if unbanned {
+            self.gate.forget_refusals(address);
             log::info!("{address} is let in again");
         }
         UnbanAnswer { unbanned }
@@ -212,7 +215,7 @@ impl Desk {
 
     fn status(&self, now: Instant) -> StatusAnswer {
         let (config, seats) = (self.gate.settings().config, self.gate.roster.seats());
-        let totals = self.gate.roster.totals();
+        let (totals, ports) = (self.gate.roster.totals(), self.gate.shared.passive.range());
         let bans = self.gate.shared.bans.list(config.server.ban, now).into_iter();
         StatusAnswer {
             server: self.server(now),
@@ -227,11 +230,7 @@ impl Desk {
                 max_cons_per_ip: config.server.max_cons_per_ip,
                 max_upload: config.transfer.max_upload,
                 max_download: config.transfer.max_download,
-                passive_ports: config
-                    .passive
-                    .passive_ports
-                    .as_ref()
-                    .map(|range| format!("{}-{}", range.start(), range.end())),
+                passive_ports: ports.map(|range| format!("{}-{}", range.start(), range.end())),
             },
             bans: bans.map(|(address, left)| BanFacts { address, left: left.map(|left| left.as_secs()) }).collect(),
             partials: totals.moved.kept,
