@@ -20,6 +20,8 @@ pub trait Doorway {
 
     /// Why and how soon the session must end; `None` as long as it may stay.
     fn notice(&self) -> Option<Notice>;
+    /// Whether this side was shut down to ask the session to end.
+    fn is_shut(&self) -> bool;
 
     /// What to wait for until the client says something.
     fn readiness(&self) -> (BorrowedFd<'_>, PollFlags);
@@ -99,7 +101,7 @@ const MAX_DRAIN: Duration = Duration::from_secs(30);
 const LAST_LOOK: Duration = Duration::from_millis(1);
 /// The same if its machine is very busy.
 const LONG_LOOK: Duration = Duration::from_millis(250);
-/// How long a notice may stay unseen by a transfer that does not listen to its client.
+/// How long a notice may stay unseen by a transfer: it wakes nobody, since a client that is still heard is worth more.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What ended a wait.
@@ -252,7 +254,7 @@ impl<'d> Watch<'d> {
     /// The client has nothing more to say.
     fn end_of_words(&mut self) -> Result<(), Error> {
         self.end_on_abort()?;
-        let is_fine = self.door.notice().is_some() || self.door.leaves();
+        let is_fine = self.door.is_shut() || self.door.leaves();
         self.presence = match self.loss {
             _ if is_fine => Presence::Silent,
             Loss::Ends => return Err(Error::Vanished),
@@ -281,8 +283,7 @@ impl<'d> Watch<'d> {
         }
         let (now, has_data) = (Instant::now(), data.is_some());
         let left = self.end_of_wait(deadline, now)?.saturating_duration_since(now);
-        // The control connection wakes nobody who does not listen to it, so notices are looked for now and then.
-        let looks_again = self.presence == Presence::Silent && left > LOOK;
+        let looks_again = !self.is_gone() && left > LOOK;
         let left = if looks_again { LOOK } else { left };
         let (client, data) = match self.poll(data, left) {
             // A signal: as if the client had said something, which costs one look.

@@ -294,6 +294,11 @@ impl Control {
         self.ending.notice()
     }
 
+    /// Whether nothing more is read from the client because the session is asked to end.
+    pub fn is_shut(&self) -> bool {
+        self.ending.is_shut()
+    }
+
     /// Sets the receive timeout, unless the one that is set does (a quarter of a second early or late is no matter).
     fn arm(&mut self, wanted: Option<Duration>) -> io::Result<()> {
         if wanted.is_some_and(|wanted| wanted.is_zero()) {

@@ -1,6 +1,7 @@
 //! How a session is asked to end, alone or with all others as the server stops. Seen by the session without a lock.
 
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ pub struct Ending {
     stop: Arc<Stop>,
     after_transfer: OnceLock<Farewell>,
     at_once: OnceLock<Farewell>,
+    shut: AtomicBool,
 }
 
 /// Why a session is asked to end.
@@ -47,7 +49,13 @@ pub struct Notice {
 impl Ending {
     /// Of a session with this control connection, in a server that may be asked to stop.
     pub fn new(connection: Arc<TcpStream>, stop: Arc<Stop>) -> Ending {
-        Ending { connection, stop, after_transfer: OnceLock::new(), at_once: OnceLock::new() }
+        Ending {
+            connection,
+            stop,
+            after_transfer: OnceLock::new(),
+            at_once: OnceLock::new(),
+            shut: AtomicBool::new(false),
+        }
     }
 
     /// Asks the session to end, and its transfer, too. The first call counts.
@@ -56,10 +64,10 @@ impl Ending {
         self.wake();
     }
 
-    /// Asks the session to end after the transfer that runs. The first call counts; [`Self::ask`] counts more.
+    /// Asks the session to end after the transfer that runs. The first call counts; [`Self::ask`] counts more. One that waits
+    /// for a command must be woken then.
     pub fn ask_after_transfer(&self, farewell: Farewell) {
         let _ = self.after_transfer.set(farewell);
-        self.wake();
     }
 
     /// Whether this session alone is asked to end, and its transfer, too.
@@ -85,9 +93,15 @@ impl Ending {
         self.notice().is_some()
     }
 
-    /// Wakes the session if it waits for its client. Nothing more is read from the client.
+    /// Wakes the session if it waits for its client: nothing more is read from it.
     pub fn wake(&self) {
+        self.shut.store(true, Ordering::Release);
         let _ = self.connection.shutdown(Shutdown::Read);
+    }
+
+    /// Whether the end of what the client says may be [`Self::wake`]'s doing, so that it tells nothing about the client.
+    pub fn is_shut(&self) -> bool {
+        self.shut.load(Ordering::Acquire)
     }
 
     /// Cuts the connection.

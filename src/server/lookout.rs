@@ -61,7 +61,8 @@ pub fn compare(roster: &Roster, accounts: &Accounts) -> usize {
 }
 
 /// Does what follows for one session; true if it is asked to end for the first time.
-fn ends(Seat { activity, ending }: &Seat, accounts: &Accounts) -> bool {
+fn ends(seat: &Seat, accounts: &Accounts) -> bool {
+    let Seat { activity, ending } = seat;
     let Some(live) = activity.live_user() else { return false };
     let old = live.now();
     let new = accounts.now(&old);
@@ -81,7 +82,7 @@ fn ends(Seat { activity, ending }: &Seat, accounts: &Accounts) -> bool {
         }
         Consequence::EndAfterTransfer(why) if !ending.is_barred() => {
             tell(why, "after its transfer");
-            ending.ask_after_transfer(CHANGED);
+            seat.ask_after_transfer(CHANGED);
             true
         }
         Consequence::EndAtOnce(_) | Consequence::EndAfterTransfer(_) => false,

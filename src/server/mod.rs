@@ -163,7 +163,7 @@ impl Server {
         let sessions = self.gate.roster.len();
         let present = Plural(sessions, "session");
         log::info!("draining: no new sessions; the server stops after the last transfer ({present} now)");
-        self.gate.roster.stop_reading();
+        self.gate.roster.tell_all();
         Ok((sessions, emptied))
     }
 
@@ -186,7 +186,7 @@ impl Server {
             let _ = thread.join();
         }
         log::info!("stopping: {}, {} s for transfers", Plural(roster.len(), "session"), grace.as_secs());
-        roster.stop_reading();
+        roster.tell_all();
         if !roster.wait_until_empty(deadline + GOODBYE) {
             roster.disconnect();
             roster.wait_until_empty(Instant::now() + GOODBYE);

@@ -79,9 +79,9 @@ impl Roster {
         Totals { sessions: present.came, moved: moved.fold(present.moved, Traffic::add) }
     }
 
-    /// Wakes every session: nothing more is read from its client.
-    pub fn stop_reading(&self) {
-        self.present.lock().seats.values().for_each(|seat| seat.ending.wake());
+    /// Has every session see that it is asked to end.
+    pub fn tell_all(&self) {
+        self.present.lock().seats.values().for_each(Seat::tell);
     }
 
     /// Cuts every connection.

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use crate::auth::live_user::LiveUser;
 use crate::auth::user::User;
-use crate::net::ending::Ending;
+use crate::net::ending::{Ending, Farewell};
 use crate::protocol::path::VirtualPath;
 
 /// A session's place in the roster: how others see it, and how they end it.
@@ -24,6 +24,23 @@ pub struct Seat {
     pub activity: Arc<Activity>,
     /// The wish that it ends.
     pub ending: Arc<Ending>,
+}
+
+impl Seat {
+    /// Asks the session to end after the transfer that runs.
+    pub fn ask_after_transfer(&self, farewell: Farewell) {
+        self.ending.ask_after_transfer(farewell);
+        self.tell();
+    }
+
+    /// Has the session see that it is asked to end. A transfer that may go on is not woken, so that its client is still heard;
+    /// it looks for itself now and then.
+    pub fn tell(&self) {
+        let has_time = self.ending.notice().is_some_and(|notice| !notice.grace.is_over(Instant::now()));
+        if !(has_time && self.activity.is_busy()) {
+            self.ending.wake();
+        }
+    }
 }
 
 /// What a session does.
@@ -165,9 +182,14 @@ impl Activity {
         self.idle_since.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// Whether it moves bytes.
+    pub fn is_busy(&self) -> bool {
+        self.doing.lock().is_some()
+    }
+
     /// For how long it has done nothing.
     pub fn idle(&self, now: Instant) -> Duration {
-        if self.doing.lock().is_some() {
+        if self.is_busy() {
             return Duration::ZERO;
         }
         let since = Duration::from_millis(self.idle_since.load(Ordering::Relaxed));

@@ -58,6 +58,10 @@ impl Doorway for Attention<'_> {
         self.control.notice()
     }
 
+    fn is_shut(&self) -> bool {
+        self.control.is_shut()
+    }
+
     fn readiness(&self) -> (BorrowedFd<'_>, PollFlags) {
         let events = if self.control.has_room() { PollFlags::IN | PollFlags::RDHUP } else { PollFlags::empty() };
         (self.control.as_fd(), events)

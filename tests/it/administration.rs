@@ -103,6 +103,34 @@ fn a_session_of_a_draining_server_can_be_kicked() {
 }
 
 #[test]
+fn a_draining_server_still_hears_the_clients_of_its_transfers() {
+    let mut server = Server::plain();
+    server.write_sparse("big", BIG);
+    let mut busy = server.login();
+    let _data = busy.stalled_download("big");
+    assert_eq!(server.administer("drain").code, Some(0));
+    busy.expect("NOOP", 200);
+    busy.expect("ABOR", 426);
+    busy.read_reply().expect(226);
+    busy.read_reply().expect(421);
+    assert_eq!(exit_code(server.wait_exit()), 0);
+}
+
+#[test]
+fn a_client_that_is_killed_while_the_server_drains_did_not_finish_its_overwrite() {
+    let mut server = Server::plain();
+    server.write("file", b"the old file");
+    let mut busy = server.login();
+    let data = busy.stalled_upload("STOR file", b"half");
+    assert_eq!(server.administer("drain").code, Some(0));
+    // The system closes its connections, in order.
+    drop(busy);
+    data.cut();
+    assert_eq!(exit_code(server.wait_exit()), 0);
+    assert_eq!(server.read("file"), b"the old file");
+}
+
+#[test]
 fn reload_takes_both_files_and_says_so() {
     let server = Server::plain();
     server.tree().write_users(&format!("{BOB}[eve]\npassword = secret\nperm = e\nhome = home\n"));
