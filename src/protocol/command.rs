@@ -200,17 +200,6 @@ pub enum ListFormat {
     Facts,
 }
 
-impl ListFormat {
-    /// The command that asks for it.
-    pub fn verb(self) -> &'static str {
-        match self {
-            Self::Long => "LIST",
-            Self::Names => "NLST",
-            Self::Facts => "MLSD",
-        }
-    }
-}
-
 /// What switches before a path ask for, as if the server were `ls`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Switches {

@@ -48,6 +48,16 @@ pub enum Role {
     Receives,
 }
 
+impl Role {
+    /// Whether it takes a data port.
+    pub fn is_transfer(self) -> bool {
+        match self {
+            Sends | Receives => true,
+            Plain | Tls | KeepsUser | NamesPort | Digests => false,
+        }
+    }
+}
+
 /// What comes after a verb and a blank. Every blank of a name is part of it; before and after words they do not count.
 #[derive(Debug)]
 enum Argument {

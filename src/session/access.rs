@@ -21,7 +21,7 @@ use crate::session::Session;
 use crate::session::end::End;
 use crate::session::info::Preferences;
 use crate::session::login::Login;
-use crate::session::refusal::{Refusal, Why, log_refusal, quoted_name};
+use crate::session::refusal::{Refusal, Why, log_reply, quoted_name};
 use crate::session::security::Security;
 use crate::session::step::{Answer, Step, refuse, reply};
 use crate::share::denied::Closed;
@@ -129,7 +129,7 @@ impl Session {
                     max => format!("This account's {max} sessions are all taken."),
                 };
                 let (reply, decided) = (Reply::new(421, text), user.source("max_cons").to_string());
-                log_refusal(who, Level::Info, &what, &reply, Some(&decided));
+                log_reply(who, Level::Info, &what, &reply, Some(&decided));
                 told(Step::Close(reply, End::NotLetIn))
             }
             Closed::Home(error) => {
@@ -144,7 +144,7 @@ impl Session {
                     _ => "The server can't open this account's folder at the moment.",
                 };
                 let reply = Reply::new(530, text);
-                log_refusal(who, Level::Error, &what, &reply, Some(&decided));
+                log_reply(who, Level::Error, &what, &reply, Some(&decided));
                 told(Step::Reply(reply))
             }
         }
@@ -185,7 +185,7 @@ impl Session {
     #[cold]
     fn refuse_banned(&self, name: &Name, reason: BanReason) -> Box<Refusal> {
         let (reply, decided) = banned(reason, &self.config);
-        log_refusal(&self.control.who, Level::Info, &format!("USER {}", quoted_name(name)), &reply, Some(&decided));
+        log_reply(&self.control.who, Level::Info, &format!("USER {}", quoted_name(name)), &reply, Some(&decided));
         told(Step::Close(reply, End::Banned))
     }
 
@@ -193,7 +193,7 @@ impl Session {
     fn refuse_busy(&self, name: &Name) -> Box<Refusal> {
         let reply = Reply::new(421, "Too many logins at the moment; try again later.");
         let decided = LoginRefusal::Busy.to_string();
-        log_refusal(&self.control.who, Level::Warn, &format!("USER {}", quoted_name(name)), &reply, Some(&decided));
+        log_reply(&self.control.who, Level::Warn, &format!("USER {}", quoted_name(name)), &reply, Some(&decided));
         told(Step::Close(reply, End::NotLetIn))
     }
 

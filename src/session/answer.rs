@@ -18,8 +18,8 @@ use crate::session::step::{Step, reply};
 use crate::session::{Session, info};
 
 /// A command, and what earlier ones left for it.
-struct Asked {
-    verb: &'static str,
+struct Instruction {
+    verb: &'static Verb,
     command: Command,
     /// The name of a USER right before.
     user: Option<Name>,
@@ -34,7 +34,7 @@ impl Session {
     pub(super) fn answer(&mut self, line: &Line) -> Step {
         let Line::Text(text) = line else { return self.too_long(line) };
         match self.understand(text) {
-            Ok(asked) => self.carry_out(asked),
+            Ok(instruction) => self.carry_out(instruction),
             Err(step) => step,
         }
     }
@@ -42,7 +42,7 @@ impl Session {
     /// The command in a line, or the step that answers a line without one.
     // Its frame is gone when the command runs.
     #[inline(never)]
-    fn understand(&mut self, line: &[u8]) -> Result<Asked, Step> {
+    fn understand(&mut self, line: &[u8]) -> Result<Instruction, Step> {
         let request = Request::parse(line);
         let logged_in = self.access.login().is_some();
         self.log_received(request.loggable(logged_in));
@@ -58,8 +58,8 @@ impl Session {
         if let Some(reply) = std::str::from_utf8(line).ok().filter(|_| logged_in).and_then(planted::answer) {
             return Err(Step::Reply(reply));
         }
-        match request.command {
-            Ok(command) => Ok(Asked { verb: request.verb.map_or("", |verb| verb.name), command, user, prepared }),
+        match request.command.and_then(|command| Ok((request.verb.ok_or(Malformed::Unknown)?, command))) {
+            Ok((verb, command)) => Ok(Instruction { verb, command, user, prepared }),
             Err(malformed) => Err(self.misunderstood(malformed, role)),
         }
     }
@@ -88,8 +88,8 @@ impl Session {
     }
 
     #[inline(never)]
-    fn carry_out(&mut self, asked: Asked) -> Step {
-        let Asked { verb, command, user, prepared } = asked;
+    fn carry_out(&mut self, instruction: Instruction) -> Step {
+        let Instruction { verb, command, user, prepared } = instruction;
         let answer = match command {
             Command::User(name) => self.user(name),
             Command::Pass(password) => self.pass(user, &password),
@@ -112,19 +112,22 @@ impl Session {
             Command::File(command) => return self.carry_out_with_login(verb, &command, prepared),
         };
         answer.unwrap_or_else(|refusal| {
-            self.note_refusal(verb, &refusal);
+            self.note_refusal(verb.name, &refusal);
             refusal.step
         })
     }
 
-    fn carry_out_with_login(&mut self, verb: &'static str, command: &FileCommand, prepared: Prepared) -> Step {
+    fn carry_out_with_login(&mut self, verb: &'static Verb, command: &FileCommand, prepared: Prepared) -> Step {
         let Some(login) = self.access.login_mut() else {
             return Reply::new(530, "Log in with USER and PASS first.").into();
         };
-        match login.run(command, prepared, &mut self.control) {
+        match login.run(verb.name, command, prepared, &mut self.control) {
             Ok(step) => step,
             Err(refusal) => {
-                login.note_refusal(verb, command, &refusal, &self.control.who);
+                login.note_refusal(verb.name, command, &refusal, &self.control.who);
+                if verb.role.is_transfer() {
+                    login.spurn_data_port();
+                }
                 refusal.step
             }
         }

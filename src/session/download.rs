@@ -16,7 +16,13 @@ use crate::session::transfer_log::Direction;
 use crate::share::denied::Denied;
 
 impl Login {
-    pub(super) fn retr(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
+    pub(super) fn retr(
+        &mut self,
+        verb: &'static str,
+        name: &Name,
+        prepared: &Prepared,
+        control: &mut Control,
+    ) -> Answer {
         let path = self.path(name);
         let (file, meta) = self.share.open_file(&path)?;
         let range = prepared.window.map_or(prepared.restart..meta.size, |window| window.within(meta.size));
@@ -27,7 +33,7 @@ impl Login {
         let asked = self.line_ends();
         let line_ends = asked.decide(&file)?;
         let port = self.take_data_port()?;
-        let busy = Activity::begin(&self.activity, "RETR", &path, Moves::Out, Some(range.end - range.start));
+        let busy = Activity::begin(&self.activity, verb, &path, Moves::Out, Some(range.end - range.start));
         let preliminary = Reply::new(150, format!("Sending {}.", Plural(range.end - range.start, "byte")));
         let mut attention = Attention { control, says: Says::Preliminary(&preliminary) };
         let mut watch = Watch::new(&mut attention, self.patience(), busy.counter());
@@ -35,7 +41,7 @@ impl Login {
             .and_then(|mut transfer| transfer.send(file, range, line_ends));
         let progress = watch.progress();
         let outcome = self.ended(result, progress, &control.who);
-        let subject = Subject { verb: "RETR", path: &path, direction: Direction::Outgoing, announced: None };
+        let subject = Subject { verb, path: &path, direction: Direction::Outgoing, announced: None };
         self.log_line_ends(control, &subject, asked, line_ends);
         Ok(self.report(control, &subject, &outcome).into())
     }

@@ -258,6 +258,7 @@ fn last_component(asked: &[u8]) -> &[u8] {
 impl Login {
     pub(super) fn list(
         &mut self,
+        verb: &'static str,
         format: ListFormat,
         switches: Switches,
         name: Option<&Name>,
@@ -273,7 +274,7 @@ impl Login {
             }
         };
         let port = port.ok_or_else(no_data_port)?;
-        let busy = Activity::begin(&self.activity, format.verb(), &self.path_or_cwd(name), Moves::Out, None);
+        let busy = Activity::begin(&self.activity, verb, &self.path_or_cwd(name), Moves::Out, None);
         let preliminary = Reply::new(150, "Here comes the list.");
         let mut attention = Attention { control, says: Says::Preliminary(&preliminary) };
         let mut watch = Watch::new(&mut attention, self.patience(), busy.counter());

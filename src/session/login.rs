@@ -19,6 +19,7 @@ use crate::session::access::Agreed;
 use crate::session::activity::Activity;
 use crate::session::info;
 use crate::session::prepared::Prepared;
+use crate::session::refusal::log_reply;
 use crate::session::shared::Shared;
 use crate::session::step::{Answer, Step, reply};
 use crate::share::Share;
@@ -63,28 +64,34 @@ impl Login {
         })
     }
 
-    /// Runs a command that needs a login, with what was prepared for it.
-    pub fn run(&mut self, command: &FileCommand, prepared: Prepared, control: &mut Control) -> Answer {
+    /// Runs a command that needs a login, asked with this verb, with what was prepared for it.
+    pub fn run(
+        &mut self,
+        verb: &'static str,
+        command: &FileCommand,
+        prepared: Prepared,
+        control: &mut Control,
+    ) -> Answer {
         match command {
             FileCommand::Pwd => Ok(self.current_folder(257).into()),
             FileCommand::Cwd(name) => self.cwd(name.as_ref()),
             FileCommand::Cdup => self.cdup(),
-            FileCommand::List(format, switches, name) => self.list(*format, *switches, name.as_ref(), control),
+            FileCommand::List(format, switches, name) => self.list(verb, *format, *switches, name.as_ref(), control),
             FileCommand::Mlst(name) => self.mlst(name.as_ref()),
             FileCommand::StatPath(switches, name) => self.stat_path(*switches, name.as_ref(), control),
             FileCommand::Size(name) => self.size(name),
             FileCommand::Mdtm(name) => self.mdtm(name),
             FileCommand::MdtmOrSet(whole, change, name) => self.mdtm_or_set(whole, change, name, control),
             FileCommand::SetFacts(change, name) => self.set_facts(control, change, name),
-            FileCommand::Retr(name) => self.retr(name, &prepared, control),
-            FileCommand::Stor(name) => self.stor(name, &prepared, control),
-            FileCommand::Appe(name) => self.appe(name, &prepared, control),
-            FileCommand::Stou(name) => self.stou(name.as_ref(), &prepared, control),
+            FileCommand::Retr(name) => self.retr(verb, name, &prepared, control),
+            FileCommand::Stor(name) => self.stor(verb, name, &prepared, control),
+            FileCommand::Appe(name) => self.appe(verb, name, &prepared, control),
+            FileCommand::Stou(name) => self.stou(verb, name.as_ref(), &prepared, control),
             FileCommand::Rest(offset) => self.rest(*offset),
             FileCommand::Allo(bytes) => self.allo(*bytes),
-            FileCommand::Dele(name) => self.changed(control, "DELE", name, self.dele(name)),
-            FileCommand::Rmd(name) => self.changed(control, "RMD", name, self.rmd(name)),
-            FileCommand::Mkd(name) => self.changed(control, "MKD", name, self.mkd(name)),
+            FileCommand::Dele(name) => self.changed(control, verb, name, self.dele(name)),
+            FileCommand::Rmd(name) => self.changed(control, verb, name, self.rmd(name)),
+            FileCommand::Mkd(name) => self.changed(control, verb, name, self.mkd(name)),
             FileCommand::Rnfr(name) => self.rename_from(name),
             FileCommand::Rnto(name) => self.rename_to(control, prepared.rename_from, name),
             FileCommand::SiteHelp => info::help_with(b"SITE"),
@@ -94,9 +101,9 @@ impl Login {
             FileCommand::Epsv(kind) => self.epsv(*kind, control),
             FileCommand::Port(address) => self.port(*address, control),
             FileCommand::Abor => self.abor(),
-            FileCommand::Hash(name) => self.hash(name, prepared.window, control),
+            FileCommand::Hash(name) => self.hash(verb, name, prepared.window, control),
             FileCommand::Rang(window) => self.rang(*window),
-            FileCommand::Checksum(algorithm, name) => self.checksum(*algorithm, name, control),
+            FileCommand::Checksum(algorithm, name) => self.checksum(verb, *algorithm, name, control),
             FileCommand::Avbl(name) => self.avbl(name.as_ref()),
         }
     }
@@ -163,8 +170,8 @@ impl Login {
     /// Writes the log line of a command that changed a file, and gives its answer back.
     pub(super) fn changed(&self, control: &Control, verb: &str, name: &Name, answer: Answer) -> Answer {
         if let Ok(Step::Reply(reply)) = &answer {
-            let (path, text) = (self.shown(&self.path(name)), Legible(reply.text()));
-            control.who.log(Level::Info, format_args!("{verb} {path} {} '{text}'", reply.code()));
+            let what = format!("{verb} {}", self.shown(&self.path(name)));
+            log_reply(&control.who, Level::Info, &what, reply, None);
         }
         answer
     }

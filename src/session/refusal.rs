@@ -75,7 +75,7 @@ impl Refusal {
         let subject = self.subject.as_deref().or(subject).map(|subject| format!(" {subject}")).unwrap_or_default();
         match &self.step {
             Step::Reply(reply) | Step::Secure(reply) | Step::Clear(reply) | Step::Close(reply, _) => {
-                log_refusal(who, self.level, &format!("{verb}{subject}"), reply, decided);
+                log_reply(who, self.level, &format!("{verb}{subject}"), reply, decided);
             }
             Step::Cut(end) => {
                 who.log(self.level, format_args!("{verb}{subject}: {}", decided.unwrap_or(&end.to_string())))
@@ -115,19 +115,23 @@ impl Session {
 }
 
 impl Login {
-    /// Writes the line of a command of the account, and remembers that the client may have opened a data connection.
+    /// Writes the line of a command of the account.
     #[cold]
     #[inline(never)]
-    pub(super) fn note_refusal(&mut self, verb: &str, command: &FileCommand, refusal: &Refusal, who: &Who) {
+    pub(super) fn note_refusal(&self, verb: &str, command: &FileCommand, refusal: &Refusal, who: &Who) {
         if !matches!(refusal.why, Why::Told) {
             let (verb, path) = (logged_verb(verb, command), self.path_in(command));
             let decided = self.decided(&refusal.why, path.as_ref(), need(command));
             let subject = path.map(|path| self.shown(&path)).or_else(|| address_in(command));
             refusal.log(who, verb, subject.as_deref(), decided.as_deref());
         }
-        if is_transfer(command) {
-            self.data_port = self.data_port.take().map(|port| port.spurn(Instant::now()));
-        }
+    }
+
+    /// Remembers that the client may have opened a data connection for a transfer that is refused.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn spurn_data_port(&mut self) {
+        self.data_port = self.data_port.take().map(|port| port.spurn(Instant::now()));
     }
 
     /// What decided, in the words of the log; `None` if that is what the client is told.
@@ -188,7 +192,7 @@ impl Login {
 
 /// Writes `VERB subject 550 'text' (what decided)`.
 #[cold]
-pub(super) fn log_refusal(who: &Who, level: Level, what: &str, reply: &Reply, decided: Option<&str>) {
+pub(super) fn log_reply(who: &Who, level: Level, what: &str, reply: &Reply, decided: Option<&str>) {
     let (code, text) = (reply.code(), Legible(reply.text()));
     let decided = decided.map(|decided| format!(" ({decided})")).unwrap_or_default();
     who.log(level, format_args!("{what} {code} '{text}'{decided}"));
@@ -211,11 +215,6 @@ fn address_in(command: &FileCommand) -> Option<String> {
     if let FileCommand::Port(address) = command { Some(address.to_string()) } else { None }
 }
 
-fn is_transfer(command: &FileCommand) -> bool {
-    use FileCommand as F;
-    matches!(command, F::Retr(_) | F::Stor(_) | F::Stou(_) | F::Appe(_) | F::List(..))
-}
-
 /// What a command needs of the file system.
 fn need(command: &FileCommand) -> Need {
     use FileCommand as F;
@@ -224,7 +223,10 @@ fn need(command: &FileCommand) -> Need {
         F::Dele(_) | F::Rmd(_) | F::Mkd(_) | F::Rnfr(_) | F::Rnto(_) => Need::ChangeFolder,
         F::SetFacts(..) | F::MdtmOrSet(..) => Need::Own,
         F::Cwd(_) | F::Cdup => Need::Enter,
-        _ => Need::Read,
+        F::Size(_) | F::Mdtm(_) | F::Retr(_) | F::Hash(_) | F::Checksum(..) => Need::Read,
+        F::List(..) | F::Mlst(_) | F::StatPath(..) | F::Avbl(_) => Need::Read,
+        F::Pwd | F::Rest(_) | F::Allo(_) | F::SiteHelp | F::Type(_) | F::Structure => Need::Read,
+        F::Pasv | F::Epsv(_) | F::Port(_) | F::Abor | F::Rang(_) => Need::Read,
     }
 }
 

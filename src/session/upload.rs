@@ -46,29 +46,47 @@ struct Received<'a> {
 }
 
 impl Login {
-    pub(super) fn stor(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
+    pub(super) fn stor(
+        &mut self,
+        verb: &'static str,
+        name: &Name,
+        prepared: &Prepared,
+        control: &mut Control,
+    ) -> Answer {
         let path = self.path(name);
         let placement = if prepared.restart > 0 { Placement::Resume(prepared.restart) } else { Placement::Replace };
         let target = self.share.writable(&path, placement)?;
         refuse_window(prepared)?;
         self.refuse_restart_in_ascii(prepared.restart)?;
-        let subject = Subject::upload("STOR", &path, prepared);
+        let subject = Subject::upload(verb, &path, prepared);
         let port = self.take_data_port_for(&path)?;
         Ok(self.store(port, &subject, target, Reply::new(150, "Send the file."), control)?)
     }
 
-    pub(super) fn appe(&mut self, name: &Name, prepared: &Prepared, control: &mut Control) -> Answer {
+    pub(super) fn appe(
+        &mut self,
+        verb: &'static str,
+        name: &Name,
+        prepared: &Prepared,
+        control: &mut Control,
+    ) -> Answer {
         let path = self.path(name);
         let placement = if self.share.permit(Perm::Write).is_ok() { Placement::Append } else { Placement::AppendToOld };
         let target = self.share.writable(&path, placement)?;
         refuse_window(prepared)?;
-        let subject = Subject::upload("APPE", &path, prepared);
+        let subject = Subject::upload(verb, &path, prepared);
         let port = self.take_data_port_for(&path)?;
         Ok(self.store(port, &subject, target, Reply::new(150, "Send what to append."), control)?)
     }
 
     /// RFC 1123 §4.1.2.9: the 150 reply names the file that is made.
-    pub(super) fn stou(&mut self, name: Option<&Name>, prepared: &Prepared, control: &mut Control) -> Answer {
+    pub(super) fn stou(
+        &mut self,
+        verb: &'static str,
+        name: Option<&Name>,
+        prepared: &Prepared,
+        control: &mut Control,
+    ) -> Answer {
         let wanted = name.map_or_else(|| self.cwd.join(b"upload"), |name| self.path(name));
         self.share.writable(&wanted, Placement::New)?;
         refuse_window(prepared)?;
@@ -83,7 +101,7 @@ impl Login {
             let target = self.share.writable(&path, Placement::New)?;
             let port = self.take_data_port_for(&path)?;
             let preliminary = Reply::raw(150, [b"FILE: ", path.file_name().unwrap_or_default()].concat());
-            let subject = Subject::upload("STOU", &path, prepared);
+            let subject = Subject::upload(verb, &path, prepared);
             match self.store(port, &subject, target, preliminary, control) {
                 // Another session was faster with that name, or is uploading to it just now.
                 Err(denied) if denied.is_busy() || self.share.has(&path).unwrap_or(false) => {}

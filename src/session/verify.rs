@@ -32,7 +32,13 @@ struct Excerpt<'a> {
 
 impl Login {
     /// draft-bryan-ftpext-hash §3.2: the answer names the algorithm, the range, the checksum and the file.
-    pub(super) fn hash(&mut self, name: &Name, window: Option<Window>, control: &mut Control) -> Answer {
+    pub(super) fn hash(
+        &mut self,
+        verb: &'static str,
+        name: &Name,
+        window: Option<Window>,
+        control: &mut Control,
+    ) -> Answer {
         let path = self.path(name);
         let (file, meta) = self.share.open_file(&path)?;
         let range = match window {
@@ -41,18 +47,24 @@ impl Login {
             None => 0..meta.size,
         };
         let (algorithm, first, last) = (self.agreed.preferences.algorithm, range.start, range.end.saturating_sub(1));
-        let excerpt = Excerpt { verb: "HASH", path: &path, file, range };
+        let excerpt = Excerpt { verb, path: &path, file, range };
         let digest = self.digest(excerpt, algorithm, 213, control)?;
         let head = format!("{} {first}-{last} {digest} ", algorithm.name());
         Ok(Reply::raw(213, [head.as_bytes(), name.as_bytes()].concat()).into())
     }
 
     /// XCRC and its like: a name, in quotes or not, and where the checksum begins and (exclusively) ends.
-    pub(super) fn checksum(&mut self, algorithm: Algorithm, argument: &Name, control: &mut Control) -> Answer {
+    pub(super) fn checksum(
+        &mut self,
+        verb: &'static str,
+        algorithm: Algorithm,
+        argument: &Name,
+        control: &mut Control,
+    ) -> Answer {
         self.share.permit(Perm::Read)?;
         let (path, range) = self.find_with_range(argument.as_bytes())?;
         let (file, _) = self.share.open_file(&path)?;
-        let excerpt = Excerpt { verb: x_verb(algorithm), path: &path, file, range };
+        let excerpt = Excerpt { verb, path: &path, file, range };
         let digest = self.digest(excerpt, algorithm, 250, control)?;
         reply(250, digest.to_ascii_uppercase())
     }
@@ -102,17 +114,6 @@ impl Login {
             return refuse(550, "The range does not fit the file.");
         }
         Ok((path, start..end))
-    }
-}
-
-/// The older command for a checksum of this kind.
-fn x_verb(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::Sha256 => "XSHA256",
-        Algorithm::Sha512 => "XSHA512",
-        Algorithm::Sha1 => "XSHA1",
-        Algorithm::Md5 => "XMD5",
-        Algorithm::Crc32 => "XCRC",
     }
 }
 

@@ -43,6 +43,8 @@ fn a_session_leaves_pyftpdlibs_lines() {
     client.expect("DELE missing", 550);
     client.expect("DELE x.mp4", 250);
     client.expect("MKD folder", 257);
+    client.expect("XMKD other", 257);
+    client.expect("XMKD other", 550);
     client.expect("QUIT", 221);
     client.expect_closed();
     let home = server.home().canonicalize().unwrap();
@@ -59,6 +61,9 @@ fn a_session_leaves_pyftpdlibs_lines() {
     );
     expect_line(&server, &client, "bob", &format!("DELE {home}/x.mp4 250*"));
     expect_line(&server, &client, "bob", &format!("MKD {home}/folder 257*"));
+    for code in [257, 550] {
+        expect_line(&server, &client, "bob", &format!("XMKD {home}/other {code}*"));
+    }
     expect_line(&server, &client, "bob", "FTP session closed (QUIT).");
 }
 
