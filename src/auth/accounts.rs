@@ -120,9 +120,9 @@ impl Accounts {
         self.all().any(|user| user.plain_password().is_some())
     }
 
-    /// The same accounts without those that are not to `stay`.
-    pub(super) fn without(&self, stay: impl Fn(&User) -> bool) -> Accounts {
-        let kept = |user: &&Arc<User>| stay(user);
+    /// Only those accounts that are to be kept.
+    pub(super) fn only(&self, keep: impl Fn(&User) -> bool) -> Accounts {
+        let kept = |user: &&Arc<User>| keep(user);
         let named: Vec<Arc<User>> = self.named.iter().filter(kept).cloned().collect();
         Accounts {
             by_name: named.iter().map(|user| (user.name.clone().into_bytes(), Arc::clone(user))).collect(),

@@ -235,7 +235,7 @@ impl Current {
         let lines: Vec<String> = reaches.iter().map(line).collect();
         lines.iter().for_each(|line| log::error!("{line}"));
         let reached: BTreeSet<&str> = reaches.iter().map(|reach| reach.user.name.as_str()).collect();
-        self.accounts = Arc::new(accounts.without(|user| !reached.contains(user.name.as_str())));
+        self.accounts = Arc::new(accounts.only(|user| !reached.contains(user.name.as_str())));
         lines
     }
 }

@@ -187,7 +187,7 @@ impl Gate {
 
 impl Places {
     /// Whether a load balancer has yet to say for which client it connects.
-    pub fn await_client(&self) -> bool {
+    pub fn lacks_client(&self) -> bool {
         self.address.is_none()
     }
 }

@@ -57,11 +57,15 @@ fn cut_overstayers(roster: &Roster, asked: &BTreeSet<u64>) -> BTreeSet<u64> {
 
 /// Compares the account of each session with what it is now, and does what follows. Returns how many sessions end.
 pub fn compare(roster: &Roster, accounts: &Accounts) -> usize {
-    roster.seats().iter().filter(|seat| ends(seat, accounts)).count()
+    let mut ended = 0;
+    for seat in &roster.seats() {
+        ended += usize::from(follow(seat, accounts));
+    }
+    ended
 }
 
 /// Does what follows for one session; true if it is asked to end for the first time.
-fn ends(seat: &Seat, accounts: &Accounts) -> bool {
+fn follow(seat: &Seat, accounts: &Accounts) -> bool {
     let Seat { activity, ending } = seat;
     let Some(live) = activity.live_user() else { return false };
     let old = live.now();

@@ -80,7 +80,7 @@ impl Visit {
     #[inline(never)]
     fn begin(&mut self) -> io::Result<Box<Session>> {
         let Settings { config, tls } = self.settings.clone();
-        if self.places.await_client() {
+        if self.places.lacks_client() {
             self.connection.peer = client_behind(self.connection.peer, &self.connection.stream)?;
             self.entry.seat.activity.is_for(self.connection.peer);
             if let Err(rejection) = self.gate.admit_late(&mut self.places, self.connection.peer.ip(), &config) {

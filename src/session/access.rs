@@ -102,6 +102,7 @@ impl Session {
             .map_err(|closed| self.not_let_in(user, closed))?;
         let dialled = if self.config.active.enable_active { Dialled::Anywhere } else { Dialled::Never };
         // Even if the login fails after this, the thread can't be used again.
+        self.locked_in = true;
         self.locked_in = share.lock_in(dialled).map_err(|error| self.not_locked_in(user, &error))?;
         share.may_enter().map_err(|closed| self.not_let_in(user, closed))?;
         self.access = Access::Account(Login::new(share, self));
@@ -151,8 +152,7 @@ impl Session {
     }
 
     #[cold]
-    fn not_locked_in(&mut self, user: &User, error: &io::Error) -> Box<Refusal> {
-        self.locked_in = true;
+    fn not_locked_in(&self, user: &User, error: &io::Error) -> Box<Refusal> {
         self.control
             .who
             .log(Level::Error, format_args!("USER '{}': the thread can't be locked in: {error}", user.name));
