@@ -20,6 +20,9 @@ const PERIOD: Duration = Duration::from_secs(2);
 /// The goodbye to a session if its account has changed.
 const CHANGED: Farewell = Farewell { text: "The account has changed; log in again", reason: "the account has changed" };
 
+/// What a session is told whose account is gone or disabled.
+const UNAVAILABLE: Farewell = Farewell { text: "This account is no longer available", ..CHANGED };
+
 /// Starts to look, for as long as the process lives.
 pub fn start(roster: &Arc<Roster>, users: &Arc<Users>) -> io::Result<()> {
     let (roster, users) = (Arc::clone(roster), Arc::clone(users));
@@ -78,15 +81,16 @@ fn follow(seat: &Seat, accounts: &Accounts) -> bool {
         let (peer, user) = (activity.address(), old.name.as_str());
         log::info!(peer:%, user; "the account {why}: the session ends {when}");
     };
+    let farewell = if new.is_some_and(|new| new.enabled) { CHANGED } else { UNAVAILABLE };
     match consequence(&old, new.map(Arc::as_ref)) {
         Consequence::EndAtOnce(why) if !ending.is_cut() => {
             tell(why, "now");
-            ending.ask(CHANGED);
+            ending.ask(farewell);
             true
         }
         Consequence::EndAfterTransfer(why) if !ending.is_barred() => {
             tell(why, "after its transfer");
-            seat.ask_after_transfer(CHANGED);
+            seat.ask_after_transfer(farewell);
             true
         }
         Consequence::EndAtOnce(_) | Consequence::EndAfterTransfer(_) => false,

@@ -13,10 +13,13 @@ use crate::{
 const BIG: u64 = 64 << 20;
 const EVE: &str = "[eve]\npassword = secret\nperm = elradfmwMT\nhome = home\n";
 
+const CHANGED: &str = "The account has changed; log in again.";
+const UNAVAILABLE: &str = "This account is no longer available.";
+
 #[track_caller]
-fn is_told_to_log_in_again(client: &mut Client) {
+fn is_told(client: &mut Client, text: &str) {
     let reply = client.read_reply().expect(421);
-    assert_eq!(reply.message(), b"The account has changed; log in again.");
+    assert_eq!(reply.message(), text.as_bytes());
     client.expect_closed();
 }
 
@@ -42,20 +45,17 @@ fn looks_by_itself(_: &Server) {}
 
 #[test]
 fn sessions_end_of_an_account_that_is_gone_disabled_or_other() {
-    let cases: [(Change, &str); 5] = [
-        (|_| String::new(), "the account is gone: the session ends now"),
-        (|bob| format!("{bob}enabled = off\n"), "the account is disabled: the session ends now"),
-        (|bob| bob.replace("secret", "other"), "the account has another password: the session ends now"),
-        (|bob| bob.replace("elradfmwMT", "elr"), "the account has other letters: the session ends after its transfer"),
-        (
-            |bob| bob.replace("= home", "= elsewhere"),
-            "the account has another home: the session ends after its transfer",
-        ),
+    let cases: [(Change, &str, &str); 5] = [
+        (|_| String::new(), "is gone: the session ends now", UNAVAILABLE),
+        (|bob| format!("{bob}enabled = off\n"), "is disabled: the session ends now", UNAVAILABLE),
+        (|bob| bob.replace("secret", "other"), "has another password: the session ends now", CHANGED),
+        (|bob| bob.replace("elradfmwMT", "elr"), "has other letters: the session ends after its transfer", CHANGED),
+        (|bob| bob.replace("= home", "= elsewhere"), "has another home: the session ends after its transfer", CHANGED),
     ];
-    for (change, line) in cases {
+    for (change, line, text) in cases {
         let (server, mut bob, mut eve) = bob_changes(change, reload);
-        is_told_to_log_in_again(&mut bob);
-        server.wait_log(&format!("-[bob] {line}"));
+        is_told(&mut bob, text);
+        server.wait_log(&format!("-[bob] the account {line}"));
         server.wait_log("-[bob] FTP session closed (the account has changed)");
         eve.expect("NOOP", 200);
         assert!(server.log_lines("-[eve] the account").is_empty());
@@ -64,11 +64,14 @@ fn sessions_end_of_an_account_that_is_gone_disabled_or_other() {
 
 #[test]
 fn the_file_is_looked_at_without_a_login() {
-    let cases: [Change; 3] =
-        [|_| String::new(), |bob| bob.replace("secret", "other"), |bob| bob.replace("elradfmwMT", "elr")];
-    for change in cases {
+    let cases: [(Change, &str); 3] = [
+        (|_| String::new(), UNAVAILABLE),
+        (|bob| bob.replace("secret", "other"), CHANGED),
+        (|bob| bob.replace("elradfmwMT", "elr"), CHANGED),
+    ];
+    for (change, text) in cases {
         let (server, mut bob, mut eve) = bob_changes(change, looks_by_itself);
-        is_told_to_log_in_again(&mut bob);
+        is_told(&mut bob, text);
         assert_eq!(server.wait_log("-[bob] the account ").matches("the session ends").count(), 1);
         eve.expect("NOOP", 200);
     }
@@ -76,16 +79,19 @@ fn the_file_is_looked_at_without_a_login() {
 
 #[test]
 fn a_download_ends_with_its_account() {
-    let cases: [Change; 3] =
-        [|_| String::new(), |bob| format!("{bob}enabled = off\n"), |bob| bob.replace("secret", "other")];
-    for change in cases {
+    let cases: [(Change, &str); 3] = [
+        (|_| String::new(), UNAVAILABLE),
+        (|bob| format!("{bob}enabled = off\n"), UNAVAILABLE),
+        (|bob| bob.replace("secret", "other"), CHANGED),
+    ];
+    for (change, text) in cases {
         let server = Server::start("", &format!("{BOB}{EVE}"));
         server.write_sparse("big", BIG);
         let mut bob = server.login();
         let data = bob.stalled_download("big");
         server.tree().write_users(&format!("{}{EVE}", change(BOB)));
         bob.read_reply().expect(426);
-        is_told_to_log_in_again(&mut bob);
+        is_told(&mut bob, text);
         assert!((read_until_broken(data).len() as u64) < BIG);
         server.wait_log("RETR * completed=0 *(the account has changed)");
     }
@@ -100,7 +106,7 @@ fn an_upload_over_an_old_file_ends_and_the_old_file_stays() {
     eventually("the bytes have come", || server.arrived("file") == b"new ");
     server.tree().write_users(EVE);
     bob.read_reply().expect(426);
-    is_told_to_log_in_again(&mut bob);
+    is_told(&mut bob, UNAVAILABLE);
     assert_eq!(server.read("file"), b"the old content");
 }
 
@@ -116,7 +122,7 @@ fn other_letters_let_the_transfer_end_and_nothing_after_it() {
     data.write_all(b"second").unwrap();
     data.finish();
     bob.read_reply().expect(226);
-    is_told_to_log_in_again(&mut bob);
+    is_told(&mut bob, CHANGED);
     assert_eq!(server.read("file"), b"first, second");
     assert!(server.home().join("other").exists(), "a command that came before the 421 was run with the old letters");
     server.login().expect("DELE file", 550);
@@ -125,7 +131,7 @@ fn other_letters_let_the_transfer_end_and_nothing_after_it() {
 #[test]
 fn another_account_logs_in_again_with_what_is_new() {
     let (server, mut bob, _eve) = bob_changes(|bob| bob.replace("secret", "other"), reload);
-    is_told_to_log_in_again(&mut bob);
+    is_told(&mut bob, CHANGED);
     let mut client = server.client();
     client.login("bob", "other");
 }
@@ -183,7 +189,7 @@ fn a_mistake_in_the_file_an_empty_file_or_none_ends_nobody_and_is_told_without_a
     bob.expect("NOOP", 200);
     // What is sound again is looked at again.
     server.tree().write_users(EVE);
-    is_told_to_log_in_again(&mut bob);
+    is_told(&mut bob, UNAVAILABLE);
     assert_eq!(server.log_lines("-[bob] the account").len(), 1);
 }
 
@@ -196,7 +202,7 @@ fn an_account_that_would_reach_the_servers_own_files_is_left_out_and_the_others_
         server.tree().write_users(&format!("{}{EVE}", BOB.replace("= home", "= .")));
         tell(&server);
         server.wait_log("home: bob may change files in *the account is left out");
-        is_told_to_log_in_again(&mut bob);
+        is_told(&mut bob, UNAVAILABLE);
         eve.expect("NOOP", 200);
         let mut client = server.client();
         client.expect("USER bob", 331);
@@ -211,8 +217,8 @@ fn a_reload_says_how_many_sessions_end() {
     server.tree().write_users(EVE);
     let ended = server.administer("reload");
     assert!(ended.output.contains("2 sessions end: their accounts have changed"), "{}", ended.output);
-    is_told_to_log_in_again(&mut first);
-    is_told_to_log_in_again(&mut second);
+    is_told(&mut first, UNAVAILABLE);
+    is_told(&mut second, UNAVAILABLE);
 }
 
 #[test]
@@ -241,7 +247,7 @@ fn anonymous_ends_with_its_setting() {
     guest.login("anonymous", "a@b");
     server.tree().write_conf(&conf("off", server.address().port()));
     reload(&server);
-    is_told_to_log_in_again(&mut guest);
+    is_told(&mut guest, UNAVAILABLE);
     server.wait_log("-[anonymous] the account is gone: the session ends now");
     bob.expect("NOOP", 200);
 }
