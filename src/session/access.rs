@@ -27,7 +27,7 @@ use crate::session::step::{Answer, Step, refuse, reply};
 use crate::share::denied::Closed;
 use crate::share::obstacle::Obstacle;
 use crate::share::{Conditions, Share};
-use crate::sys::jail::Dialled;
+use crate::sys::jail::ActiveMode;
 
 /// Whether the client is logged in.
 pub(super) enum Access {
@@ -100,10 +100,10 @@ impl Session {
     fn let_in(&mut self, user: &Arc<User>, live: &Arc<LiveUser>) -> Result<(), Box<Refusal>> {
         let share = Share::open(live, self.conditions(), &self.shared.premises)
             .map_err(|closed| self.not_let_in(user, closed))?;
-        let dialled = if self.config.active.enable_active { Dialled::Anywhere } else { Dialled::Never };
+        let active = if self.config.active.enable_active { ActiveMode::Anywhere } else { ActiveMode::Never };
         // Even if the login fails after this, the thread can't be used again.
         self.locked_in = true;
-        self.locked_in = share.lock_in(dialled).map_err(|error| self.not_locked_in(user, &error))?;
+        self.locked_in = share.lock_in(active).map_err(|error| self.not_locked_in(user, &error))?;
         share.may_enter().map_err(|closed| self.not_let_in(user, closed))?;
         self.access = Access::Account(Login::new(share, self));
         Ok(())

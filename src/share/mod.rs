@@ -25,7 +25,7 @@ use crate::fs::upload::{Opened, Placement, Refused, Upload, UploadPolicy};
 use crate::protocol::path::{VirtualPath, has_control_bytes};
 use crate::share::denied::{Closed, Denied};
 use crate::sys::identity::Identity;
-use crate::sys::jail::{Dialled, Jail};
+use crate::sys::jail::{ActiveMode, Jail};
 use crate::sys::meta::{FileKind, Meta};
 
 pub mod denied;
@@ -105,13 +105,13 @@ impl Share {
     /// Makes this thread the account's system user, if it has one, and locks it into the home, if the kernel has a jail;
     /// true if it did either. After an error, the thread may be changed already.
     #[inline(never)]
-    pub fn lock_in(&self, dialled: Dialled) -> io::Result<bool> {
+    pub fn lock_in(&self, active: ActiveMode) -> io::Result<bool> {
         let person = &self.user.system_user;
         if let Some(person) = person {
             person.become_on_this_thread()?;
         }
         let Some(jail) = &self.premises.jail else { return Ok(person.is_some()) };
-        let jailed = jail.lock_in(self.root.handle(), self.user.perms.rights(), dialled)?;
+        let jailed = jail.lock_in(self.root.handle(), self.user.perms.rights(), active)?;
         Ok(person.is_some() || jailed)
     }
 

@@ -43,7 +43,7 @@ pub struct Jail {
 
 /// Whether a session opens data connections to its client (active mode).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialled {
+pub enum ActiveMode {
     /// To the port that the client names, whichever that is.
     Anywhere,
     /// Clients connect here, and only that.
@@ -138,10 +138,10 @@ impl Jail {
         &self,
         home: &FolderHandle,
         rights: impl Iterator<Item = Right>,
-        dialling: Dialled,
+        active: ActiveMode,
     ) -> io::Result<bool> {
         let Some(granted) = granted(rights, self.abi) else { return Ok(false) };
-        match self.restrict(home, granted, dialling).map(|status| status.ruleset) {
+        match self.restrict(home, granted, active).map(|status| status.ruleset) {
             Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced) => Ok(true),
             Ok(RulesetStatus::NotEnforced) => Err(Errno::OPNOTSUPP.into()),
             Err(error) => Err(io::Error::other(error)),
@@ -152,13 +152,13 @@ impl Jail {
         &self,
         home: &FolderHandle,
         granted: BitFlags<AccessFs>,
-        dialling: Dialled,
+        active: ActiveMode,
     ) -> Result<RestrictionStatus, RulesetError> {
         let mut ruleset = handled()?;
-        if dialling == Dialled::Never {
+        if active == ActiveMode::Never {
             ruleset = ruleset.handle_access(AccessNet::ConnectTcp)?;
         }
-        let ports = self.ports_to_bind(dialling);
+        let ports = self.ports_to_bind(active);
         if ports.is_some() {
             ruleset = ruleset.handle_access(AccessNet::BindTcp)?;
         }
@@ -171,10 +171,10 @@ impl Jail {
 
     /// The ports that a session may have to bind; `None` if they are too many to be listed. Port 0 stands for any free
     /// one: passive listeners without a range, and the near end of active connections.
-    fn ports_to_bind(&self, dialling: Dialled) -> Option<Vec<u16>> {
-        let any = match (&self.passive, dialling) {
-            (None, _) | (_, Dialled::Anywhere) => Some(0),
-            (Some(_), Dialled::Never) => None,
+    fn ports_to_bind(&self, active: ActiveMode) -> Option<Vec<u16>> {
+        let any = match (&self.passive, active) {
+            (None, _) | (_, ActiveMode::Anywhere) => Some(0),
+            (Some(_), ActiveMode::Never) => None,
         };
         let range = self.passive.clone().into_iter().flatten();
         let few = self.passive.as_ref().is_none_or(|range| range.len() <= MAX_PORT_RULES);
@@ -242,12 +242,12 @@ mod tests {
     fn inside<T: Send>(
         home: &Path,
         rights: &[Right],
-        (jail, dialling): (&Jail, Dialled),
+        (jail, active): (&Jail, ActiveMode),
         test: impl FnOnce() -> T + Send,
     ) -> T {
         let root = FolderHandle::open(home).expect("there");
         let locked = || {
-            assert!(jail.lock_in(&root, rights.iter().copied(), dialling).expect("locked in"));
+            assert!(jail.lock_in(&root, rights.iter().copied(), active).expect("locked in"));
             test()
         };
         thread::scope(|scope| scope.spawn(locked).join()).expect("no panic")
@@ -280,15 +280,15 @@ mod tests {
     #[test]
     fn the_ports_to_bind_are_told_one_by_one_where_they_are_few() {
         let cases = [
-            (None, Dialled::Anywhere, Some(vec![0])),
-            (None, Dialled::Never, Some(vec![0])),
-            (Some(5..=6), Dialled::Anywhere, Some(vec![0, 5, 6])),
-            (Some(5..=6), Dialled::Never, Some(vec![5, 6])),
-            (Some(8300..=8500), Dialled::Never, None),
+            (None, ActiveMode::Anywhere, Some(vec![0])),
+            (None, ActiveMode::Never, Some(vec![0])),
+            (Some(5..=6), ActiveMode::Anywhere, Some(vec![0, 5, 6])),
+            (Some(5..=6), ActiveMode::Never, Some(vec![5, 6])),
+            (Some(8300..=8500), ActiveMode::Never, None),
         ];
-        for (passive, dialling, expected) in cases {
+        for (passive, active, expected) in cases {
             let jail = Jail { abi: ABI::V7, passive: passive.clone() };
-            assert_eq!(jail.ports_to_bind(dialling), expected, "{passive:?} {dialling:?}");
+            assert_eq!(jail.ports_to_bind(active), expected, "{passive:?} {active:?}");
         }
     }
 
@@ -302,13 +302,13 @@ mod tests {
         fs::write(folder.path().join("secret"), "outside").expect("made");
         let denied =
             |result: io::Result<()>| result.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
-        inside(&home, &[Right::ReadFiles], (&jail, Dialled::Anywhere), || {
+        inside(&home, &[Right::ReadFiles], (&jail, ActiveMode::Anywhere), || {
             assert_eq!(fs::read(home.join("file")).expect("readable"), b"inside");
             assert!(denied(fs::read(folder.path().join("secret")).map(drop)));
             assert!(denied(fs::write(home.join("file"), "x")) && denied(fs::write(home.join("new"), "x")));
             assert!(denied(std::process::Command::new("/bin/true").status().map(drop)));
         });
-        inside(&home, &ALL, (&jail, Dialled::Anywhere), || {
+        inside(&home, &ALL, (&jail, ActiveMode::Anywhere), || {
             fs::write(home.join("new"), "x").expect("written");
             fs::create_dir(home.join("folder")).expect("made");
             fs::rename(home.join("new"), home.join("folder/moved")).expect("moved");
@@ -335,14 +335,14 @@ mod tests {
             [binds(0), binds(free), TcpStream::connect(client).is_ok()]
         };
         let cases = [
-            (None, Dialled::Anywhere, [true, false, true]),
-            (None, Dialled::Never, [true, false, false]),
-            (Some(free..=free), Dialled::Anywhere, [true, true, true]),
-            (Some(free..=free), Dialled::Never, [false, true, false]),
+            (None, ActiveMode::Anywhere, [true, false, true]),
+            (None, ActiveMode::Never, [true, false, false]),
+            (Some(free..=free), ActiveMode::Anywhere, [true, true, true]),
+            (Some(free..=free), ActiveMode::Never, [false, true, false]),
         ];
-        for (passive, dialling, expected) in cases {
+        for (passive, active, expected) in cases {
             let jail = jail(passive.clone());
-            assert_eq!(inside(home.path(), &[], (&jail, dialling), tried), expected, "{passive:?} {dialling:?}");
+            assert_eq!(inside(home.path(), &[], (&jail, active), tried), expected, "{passive:?} {active:?}");
         }
     }
 
