@@ -39,12 +39,12 @@ pub struct Finding {
     /// What to write instead, or the command that fixes it.
     pub fix: Option<String>,
     marked: Option<Box<Marked>>,
-    part: Part,
+    weight: Weight,
 }
 
 /// What a finding is to others about the same key in the same line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
+pub(super) enum Weight {
     /// It explains them, so that they don't count.
     Cause,
     /// Another mistake.
@@ -99,7 +99,7 @@ impl Finding {
             reason: printable(&reason),
             fix: None,
             marked,
-            part: Part::OfItsOwn,
+            weight: Weight::OfItsOwn,
         }
     }
 
@@ -141,20 +141,20 @@ impl Finding {
 
     /// The same as what follows from another mistake: it counts only if no other finding is about its key in its line.
     pub fn as_consequence(self) -> Finding {
-        Finding { part: Part::Consequence, ..self }
+        Finding { weight: Weight::Consequence, ..self }
     }
 
     /// The same as what all others about its key in its line follow from.
     pub(super) fn into_cause(self) -> Finding {
-        Finding { part: Part::Cause, ..self }
+        Finding { weight: Weight::Cause, ..self }
     }
 
     pub(super) fn with_severity(self, severity: Severity) -> Finding {
         Finding { severity, ..self }
     }
 
-    pub(super) fn part(&self) -> Part {
-        self.part
+    pub(super) fn weight(&self) -> Weight {
+        self.weight
     }
 
     /// Whether it keeps the server from starting.

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt::{self, Write};
 use std::num::NonZeroUsize;
 
-use super::finding::Part;
+use super::finding::Weight;
 use super::{Finding, Severity};
 
 /// How many findings are shown.
@@ -23,15 +23,16 @@ impl Findings {
         }
         let mut worst = BTreeMap::new();
         for finding in &found {
-            let (severity, part) = worst.entry(place(finding)).or_insert((finding.severity, finding.part()));
-            (*severity, *part) = ((*severity).min(finding.severity), (*part).min(finding.part()));
+            let (severity, weight) = worst.entry(place(finding)).or_insert((finding.severity, finding.weight()));
+            (*severity, *weight) = ((*severity).min(finding.severity), (*weight).min(finding.weight()));
         }
-        let of_each: Vec<(Severity, Part)> = found.iter().map(|finding| worst[&place(finding)]).collect();
-        let weighed = found.into_iter().zip(of_each).filter_map(|(finding, (severity, part))| match finding.part() {
-            Part::Cause => Some(finding.with_severity(severity)),
-            Part::OfItsOwn => (part != Part::Cause).then_some(finding),
-            Part::Consequence => (part == Part::Consequence).then_some(finding),
-        });
+        let of_each: Vec<(Severity, Weight)> = found.iter().map(|finding| worst[&place(finding)]).collect();
+        let weighed =
+            found.into_iter().zip(of_each).filter_map(|(finding, (severity, weight))| match finding.weight() {
+                Weight::Cause => Some(finding.with_severity(severity)),
+                Weight::OfItsOwn => (weight != Weight::Cause).then_some(finding),
+                Weight::Consequence => (weight == Weight::Consequence).then_some(finding),
+            });
         let mut found: Vec<Finding> = weighed.collect();
         found.sort_by(|one, other| {
             (one.severity, place(one), &one.reason).cmp(&(other.severity, place(other), &other.reason))
