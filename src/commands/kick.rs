@@ -9,12 +9,12 @@ use crate::commands::columns::{time, visible};
 use crate::commands::control_client::ControlClient;
 use crate::commands::fail;
 use crate::control::answer::KickAnswer;
-use crate::control::request::{ControlRequest, Kicked};
+use crate::control::request::{ControlRequest, KickTarget};
 
 /// Ends them and says how many; the exit code is 1 if there was nobody to end and nobody to keep out, or if a number is no
 /// session's.
 pub fn run(files: &Files, options: &KickOptions) -> ExitCode {
-    let request = ControlRequest::Kick(kicked(options));
+    let request = ControlRequest::Kick(target(options));
     let asked = ControlClient::find(files, &options.running).and_then(|mut server| server.ask(&request));
     let answer: KickAnswer = match asked {
         Ok(answer) => answer,
@@ -29,19 +29,19 @@ pub fn run(files: &Files, options: &KickOptions) -> ExitCode {
     if answer.unknown.is_empty() { ExitCode::SUCCESS } else { fail("ftpd kick", &unknown(&answer)) }
 }
 
-fn kicked(options: &KickOptions) -> Kicked {
+fn target(options: &KickOptions) -> KickTarget {
     match (&options.user, options.address) {
-        (Some(user), _) => Kicked::User { user: user.clone() },
-        (None, Some(address)) => Kicked::Address { address, ban: options.ban },
-        (None, None) => Kicked::Ids { ids: options.ids.clone() },
+        (Some(user), _) => KickTarget::User { user: user.clone() },
+        (None, Some(address)) => KickTarget::Address { address, ban: options.ban },
+        (None, None) => KickTarget::Ids { ids: options.ids.clone() },
     }
 }
 
 fn said(options: &KickOptions, answer: &KickAnswer) -> String {
-    let ended = match (answer.kicked, kicked(options)) {
-        (0, Kicked::Ids { .. }) => unknown(answer),
-        (0, Kicked::User { user }) => format!("no session of {} is here", visible(&user)),
-        (0, Kicked::Address { address, .. }) => format!("no session from {address} is here"),
+    let ended = match (answer.kicked, target(options)) {
+        (0, KickTarget::Ids { .. }) => unknown(answer),
+        (0, KickTarget::User { user }) => format!("no session of {} is here", visible(&user)),
+        (0, KickTarget::Address { address, .. }) => format!("no session from {address} is here"),
         (1, _) => "1 session is told to end".to_owned(),
         (count, _) => format!("{count} sessions are told to end"),
     };

@@ -14,7 +14,7 @@ pub enum ControlRequest {
     /// The sessions.
     Who,
     /// End some of them.
-    Kick(Kicked),
+    Kick(KickTarget),
     /// Take no new ones, and stop after the last transfer.
     Drain,
     /// Read both files again, as at SIGHUP.
@@ -31,7 +31,7 @@ pub enum ControlRequest {
 /// Which sessions are ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "a kick has \"ids\" (a list of numbers), \"user\" or \"address\"")]
-pub enum Kicked {
+pub enum KickTarget {
     /// These.
     Ids {
         /// Their numbers.
@@ -91,15 +91,18 @@ mod tests {
         let address: IpAddr = "192.0.2.1".parse().expect("an address");
         let cases = [
             (r#"{"v":1,"do":"who"}"#, ControlRequest::Who),
-            (r#"{"v":1,"do":"kick","ids":[7,8]}"#, ControlRequest::Kick(Kicked::Ids { ids: vec![7, 8] })),
-            (r#"{"v":1,"do":"kick","user":"alex"}"#, ControlRequest::Kick(Kicked::User { user: "alex".to_owned() })),
+            (r#"{"v":1,"do":"kick","ids":[7,8]}"#, ControlRequest::Kick(KickTarget::Ids { ids: vec![7, 8] })),
+            (
+                r#"{"v":1,"do":"kick","user":"alex"}"#,
+                ControlRequest::Kick(KickTarget::User { user: "alex".to_owned() }),
+            ),
             (
                 r#"{"v":1,"do":"kick","address":"192.0.2.1"}"#,
-                ControlRequest::Kick(Kicked::Address { address, ban: false }),
+                ControlRequest::Kick(KickTarget::Address { address, ban: false }),
             ),
             (
                 r#"{"v":1,"do":"kick","address":"192.0.2.1","ban":true}"#,
-                ControlRequest::Kick(Kicked::Address { address, ban: true }),
+                ControlRequest::Kick(KickTarget::Address { address, ban: true }),
             ),
             (r#"{"v":1,"do":"drain"}"#, ControlRequest::Drain),
             (r#"{"v":1,"do":"reload"}"#, ControlRequest::Reload),

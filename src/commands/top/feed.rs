@@ -10,7 +10,7 @@ use ratatui::crossterm::event::{self, Event, KeyEvent};
 
 use crate::commands::control_client::ControlClient;
 use crate::control::answer::{KickAnswer, WhoAnswer};
-use crate::control::request::{ControlRequest, Kicked};
+use crate::control::request::{ControlRequest, KickTarget};
 
 /// What comes from the server.
 pub enum News {
@@ -56,7 +56,7 @@ fn ask_on(mut server: ControlClient, tell: &Sender<Result<News, String>>, kicks:
     let mut request = ControlRequest::Who;
     loop {
         let news = match &request {
-            ControlRequest::Kick(Kicked::Ids { ids }) => {
+            ControlRequest::Kick(KickTarget::Ids { ids }) => {
                 let id = ids.first().copied().unwrap_or_default();
                 server.ask(&request).map(|answer| News::Kick(id, answer))
             }
@@ -67,7 +67,7 @@ fn ask_on(mut server: ControlClient, tell: &Sender<Result<News, String>>, kicks:
             return;
         }
         request = match kicks.recv_timeout(PERIOD) {
-            Ok(id) => ControlRequest::Kick(Kicked::Ids { ids: vec![id] }),
+            Ok(id) => ControlRequest::Kick(KickTarget::Ids { ids: vec![id] }),
             Err(RecvTimeoutError::Timeout) => ControlRequest::Who,
             Err(RecvTimeoutError::Disconnected) => return,
         };

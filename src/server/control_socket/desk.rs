@@ -12,7 +12,7 @@ use crate::control::answer::{
     self, BanFacts, DrainAnswer, KickAnswer, LimitFacts, ReloadAnswer, ServerFacts, SessionFacts, StatusAnswer,
     UnbanAnswer, WhoAnswer,
 };
-use crate::control::request::{ControlRequest, Kicked};
+use crate::control::request::{ControlRequest, KickTarget};
 use crate::net::ending::Farewell;
 use crate::server::gate::Gate;
 use crate::session::activity::Seat;
@@ -100,7 +100,7 @@ impl Desk {
         Answered::Now(match request {
             ControlRequest::Who => answer::line(&self.who(now)),
             ControlRequest::Status => answer::line(&self.status(now)),
-            ControlRequest::Kick(kicked) => answer::line(&self.kick(&kicked, now)),
+            ControlRequest::Kick(target) => answer::line(&self.kick(&target, now)),
             ControlRequest::Unban { address } => answer::line(&self.unban(address, now)),
             ControlRequest::Drain => return self.send_on(Errand::Drain),
             ControlRequest::Reload => return self.send_on(Errand::Reload),
@@ -166,26 +166,26 @@ impl Desk {
         rate
     }
 
-    fn kick(&self, kicked: &Kicked, now: Instant) -> KickAnswer {
+    fn kick(&self, target: &KickTarget, now: Instant) -> KickAnswer {
         // The ban comes first: a client that is sent away must not come back.
-        let banned = match kicked {
-            Kicked::Address { address, ban: true } => self.ban(address.to_canonical(), now),
-            Kicked::Address { .. } | Kicked::Ids { .. } | Kicked::User { .. } => None,
+        let banned = match target {
+            KickTarget::Address { address, ban: true } => self.ban(address.to_canonical(), now),
+            KickTarget::Address { .. } | KickTarget::Ids { .. } | KickTarget::User { .. } => None,
         };
         let seats = self.gate.roster.seats();
-        let chosen: Vec<&Seat> = seats.iter().filter(|seat| chooses(kicked, seat)).collect();
+        let chosen: Vec<&Seat> = seats.iter().filter(|seat| chooses(target, seat)).collect();
         for seat in &chosen {
             let (peer, account) = (seat.activity.address(), seat.activity.account());
             let user = account.as_ref().map_or("", |account| account.name.as_str());
             log::info!(peer:%, user; "session {} is kicked", seat.activity.id);
             seat.ending.ask(KICKED);
         }
-        let unknown = match kicked {
-            Kicked::Ids { ids } => {
+        let unknown = match target {
+            KickTarget::Ids { ids } => {
                 let is_unknown = |id: &&u64| !chosen.iter().any(|seat| seat.activity.id == **id);
                 ids.iter().filter(is_unknown).copied().collect()
             }
-            Kicked::User { .. } | Kicked::Address { .. } => Vec::new(),
+            KickTarget::User { .. } | KickTarget::Address { .. } => Vec::new(),
         };
         KickAnswer { kicked: chosen.len(), unknown, banned }
     }
@@ -238,10 +238,10 @@ impl Desk {
     }
 }
 
-fn chooses(kicked: &Kicked, Seat { activity, .. }: &Seat) -> bool {
-    match kicked {
-        Kicked::Ids { ids } => ids.contains(&activity.id),
-        Kicked::User { user } => activity.account().is_some_and(|account| account.name == *user),
-        Kicked::Address { address, .. } => activity.is_from(address.to_canonical()),
+fn chooses(target: &KickTarget, Seat { activity, .. }: &Seat) -> bool {
+    match target {
+        KickTarget::Ids { ids } => ids.contains(&activity.id),
+        KickTarget::User { user } => activity.account().is_some_and(|account| account.name == *user),
+        KickTarget::Address { address, .. } => activity.is_from(address.to_canonical()),
     }
 }
