@@ -83,7 +83,7 @@ impl Session {
     }
 
     pub(super) fn quit(&mut self) -> Answer {
-        let own = self.access.login().and_then(|login| login.share.user().msg_quit.clone());
+        let own = self.access.login().and_then(|login| login.share.user_now().msg_quit.clone());
         Ok(Step::Close(Reply::new(221, own.unwrap_or_else(|| "Goodbye.".to_owned())), End::Quit))
     }
 

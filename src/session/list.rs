@@ -302,7 +302,7 @@ impl Login {
 
     fn write_facts(&self, entry: Entry, kind: &str, parent_writable: bool, out: &mut Vec<u8>) {
         let rights = self.share.identity().rights(entry.meta);
-        let perm = perm_fact(self.share.user().perms, entry.meta.kind, rights, parent_writable);
+        let perm = perm_fact(self.share.user_now().perms, entry.meta.kind, rights, parent_writable);
         listing::facts(entry, kind, &perm, self.agreed.preferences.facts, out);
     }
 }

@@ -122,7 +122,7 @@ impl Login {
         let data = self.data_port.as_ref().map_or("none", DataPort::kind);
         let protection = if self.protection().is_some() { "encrypted" } else { "in clear" };
         vec![
-            format!("Logged in as {}", self.share.user().name),
+            format!("Logged in as {}", self.share.user_now().name),
             format!("TYPE: {representation}, STRU: F, MODE: S"),
             format!("Data port: {data}, data connections: {protection}"),
         ]

@@ -112,8 +112,8 @@ impl Login {
                 path: self.share.real_path(subject.path).as_os_str().as_encoded_bytes(),
                 representation: self.representation,
                 direction: subject.direction,
-                user: &self.share.user().name,
-                anonymous: self.share.user().is_anonymous(),
+                user: &self.share.user_now().name,
+                anonymous: self.share.user_now().is_anonymous(),
             });
         }
         self.reply(outcome)

@@ -145,7 +145,7 @@ impl Login {
     }
 
     fn denied_by(&self, denied: &Denied, path: Option<&VirtualPath>, need: Need) -> Option<String> {
-        let user = self.share.user();
+        let user = self.share.user_now();
         match denied {
             Denied::Letter(perm) => Some(format!("{} has no '{}'", user.source("perm"), perm.letter())),
             Denied::Home => Some(user.source("home").to_string()),

@@ -10,7 +10,7 @@ use crate::session::refusal::Refusal;
 
 impl Login {
     pub(super) fn line_ends(&self) -> LineEnds {
-        let conversion = self.share.user().ascii_conversion.unwrap_or(self.config.transfer.ascii_conversion);
+        let conversion = self.share.user_now().ascii_conversion.unwrap_or(self.config.transfer.ascii_conversion);
         LineEnds::of(self.representation, conversion)
     }
 

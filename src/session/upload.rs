@@ -212,7 +212,7 @@ fn receive<'a>(
     let mut sink = Sink::new(file.file(), share.is_durable(), target.appends());
     let received = transfer.receive(&mut sink, incoming);
     let written = sink.written();
-    let result = received.and_then(|()| judge_end(&mut transfer, replaced, share.user().hasty));
+    let result = received.and_then(|()| judge_end(&mut transfer, replaced, share.user_now().hasty));
     Ok(Received { file, written, result })
 }
 

@@ -102,7 +102,7 @@ impl Login {
     fn find_with_range(&self, argument: &[u8]) -> Result<(VirtualPath, Range<u64>), Box<Refusal>> {
         let found = |name: &[u8]| {
             let path = self.path(&Name::new(name)?);
-            Some((self.share.size(&path).ok()?, path))
+            Some((self.share.readable_size(&path).ok()?, path))
         };
         if let Some((size, path)) = found(argument) {
             return Ok((path, 0..size));

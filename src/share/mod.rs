@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -69,7 +70,7 @@ pub struct Conditions {
 /// An account with its open home and its place among the account's sessions.
 pub struct Share {
     /// As it was at login: its name, letters and home, which change for no session.
-    user: Arc<User>,
+    at_login: Arc<User>,
     live: Arc<LiveUser>,
     root: Arc<Root>,
     conditions: Conditions,
@@ -99,19 +100,19 @@ impl Share {
         let root = premises.homes.open(&user.home, conditions.links).map_err(Closed::Home)?;
         let identity = user.system_user.as_ref().map(obstacle::identity_of);
         let (live, premises) = (Arc::clone(live), Arc::clone(premises));
-        Ok(Box::new(Self { user, live, root, conditions, identity, premises, _place: place }))
+        Ok(Box::new(Self { at_login: user, live, root, conditions, identity, premises, _place: place }))
     }
 
     /// Makes this thread the account's system user, if it has one, and locks it into the home, if the kernel has a jail;
     /// true if it did either. After an error, the thread may be changed already.
     #[inline(never)]
     pub fn lock_in(&self, active: ActiveMode) -> io::Result<bool> {
-        let person = &self.user.system_user;
+        let person = &self.at_login.system_user;
         if let Some(person) = person {
             person.become_on_this_thread()?;
         }
         let Some(jail) = &self.premises.jail else { return Ok(person.is_some()) };
-        let jailed = jail.lock_in(self.root.handle(), self.user.perms.rights(), active)?;
+        let jailed = jail.lock_in(self.root.handle(), self.at_login.perms.rights(), active)?;
         Ok(person.is_some() || jailed)
     }
 
@@ -121,7 +122,7 @@ impl Share {
     }
 
     /// The account as it is now: limits and messages may change while it is logged in.
-    pub fn user(&self) -> Arc<User> {
+    pub fn user_now(&self) -> Arc<User> {
         self.live.now()
     }
 
@@ -132,7 +133,7 @@ impl Share {
 
     /// Asks for a letter alone.
     pub fn permit(&self, perm: Perm) -> Result<(), Denied> {
-        if self.user.perms.has(perm) { Ok(()) } else { Err(Denied::Letter(perm)) }
+        if self.at_login.perms.has(perm) { Ok(()) } else { Err(Denied::Letter(perm)) }
     }
 
     /// The home, to look at a path with this letter.
@@ -152,6 +153,11 @@ impl Share {
         }
     }
 
+    /// Where a path is on this machine, for logs.
+    pub fn real_path(&self, path: &VirtualPath) -> PathBuf {
+        self.root.real_path(path)
+    }
+
     /// Whether something has that name, including a link that leads nowhere. Takes no letter.
     pub fn has(&self, path: &VirtualPath) -> io::Result<bool> {
         match self.root.link_meta(path) {
@@ -167,7 +173,7 @@ impl Share {
     }
 
     /// The size of a file that is to be read.
-    pub fn size(&self, path: &VirtualPath) -> Result<u64, Denied> {
+    pub fn readable_size(&self, path: &VirtualPath) -> Result<u64, Denied> {
         Ok(self.look(path, Perm::Read)?.meta(path)?.size)
     }
 
@@ -212,7 +218,7 @@ impl Share {
     /// Removes a file.
     pub fn remove_file(&self, path: &VirtualPath) -> Result<(), Denied> {
         let root = self.look(path, Perm::Delete)?;
-        Ok(root.remove_file(not_home(path)?, &self.user.name, &self.premises.claims)?)
+        Ok(root.remove_file(not_home(path)?, &self.at_login.name, &self.premises.claims)?)
     }
 
     /// Removes a folder that is empty as far as a client can see.
@@ -230,6 +236,11 @@ impl Share {
     pub fn renamable(&self, from: VirtualPath) -> Result<Renamable, Denied> {
         self.look(&from, Perm::Rename)?.link_meta(not_home(&from)?)?;
         Ok(Renamable(from))
+    }
+
+    /// The letter without which it replaces no file by a rename, if it lacks one.
+    fn lacking_to_replace(&self) -> Option<Perm> {
+        [Perm::Write, Perm::Delete].into_iter().find(|&perm| self.permit(perm).is_err())
     }
 
     /// Renames it. It replaces a file only if the account may overwrite and delete.
@@ -288,7 +299,7 @@ impl Share {
     pub fn store<'a>(&'a self, target: Writable<'a>, now: SystemTime) -> Result<Opened<'a>, Denied> {
         let Writable { path, placement } = target;
         let Premises { claims, partials, .. } = &*self.premises;
-        let (root, account, policy) = (&*self.root, self.user.name.as_str(), self.conditions.uploads);
+        let (root, account, policy) = (&*self.root, self.at_login.name.as_str(), self.conditions.uploads);
         let upload = Upload { root, path, account, policy, claims, partials };
         upload.open(placement, now).map_err(|refused| match refused {
             Refused::AfterTheEnd => Denied::AfterTheEnd,
@@ -394,7 +405,7 @@ mod tests {
     #[rustfmt::skip]
     const ACTS: &[(&str, Act, &str, &str)] = &[
         ("open_file",     |share, name| share.open_file(&path(name)).map(drop),                           "r",  "file"),
-        ("size",          |share, name| share.size(&path(name)).map(drop),                                "r",  "file"),
+        ("readable_size", |share, name| share.readable_size(&path(name)).map(drop),                       "r",  "file"),
         ("meta",          |share, name| share.meta(&path(name)).map(drop),                                "l",  "file"),
         ("link_meta",     |share, name| share.link_meta(&path(name)).map(drop),                           "l",  "link"),
         ("link_target",   |share, name| share.link_target(&path(name)).map(drop),                         "l",  "link"),

@@ -4,7 +4,6 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use crate::auth::perm::Perm;
 use crate::auth::user::User;
 use crate::fs::root::Links;
 use crate::protocol::legible::Legible;
@@ -58,19 +57,9 @@ impl fmt::Display for Obstacle {
 }
 
 impl Share {
-    /// Where a path is on this machine, for logs.
-    pub fn real_path(&self, path: &VirtualPath) -> PathBuf {
-        self.root.real_path(path)
-    }
-
     /// Whether this error came of a link, and links are not followed.
     pub fn is_kept_from_links(&self, error: &io::Error) -> bool {
         self.root.links() == Links::Never && files::is_loop(error)
-    }
-
-    /// The letter without which it replaces no file by a rename, if it lacks one.
-    pub(super) fn lacking_to_replace(&self) -> Option<Perm> {
-        [Perm::Write, Perm::Delete].into_iter().find(|&perm| self.permit(perm).is_err())
     }
 
     /// What is in the way of an act at this path that failed with this error, if that can be seen.

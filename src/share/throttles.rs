@@ -17,7 +17,7 @@ impl Share {
     /// The rates of one session, and those of the account that all its sessions share.
     pub fn throttles(&self) -> Throttles {
         let Self { conditions, premises, .. } = self;
-        let user = self.user();
+        let user = self.user_now();
         let upload = user.max_upload.map(|rate| premises.upload_rates.join(&user.name, rate));
         let download = user.max_download.map(|rate| premises.download_rates.join(&user.name, rate));
         Throttles {
@@ -29,7 +29,7 @@ impl Share {
 
     /// Takes over rates of the account that have changed, before a transfer.
     pub fn refresh(&self, throttles: &mut Throttles) {
-        let user = self.user();
+        let user = self.user_now();
         if throttles.of_account != [user.max_upload, user.max_download] {
             *throttles = self.throttles();
         }
