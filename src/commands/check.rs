@@ -9,6 +9,7 @@ use crate::commands::examination::{self, Occasion, Setup};
 use crate::commands::{account, network, report};
 use crate::config::Config;
 use crate::ini::Findings;
+use crate::protocol::plural::Plural;
 
 /// Prints to `out` what is wrong with both files and what they name, and with `--network` also what is wrong on the way
 /// to the running server; the exit code is 0 if nothing keeps the server from starting or a client from working (with
@@ -51,10 +52,9 @@ fn summary(files: &Files, options: &Check, users: &Users) -> String {
         [name] => format!("{name} is sound"),
         names => format!("{} are sound", names.join(" and ")),
     };
-    let count = users.accounts().count();
-    let plural = if count == 1 { "" } else { "s" };
+    let accounts = Plural(users.accounts().count(), "account");
     let reached = if options.network { ", and all that was dialled answers" } else { "" };
-    format!("ok: {count} account{plural}, {sound}{reached}")
+    format!("ok: {accounts}, {sound}{reached}")
 }
 
 #[cfg(test)]

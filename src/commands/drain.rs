@@ -16,7 +16,7 @@ pub fn run(files: &Files, options: &DrainOptions) -> ExitCode {
         .and_then(|mut server| server.ask(&ControlRequest::Drain).map(|answer: DrainAnswer| (server, answer)));
     let (mut server, DrainAnswer { sessions }) = match asked {
         Ok(asked) => asked,
-        Err(reason) => return fail("ftpd drain", &reason),
+        Err(reason) => return fail(format_args!("ftpd drain: {reason}")),
     };
     let plural = if sessions == 1 { "" } else { "s" };
     let text =

@@ -18,15 +18,15 @@ pub fn run(files: &Files, options: &KickOptions) -> ExitCode {
     let asked = ControlClient::find(files, &options.running).and_then(|mut server| server.ask(&request));
     let answer: KickAnswer = match asked {
         Ok(answer) => answer,
-        Err(reason) => return fail("ftpd kick", &reason),
+        Err(reason) => return fail(format_args!("ftpd kick: {reason}")),
     };
     let said = said(options, &answer);
     if answer.kicked == 0 && !options.ban {
-        return fail("ftpd kick", &said);
+        return fail(format_args!("ftpd kick: {said}"));
     }
     // A reader that has closed the pipe wants no more lines.
     let _ = writeln!(io::stdout(), "{said}");
-    if answer.unknown.is_empty() { ExitCode::SUCCESS } else { fail("ftpd kick", &unknown(&answer)) }
+    if answer.unknown.is_empty() { ExitCode::SUCCESS } else { fail(format_args!("ftpd kick: {}", unknown(&answer))) }
 }
 
 fn target(options: &KickOptions) -> KickTarget {

@@ -1,5 +1,6 @@
 //! The subcommands, each a file with a `run`, and what they share.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -28,7 +29,7 @@ fn control_ports(config: &Config) -> impl Iterator<Item = u16> {
 }
 
 /// Says why a command failed.
-fn fail(command: &str, reason: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "{command}: {reason}");
+fn fail(reason: impl Display) -> ExitCode {
+    let _ = writeln!(io::stderr(), "{reason}");
     ExitCode::FAILURE
 }

@@ -77,7 +77,7 @@ fn visits(config: &Config, users: &Users, addresses: &BTreeSet<IpAddr>) -> Vec<F
             Ok(stream) if port == config.server.port => {
                 findings.extend(Inspection { control, config, users }.findings(stream))
             }
-            Ok(_) => findings.push(finding::sound(format!("{control} answers"))),
+            Ok(_) => findings.push(finding::note(format!("{control} answers"))),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => silent.push(control.to_string()),
             Err(error) => findings.push(finding::wrong(format!(
                 "no connection to {control}, {}: let it through this machine's firewall",

@@ -16,11 +16,11 @@ pub fn run(files: &Files, options: &ReloadOptions) -> ExitCode {
     let asked = ControlClient::find(files, &options.running).and_then(|mut server| server.ask(&ControlRequest::Reload));
     let ReloadAnswer { reloaded, lines } = match asked {
         Ok(answer) => answer,
-        Err(reason) => return fail("ftpd reload", &reason),
+        Err(reason) => return fail(format_args!("ftpd reload: {reason}")),
     };
     // A reader that has closed the pipe wants no more lines.
     for line in lines {
         let _ = writeln!(io::stdout(), "{}", visible(&line));
     }
-    if reloaded { ExitCode::SUCCESS } else { fail("ftpd reload", "nothing has changed") }
+    if reloaded { ExitCode::SUCCESS } else { fail("ftpd reload: nothing has changed") }
 }

@@ -1,6 +1,6 @@
 //! `ftpd`: serves until asked to stop.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, after, never, select};
 use crate::auth::users::Users;
 use crate::cli::{Cli, Files};
 use crate::commands::examination::{self, Occasion, Setup};
+use crate::commands::fail;
 use crate::config::Config;
 use crate::ini::{self, Findings, Severity};
 use crate::logging::Logging;
@@ -25,16 +26,16 @@ pub fn run(cli: &Cli) -> ExitCode {
     process::forbid_more_rights();
     let (config, users) = match cli.files.load() {
         Ok(loaded) => loaded,
-        Err(problems) => return fail(&problems.to_string()),
+        Err(problems) => return fail(&problems),
     };
     let subject = Setup { files: &cli.files, config: &config, users: &users };
     let found = examination::examine(&subject, Occasion::Start);
     if found.has_errors() {
-        return fail(&found.to_string());
+        return fail(&found);
     }
     let logging = match Logging::start(&config.log, cli.verbosity()) {
         Ok(logging) => logging,
-        Err(problem) => return fail(&problem.to_string()),
+        Err(problem) => return fail(&problem),
     };
     log::info!("{}", cli.files.summary());
     for finding in found.iter() {
@@ -158,9 +159,4 @@ fn end_on_second_wish(wishes: Receiver<Wish>, socket: Option<SocketName>) {
     };
     // Without this thread, the server still stops after its grace.
     let _ = thread::Builder::new().name("second signal".to_owned()).spawn(watch);
-}
-
-fn fail(message: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "{message}");
-    ExitCode::FAILURE
 }

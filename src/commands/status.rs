@@ -27,7 +27,7 @@ pub fn run(files: &Files, options: &StatusOptions) -> ExitCode {
             let _ = io::stdout().write_all(text.as_bytes());
             ExitCode::SUCCESS
         }
-        Err(reason) => fail("ftpd status", &reason),
+        Err(reason) => fail(format_args!("ftpd status: {reason}")),
     }
 }
 

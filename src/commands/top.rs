@@ -28,11 +28,11 @@ const TICK: Duration = Duration::from_secs(1);
 /// Shows the sessions until the person ends it; the exit code is 1 without a terminal, or if the server is gone.
 pub fn run(files: &Files, options: &TopOptions) -> ExitCode {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return fail("ftpd top", "it needs a terminal; `ftpd who` prints the sessions once, in a pipe, too");
+        return fail("ftpd top: it needs a terminal; `ftpd who` prints the sessions once, in a pipe, too");
     }
     match ControlClient::find(files, &options.running).and_then(show) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => fail("ftpd top", &reason),
+        Err(reason) => fail(format_args!("ftpd top: {reason}")),
     }
 }
 

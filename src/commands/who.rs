@@ -13,13 +13,14 @@ use crate::commands::control_client::ControlClient;
 use crate::commands::fail;
 use crate::control::answer::{SessionFacts, WhoAnswer};
 use crate::control::request::ControlRequest;
+use crate::protocol::plural::Plural;
 
 /// Prints the sessions as a table, or as JSON; the exit code is 1 if there is no server.
 pub fn run(files: &Files, options: &WhoOptions) -> ExitCode {
     let asked = ControlClient::find(files, &options.running).and_then(|mut server| server.ask(&ControlRequest::Who));
     let answer: WhoAnswer = match asked {
         Ok(answer) => answer,
-        Err(reason) => return fail("ftpd who", &reason),
+        Err(reason) => return fail(format_args!("ftpd who: {reason}")),
     };
     let text = if options.json { format!("{}\n", json!(answer.sessions)) } else { table(&answer, width()) };
     // A reader that has closed the pipe wants no more lines.
@@ -39,10 +40,7 @@ fn width() -> usize {
 }
 
 fn table(WhoAnswer { server, sessions }: &WhoAnswer, width: usize) -> String {
-    let count = match sessions.len() {
-        1 => "1 session".to_owned(),
-        count => format!("{count} sessions"),
-    };
+    let count = Plural(sessions.len(), "session");
     let head = format!("{count} of {} on {}, pid {}\n", server.max_cons, server.address, server.pid);
     if sessions.is_empty() {
         return head;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::config::Config;
 use crate::ini::Finding;
+use crate::protocol::plural::Plural;
 use crate::server::pool::STACK;
 use crate::sys::limits;
 
@@ -133,8 +134,9 @@ impl Shortage {
         let Shortage { max_cons, fits, .. } = self;
         let (needed, limit) = (self.needed.div_ceil(KIB), self.limit / KIB);
         format!(
-            "max_cons = {max_cons} may need {needed} KiB of {what}, but {limited} is {limit} KiB: {fits} sessions at most \
-             are admitted; set max_cons = {fits}, or {}",
+            "max_cons = {max_cons} may need {needed} KiB of {what}, but {limited} is {limit} KiB: {} at most can be \
+             admitted; set max_cons = {fits}, or {}",
+            Plural(*fits, "session"),
             raised(needed)
         )
     }

@@ -91,12 +91,12 @@ impl Inspection<'_> {
             (Err(why), Some(range)) => (passive::directly(*control, range), format!("dialled without a login ({why})")),
             (Err(why), None) => {
                 let text = format!("{control}: ftpd answers; passive ports were not tried ({why})");
-                return vec![finding::sound(text)];
+                return vec![finding::note(text)];
             }
         };
         let count = count(tried.open.len(), range);
         let sound = format!("{control}: ftpd answers; passive ports in order: {count}, {way}");
-        [finding::sound(sound)].into_iter().chain(tried.findings(control.ip())).collect()
+        [finding::note(sound)].into_iter().chain(tried.findings(control.ip())).collect()
     }
 
     /// Logs in and returns the account's name, or says why it can't.
