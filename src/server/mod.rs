@@ -29,6 +29,7 @@ use crate::session::site::{self, Site};
 use crate::session::transfer_log::TransferLog;
 use crate::share::Premises;
 use crate::sys::identity::Identity;
+use crate::sys::jail::Jail;
 use crate::sys::local_socket::SocketName;
 use crate::sys::owners::Owners;
 use crate::sys::{limits, process, service};
@@ -58,6 +59,13 @@ pub struct Server {
     errands: Receiver<Errand>,
 }
 
+/// What is opened before root is given up.
+struct OpenedAsRoot {
+    jail: Option<Jail>,
+    transfer_log: TransferLog,
+    source_port: Option<Arc<SourcePort>>,
+}
+
 /// The time after the grace in which sessions say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// Orders that wait for the main thread.
@@ -78,7 +86,10 @@ impl Server {
         listeners.set_patience(config.server.timeout)?;
         let port = listeners.addresses().next().map_or(config.server.port, |address| address.port());
         control_socket::prepare(&config, port, privileges::wanted(&config.server)?.as_ref());
-        let shared = share(&config, users, listeners.addresses().collect())?;
+        let addresses: Vec<SocketAddr> = listeners.addresses().collect();
+        let opened = open_as_root(&config)?;
+        give_up_root(&config, opened.source_port.as_deref(), &addresses)?;
+        let shared = share(&config, users, &addresses, opened)?;
         let socket = control_socket::bind(&config, port)?;
         tls.as_deref().inspect(|tls| encryption::announce(tls));
         let started = Arc::new(config);
@@ -204,19 +215,28 @@ fn masquerade(config: &Config) -> Option<FollowedName> {
     Some(FollowedName { name, place, listening: config.server.ip.clone() })
 }
 
-/// Makes what all sessions share. What needs root is opened first, then root is given up.
-fn share(config: &Config, users: Arc<Users>, addresses: Vec<SocketAddr>) -> io::Result<Shared> {
-    let control_ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
-    let site = Site::new(control_ports.first().copied().unwrap_or(0), process::is_in_container());
+/// Opens what needs root.
+fn open_as_root(config: &Config) -> io::Result<OpenedAsRoot> {
     let jail = sandbox::jail(config)?;
     let transfer_log = TransferLog::default();
     transfer_log.open(config.log.transfer_log.as_deref())?;
     let source_port = config.active.data_port.map(SourcePort::start).transpose()?.map(Arc::new);
-    privileges::give_up_root(&config.server, source_port.as_deref())?;
-    if let Some(source) = &source_port {
-        let tried = source.try_at(addresses.iter().map(SocketAddr::ip).collect())?;
-        tried.map_err(|why| io::Error::other(listen::explain_data_port(&why)))?;
-    }
+    Ok(OpenedAsRoot { jail, transfer_log, source_port })
+}
+
+/// Gives up root. The source port must work without it, at the addresses of the listeners.
+fn give_up_root(config: &Config, source_port: Option<&SourcePort>, addresses: &[SocketAddr]) -> io::Result<()> {
+    privileges::give_up_root(&config.server, source_port)?;
+    let Some(source) = source_port else { return Ok(()) };
+    let tried = source.try_at(addresses.iter().map(SocketAddr::ip).collect())?;
+    tried.map_err(|why| io::Error::other(listen::explain_data_port(&why)))
+}
+
+/// Makes what all sessions share.
+fn share(config: &Config, users: Arc<Users>, addresses: &[SocketAddr], opened: OpenedAsRoot) -> io::Result<Shared> {
+    let OpenedAsRoot { jail, transfer_log, source_port } = opened;
+    let control_ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
+    let site = Site::new(control_ports.first().copied().unwrap_or(0), process::is_in_container());
     let shared = Shared {
         users,
         premises: Arc::new(Premises {
