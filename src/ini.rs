@@ -208,7 +208,6 @@ mod tests {
             section.need::<String>("home");
         };
         let expected = [
-            "x.ini:1: home: missing in [one]",
             "x.ini:2: size: 'big' is not a number, expected a size such as 500, 100K, 2M or 1G",
             "x.ini:3: prot: unknown key in [one], did you mean 'port'?",
             "x.ini:4: port: 'x' is not a port number from 0 to 65535",

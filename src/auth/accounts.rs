@@ -45,7 +45,11 @@ impl Accounts {
 
     /// The accounts in `content`, which was read from `path`.
     pub(super) fn parse(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<Accounts, Findings> {
-        let mut file = File::decode(path, content)?;
+        let is_gone = content.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        let mut file = File::decode(path, content).map_err(|found| match found.fix {
+            None if is_gone => found.fix(new_account()),
+            _ => found,
+        })?;
         if file.holds() == Some(Holds::Settings) {
             file.refuse("these are settings, not accounts", "give the file with -c");
             return Err(file.only_refused());
@@ -144,13 +148,13 @@ impl Accounts {
     pub(super) fn short_passwords(&self) -> Option<Finding> {
         let is_short = |password: &str| password.chars().count() < SHORT;
         let short = self.all().filter(|user| user.plain_password().is_some_and(is_short));
-        let names: Vec<&str> = short.map(|user| user.name.as_str()).collect();
-        (!names.is_empty()).then(|| {
-            let names = names.join(", ");
+        let short: Vec<&Arc<User>> = short.collect();
+        short.first().map(|first| {
+            let names = short.iter().map(|user| user.name.as_str()).collect::<Vec<_>>().join(", ");
             let reason = format!(
                 "other machines can reach accounts with a plain password of less than {SHORT} characters: {names}"
             );
-            Finding::warning(&Source::file(""), reason)
+            Finding::warning(&first.source("password"), reason).fix("write longer ones, or hashes")
         })
     }
 

@@ -433,7 +433,11 @@ mod tests {
         let fixture = Fixture::new(&(account("bob", "short", "") + &account("eve", "long enough", "")), None);
         let told = |found: Vec<Finding>| found.iter().map(Finding::to_string).collect::<Vec<_>>();
         let warnings = told(fixture.users.warnings(true));
-        assert!(warnings.last().unwrap().ends_with("less than 8 characters: bob"), "{warnings:?}");
+        assert!(
+            warnings.last().unwrap().contains(":2: password: ")
+                && warnings.last().unwrap().contains("less than 8 characters: bob;"),
+            "{warnings:?}"
+        );
         assert!(!told(fixture.users.warnings(false)).concat().contains("8 characters"));
     }
 

@@ -29,10 +29,11 @@ pub fn run(files: &Files, options: &Check, out: &mut impl Write) -> ExitCode {
         }
         Err(found) => (found, None),
     };
+    let fails = if options.strict { found.has_warnings() } else { found.has_errors() };
+    let summary = summary.filter(|_| !fails);
     let report = if options.json { report::json(&found) } else { report::text(&found, summary) };
     // A reader that has closed the pipe wants no more lines; the exit code says enough.
     let _ = writeln!(out, "{report}");
-    let fails = if options.strict { found.has_warnings() } else { found.has_errors() };
     if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 

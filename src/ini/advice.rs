@@ -18,7 +18,7 @@ mod words;
 
 pub(super) use decoration::comment;
 pub(super) use letters::are_words as are_words_for_letters;
-pub(super) use names::{alias, bare, hint, is_word_for_password, may_be_password, meant, shown_key};
+pub(super) use names::{alias, bare, hint, is_word_for_password, may_be_password, meant, place, shown_key};
 
 /// The lines of an account, to be pasted.
 pub const ACCOUNT: &str = "[alex]\npassword = choose one\nperm = elr\nhome = /srv/share";
@@ -55,6 +55,7 @@ pub(super) fn empty(row: &Key) -> Mistake {
 pub(super) fn refused(row: &Key, value: &str) -> Option<Mistake> {
     match row.value {
         "file" | "folder" => paths::refused(row, value),
+        "password" => passwords::refused(value),
         _ => None,
     }
 }
@@ -66,7 +67,7 @@ pub(super) fn doubt(row: &Key, value: &str) -> Option<Mistake> {
         "folder" | "file" => paths::doubt(row, value),
         "letters" => letters::doubt(value),
         "size" => numbers::small_rate(row, value),
-        "networks" => addresses::nobody(value),
+        "networks" => addresses::nobody(value).or_else(|| addresses::wide(row, value)),
         "octal number" => numbers::closed_umask(value),
         "text" => decoration::quoted_text(row, value),
         _ => None,
@@ -79,6 +80,7 @@ pub(super) fn better(row: &Key, value: &str) -> Option<String> {
     let bare = decoration::removed(value);
     let better = match row.value {
         "size" => numbers::size(bare),
+        "time" if row.name == "ban_time" && numbers::is_endless(bare) => Some("3650d".to_owned()),
         "time" => numbers::time(bare),
         "number" => numbers::whole(bare),
         "octal number" => numbers::octal(bare),
@@ -86,7 +88,7 @@ pub(super) fn better(row: &Key, value: &str) -> Option<String> {
         "port" => ports::single(bare),
         "addresses" => addresses::to_listen_on(bare),
         "networks" => addresses::networks(bare),
-        "letters" => letters::together(bare),
+        "letters" => letters::together(bare).or_else(|| letters::small(bare)),
         "on or off" => words::switch(bare),
         list if list.contains(", ") => words::one_of(list, bare),
         _ => None,
@@ -100,7 +102,7 @@ fn explained(row: &Key, value: &str) -> Option<Mistake> {
         "letters" => letters::explained(row, value),
         "ports" => ports::any(value),
         "addresses" => addresses::explained(value),
-        "networks" => addresses::everybody(value),
+        "networks" => addresses::everybody(row, value),
         "address or name" => addresses::to_give(row, value),
         "password" => passwords::explained(value),
         "size" => numbers::no_limit(row, value),

@@ -42,12 +42,14 @@ impl File {
         }
     }
 
-    /// If there is no `[DEFAULT]`, but a section of nearly that name without the keys that each section `needs`, its keys
+    /// If there is no `[DEFAULT]`, but a section of that name in another case, or of nearly that name
+    /// without the keys that each section `needs`, its keys
     /// are taken as defaults, and that is an error of the file.
     pub fn adopt_defaults(&mut self, needs: &[&str]) {
         let is_close = |name: &str| ["default", "defaults"].iter().any(|close| name.eq_ignore_ascii_case(close));
         let lacks = |section: &Written| needs.iter().any(|key| !section.keys.contains_key(*key));
-        let found = self.sections.iter().position(|section| is_close(&section.name) && lacks(section));
+        let is_it = |section: &Written| section.name.eq_ignore_ascii_case(DEFAULT) || lacks(section);
+        let found = self.sections.iter().position(|section| is_close(&section.name) && is_it(section));
         let Some(index) = found.filter(|_| self.defaults.is_empty()) else { return };
         let section = self.sections.remove(index);
         let source = section.origin.source(&self.name, "", super::secrecy::Secret::AllButSection);

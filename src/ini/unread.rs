@@ -149,7 +149,12 @@ impl Unread<'_> {
             let meant: Vec<&str> = written.filter_map(|key| advice::meant(key, section.table)).collect();
             let source = section.origin.source(&self.file.name, "", Secret::AllButSection);
             let name = secrecy::section(&section.name);
-            let missing = section.missing.iter().filter(|key| !meant.contains(key));
+            // Each line that is not understood may be one of those that are missing.
+            let is_strange = |key: &&str| advice::meant(key, section.table).is_none() && self.home_of(key).is_none();
+            let faults = self.file.faults.iter().filter(|fault| fault.section == section.name);
+            let strange = section.unread().map(|(key, _)| key).filter(is_strange).count()
+                + faults.filter(|fault| !section.keys.contains_key(&fault.key.to_ascii_lowercase())).count();
+            let missing = section.missing.iter().filter(|key| !meant.contains(key)).skip(strange);
             let finding = |key: &&'static str| Finding::error(&source, format!("missing in [{name}]")).about(*key);
             missing.map(finding).collect::<Vec<_>>()
         };
@@ -175,6 +180,9 @@ impl Unread<'_> {
         let names: Vec<&str> = rows.into_iter().map(|row| row.name).collect();
         let reason = format!("unknown key in [{}]", secrecy::section(section));
         let finding = |hint: &str| Finding::error(&self.source(key, setting), format!("{reason}{hint}")).at_key();
+        if let Some(fix) = advice::place(key, self.holds_passwords) {
+            return finding("").fix(fix);
+        }
         let other = advice::alias(key).unwrap_or_else(|| advice::bare(key));
         if let Some(alias) = Some(other).filter(|alias| *alias != key && names.contains(alias)) {
             return finding(&format!(", did you mean '{alias}'?"));

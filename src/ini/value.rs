@@ -110,7 +110,9 @@ impl Value for Vec<IpAddr> {
             let address: IpAddr = part.parse().map_err(|_| format!("'{part}' is not an IP address"))?;
             let address = address.to_canonical();
             if addresses.contains(&address) {
-                return Err(format!("{address} is listed twice").into());
+                let at = part.as_ptr() as usize - text.as_ptr() as usize;
+                let mistake = Mistake::new(format!("{address} is listed twice"));
+                return Err(mistake.fix("delete the second one").at(at..at + part.len()));
             }
             addresses.push(address);
         }
@@ -135,11 +137,20 @@ impl Value for RangeInclusive<u16> {
         let (low, high) = (u16::parse(low.trim(), folder)?, u16::parse(high.trim(), folder)?);
         match low {
             0 => Err(Mistake::new("port 0 can't be part of a range")),
-            _ if low > high => Err(Mistake::new(format!("the range begins above its end: {low} > {high}"))
-                .fix(format!("write {high}-{low}"))),
+            _ if low > high => {
+                let mistake = Mistake::new(format!("the range begins above its end: {low} > {high}"));
+                Err(mistake.fix(format!("write {}", ordered(low, high))))
+            }
             _ => Ok(low..=high),
         }
     }
+}
+
+/// The range that two ports in the wrong order probably mean: `25500-20` is 25500-25520.
+fn ordered(low: u16, high: u16) -> String {
+    let places = if high < 100 { 100 } else { 1000 };
+    let end = low - low % places + high;
+    if high < 1000 && low >= 1024 && end > low { format!("{low}-{end}") } else { format!("{high}-{low}") }
 }
 
 /// A value that may have to be within bounds.

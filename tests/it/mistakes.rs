@@ -185,6 +185,89 @@ fn a_mistake_in_a_password_is_told_without_it() {
 }
 
 #[test]
+fn what_is_silently_another_thing_than_it_seems_is_told() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let password = |password: &str, name, words: &[&'static str]| {
+        Case::users(with_password(password), name, Doubted).at("user.ini:2", "password").says(words).hides("CCCCCCCC")
+    };
+    let network = |line, words: &[&'static str]| Case::user(line, Doubted).at("user.ini:5", "allow_from").says(words);
+    let refused = |value, name| {
+        Case::users(with_password(value), name, Refused).at("user.ini:2", "password").says(&["enabled = off"])
+    };
+    run_all(vec![
+        refused("\"\"", "empty quotes"),
+        refused("*", "a star"),
+        refused("!", "an exclamation mark"),
+        password(&format!("alex:{BCRYPT}"), "a name and a hash", &["the hash alone"]),
+        password(&format!("!{BCRYPT}"), "a locked hash", &["the hash alone"]),
+        password(&format!("{{CRYPT}}{BCRYPT}"), "a scheme and a hash", &["the hash alone"]),
+        password(&BCRYPT.replace('$', "\\$"), "an escaped hash", &["the hash alone"]),
+        password(&BCRYPT.replace('$', "$$"), "a doubled hash", &["the hash alone"]),
+        password("*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19", "MySQL", &["looks like a hash"]),
+        password("SCRAM-SHA-256$4096:sesame", "SCRAM", &["looks like a hash"]).hides("sesame"),
+        password("password = sesame", "the key twice", &["part of the password"]).hides("sesame"),
+        password("${PASSWORD}", "a variable", &["not expanded"]),
+        password("\"sesame-and-more", "a quote in front", &["without the quote"]).hides("sesame"),
+        network("allow_from = 10.0.0.0/0", &["every address"]),
+        network("allow_from = 10.0.0.5/8", &["all of 10.0.0.0/8"]),
+        Case::conf("proxy_protocol_from = 0.0.0.0/0", Doubted)
+            .at("ftpd.conf:4", "proxy_protocol_from")
+            .says(&["any address"]),
+        Case::conf("proxy_protocol_from = *", Refused)
+            .at("ftpd.conf:4", "proxy_protocol_from")
+            .says(&["load balancers"]),
+        Case::conf("ban_time = forever", Refused).at("ftpd.conf:4", "ban_time").says(&["write ban_time = 3650d"]),
+        Case::conf("[transfer]\numask = 000", Doubted).at("ftpd.conf:5", "umask").says(&["everybody"]),
+        Case::users(ALEX.replace("alex", "Default"), "Default alone", Refused)
+            .at("user.ini:1", "")
+            .says(&["[DEFAULT]"]),
+        Case::conf("[passive]\npassive_ports = 25500-20", Refused)
+            .at("ftpd.conf:5", "passive_ports")
+            .says(&["25500-25520"]),
+        Case::user("perm = \"ELR\"", Refused).at("user.ini:3", "perm").says(&["write perm = elr"]),
+        Case::conf("users = user.ini", Refused).at("ftpd.conf:4", "users").says(&["given with -u"]),
+        Case::user("user = alex", Refused).at("user.ini:5", "user").says(&["its section"]),
+        Case::conf("ip = ::g", Refused).at("ftpd.conf:2", "ip").says(&["not an IP address"]),
+        Case::conf("", Refused).with(&["-c", "ftpd.conf", "-u", "gone.ini"]).says(&["gone.ini", "[alex]\npassword"]),
+    ]);
+}
+
+#[test]
+fn one_mistake_has_one_finding() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let users = |text: String, name, place| Case::users(text, name, Refused).at(place, "");
+    let bob = ALEX.replace("[alex]\n", "");
+    let named = |key: &'static str| users(ALEX.replace("password", key), key, "user.ini:2");
+    let begun = |line: &'static str| {
+        Case::settings(CONF.replace("[server]", line), line, Refused).at("ftpd.conf:1", "").says(&["write [server]"])
+    };
+    run_all(vec![
+        named("passphrase"),
+        named("pswd"),
+        named("mot_de_passe"),
+        named("login"),
+        named("export password"),
+        named("alex"),
+        begun("server]"),
+        begun("<server>"),
+        begun("(server)"),
+        begun("{server}"),
+        begun("\"[server]\""),
+        begun("server:"),
+        users(format!("{ALEX}egon]\n{bob}"), "egon]", "user.ini:5").says(&["write [egon]"]),
+        users(format!("{ALEX}#[egon]\n{bob}"), "#[egon]", "user.ini:6").says(&["line 5 is a comment"]),
+        users(
+            "[DEFAULT]\nperm = elr\n[DEFAULT]\nhome = home\n[alex]\npassword = long-and-secret\n".to_owned(),
+            "DEFAULT twice",
+            "user.ini:3",
+        ),
+        Case::users(format!("{ALEX}\u{feff}[egon]\n{bob}"), "a mark in front of the second", Silent),
+        users(ALEX.replace("= elr", "=\n  elr"), "a value below", "user.ini:3").says(&["same line"]),
+        Case::user("perm = el\\\n  r", Refused).at("user.ini:3", "perm").says(&["one line"]),
+    ]);
+}
+
+#[test]
 fn no_password_and_no_key_is_shown() {
     leave_out!(Explicit | Implicit: "the files are the same with TLS");
     const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMIIsesameQwErTy12Ab+/x\nMIIsesameQwErTy34\nsesame2k=\n-----END PRIVATE KEY-----\n";

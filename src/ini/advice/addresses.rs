@@ -68,10 +68,44 @@ pub(super) fn to_give(row: &Key, value: &str) -> Option<Mistake> {
 }
 
 /// A name for everybody in place of networks.
-pub(super) fn everybody(value: &str) -> Option<Mistake> {
+pub(super) fn everybody(row: &Key, value: &str) -> Option<Mistake> {
     let reason = format!("'{value}' is neither an address nor a network");
+    if row.name == BALANCERS {
+        return is_all(value).then(|| Mistake::new(format!("{reason}; {CLAIMS}")).fix(BALANCERS_FIX));
+    }
     let is_none = ["off", "none", "no", "0"].iter().any(|word| value.eq_ignore_ascii_case(word));
-    (is_all(value) || is_none).then(|| Mistake::new(reason).fix("leave the key out, or write 0.0.0.0/0, ::/0"))
+    match () {
+        () if is_none => {
+            Mistake::new(reason).fix("for nobody write enabled = off; for everybody leave the key out").into()
+        }
+        () => is_all(value).then(|| Mistake::new(reason).fix("leave the key out, or write 0.0.0.0/0, ::/0")),
+    }
+}
+
+/// The key whose networks are believed.
+const BALANCERS: &str = "proxy_protocol_from";
+const CLAIMS: &str = "who connects from there can claim any address";
+const BALANCERS_FIX: &str = "write the addresses of the load balancers alone";
+
+/// A network that is wider than it looks, or that is believed although it is everybody.
+pub(super) fn wide(row: &Key, value: &str) -> Option<Mistake> {
+    value.split(',').map(str::trim).find_map(|part| {
+        let network: ipnet::IpNet = part.parse().ok()?;
+        let at = part.as_ptr() as usize - value.as_ptr() as usize;
+        let whole = network.trunc();
+        let mistake = match () {
+            () if row.name == BALANCERS && network.prefix_len() == 0 => {
+                Mistake::new(format!("this is everybody, and {CLAIMS}")).fix(BALANCERS_FIX)
+            }
+            () if whole != network && network.prefix_len() == 0 => {
+                Mistake::new(format!("{part} is every address")).fix(format!("did you mean {}?", network.addr()))
+            }
+            () if whole != network => Mistake::new(format!("{part} is all of {whole}"))
+                .fix(format!("write {whole}, or {} for one address", network.addr())),
+            () => return None,
+        };
+        Some(mistake.at(at..at + part.len()))
+    })
 }
 
 /// An address that nobody has.

@@ -28,10 +28,18 @@ pub(super) fn of(row: &Key, value: &str, sound: &impl Fn(&str) -> bool) -> Optio
         return None;
     }
     let mistake = match comment(value) {
-        _ if value.starts_with(['=', ':']) => Mistake::new("one '=' or ':' is enough").at(0..1),
+        _ if value.starts_with(['=', ':']) && !value.starts_with("::") => {
+            Mistake::new("one '=' or ':' is enough").at(0..1)
+        }
         _ if quoted(value.trim_end_matches([',', ';'])).is_some() => Mistake::new("there are quotes around the value"),
         Some(at) => Mistake::new("a comment needs a line of its own").at(at..value.len()),
-        None if value.ends_with([',', ';']) => Mistake::new("the last character does not belong to the value"),
+        None if value.ends_with([',', ';']) => {
+            let reason = match row.value {
+                "letters" => "letters stand together, without commas",
+                _ => "a value ends without ',' or ';'",
+            };
+            Mistake::new(reason).at(value.len() - 1..value.len())
+        }
         None => Mistake::new("there is a quote at one end of the value"),
     };
     let meant = super::better(row, value).filter(|better| sound(better));
@@ -45,7 +53,10 @@ pub(super) fn of(row: &Key, value: &str, sound: &impl Fn(&str) -> bool) -> Optio
 
 /// The value without quotes around it and without a comment after it.
 pub(super) fn removed(value: &str) -> &str {
-    let value = value.strip_prefix(['=', ':']).map_or(value, |rest| rest.trim_start_matches(['=', '>', ' ']));
+    let value = value
+        .strip_prefix(['=', ':'])
+        .filter(|rest| !rest.starts_with(':'))
+        .map_or(value, |rest| rest.trim_start_matches(['=', '>', ' ']));
     let value = comment(value).map_or(value, |at| value[..at].trim_end());
     // Lines of other languages may end so.
     let value = value.strip_suffix([',', ';']).map_or(value, str::trim_end);

@@ -36,7 +36,7 @@ pub(super) fn explained(row: &Key, value: &str) -> Option<Mistake> {
 
 /// Letters that were written with commas or blanks between them.
 pub(super) fn together(value: &str) -> Option<String> {
-    let is_between = |c: char| c.is_whitespace() || ",;|+/-".contains(c);
+    let is_between = |c: char| c.is_whitespace() || ",;|+-".contains(c);
     let parts: Vec<&str> = value.split(is_between).filter(|part| !part.is_empty()).collect();
     let letters: String = parts.concat();
     let sound = !letters.is_empty() && letters.chars().all(|c| "elradfmwMT".contains(c));
@@ -50,6 +50,11 @@ pub fn are_words(text: &str) -> bool {
 
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c.is_whitespace() || ",;|+/".contains(c)).filter(|part| !part.is_empty())
+}
+
+/// Letters that were written as capital ones.
+pub(super) fn small(value: &str) -> Option<String> {
+    value.chars().all(|c| SMALL.contains(c)).then(|| value.to_lowercase())
 }
 
 fn is_word(text: &str) -> bool {

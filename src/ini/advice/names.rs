@@ -159,6 +159,17 @@ pub fn may_be_password(key: &str) -> bool {
         || strsim::jaro_winkler(&key, "password") >= 0.75
 }
 
+/// Where what is written behind an unknown key belongs, if that is no other key.
+pub fn place(key: &str, is_account: bool) -> Option<&'static str> {
+    const NAMES: &[&str] = &["user", "username", "user_name", "name", "login", "account"];
+    const FILES: &[&str] = &["users", "accounts", "user_file", "users_file", "userdb", "passwd_file", "userlist_file"];
+    match is_account {
+        true if NAMES.contains(&key) => Some("the name of an account is that of its section, such as [alex]"),
+        false if FILES.contains(&key) => Some("accounts are in user.ini, which is given with -u"),
+        _ => None,
+    }
+}
+
 /// Whether a word may stand in front of a password.
 pub fn is_word_for_password(word: &str) -> bool {
     !word.is_empty() && may_be_password(word)

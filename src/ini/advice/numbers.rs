@@ -79,6 +79,9 @@ const UNLIMITED: &[&str] = &[
     "∞",
 ];
 
+/// Words for a time without an end.
+const ENDLESS: &[&str] = &["forever", "infinite", "infinity", "inf", "max", "unlimited", "endless", "always", "∞"];
+
 /// A rate at which hardly anything moves.
 const SMALL: u64 = 1024;
 
@@ -87,7 +90,13 @@ pub(super) fn size(value: &str) -> Option<String> {
     if is_unlimited(value) {
         return Some("off".to_owned());
     }
-    let text = value.to_lowercase();
+    // Lines are measured in bits: Mb and mbps are an eighth of MB and MBps.
+    let bits = ["K", "M", "G"].iter().find_map(|unit| value.strip_suffix(&format!("{unit}b")).map(|rest| (rest, unit)));
+    let text = match bits {
+        Some((rest, unit)) => format!("{rest}{unit}bit").to_lowercase(),
+        None if value.ends_with("bps") => value.to_lowercase().replace("bps", "bit"),
+        None => value.to_lowercase(),
+    };
     let text = ["/s", "/sec", "/second", "ps", "p/s"].iter().find_map(|end| text.strip_suffix(end)).unwrap_or(&text);
     let factors: Option<Vec<f64>> = text.split(['*', '×']).map(|factor| with_unit(factor, BYTES)).collect();
     let bytes: f64 = factors?.iter().product();
@@ -166,6 +175,11 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Whether a word means a time without an end.
+pub(super) fn is_endless(value: &str) -> bool {
+    ENDLESS.iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
 fn is_unlimited(value: &str) -> bool {
     UNLIMITED.iter().any(|word| value.eq_ignore_ascii_case(word))
 }
@@ -187,6 +201,7 @@ pub(super) fn small_rate(row: &Key, value: &str) -> Option<Mistake> {
 pub(super) fn closed_umask(value: &str) -> Option<Mistake> {
     let bits = u32::from_str_radix(value, 8).ok()?;
     let reason = match bits & 0o700 {
+        0 if bits == 0 => "everybody on this machine can change what is uploaded",
         0 => return None,
         bits if bits & 0o400 != 0 => "nobody can read what is uploaded, not even the server",
         _ => "the server itself can't change or enter what is uploaded",
@@ -211,7 +226,9 @@ mod tests {
             ("1_000_000", "1000000"),
             ("1,000,000", "1000000"),
             ("8Mbit", "1000000"),
-            ("8mbps", "8M"),
+            ("8mbps", "1000000"),
+            ("10Mb", "1250000"),
+            ("8MBps", "8M"),
             ("2 MiB", "2M"),
             ("1T", "1024G"),
             ("unlimited", "off"),

@@ -25,6 +25,9 @@ pub(super) fn doubt(value: &str) -> Option<Mistake> {
             Mistake::new("what looks like a comment is part of the password").fix("a comment needs a line of its own"),
         );
     }
+    if let Some(mistake) = around(value) {
+        return Some(mistake);
+    }
     if is_hash(&format!("${value}")) {
         return Some(
             Mistake::new("this looks like a hash without its first $, and is taken as a password")
@@ -35,6 +38,37 @@ pub(super) fn doubt(value: &str) -> Option<Mistake> {
         let reason = "this looks like a hash of another kind, and is taken as the password as it stands";
         Mistake::new(reason).fix("`ftpd hash-password` makes a hash that is known here")
     })
+}
+
+/// Signs that other files have in place of a password, for none.
+pub(super) fn refused(value: &str) -> Option<Mistake> {
+    const NONE: &[&str] = &["\"\"", "''", "*", "!", "!!"];
+    let mistake = || Mistake::new("a sign for no password would be the password here");
+    NONE.contains(&value).then(|| mistake().fix("write a password; enabled = off keeps the account out"))
+}
+
+/// Something around a password or a hash that would be part of it.
+fn around(value: &str) -> Option<Mistake> {
+    let mistake = |reason: &str, fix: &str| Some(Mistake::new(reason).fix(fix));
+    let packed: String = value.chars().filter(|c| !c.is_whitespace() && *c != '\\').collect();
+    let packed = packed.replace("$$", "$");
+    let begin = packed.find('$').filter(|at| is_hash(&packed[*at..]));
+    let key = value.split(['=', ':']).next().unwrap_or_default().trim();
+    match () {
+        () if begin.is_some() && !is_hash(value) => {
+            mistake("this is a hash with something in or before it, and is taken as a password", "write the hash alone")
+        }
+        () if value.len() > key.len() && key.eq_ignore_ascii_case("password") => {
+            mistake("the key is part of the password", "write the key and the '=' once")
+        }
+        () if value.starts_with("${") && value.ends_with('}') => {
+            mistake("a variable is not expanded: its name is the password", "write the password, or its hash")
+        }
+        () if value.starts_with('"') && decoration::half_quoted(value).is_some() => {
+            mistake("there is a quote in front of the password, and it is part of it", "write it without the quote")
+        }
+        () => None,
+    }
 }
 
 /// Why a hash can't be read.
@@ -75,14 +109,18 @@ fn is_other_hash(value: &str) -> bool {
         "pbkdf2_sha256",
         "scrypt",
         "crypt",
+        "scram-sha-1",
+        "scram-sha-256",
     ];
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let (kind, rest) = match value.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
         Some(parts) => parts,
         None => value.split_once([':', '$']).unwrap_or(("", value)),
     };
     let is_kind = KINDS.iter().any(|known| kind.eq_ignore_ascii_case(known)) && !rest.is_empty();
-    let is_digest = [32, 40, 64, 96, 128].contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_kind || is_digest
+    let is_digest = [32, 40, 64, 96, 128].contains(&value.len()) && is_hex(value);
+    let is_mysql = value.strip_prefix('*').is_some_and(|rest| rest.len() == 40 && is_hex(rest));
+    is_kind || is_digest || is_mysql
 }
 
 #[cfg(test)]
