@@ -59,12 +59,13 @@ impl Logging {
     }
 
     /// Opens the log file again, after it was rotated or when `log` names another one, and applies level and format.
-    /// If it can't be opened, the log says so and the old file stays open.
-    pub fn reopen(&self, log: &LogSection) {
-        if let Err(error) = self.lines.open(log.log_file.as_deref()) {
-            log::error!("{}; the old one stays open", problem(log, error));
-        }
+    /// If it can't be opened, the old file stays open, and the log has the line that is returned.
+    pub fn reopen(&self, log: &LogSection) -> Option<String> {
+        let opened = self.lines.open(log.log_file.as_deref());
+        let failure = opened.err().map(|error| format!("{}; the old one stays open", problem(log, error)));
+        failure.iter().for_each(|line| log::error!("{line}"));
         self.adjust(log);
+        failure
     }
 
     fn adjust(&self, log: &LogSection) {

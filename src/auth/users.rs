@@ -186,6 +186,12 @@ impl Users {
     }
 }
 
+/// Whether an accounts file has neither a section nor anything else that counts: an editor may be about to write it.
+fn is_only_comments(content: &[u8]) -> bool {
+    let mut lines = content.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    lines.all(|line| line.is_empty() || line.starts_with(b"#") || line.starts_with(b";"))
+}
+
 impl Current {
     #[cold]
     fn refresh(&mut self, stamp: Option<Stamp>) {
@@ -196,10 +202,16 @@ impl Current {
         match content {
             // The same content, right or wrong, was reported before.
             _ if known => {}
+            Some(Err(_)) | None if path.is_dir() => {
+                log::warn!("{} is a folder, the accounts stay as they were", path.display());
+            }
             None => log::warn!("{} is not there, the accounts stay as they were", path.display()),
             // It was cut off, or is about to be written.
             Some(Ok(content)) if content.trim_ascii().is_empty() => {
                 log::warn!("{} is empty, the accounts stay as they were", path.display());
+            }
+            Some(Ok(content)) if self.accounts.count() > 0 && is_only_comments(&content) => {
+                log::warn!("{} has no account in it, the accounts stay as they were", path.display());
             }
             Some(content) => match self.parse(path, content) {
                 Ok(accounts) => {
@@ -414,6 +426,27 @@ mod tests {
         fixture.write(&account("bob", "two", ""));
         assert!(fixture.log_in("bob", "two").is_ok());
         assert_eq!((told().len(), told().len()), (1, 0));
+    }
+
+    #[test]
+    fn a_file_of_comments_and_a_folder_keep_the_accounts_and_a_reload_takes_the_comments() {
+        let fixture = Fixture::new(&account("bob", "one", ""), public());
+        captured();
+        let told = || captured().into_iter().filter(|line| line.contains("user.ini")).collect::<Vec<_>>();
+        fixture.write("# cut\n\n; short\n");
+        for times in [1, 0] {
+            assert!(fixture.log_in("bob", "one").is_ok());
+            assert_eq!(told().iter().filter(|line| line.contains("has no account in it")).count(), times);
+        }
+        fixture.users.take_over(Users::load(Some(&fixture.path()), terms(public())).unwrap());
+        assert_eq!(fixture.log_in("bob", "one"), Err(LoginRefusal::Unknown));
+        fixture.write(&account("bob", "one", ""));
+        assert!(fixture.log_in("bob", "one").is_ok());
+        fs::remove_file(fixture.path()).unwrap();
+        fs::create_dir(fixture.path()).unwrap();
+        captured();
+        assert!(fixture.log_in("bob", "one").is_ok());
+        assert!(told()[0].contains("is a folder"));
     }
 
     #[test]

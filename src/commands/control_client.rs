@@ -24,8 +24,8 @@ pub struct ControlClient {
     input: Vec<u8>,
 }
 
-/// How long a server may take to connect or to answer; a reload may read many files.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server may take to connect or to answer. It does nothing for a client that has given up.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// A server that has too many clients drops the one that has been silent longest, which may be this one.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -48,7 +48,7 @@ impl ControlClient {
         let (config, _) = Config::examine(Some(&file), &files.overrides);
         let file = file.display();
         match &config.server.control_socket {
-            ControlSocket::At(path) => Self::connect(path).map_err(|why| no_server_at(path, &why)),
+            ControlSocket::At(path) => Self::connect(path).map_err(|why| no_server_at(path, &why) + &renamed(&why)),
             ControlSocket::Off => Err(format!("{file} says control_socket = off: its server can't be asked")),
             ControlSocket::Auto if config.server.port == 0 => Self::find_only(),
             ControlSocket::Auto => Self::find_by_port(config.server.port, &format!(" (the port of {file})")),
@@ -123,23 +123,30 @@ impl ControlClient {
         }
     }
 
-    /// Waits until the server has stopped.
-    pub fn wait_for_the_end(&mut self) {
-        let _ = self.stream.set_patience(None);
-        while self.read_line().is_ok() {}
-        while let Ok(other) = Self::connect(&self.path) {
-            // It has hung up on this client alone.
+    /// Waits until the server is gone; false if it ended without a goodbye.
+    pub fn wait_for_the_end(&mut self) -> bool {
+        loop {
+            let _ = self.stream.set_patience(None);
+            let mut said = false;
+            while let Ok(line) = self.read_line() {
+                said |= answer::is_goodbye(&line);
+            }
+            if said {
+                return true;
+            }
+            // It may have hung up on this client alone.
             thread::sleep(PAUSE);
-            let _ = other.stream.set_patience(None);
+            let Ok(other) = Self::connect(&self.path) else { return false };
             (self.stream, self.input) = (other.stream, other.input);
-            while self.read_line().is_ok() {}
         }
     }
 }
 
 fn broken(path: &Path, error: &io::Error) -> String {
     let why = match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => "it does not answer".to_owned(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+            format!("it has not answered within {} s; is its process stopped, or its machine busy?", PATIENCE.as_secs())
+        }
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => "it has stopped".to_owned(),
         ErrorKind::UnexpectedEof => "it has hung up".to_owned(),
         _ => error.to_string(),
@@ -168,6 +175,16 @@ fn others() -> String {
     match all() {
         none if none.is_empty() => String::new(),
         found => format!("; others do:{}", list(&found)),
+    }
+}
+
+/// What to do if the path of ftpd.conf has changed since the server's start.
+fn renamed(why: &io::Error) -> String {
+    match why.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+            "; a server keeps the path of its start: if that was another one, --socket names it".to_owned()
+        }
+        _ => String::new(),
     }
 }
 

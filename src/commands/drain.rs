@@ -10,7 +10,8 @@ use crate::commands::fail;
 use crate::control::answer::DrainAnswer;
 use crate::control::request::ControlRequest;
 
-/// Has the server drained, and waits for its end if that is wanted; the exit code is 1 if there is no server.
+/// Has the server drained, and waits for its end if that is wanted; the exit code is 1 if there is no server, or if
+/// it ends otherwise than by itself.
 pub fn run(files: &Files, options: &DrainOptions) -> ExitCode {
     let asked = ControlClient::find(files, &options.running)
         .and_then(|mut server| server.ask(&ControlRequest::Drain).map(|answer: DrainAnswer| (server, answer)));
@@ -24,7 +25,9 @@ pub fn run(files: &Files, options: &DrainOptions) -> ExitCode {
     // A reader that has closed the pipe wants no more lines.
     let _ = writeln!(io::stdout(), "{text}");
     if options.wait {
-        server.wait_for_the_end();
+        if !server.wait_for_the_end() {
+            return fail("ftpd drain", "the server has ended without a goodbye: it was killed, or it failed");
+        }
         let _ = writeln!(io::stdout(), "the server has stopped");
     }
     ExitCode::SUCCESS

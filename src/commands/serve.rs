@@ -128,7 +128,12 @@ impl Running<'_> {
         service::reloading();
         let came_of_it = match self.files.reload(self.users, |config, users| self.prepare(config, users)) {
             Ok((config, (tls, mut lines))) => {
-                self.logging.reopen(&config.log);
+                lines.extend(self.logging.reopen(&config.log));
+                let accounts = self.users.accounts();
+                for doubt in config.warnings().into_iter().chain(accounts.doubts()) {
+                    log::warn!("{}", doubt.message());
+                    lines.push(doubt.message());
+                }
                 lines.extend(self.server.reconfigure(config, tls));
                 let line = format!("read again: {}", self.files.summary());
                 log::info!("{line}");
@@ -136,9 +141,9 @@ impl Running<'_> {
                 (true, lines)
             }
             Err(problems) => {
-                let lines = problems.to_string();
-                let lines: Vec<String> = lines.lines().map(|line| format!("not read again: {line}")).collect();
-                lines.iter().for_each(|line| log::error!("{line}"));
+                // A person may paste a line of the answer; each line of the log stands alone.
+                let lines: Vec<String> = problems.to_string().lines().map(str::to_owned).collect();
+                lines.iter().for_each(|line| log::error!("not read again: {line}"));
                 (false, lines)
             }
         };

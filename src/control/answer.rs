@@ -151,6 +151,14 @@ pub fn line(answer: &impl Serialize) -> String {
     format!("{message}\n")
 }
 
+/// Why there is no answer if the server has stopped; each client is told so, unasked, before it ends.
+pub const GOODBYE: &str = "the server has stopped";
+
+/// Whether a line is the server's last.
+pub fn is_goodbye(line: &str) -> bool {
+    read::<Value>(line).is_err_and(|reason| reason == GOODBYE)
+}
+
 /// The line that says why there is no answer.
 pub fn refusal(reason: &str) -> String {
     format!("{}\n", json!({ "v": VERSION, "ok": false, "error": reason }))
@@ -190,6 +198,12 @@ mod tests {
         let line = refusal("no \"such\" thing\n");
         assert_eq!(line.lines().count(), 1);
         assert_eq!(read::<DrainAnswer>(&line), Err("no \"such\" thing\n".to_owned()));
+    }
+
+    #[test]
+    fn a_goodbye_is_told_from_other_refusals() {
+        assert!(is_goodbye(&refusal(GOODBYE)));
+        assert!(!is_goodbye(&refusal("the line is too long")) && !is_goodbye(&line(&DrainAnswer { sessions: 1 })));
     }
 
     #[test]

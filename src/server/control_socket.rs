@@ -167,8 +167,12 @@ impl Answering {
                 self.accept(now);
             }
         }
-        // Answers that came last are still sent; those that wait for the end see it by their closed connections.
-        self.advance(Instant::now());
+        // Answers that came last are still sent.
+        let now = Instant::now();
+        self.advance(now);
+        // Who hears the goodbye may start another server.
+        self.listener.name().remove();
+        self.callers.iter_mut().for_each(|caller| caller.say_goodbye(now));
         mem::take(&mut self.callers);
     }
 

@@ -69,6 +69,44 @@ fn drain_wait_returns_when_the_server_has_stopped() {
 }
 
 #[test]
+fn drain_wait_tells_a_server_that_was_killed_from_one_that_has_stopped() {
+    let mut server = Server::plain();
+    server.write_sparse("big", BIG);
+    let mut busy = server.login();
+    let _data = busy.stalled_download("big");
+    let drain = spawn(server.administering(&format!("drain --wait -p {}", server.address().port())));
+    server.wait_log("draining: ");
+    server.signal(Signal::KILL);
+    let output = finish(drain);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("without a goodbye"), "{output:?}");
+    server.wait_exit();
+}
+
+#[test]
+fn a_server_that_is_stopped_is_waited_for_ten_seconds_and_does_not_act_later() {
+    let server = Server::plain();
+    let mut client = server.login();
+    server.signal(Signal::STOP);
+    let ended = server.administer("kick 1");
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.output.contains("not answered within 10 s"), "{}", ended.output);
+    server.signal(Signal::CONT);
+    assert_eq!(server.sessions().len(), 1);
+    client.expect("NOOP", 200);
+}
+
+#[test]
+fn reload_tells_what_the_log_tells() {
+    let server = Server::plain();
+    let (port, nowhere) = (server.address().port(), server.tree().path("none/ftpd.log"));
+    server.tree().write_conf(&format!("[server]\nport = {port}\n[log]\nlog_file = {}\n", nowhere.display()));
+    let ended = server.administer("reload");
+    assert!(ended.output.contains("the old one stays open"), "{}", ended.output);
+    assert_eq!(ended.code, Some(0), "all the rest is used");
+}
+
+#[test]
 fn a_drained_server_without_sessions_stops_at_once() {
     let mut server = Server::plain();
     assert_eq!(server.administer("drain --wait").code, Some(0));
@@ -171,6 +209,8 @@ fn a_reload_that_fails_says_why_and_changes_nothing() {
     for part in ["ftpd.conf:", "timeout", "nothing has changed"] {
         assert!(ended.output.contains(part), "{part}: {}", ended.output);
     }
+    assert!(!ended.output.contains("not read again"), "{}", ended.output);
+    server.wait_log("not read again: *timeout");
     assert!(!Client::connect(server.door()).read_reply().expect(220).text().contains("changed"));
 }
 

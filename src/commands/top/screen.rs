@@ -91,6 +91,10 @@ impl Screen {
             .column_spacing(1)
             .row_highlight_style(Modifier::REVERSED);
         self.table.select(view.place());
+        // A terminal that has grown shows rows that were scrolled off.
+        let room = usize::from(area.height.saturating_sub(1));
+        let most = view.rows.len().saturating_sub(room);
+        *self.table.offset_mut() = self.table.offset().min(most);
         frame.render_stateful_widget(table, area, &mut self.table);
     }
 }
@@ -233,6 +237,20 @@ mod tests {
         let buffer = terminal.backend().buffer();
         let line = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
         (0..height).map(|y| line(y).trim_end().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_terminal_that_grows_shows_the_rows_that_were_scrolled_off() {
+        let mut view = view(vec![(1..=5).map(idle).collect()]);
+        for _ in 0..5 {
+            view.press(KeyEvent::from(KeyCode::Down));
+        }
+        let mut screen = Screen::default();
+        for (width, height, offset) in [(30, 8, 1), (80, 24, 0)] {
+            let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+            terminal.draw(|frame| screen.draw(frame, &view, Instant::now())).unwrap();
+            assert_eq!(screen.table.offset(), offset);
+        }
     }
 
     fn two() -> View {

@@ -79,11 +79,18 @@ impl Caller {
         self.heard
     }
 
-    /// Notes that it has hung up: nobody reads its answer.
+    /// Notes that it has hung up. What it asked for is not done any more: it has given up, perhaps long ago.
     pub fn note_hangup(&mut self, gone: bool) {
-        // A request that it made before it hung up is done, although nobody reads the answer.
-        if gone && (self.coming.is_some() || !self.output.is_empty()) {
+        if gone {
             self.state = State::Gone;
+        }
+    }
+
+    /// Says that the server has stopped, as far as that can be done without a wait.
+    pub fn say_goodbye(&mut self, now: Instant) {
+        if self.state == State::Open && self.output.is_empty() {
+            self.say(answer::refusal(answer::GOODBYE), now);
+            self.write(now);
         }
     }
 
