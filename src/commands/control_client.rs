@@ -100,7 +100,10 @@ impl ControlClient {
                 self.exchange(request)
             });
         }
-        answer::read(&line.map_err(|error| broken(&self.path, &error))?)
+        match line {
+            Ok(line) if answer::is_goodbye(&line) => Err(broken(&self.path, &ErrorKind::ConnectionRefused.into())),
+            line => answer::read(&line.map_err(|error| broken(&self.path, &error))?),
+        }
     }
 
     fn exchange(&mut self, request: &ControlRequest) -> io::Result<String> {
