@@ -26,7 +26,7 @@ pub fn run(files: &Files, options: &DrainOptions) -> ExitCode {
     let _ = writeln!(io::stdout(), "{text}");
     if options.wait {
         if !server.wait_for_the_end() {
-            return fail("the server has ended without a goodbye: it was killed, or it failed");
+            return fail("ftpd drain: the server has ended without a goodbye: it was killed, or it failed");
         }
         let _ = writeln!(io::stdout(), "the server has stopped");
     }
