@@ -4,7 +4,6 @@
 //! if it isn't written. A key that nobody asked for is an error, and all errors of a file are reported together, each with
 //! its line.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +43,8 @@ pub use value::{Bounded, Value, word};
 use scan::{BadLine, Scan};
 use written::{Keys, Origin, Setting, Written};
 
+use crate::sys::own_file;
+
 /// The section whose keys are defaults for every other section of the file.
 const DEFAULT: &str = "DEFAULT";
 
@@ -65,7 +66,7 @@ pub struct File {
 impl File {
     /// Reads the file at `path`; a file that can't be read, or that is not UTF-8, is an error.
     pub fn open(path: &Path) -> Result<File, Finding> {
-        File::decode(path, fs::read(path))
+        File::decode(path, own_file::read(path))
     }
 
     /// The same as [`File::open`], for what was `read` from `path` before.

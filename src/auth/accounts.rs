@@ -1,7 +1,6 @@
 //! The accounts of user.ini, as they were read at one time.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
@@ -11,6 +10,7 @@ use crate::auth::hash::StoredPassword;
 use crate::auth::user::{Guest, KEYS, Terms, User, is_anonymous};
 use crate::ini::{self, File, Finding, Findings, Holds, Source};
 use crate::seen::Seen;
+use crate::sys::own_file;
 use crate::sys::stamp::{Stamp, has_mode};
 
 /// All accounts of one reading, in the order of the file.
@@ -38,7 +38,7 @@ impl Accounts {
         };
         // The stamp is older than the content, so a change in between is seen at the next login.
         let stamp = Stamp::of(path);
-        let content = fs::read(path);
+        let content = own_file::read(path);
         let seen = Seen::new(stamp, Some(&content));
         Ok((Accounts::parse(path, content, terms)?, seen))
     }

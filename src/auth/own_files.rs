@@ -7,13 +7,15 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::auth::accounts::Accounts;
 use crate::auth::perm::Perm;
 use crate::auth::user::User;
-use crate::ini::Finding;
+use crate::ini::{Finding, Source};
 use crate::sys::access;
 use crate::sys::identity::Identity;
-use crate::sys::meta::{FileId, Meta};
+use crate::sys::meta::{FileId, FileKind, Meta};
 use crate::sys::person::Person;
 use crate::sys::route::Route;
 
@@ -82,14 +84,44 @@ impl OwnGround {
     }
 
     fn is_readable(&self, file: &OwnFile, user: &User) -> bool {
-        let is_secret = match file.secret {
+        file.tells(user, self.has_plain_passwords)
+    }
+}
+
+impl OwnFile {
+    /// Whether an account that finds the file in its home could read a secret in it.
+    fn tells(&self, user: &User, has_plain_passwords: bool) -> bool {
+        let is_secret = match self.secret {
             Secrecy::None => false,
-            Secrecy::Passwords => self.has_plain_passwords,
+            Secrecy::Passwords => has_plain_passwords,
             Secrecy::Key => true,
         };
         // A key that is not there will be made by the server, for itself.
-        let may_read = || !file.path.exists() || may_read(&file.path, user.system_user.as_ref());
+        let may_read = || !self.path.exists() || may_read(&self.path, user.system_user.as_ref());
         is_secret && user.perms.has(Perm::Read) && may_read()
+    }
+
+    /// What is wrong if the file has other names, too: one of them may lie in a home, where an account could change the file or
+    /// read its secret. Where else it has a name, only a search of the whole disk could tell.
+    pub fn other_names(&self, accounts: &Accounts) -> Option<Finding> {
+        let meta = Meta::of(&self.path).ok().filter(|meta| meta.kind == FileKind::File && meta.links > 1)?;
+        let has_plain = accounts.has_plain_passwords();
+        let changes = |user: &&Arc<User>| {
+            user.perms.can_write_anything() && may_change(&self.path, &meta, user.system_user.as_ref())
+        };
+        let writers: Vec<&Arc<User>> = accounts.all().filter(changes).collect();
+        let readers = || accounts.all().filter(|user| self.tells(user, has_plain)).collect();
+        let (verb, users) = if writers.is_empty() { ("read", readers()) } else { ("change", writers) };
+        let name = &users.first()?.name;
+        let homes: BTreeSet<String> = users.iter().map(|user| user.home.display().to_string()).collect();
+        let homes = homes.into_iter().collect::<Vec<_>>().join(" ");
+        let (links, path) = (meta.links, self.path.display());
+        let reason =
+            format!("it has {links} names (hard links); if one of them lies in a home, {name} may {verb} it there");
+        let fix = format!(
+            "find {homes} -samefile {path} finds that; cp -p {path} {path}.new && mv {path}.new {path} parts them"
+        );
+        Some(Finding::error(&Source::file(path), reason).fix(fix))
     }
 }
 
@@ -113,6 +145,13 @@ fn may_read(path: &Path, person: Option<&Person>) -> bool {
     let Some(person) = person else { return access::may_read(path) };
     let groups = person.groups.iter().copied().chain([person.group]).collect();
     Meta::of(path).is_ok_and(|meta| Identity::of(person.user, groups).rights(&meta).read)
+}
+
+/// Whether this thread may write a file or change its mode, or the person that it becomes for an account.
+fn may_change(path: &Path, meta: &Meta, person: Option<&Person>) -> bool {
+    let Some(person) = person else { return access::may_write(path) || meta.owner == access::user_id() };
+    let identity = Identity::of(person.user, person.groups.iter().copied().chain([person.group]).collect());
+    identity.rights(meta).write || identity.owns(meta)
 }
 
 impl fmt::Display for Reach<'_> {

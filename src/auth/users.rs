@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::mem;
 use std::net::IpAddr;
@@ -24,6 +23,7 @@ use crate::auth::user::{Terms, User, is_anonymous};
 use crate::ini::{Finding, Findings};
 use crate::seen::Seen;
 use crate::sys::access;
+use crate::sys::own_file;
 use crate::sys::stamp::Stamp;
 
 /// Why a login was refused. This is for the log; the client gets the same reply for all but `NoAnonymous` and `Busy`.
@@ -196,7 +196,10 @@ impl Current {
     #[cold]
     fn refresh(&mut self, stamp: Option<Stamp>) {
         let Some(path) = &self.file else { return };
-        let content = stamp.is_some().then(|| fs::read(path));
+        let content = match own_file::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            read => Some(read),
+        };
         let seen = Seen::new(stamp, content.as_ref());
         let known = mem::replace(&mut self.seen, seen).same_content(&self.seen);
         match content {
@@ -231,7 +234,10 @@ impl Current {
     /// Reads the changed file, unless others could have changed it.
     fn parse(&self, path: &Path, content: io::Result<Vec<u8>>) -> Result<Accounts, Findings> {
         let exposed = Exposed::on_the_way_to(path, access::user_id());
-        let found = Findings::new(exposed.iter().map(|exposed| exposed.finding(path)).collect());
+        let own = self.own_files.iter().filter(|file| file.path == path);
+        let other_names = own.filter_map(|file| file.other_names(&self.accounts));
+        let found = exposed.iter().map(|exposed| exposed.finding(path)).chain(other_names);
+        let found = Findings::new(found.collect());
         if found.has_errors() { Err(found) } else { Accounts::parse(path, content, &self.terms) }
     }
 
@@ -255,6 +261,7 @@ impl Current {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::fs;
 
     use super::*;
     use crate::auth::own_files::Secrecy;

@@ -11,6 +11,7 @@ use crate::ini::{Finding, Findings};
 use crate::server::capacity;
 
 mod certificates;
+mod collisions;
 mod homes;
 mod logs;
 mod own_files;
@@ -18,8 +19,9 @@ mod passive_ports;
 mod ports;
 mod running;
 mod server_user;
+mod sockets;
 
-pub use own_files::{exposed, own_files};
+pub use own_files::{own_files, unsafe_files};
 pub use server_user::ServerUser;
 
 /// What is examined.
@@ -51,11 +53,17 @@ pub fn examine(subject: &Setup, occasion: Occasion) -> Findings {
     found.extend(config.warnings());
     found.extend(users.warnings(config.reachable_from_other_machines()));
     found.extend(capacity::warnings(config));
-    found.extend(logs::findings(subject, &server));
+    let collisions = collisions::find(subject.files, config);
+    let collide: Vec<&str> = collisions.iter().map(|collision| collision.key).collect();
+    found.extend(logs::findings(subject, &server, &collide));
     found.extend(certificates::findings(subject, &server));
     found.extend(own_files::findings(subject, &server));
     found.extend(homes::findings(users, &server));
     found.extend(ports::findings(subject, &server, occasion));
+    if !collide.contains(&"control_socket") {
+        found.extend(sockets::findings(subject, &server, occasion));
+    }
+    found.extend(collisions.into_iter().map(|collision| collision.finding));
     let found = Findings::new(found);
     // A person who has to fix an error has no use for notes.
     if found.has_errors() { found } else { found.and(server_user::stays_root(subject)) }

@@ -100,9 +100,10 @@ impl Running<'_> {
     /// Reads the files that the settings name, and leaves out the accounts that would reach the server's own, a line for
     /// each.
     fn prepare(&self, config: &Config, users: &Users) -> Result<(Option<Arc<Tls>>, Vec<String>), Findings> {
-        let exposed = Findings::new(examination::exposed(self.files, access::user_id()));
-        if exposed.has_errors() {
-            return Err(exposed);
+        let subject = Setup { files: self.files, config, users };
+        let found = Findings::new(examination::unsafe_files(&subject, access::user_id()));
+        if found.has_errors() {
+            return Err(found);
         }
         let tls = self.server.prepare(config)?;
         Ok((tls, users.guard(examination::own_files(self.files, config))))

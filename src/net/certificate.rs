@@ -21,6 +21,7 @@ use x509_cert::time::Validity;
 use crate::seen::Seen;
 use crate::sys::files;
 use crate::sys::interfaces;
+use crate::sys::own_file;
 use crate::sys::stamp::{Stamp, has_mode};
 
 /// Two PEM files, which may be one.
@@ -221,7 +222,7 @@ impl PairContent {
     fn of(pair: &Pair) -> Self {
         let read = |path: &PathBuf| {
             let stamp = Stamp::of(path);
-            let bytes = fs::read(path);
+            let bytes = own_file::read(path);
             (Seen::new(stamp, Some(&bytes)), bytes)
         };
         let [(one, certificate), (other, private_key)] = [&pair.certificate, &pair.private_key].map(read);
@@ -237,7 +238,7 @@ pub fn subject(certificate: &[u8]) -> Option<String> {
 
 /// The certificates of a PEM file, at least one.
 pub fn read_all(file: &Path) -> Result<Vec<CertificateDer<'static>>, Flaw> {
-    certificates(&fs::read(file).map_err(Flaw::said)?)
+    certificates(&own_file::read(file).map_err(Flaw::said)?)
 }
 
 fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Flaw> {

@@ -113,6 +113,11 @@ pub fn finding(config: &Config, path: &Path, why: &io::Error) -> Finding {
         ErrorKind::NotFound => error(&format!("the folder {folder} does not exist")).fix(format!("mkdir -p {folder}")),
         ErrorKind::AddrInUse => error("another running ftpd listens there").fix("name another path"),
         ErrorKind::AlreadyExists => error("a file that is no socket has that name").fix("name another path"),
+        ErrorKind::IsADirectory => error("it is a folder")
+            .fix(format!("name a socket in it: {}/ftpd.sock", path.components().as_path().display())),
+        ErrorKind::InvalidFilename => {
+            error(&ini::without_number(why)).fix("name a shorter path, such as /run/ftpd.sock")
+        }
         ErrorKind::PermissionDenied => error(&ini::without_number(why))
             .fix(format!("let the server's user write to {folder}, or name another path")),
         _ => error(&ini::without_number(why)),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use log::Level;
 use crate::auth::limits::Limits;
 use crate::auth::users::Users;
 use crate::config::Config;
-use crate::ini::Finding;
+use crate::ini::{self, Finding};
 use crate::net::names::{FollowedName, Names};
 use crate::net::passive::PassivePorts;
 use crate::net::source_port::SourcePort;
@@ -125,7 +126,7 @@ impl Server {
         }
         process::set_umask(config.transfer.umask);
         if let Err(error) = self.gate.shared.transfer_log.open(config.log.transfer_log.as_deref()) {
-            tell(Level::Error, format!("transfer_log: {error}; the old one stays open"));
+            tell(Level::Error, format!("{}; the old one stays open", unwritten(&config, &error)));
         }
         if let Err(error) = self.listeners.set_patience(config.server.timeout) {
             tell(Level::Error, format!("timeout: {error}"));
@@ -215,11 +216,19 @@ fn masquerade(config: &Config) -> Option<FollowedName> {
     Some(FollowedName { name, place, listening: config.server.ip.clone() })
 }
 
+/// Why there is no transfer log, with the line that names it.
+fn unwritten(config: &Config, error: &io::Error) -> io::Error {
+    let path = config.log.transfer_log.as_deref().unwrap_or(Path::new("")).display();
+    let reason = format!("can't write {path}: {}", ini::without_number(error));
+    let finding = Finding::error(&config.source("log", "transfer_log"), reason).about("transfer_log");
+    io::Error::new(error.kind(), finding.to_string())
+}
+
 /// Opens what needs root.
 fn open_as_root(config: &Config) -> io::Result<OpenedAsRoot> {
     let jail = sandbox::jail(config)?;
     let transfer_log = TransferLog::default();
-    transfer_log.open(config.log.transfer_log.as_deref())?;
+    transfer_log.open(config.log.transfer_log.as_deref()).map_err(|error| unwritten(config, &error))?;
     let source_port = config.active.data_port.map(SourcePort::start).transpose()?.map(Arc::new);
     Ok(OpenedAsRoot { jail, transfer_log, source_port })
 }

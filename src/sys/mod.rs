@@ -23,6 +23,6 @@ mod linux;
 
 pub use linux::{
     access, beneath, disk, files, folder, holder, identity, interfaces, jail, limits, local_socket, members, meta,
-    owners, person, place, privileges, process, route, runtime_folder, service, signals, sockets, stamp, ticker, waker,
-    zero_copy,
+    own_file, owners, person, place, privileges, process, route, runtime_folder, service, signals, sockets, stamp,
+    ticker, waker, zero_copy,
 };

@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("auth",     &["ini", "protocol", "seen", "sys"]),
     ("net",      &["protocol", "seen", "sys"]),
     ("protocol", &[]),
-    ("ini",      &[]),
+    ("ini",      &["sys"]),
     ("control",  &["sys"]),
     ("seen",     &["sys"]),
     ("lines",    &["sys"]),

@@ -190,11 +190,12 @@ fn the_socket_of_a_killed_server_is_replaced_and_that_of_a_living_one_is_not() {
 
 #[test]
 fn a_file_that_is_no_socket_is_not_replaced() {
-    let tree = Tree::new("[server]\ncontrol_socket = user.ini\n", BOB);
+    let tree = Tree::new("[server]\ncontrol_socket = other\n", BOB);
+    fs::write(tree.path("other"), "x").unwrap();
     let ended = tree.run();
     assert_eq!(ended.code, Some(1));
     assert!(ended.output.contains("a file that is no socket has that name"), "{}", ended.output);
-    assert_eq!(fs::read_to_string(tree.path("user.ini")).unwrap(), BOB);
+    assert_eq!(fs::read_to_string(tree.path("other")).unwrap(), "x");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::{
 };
 
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::Signal;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
@@ -231,6 +232,161 @@ fn after_a_change_an_account_that_reaches_own_files_is_left_out_and_the_others_g
     server.signal(Signal::HUP);
     server.wait_log("not read again: *chmod o-w ");
     server.login();
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_without_waiting_for_it() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    fn fifo(root: &Path, name: &str) {
+        let _ = fs::remove_file(root.join(name));
+        mkfifoat(CWD, root.join(name), Mode::from_raw_mode(0o600)).unwrap();
+    }
+    run_all(vec![
+        Case::users(ALEX, "user.ini is a FIFO", Refused)
+            .says(&["user.ini: this is a FIFO; a regular file is expected"])
+            .prepared(|root| fifo(root, "user.ini")),
+        Case::conf("timeout = 5", Refused)
+            .says(&["ftpd.conf: this is a FIFO"])
+            .prepared(|root| fifo(root, "ftpd.conf")),
+        Case::users(ALEX, "an endless user.ini", Refused)
+            .says(&["/dev/zero: this is a device"])
+            .with(&["-u", "/dev/zero"]),
+        Case::users(ALEX, "an endless ftpd.conf", Refused)
+            .says(&["/dev/zero: this is a device"])
+            .with(&["-c", "/dev/zero"]),
+        Case::users(ALEX, "a huge user.ini", Refused)
+            .says(&["user.ini: it is larger than 64 MiB"])
+            .prepared(|root| fs::File::create(root.join("user.ini")).unwrap().set_len(1 << 27).unwrap()),
+        Case::conf(BOTH, Refused).at("ftpd.conf:5", "certificate").says(&["this is a FIFO"]).prepared(|root| {
+            pair(root);
+            fifo(root, "cert.pem");
+        }),
+        Case::conf(BOTH, Refused).at("ftpd.conf:6", "private_key").says(&["this is a FIFO"]).prepared(|root| {
+            pair(root);
+            fifo(root, "key.pem");
+        }),
+        Case::conf("[tls]\ncertificate = /dev/zero", Refused)
+            .at("ftpd.conf:5", "certificate")
+            .says(&["this is a device"]),
+        Case::conf("[tls]\ntls = on\nclient_ca = ca.pem", Refused)
+            .at("ftpd.conf:6", "client_ca")
+            .says(&["this is a FIFO"])
+            .prepared(|root| fifo(root, "ca.pem")),
+    ]);
+}
+
+#[test]
+fn a_running_server_waits_for_no_fifo() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let server = Server::plain();
+    server.login();
+    let path = server.tree().path("user.ini");
+    fs::remove_file(&path).unwrap();
+    mkfifoat(CWD, &path, Mode::from_raw_mode(0o600)).unwrap();
+    server.login();
+    server.wait_log("user.ini: this is a FIFO");
+    server.signal(Signal::HUP);
+    server.wait_log("not read again: *user.ini: this is a FIFO");
+    server.login();
+}
+
+#[test]
+fn a_log_or_socket_in_place_of_an_own_file_is_refused() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    run_all(vec![
+        Case::conf("[log]\nlog_file = user.ini", Refused)
+            .at("ftpd.conf:5", "log_file")
+            .says(&["user.ini is the file of the accounts", "name another file"]),
+        Case::conf("[log]\nlog_file = link", Refused)
+            .at("ftpd.conf:5", "log_file")
+            .prepared(|root| symlink("user.ini", root.join("link")).unwrap()),
+        Case::conf("[log]\ntransfer_log = user.ini", Refused).at("ftpd.conf:5", "transfer_log"),
+        Case::conf("[log]\nlog_file = ./ftpd.conf", Refused)
+            .at("ftpd.conf:5", "log_file")
+            .says(&["the file of the settings"]),
+        Case::conf("[tls]\ncertificate = cert.pem\nprivate_key = key.pem\n[log]\nlog_file = key.pem", Refused)
+            .at("ftpd.conf:8", "log_file")
+            .says(&["the private key"])
+            .prepared(pair),
+        Case::conf("[tls]\ntls = on\n[log]\nlog_file = ftpd-certificate.pem", Refused)
+            .at("ftpd.conf:7", "log_file")
+            .says(&["the server's certificate"]),
+        Case::conf("control_socket = user.ini", Refused).at("ftpd.conf:4", "control_socket"),
+        Case::conf("control_socket = a.log\n[log]\nlog_file = a.log", Refused)
+            .at("ftpd.conf:4", "control_socket")
+            .says(&["log_file and control_socket are both a.log"]),
+        Case::conf("control_socket = home", Refused).at("ftpd.conf:4", "control_socket").says(&["it is a folder"]),
+        Case::conf("control_socket = other", Refused)
+            .at("ftpd.conf:4", "control_socket")
+            .says(&["a file that is no socket"])
+            .prepared(|root| fs::write(root.join("other"), "").unwrap()),
+        Case::conf(format!("control_socket = {}", "x".repeat(120)).leak(), Refused)
+            .at("ftpd.conf:4", "control_socket")
+            .says(&["longer than 107 bytes", "shorter path"]),
+        Case::conf("[log]\nlog_file = logs/", Refused).at("ftpd.conf:5", "log_file").says(&["is a folder"]),
+        Case::conf("[log]\ntransfer_log = logs/", Refused).at("ftpd.conf:5", "transfer_log").says(&["is a folder"]),
+        Case::conf("[log]\nlog_file = /proc/x.log", Refused).at("ftpd.conf:5", "log_file").says(&["kernel"]),
+        Case::conf("[log]\nlog_file = link", Refused)
+            .at("ftpd.conf:5", "log_file")
+            .says(&["mkdir -p ", "gone"])
+            .prepared(|root| symlink("gone/a.log", root.join("link")).unwrap()),
+        Case::conf("ip = 0.0.0.0, 127.0.0.1", Refused)
+            .at("ftpd.conf:2", "ip")
+            .says(&["0.0.0.0 means all IPv4 addresses", "leave out 127.0.0.1"]),
+        Case::conf("ip = ::1, ::", Refused).at("ftpd.conf:2", "ip").says(&["leave out ::1"]),
+    ]);
+}
+
+#[test]
+fn an_own_file_with_another_name_is_refused_where_an_account_could_use_that() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let link = |root: &Path| fs::hard_link(root.join("user.ini"), root.join("home/x.ini")).unwrap();
+    run_all(vec![
+        Case::users(account("ela", "home"), "appends", Refused)
+            .says(&[
+                "user.ini: it has 2 names",
+                "alex may change it",
+                "find home -samefile user.ini",
+                "mv user.ini.new",
+            ])
+            .prepared(link),
+        Case::users(account("elr", "home"), "reads plain passwords", Refused)
+            .says(&["alex may read it"])
+            .prepared(link),
+        Case::users(hashed("elr", "home"), "reads hashes", Silent).prepared(link),
+        Case { users: account("elw", "home").into(), ..Case::conf("timeout = 5", Refused) }
+            .says(&["ftpd.conf: it has 2 names"])
+            .prepared(|root| fs::hard_link(root.join("ftpd.conf"), root.join("other")).unwrap()),
+        Case { users: hashed("elr", ".").into(), ..Case::conf("timeout = 9", Refused) }
+            .at("user.ini:4", "ftpd-private-key.pem")
+            .says(&["alex may read"])
+            .prepared(|root| write_private(&root.join("ftpd-private-key.pem"), "x")),
+        Case {
+            users: account("elw", "home").into(),
+            ..Case::conf("[tls]\ncertificate = home/cert.pem\nprivate_key = key.pem", Refused)
+        }
+        .at("user.ini:4", "certificate")
+        .prepared(|root| {
+            pair(root);
+            fs::rename(root.join("cert.pem"), root.join("home/cert.pem")).unwrap();
+        }),
+    ]);
+}
+
+#[test]
+fn a_change_that_came_by_another_name_of_user_ini_is_not_believed() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let server = Server::plain();
+    let path = server.tree().path("user.ini");
+    fs::hard_link(&path, server.home().join("x.ini")).unwrap();
+    server.login().upload("APPE x.ini", "[eve]\npassword = secret\nperm = elrw\nhome = /\n").expect(226);
+    server.login();
+    server.wait_log("user.ini: it has 2 names");
+    let mut client = server.client();
+    client.expect("USER eve", 331);
+    client.expect("PASS secret", 530);
+    server.signal(Signal::HUP);
+    server.wait_log("not read again: *it has 2 names");
 }
 
 // Ports

@@ -6,30 +6,31 @@ use std::path::Path;
 use super::{ServerUser, Setup, tried};
 use crate::ini::{self, Finding};
 use crate::sys::access;
+use crate::sys::files::is_fifo;
 use crate::sys::route::{Route, stopped_at};
 
-/// The user who starts the server opens both, and the server's user opens them again on SIGHUP.
-pub fn findings(subject: &Setup, server: &ServerUser) -> Vec<Finding> {
+/// The user who starts the server opens both, and the server's user opens them again on SIGHUP. Keys that `collide` with
+/// others have their findings elsewhere.
+pub fn findings(subject: &Setup, server: &ServerUser, collide: &[&str]) -> Vec<Finding> {
     let log = &subject.config.log;
     let files = [("log_file", &log.log_file), ("transfer_log", &log.transfer_log)];
-    let files: Vec<(&str, &Path)> = files.iter().filter_map(|(key, file)| Some((*key, file.as_deref()?))).collect();
-    if let [(_, one), (_, other)] = files[..]
-        && Route::to(one).ok() == Route::to(other).ok()
-        && (other.is_file() || !other.exists())
-    {
-        let source = subject.config.source("log", "transfer_log");
-        let reason = format!("log_file and transfer_log are both {}", other.display());
-        return vec![Finding::error(&source, reason).fix("name another file for one of them")];
-    }
+    let files = files.iter().filter_map(|(key, file)| Some((*key, file.as_deref()?)));
     let mut found = Vec::new();
-    for (key, file) in files {
+    for (key, file) in files.filter(|(key, _)| !collide.contains(key)) {
         match access::append(file) {
             Err(error) => found.push(unwritable(subject, key, file, &error)),
+            Ok(()) if is_fifo(file) => found.push(unread(subject, key, file)),
             Ok(()) if server.is_another() => found.extend(tried(server, || reopened(subject, key, file, server))),
             Ok(()) => {}
         }
     }
     found
+}
+
+/// Whether anybody reads it shows only when it is opened, which a reader would notice.
+fn unread(subject: &Setup, key: &str, file: &Path) -> Finding {
+    let reason = format!("{} is a FIFO: the server starts only while a program reads it", file.display());
+    Finding::warning(&subject.config.source("log", key), reason).fix("start that program first, or name a file")
 }
 
 fn unwritable(subject: &Setup, key: &str, file: &Path, error: &io::Error) -> Finding {
@@ -40,9 +41,16 @@ fn unwritable(subject: &Setup, key: &str, file: &Path, error: &io::Error) -> Fin
     match error.kind() {
         ErrorKind::NotFound => {
             let missing = stopped_at(file).map_or_else(|| folder.to_string(), |(path, _)| path.display().to_string());
+            let route = Route::to(file).ok().filter(Route::has_links);
+            let end = route.and_then(|route| Some(route.end().parent()?.display().to_string()));
+            let folder = end.unwrap_or_else(|| folder.to_string());
             because(&format!("there is no folder {missing}")).fix(format!("mkdir -p {folder}"))
         }
-        ErrorKind::IsADirectory => because("it is a folder").fix(format!("name a file in it: {shown}/ftpd.log")),
+        ErrorKind::IsADirectory => {
+            let folder = file.components().as_path().display();
+            because("it is a folder").fix(format!("name a file in it: {folder}/ftpd.log"))
+        }
+        ErrorKind::InvalidInput => because(&ini::without_number(error)).fix("name a file, or a folder's new file"),
         ErrorKind::PermissionDenied if file.exists() => {
             because(&format!("{me} may not")).fix(format!("chown {me} {shown}"))
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::certificates::unseen;
-use super::{ServerUser, Setup, tried};
+use super::{ServerUser, Setup, collisions, tried};
 use crate::auth::exposed::Exposed;
 use crate::auth::own_files::{OwnFile, OwnGround, Secrecy};
 use crate::auth::user::User;
@@ -12,8 +12,12 @@ use crate::cli::Files;
 use crate::config::{Config, ControlSocket};
 use crate::control::place;
 use crate::ini::{Finding, Source};
+use crate::net::certificate::Pair;
 use crate::server::encryption;
 use crate::sys::access;
+
+/// The name of this program among the server's own files.
+const PROGRAM: &str = "ftpd";
 
 /// Accounts that reach files of the server, and others who could write them.
 pub fn findings(subject: &Setup, server: &ServerUser) -> Vec<Finding> {
@@ -22,7 +26,8 @@ pub fn findings(subject: &Setup, server: &ServerUser) -> Vec<Finding> {
     found.extend(tried(server, || {
         let accounts = users.accounts();
         let ground = OwnGround::of(own_files(files, config), accounts.has_plain_passwords());
-        accounts.all().filter_map(|user| Some(ground.reached_by(user)?.finding())).collect()
+        let reached = accounts.all().filter_map(|user| Some(ground.reached_by(user)?.finding()));
+        reached.chain(other_names(subject)).collect()
     }));
     if server.is_another() {
         let unread =
@@ -30,6 +35,20 @@ pub fn findings(subject: &Setup, server: &ServerUser) -> Vec<Finding> {
         found.extend(tried(server, unread));
     }
     found
+}
+
+/// What keeps a running server from reading its files again: others could write them, an account could by another name, or a
+/// log would be written to one of them.
+pub fn unsafe_files(subject: &Setup, server: u32) -> Vec<Finding> {
+    let collisions = collisions::find(subject.files, subject.config).into_iter().map(|collision| collision.finding);
+    exposed(subject.files, server).into_iter().chain(other_names(subject)).chain(collisions).collect()
+}
+
+/// Own files that have other names, too. How a program was linked is its installer's affair.
+fn other_names(subject: &Setup) -> Vec<Finding> {
+    let own = own_files(subject.files, subject.config);
+    let accounts = subject.users.accounts();
+    own.iter().filter(|file| file.name != PROGRAM).filter_map(|file| file.other_names(&accounts)).collect()
 }
 
 /// What is wrong with an account that reaches files of the server.
@@ -43,6 +62,10 @@ pub fn about(subject: &Setup, user: &User) -> Option<Finding> {
 pub fn own_files(files: &Files, config: &Config) -> Vec<OwnFile> {
     let own = |name, path: Option<PathBuf>, secret| path.map(|path| OwnFile { name, path, secret });
     let pair = encryption::pair(&config.tls);
+    let left = pair.is_none().then(|| Pair::self_signed(&folder_of(files)).private_key);
+    let (certificate, key) = pair.map(|pair| (pair.certificate, pair.private_key)).unzip();
+    // One file may hold both.
+    let certificate = certificate.filter(|certificate| key.as_ref() != Some(certificate));
     let socket = match &config.server.control_socket {
         ControlSocket::Off => None,
         ControlSocket::At(path) => Some(path.clone()),
@@ -51,13 +74,23 @@ pub fn own_files(files: &Files, config: &Config) -> Vec<OwnFile> {
     let all = [
         own("user.ini", files.users_file(), Secrecy::Passwords),
         own("ftpd.conf", files.config_file(), Secrecy::None),
-        own("private_key", pair.map(|pair| pair.private_key), Secrecy::Key),
+        own("private_key", key, Secrecy::Key),
+        own("certificate", certificate, Secrecy::None),
+        // It was made by the server when TLS was on.
+        own("ftpd-private-key.pem", left.filter(|key| key.exists()), Secrecy::Key),
         own("client_ca", config.tls.client_ca.clone(), Secrecy::None),
         own("control_socket", socket, Secrecy::None),
+        own(PROGRAM, std::env::current_exe().ok(), Secrecy::None),
         own("log_file", config.log.log_file.clone(), Secrecy::None),
         own("transfer_log", config.log.transfer_log.clone(), Secrecy::None),
     ];
     all.into_iter().flatten().collect()
+}
+
+/// The folder that ftpd.conf lies in, where the server keeps what it makes.
+fn folder_of(files: &Files) -> PathBuf {
+    let file = files.config_file().unwrap_or_default();
+    std::path::absolute(file.parent().unwrap_or(Path::new("")).join(".")).unwrap_or_default()
 }
 
 /// The files that decide who may do what.
@@ -67,7 +100,7 @@ fn believed(files: &Files) -> Vec<PathBuf> {
 
 /// Files and folders that the server would trust, although somebody else than root, their owners and the user of this number
 /// could write them.
-pub fn exposed(files: &Files, server: u32) -> Vec<Finding> {
+fn exposed(files: &Files, server: u32) -> Vec<Finding> {
     let of = |file: &PathBuf| Exposed::on_the_way_to(file, server).iter().map(|found| found.finding(file)).collect();
     let mut found: Vec<Finding> = believed(files).iter().flat_map(|file| -> Vec<Finding> { of(file) }).collect();
     // A folder that holds both files is named once.

@@ -4,18 +4,16 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::time::Duration;
 
 use super::running::serves;
 use super::{Occasion, ServerUser, Setup, passive_ports};
-use crate::config::ControlSocket;
 use crate::ini::{self, Finding, Source};
 use crate::net::names::{self, Failure};
 use crate::net::source_port;
-use crate::server::{control_socket, listen};
+use crate::server::listen;
 use crate::sys::holder::{Holder, Holders};
-use crate::sys::{access, interfaces, service};
+use crate::sys::{interfaces, service};
 
 /// How long a check waits for the address of a name.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -37,7 +35,6 @@ pub fn findings(subject: &Setup, server: &ServerUser, occasion: Occasion) -> Vec
         found.extend(passive_ports::findings(&ports, server));
     }
     found.extend(ports.data_port());
-    found.extend(ports.control_socket(server));
     if occasion != Occasion::Start {
         // The server looks it up itself, again and again.
         found.extend(ports.masquerade());
@@ -102,6 +99,7 @@ impl Ports<'_> {
             return (Vec::new(), false);
         }
         let (mut found, mut is_running) = (self.families(), false);
+        found.extend(self.doubled());
         for (_, source, port) in ports {
             let failed = self.addresses.iter().find_map(|ip| {
                 let address = SocketAddr::new(*ip, port);
@@ -129,6 +127,19 @@ impl Ports<'_> {
             if self.addresses.is_empty() { Finding::error(&source, reason) } else { Finding::warning(&source, reason) }
         };
         lacking.map(finding).collect()
+    }
+
+    /// An address that another one means, too: no two listeners can have it.
+    fn doubled(&self) -> Option<Finding> {
+        let all = &self.subject.config.server.ip;
+        let (wide, narrow) = all.iter().filter(|ip| ip.is_unspecified()).find_map(|wide| {
+            let is_meant = |ip: &&IpAddr| *ip != wide && ip.is_ipv4() == wide.is_ipv4();
+            Some((wide, all.iter().find(is_meant)?))
+        })?;
+        let family = if wide.is_ipv4() { "IPv4" } else { "IPv6" };
+        let reason = format!("{wide} means all {family} addresses of this machine, {narrow} among them");
+        let source = self.subject.config.source("server", "ip");
+        Some(Finding::error(&source, reason).fix(format!("leave out {narrow}, or {wide}")))
     }
 
     fn already_running(&self, source: &Source, pid: i32) -> Finding {
@@ -192,15 +203,6 @@ impl Ports<'_> {
             }
             _ => Finding::error(&source, format!("{cant}: {}", ini::without_number(&why.error))),
         })
-    }
-
-    /// Why the local socket can't be made where ftpd.conf wants it; the server makes it as its own user.
-    fn control_socket(&self, server: &ServerUser) -> Option<Finding> {
-        let config = self.subject.config;
-        let ControlSocket::At(path) = &config.server.control_socket else { return None };
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        let error = server.run(|| access::change(folder)).ok()?.err()?;
-        Some(control_socket::finding(config, path, &error))
     }
 
     /// Why clients will not be told the masquerade address.

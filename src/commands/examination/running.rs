@@ -11,11 +11,15 @@ use crate::sys::process::RunningCommand;
 
 /// Whether the program that holds a port serves these very files.
 pub fn serves(holder: &Holder, files: &Files) -> bool {
-    holder.is_this_program()
-        && RunningCommand::of(holder.pid).is_some_and(|command| {
-            let own = [files.config_file(), files.users_file()].map(|file| file.and_then(|file| identity(&file)));
-            own.iter().any(Option::is_some) && own == files_of(&command)
-        })
+    holder.is_this_program() && is_server_of(holder.pid, files)
+}
+
+/// Whether a process was started with these very files.
+pub fn is_server_of(pid: i32, files: &Files) -> bool {
+    RunningCommand::of(pid).is_some_and(|command| {
+        let own = [files.config_file(), files.users_file()].map(|file| file.and_then(|file| identity(&file)));
+        own.iter().any(Option::is_some) && own == files_of(&command)
+    })
 }
 
 /// The files that a server was started with: settings and accounts.

@@ -29,6 +29,12 @@ pub fn has_modes(path: &Path) -> bool {
     statfs::statfs(path).map_or(true, |disk| !WITHOUT_MODES.contains(&disk.filesystem_type()))
 }
 
+/// Whether a folder lies in a file system that only shows what the kernel knows.
+pub fn shows_kernel(folder: &Path) -> bool {
+    let kinds = [statfs::PROC_SUPER_MAGIC, statfs::SYSFS_MAGIC, statfs::CGROUP2_SUPER_MAGIC];
+    statfs::statfs(folder).is_ok_and(|disk| kinds.contains(&disk.filesystem_type()))
+}
+
 /// Why a folder with this real path should not be shared, as the end of a sentence; `None` if it may be.
 pub fn unfit_to_share(real: &Path) -> Option<&'static str> {
     let is_below = |folders: &[&str]| folders.iter().any(|folder| real.starts_with(folder));

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, chown};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
@@ -23,6 +23,11 @@ pub fn open_for_lines(path: &Path) -> io::Result<File> {
     let file = options.open(path)?;
     rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
     Ok(file)
+}
+
+/// Whether a path leads to a FIFO.
+pub fn is_fifo(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
 }
 
 /// Gives a file to a user and a group.

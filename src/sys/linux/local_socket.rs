@@ -84,15 +84,32 @@ fn lock(folder: &Path) -> Option<File> {
 
 /// Makes room at a path, unless somebody listens there.
 fn clear(path: &Path) -> io::Result<()> {
+    if is_left_over(path)? { fs::remove_file(path) } else { Ok(()) }
+}
+
+/// Fails if [`LocalListener::bind`] would because of what the path is; nothing is made or removed.
+pub fn try_at(path: &Path) -> io::Result<()> {
+    name(path)?;
+    is_left_over(path).map(drop)
+}
+
+/// The number of the process that listens at a path.
+pub fn process_at(path: &Path) -> Option<i32> {
+    LocalStream::connect(path, Duration::from_secs(1)).ok()?.0.peer_creds().ok()?.pid()
+}
+
+/// Whether a socket lies there that nobody listens at any more; false if there is nothing.
+fn is_left_over(path: &Path) -> io::Result<bool> {
     if fs::symlink_metadata(path).is_err() {
-        return Ok(());
+        return Ok(false);
     }
     match LocalStream::connect(path, Duration::from_secs(1)) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => match fs::symlink_metadata(path) {
-            Ok(found) if is_socket(&found) => fs::remove_file(path),
+            Ok(found) if is_socket(&found) => Ok(true),
+            Ok(found) if found.is_dir() => Err(ErrorKind::IsADirectory.into()),
             _ => Err(ErrorKind::AlreadyExists.into()),
         },
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(error),
         _ => Err(ErrorKind::AddrInUse.into()),
     }

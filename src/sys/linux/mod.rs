@@ -14,6 +14,7 @@ pub mod limits;
 pub mod local_socket;
 pub mod members;
 pub mod meta;
+pub mod own_file;
 pub mod owners;
 pub mod person;
 pub mod place;
