@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::ini::{Finding, Source};
 use crate::sys::disk;
 use crate::sys::members::{self, Writers};
-use crate::sys::meta::Meta;
+use crate::sys::meta::{FileKind, Meta};
 use crate::sys::route::Route;
 
 /// A file or folder that others than root, its owner and the server may write; prints as a sentence about it.
@@ -22,7 +22,9 @@ impl Exposed {
     /// `server` may write them.
     pub fn on_the_way_to(file: &Path, server: u32) -> Vec<Exposed> {
         let route = Route::to(file).unwrap_or_default();
-        let end = Meta::of(route.end()).ok().map(|meta| (route.end().to_owned(), meta));
+        let end = Meta::of(route.end()).ok().filter(|meta| meta.kind != FileKind::Other);
+        // A device or a FIFO is refused when it is read, and its mode is the system's affair.
+        let end = end.map(|meta| (route.end().to_owned(), meta));
         let folders = route.folders().into_iter().map(|folder| (folder.path, folder.meta));
         let exposed = |(path, meta): (PathBuf, Meta)| {
             let writers = members::writers(&meta, server)?;
@@ -33,8 +35,13 @@ impl Exposed {
 
     /// What is wrong with the file; only a warning if its file system has no modes that could be changed.
     pub fn finding(&self, file: &Path) -> Finding {
-        let (source, reason) = (Source::file(file.display()), self.to_string());
-        let finding = if self.has_modes { Finding::error(&source, reason) } else { Finding::warning(&source, reason) };
+        self.finding_at(&Source::file(file.display()), "make accounts and change settings")
+    }
+
+    /// The same at the line that names the file; who writes there can do what `power` says.
+    pub fn finding_at(&self, source: &Source, power: &str) -> Finding {
+        let reason = format!("{self}, and so could {power}");
+        let finding = if self.has_modes { Finding::error(source, reason) } else { Finding::warning(source, reason) };
         finding.fix(self.fix())
     }
 
@@ -58,7 +65,7 @@ impl fmt::Display for Exposed {
             Writers::All => f.write_str("everybody on this machine")?,
             Writers::Group { group, members } => write!(f, "the group {group} ({})", members.join(", "))?,
         }
-        write!(f, " may write {}, and so could make accounts and change settings", self.path.display())
+        write!(f, " may write {}", self.path.display())
     }
 }
 

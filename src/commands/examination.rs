@@ -50,8 +50,10 @@ pub enum Occasion {
 pub fn examine(subject: &Setup, occasion: Occasion) -> Findings {
     let Setup { config, users, .. } = subject;
     let (server, mut found) = ServerUser::of(subject);
+    found.extend(server_user::zeros(subject));
     found.extend(config.warnings());
-    found.extend(users.warnings(config.reachable_from_other_machines()));
+    let of_users = users.warnings(config.reachable_from_other_machines());
+    found.extend(of_users.into_iter().map(|finding| own_files::kept_readable(finding, &server)));
     found.extend(capacity::warnings(config));
     let collisions = collisions::find(subject.files, config);
     let collide: Vec<&str> = collisions.iter().map(|collision| collision.key).collect();

@@ -12,7 +12,7 @@ use crate::cli::{Cli, Files};
 use crate::commands::examination::{self, Occasion, Setup};
 use crate::commands::fail;
 use crate::config::Config;
-use crate::ini::{self, Findings, Severity};
+use crate::ini::{self, Findings, SHOWN, Severity};
 use crate::logging::Logging;
 use crate::net::tls::Tls;
 use crate::server::Server;
@@ -38,11 +38,14 @@ pub fn run(cli: &Cli) -> ExitCode {
         Err(problem) => return fail(&problem),
     };
     log::info!("{}", cli.files.summary());
-    for finding in found.iter() {
+    for finding in found.iter().take(SHOWN) {
         match finding.severity {
             Severity::Note => log::info!("{}", finding.message()),
             Severity::Error | Severity::Warning => log::warn!("{}", finding.message()),
         }
+    }
+    if found.iter().count() > SHOWN {
+        log::warn!("and {} more, which ftpd check --json shows", found.iter().count() - SHOWN);
     }
     users.guard(examination::own_files(&cli.files, &config));
     match serve(&cli.files, config, Arc::new(users), &logging) {

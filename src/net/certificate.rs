@@ -6,9 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
-use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SanType};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,9 +16,9 @@ use sha2::{Digest, Sha256};
 use x509_cert::der::Decode;
 use x509_cert::time::Validity;
 
+use crate::net::self_signed::sign_yourself;
 use crate::seen::Seen;
 use crate::sys::files;
-use crate::sys::interfaces;
 use crate::sys::own_file;
 use crate::sys::stamp::{Stamp, has_mode};
 
@@ -70,6 +68,12 @@ pub enum Flaw {
     WithoutKey,
     /// It holds the private key, and the file of that the certificate.
     Swapped,
+    /// This user may not read it.
+    Closed,
+    /// The key is that of another certificate in the file than the first one.
+    NotFirst,
+    /// It is text in UTF-16.
+    Utf16,
     /// There is nothing in it.
     Empty,
     /// It is DER, the binary form of PEM.
@@ -103,8 +107,6 @@ struct PairContent {
     bytes: [io::Result<Vec<u8>>; 2],
 }
 
-/// A self-signed certificate is accepted by hand, once: it should not end soon.
-const YEARS: i64 = 10;
 /// Permission bits that a private key must not have.
 const FOR_OTHERS: u32 = 0o007;
 
@@ -149,6 +151,11 @@ impl Flaw {
     /// The fault of a file that has this flaw.
     pub fn of(self, purpose: Purpose, file: &Path) -> Fault {
         Fault { purpose, file: file.to_owned(), flaw: self }
+    }
+
+    /// Why a file can't be read.
+    pub fn unread(error: &io::Error) -> Self {
+        if error.kind() == ErrorKind::PermissionDenied { Self::Closed } else { Self::said(error) }
     }
 
     /// What the system or the TLS library says, without the system's number for it.
@@ -238,10 +245,11 @@ pub fn subject(certificate: &[u8]) -> Option<String> {
 
 /// The certificates of a PEM file, at least one.
 pub fn read_all(file: &Path) -> Result<Vec<CertificateDer<'static>>, Flaw> {
-    certificates(&own_file::read(file).map_err(Flaw::said)?)
+    certificates(&own_file::read(file).map_err(|error| Flaw::unread(&error))?)
 }
 
 fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Flaw> {
+    let bytes = without_mark(bytes);
     match CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, pem::Error>>() {
         Ok(certificates) if certificates.is_empty() => {
             let is_der = x509_cert::Certificate::from_der(bytes).is_ok();
@@ -252,7 +260,13 @@ fn certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, Flaw> {
     }
 }
 
+/// Text without the mark that Windows editors put in front of it.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Flaw> {
+    let bytes = without_mark(bytes);
     PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
         _ if bytes.windows(9).any(|word| word == b"ENCRYPTED") => Flaw::Encrypted,
         pem::Error::NoItemsFound => {
@@ -267,6 +281,7 @@ fn private_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Flaw> {
 fn other_form(bytes: &[u8], is_der: bool) -> Option<Flaw> {
     match bytes {
         [] => Some(Flaw::Empty),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some(Flaw::Utf16),
         // RFC 7292: a sequence (its length takes up to four bytes more), which begins with the version, 3.
         [0x30, rest @ ..] if rest.windows(4).take(6).any(|part| part == [0x02, 0x01, 0x03, 0x30]) => Some(Flaw::Pkcs12),
         _ if is_der => Some(Flaw::Der),
@@ -278,8 +293,8 @@ fn parse(pair: &Pair, bytes: [io::Result<Vec<u8>>; 2], provider: &CryptoProvider
     let of_certificate = |flaw: Flaw| flaw.of(Purpose::Certificate, &pair.certificate);
     let of_key = |flaw: Flaw| flaw.of(Purpose::PrivateKey, &pair.private_key);
     let [certificate, key] = bytes;
-    let certificate = certificate.map_err(|error| of_certificate(Flaw::said(error)))?;
-    let key = key.map_err(|error| of_key(Flaw::said(error)))?;
+    let certificate = certificate.map_err(|error| of_certificate(Flaw::unread(&error)))?;
+    let key = key.map_err(|error| of_key(Flaw::unread(&error)))?;
     if certificates(&key).is_ok() && private_key(&certificate).is_ok() && pair.certificate != pair.private_key {
         return Err(of_certificate(Flaw::Swapped));
     }
@@ -291,34 +306,18 @@ fn parse(pair: &Pair, bytes: [io::Result<Vec<u8>>; 2], provider: &CryptoProvider
     if has_mode(&pair.private_key, FOR_OTHERS) {
         return Err(of_key(Flaw::OpenToAll));
     }
+    let others: Vec<_> = chain.iter().skip(1).cloned().collect();
+    let other_key = key.clone_key();
+    let fits_another = move || {
+        let fits = |one| CertifiedKey::from_der(vec![one], other_key.clone_key(), provider).is_ok();
+        others.into_iter().any(fits)
+    };
     CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) if fits_another() => of_certificate(Flaw::NotFirst),
         rustls::Error::InconsistentKeys(_) => of_key(Flaw::WrongKey),
         rustls::Error::InvalidCertificate(error) => of_certificate(Flaw::Said(format!("{error:?}"))),
         error => of_key(Flaw::said(error)),
     })
-}
-
-/// A certificate and its key, as PEM.
-fn sign_yourself() -> Result<(String, String), rcgen::Error> {
-    let host = interfaces::host_name().unwrap_or_else(|| "ftpd".to_owned());
-    let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
-    params.subject_alt_names.extend(host.clone().try_into().ok().map(SanType::DnsName));
-    params.subject_alt_names.extend(interfaces::addresses().into_iter().map(SanType::IpAddress));
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, host);
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    // A client's clock may be slow.
-    let begin = Timestamp::now().as_second() - 24 * 60 * 60;
-    let date = |seconds| {
-        let day = Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(jiff::tz::TimeZone::UTC);
-        let part = |part: i8| u8::try_from(part).unwrap_or(1);
-        rcgen::date_time_ymd(day.year().into(), part(day.month()), part(day.day()))
-    };
-    params.not_before = date(begin);
-    params.not_after = date(begin + YEARS * 365 * 24 * 60 * 60);
-    let key = KeyPair::generate()?;
-    Ok((params.self_signed(&key)?.pem(), key.serialize_pem()))
 }
 
 /// Writes a file that is whole or not there at all.
@@ -336,6 +335,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::sys::interfaces;
 
     fn provider() -> Arc<CryptoProvider> {
         Arc::new(rustls::crypto::aws_lc_rs::default_provider())

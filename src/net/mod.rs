@@ -15,6 +15,7 @@ pub mod passive;
 pub mod proxy;
 mod random;
 pub mod secured;
+mod self_signed;
 pub mod source_port;
 pub mod stop;
 pub mod stream;

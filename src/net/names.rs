@@ -68,6 +68,20 @@ pub enum Failure {
     Unfit(Ipv4Addr, &'static str),
 }
 
+/// What to do about a [`Failure`].
+pub const WAY_OUT: &str = "write the address itself, or a name that getent ahostsv4 finds";
+
+impl Failure {
+    /// The same as a sentence about the name.
+    pub fn of(&self, name: &str) -> String {
+        match self {
+            Self::System(_) => format!("{name} can't be looked up"),
+            Self::NoAddress => format!("{name} has no IPv4 address"),
+            Self::Unfit(address, why) => format!("{name}: {address} {why}"),
+        }
+    }
+}
+
 /// How long an answer is good.
 const AGE: Duration = Duration::from_secs(300);
 /// The time to the next try after a failure.

@@ -63,6 +63,16 @@ const KIB: u64 = 1024;
 /// Warnings about limits that are too low for `max_cons`.
 pub fn warnings(config: &Config) -> Vec<Finding> {
     let max_cons = count(config.server.max_cons);
+    let ports = files(config).filter(|files| files.own + files.each > files.limit);
+    if let Some(Supply { own, limit, .. }) = ports {
+        // No number of sessions would help.
+        let reason = format!("so many passive ports may need {own} open files, but the limit is {limit}");
+        let fix = format!(
+            "a range of {} ports is enough for max_cons = {max_cons}",
+            max_cons.saturating_mul(2).min(limit / 2)
+        );
+        return vec![Finding::warning(&config.source("passive", "passive_ports"), reason).fix(fix)];
+    }
     let supplies = [files(config), address_space(), memory()];
     let lines = supplies.into_iter().flatten().filter_map(|supply| supply.warning(max_cons));
     lines.map(|line| Finding::warning(&config.source("server", "max_cons"), line)).collect()

@@ -9,6 +9,8 @@ use crate::ini::Finding;
 use crate::net::certificate::{Certificate, Fault, Flaw, Pair, Purpose};
 use crate::net::tls::{self, Tickets, Tls, TlsSettings};
 use crate::server::privileges;
+use crate::sys::access;
+use crate::sys::owners::Owners;
 
 /// How long before its end a certificate is worth a warning.
 const NOTICE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -123,12 +125,31 @@ fn finding(config: &config::TlsSection, fault: &Fault) -> Finding {
     let key = key(fault.purpose);
     // Without a private_key, that of certificate names both.
     let is_written = config.sources.of(key).is_written();
-    let source = config.sources.of(if is_written { key } else { "certificate" });
-    let finding = Finding::error(&source, reason(fault)).about(key);
+    let of_key = if fault.flaw == Flaw::WithoutKey && config.sources.of("private_key").is_written() {
+        "private_key"
+    } else {
+        key
+    };
+    if let (Some(TlsFiles::Own(folder)), false) = (&config.files, fault.purpose == Purpose::ClientCa) {
+        let Pair { certificate, private_key } = Pair::self_signed(folder);
+        let fix = format!("rm -f {} {}: a new pair is made at the start", certificate.display(), private_key.display());
+        return Finding::error(&config.sources.of("tls"), reason(fault)).fix(match fault.flaw {
+            Flaw::Closed | Flaw::OpenToAll => self::fix(fault).unwrap_or(fix),
+            _ => fix,
+        });
+    }
+    let source = config.sources.of(if is_written { of_key } else { "certificate" });
+    let finding = Finding::error(&source, reason(fault)).about(of_key);
     match fix(fault) {
         Some(fix) => finding.fix(fix),
         None => finding,
     }
+}
+
+/// The user of this process.
+fn me() -> String {
+    let number = access::user_id();
+    Owners::of_system().user(number).map_or_else(|| format!("user {number}"), str::to_owned)
 }
 
 /// Why a file can't be used.
@@ -141,6 +162,9 @@ fn reason(fault: &Fault) -> String {
         Flaw::NoKey => format!("{file}: no private key is in it (PEM is expected)"),
         Flaw::WithoutKey => format!("{file}: its private key is not in it"),
         Flaw::Swapped => format!("{file} is the private key, and the file of private_key is the certificate"),
+        Flaw::Closed => format!("{file}: {} may not read it", me()),
+        Flaw::NotFirst => format!("{file}: the key is that of another certificate in it than the first"),
+        Flaw::Utf16 => format!("{file}: this is UTF-16, PEM is expected"),
         Flaw::Empty => format!("{file}: there is nothing in it (PEM is expected)"),
         Flaw::Der => format!("{file}: this is DER, PEM is expected"),
         Flaw::Pkcs12 => format!("{file}: this is PKCS #12, PEM is expected"),
@@ -165,7 +189,13 @@ fn fix(fault: &Fault) -> Option<String> {
         Flaw::Pkcs12 => Some(format!("openssl pkcs12 -in {file} -nodes -out {pem}, and name that for both")),
         Flaw::Encrypted => Some(format!("openssl pkey -in {file} -out {pem} writes it without a password")),
         Flaw::OpenToAll => Some(format!("chmod o= {file}")),
-        Flaw::Said(_) | Flaw::NoPem(_) | Flaw::NoCertificate | Flaw::NoKey | Flaw::Empty | Flaw::WrongKey => None,
+        Flaw::Closed => Some(format!("chown {} {file}, or start as a user who may", me())),
+        Flaw::NotFirst => Some("write the server's own certificate first, then those of the authorities".to_owned()),
+        Flaw::Utf16 => Some(format!("iconv -f UTF-16 -t ASCII {file} -o {pem}")),
+        Flaw::WrongKey => {
+            Some("openssl x509 -noout -pubkey and openssl pkey -pubout show which belong together".to_owned())
+        }
+        Flaw::Said(_) | Flaw::NoPem(_) | Flaw::NoCertificate | Flaw::NoKey | Flaw::Empty => None,
     }
 }
 
@@ -198,7 +228,11 @@ mod tests {
         };
         let cases = [
             (Purpose::PrivateKey, Flaw::Said("No such file".to_owned()), "private_key: /etc/x.pem: No such file"),
-            (Purpose::PrivateKey, Flaw::WrongKey, "private_key: /etc/x.pem: it is not the key of this certificate"),
+            (
+                Purpose::PrivateKey,
+                Flaw::WrongKey,
+                "private_key: /etc/x.pem: it is not the key of this certificate; openssl x509 -noout -pubkey and openssl pkey -pubout show which belong together",
+            ),
             (
                 Purpose::ClientCa,
                 Flaw::NoCertificate,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::net::data_port::{Invitation, NoConnection};
-use crate::net::names::{Failure, LookedUp};
+use crate::net::names::{self, LookedUp};
 use crate::protocol::address::is_public;
 
 /// What is known about the machine when the server starts.
@@ -47,16 +47,12 @@ pub fn tell_lookup(place: &str, name: &str, news: &LookedUp) {
         LookedUp::Found(address) => return log::info!("masquerade_address: {name} is {address}"),
         LookedUp::Failed(why, old) => (why, old),
     };
-    let reason = match why {
-        Failure::System(reason) => reason.clone(),
-        Failure::NoAddress => "it has no IPv4 address".to_owned(),
-        Failure::Unfit(address, why) => format!("{address} {why}"),
-    };
+    let reason = why.of(name);
     let told = match old {
         Some(old) => format!("clients are still told {old}"),
         None => "clients are told the address that they dialled".to_owned(),
     };
-    log::error!("{place}: masquerade_address: {name}: {reason}; {told}");
+    log::error!("{place}: masquerade_address: {reason}, so {told}; {}", names::WAY_OUT);
 }
 
 /// Why there is no data connection, for the client and the log; `range` is that of the passive ports.

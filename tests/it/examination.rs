@@ -389,6 +389,116 @@ fn a_change_that_came_by_another_name_of_user_ini_is_not_believed() {
     server.wait_log("not read again: *it has 2 names");
 }
 
+#[test]
+fn what_the_server_trusts_is_written_and_owned_by_nobody_else() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let all = || {
+        vec![
+            Case::conf(BOTH, Refused)
+                .at("ftpd.conf:5", "certificate")
+                .says(&["chmod o-w cert.pem", "pass for"])
+                .prepared(|root| {
+                    pair(root);
+                    mode(root.join("cert.pem"), 0o666);
+                }),
+            Case::conf("[tls]\ncertificate = cert.pem\nprivate_key = open/key.pem", Refused)
+                .at("ftpd.conf:6", "private_key")
+                .says(&["everybody", "chmod o-w "])
+                .prepared(|root| {
+                    pair(root);
+                    fs::create_dir(root.join("open")).unwrap();
+                    mode(root.join("open"), 0o777);
+                    fs::rename(root.join("key.pem"), root.join("open/key.pem")).unwrap();
+                }),
+            Case::conf("control_socket = open/ctl", Refused)
+                .at("ftpd.conf:4", "control_socket")
+                .says(&["chmod o-w "])
+                .prepared(|root| {
+                    fs::create_dir(root.join("open")).unwrap();
+                    mode(root.join("open"), 0o777);
+                }),
+        ]
+    };
+    run_all(all());
+    if !is_root() {
+        return;
+    }
+    run_all(vec![
+        Case::users(ALEX, "user.ini of another user", Doubted)
+            .says(&["daemon owns user.ini", "chown root user.ini"])
+            .prepared(|root| chown(root.join("user.ini"), Some(ids(USER).0), None).unwrap()),
+        Case::users(ALEX, "a folder of another user", Doubted)
+            .says(&["daemon owns "])
+            .prepared(|root| chown(root, Some(ids(USER).0), None).unwrap()),
+        Case::conf("user = daemon\ngroup = root", Doubted)
+            .at("ftpd.conf:5", "group")
+            .says(&["that of root"])
+            .prepared(|root| chown(root.join("user.ini"), Some(ids(USER).0), None).unwrap()),
+        Case::conf("user = 0", Doubted).at("ftpd.conf:4", "user").says(&["0 means off here"]),
+        Case::user("system_user = 0", Doubted).at("user.ini:5", "system_user").says(&["0 means off here"]),
+        Case::conf("user = daemon", Doubted)
+            .says(&["chown daemon user.ini && chmod 600 user.ini"])
+            .prepared(|root| mode(root.join("user.ini"), 0o644)),
+        Case::conf("user = daemon", Doubted)
+            .says(&["daemon can't read", "chmod o+x "])
+            .prepared(|root| {
+                for file in ["user.ini", "ftpd.conf"] {
+                    chown(root.join(file), Some(ids(USER).0), None).unwrap();
+                }
+                mode(root, 0o700);
+            })
+            .finds(3),
+    ]);
+}
+
+#[test]
+fn addresses_and_homes_that_no_client_reaches_are_told_with_what_helps() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    run_all(vec![
+        Case::conf("ip = 224.0.0.1", Refused).at("ftpd.conf:2", "ip").says(&["no client can connect", "127.0.0.1"]),
+        Case::conf("ip = 255.255.255.255", Refused).at("ftpd.conf:2", "ip").says(&["no client can connect"]),
+        Case::users(account("elr", "loop"), "a loop", Doubted)
+            .at("user.ini:4", "home")
+            .says(&["leads back to itself"])
+            .prepared(|root| symlink("loop", root.join("loop")).unwrap()),
+        Case::users(account("elr", "shut"), "not to be listed", Doubted)
+            .at("user.ini:4", "home")
+            .says(&["can't be listed by nobody", "chmod o+r shut"])
+            .prepared(|root| {
+                fs::create_dir(root.join("shut")).unwrap();
+                mode(root.join("shut"), 0o733);
+            })
+            .by_nobody(),
+        Case::conf(BOTH, Silent).prepared(|root| {
+            pair(root);
+            for name in ["cert.pem", "key.pem"] {
+                let text = fs::read(root.join(name)).unwrap();
+                fs::write(root.join(name), [&b"\xef\xbb\xbf"[..], &text].concat()).unwrap();
+            }
+        }),
+        Case::conf("[tls]\ncertificate = cert.pem\nprivate_key = cert.pem", Refused)
+            .at("ftpd.conf:6", "private_key")
+            .says(&["set private_key"])
+            .prepared(pair),
+        Case::conf(BOTH, Refused).at("ftpd.conf:5", "certificate").says(&["server's own certificate first"]).prepared(
+            |root| {
+                pair(root);
+                let own = fs::read_to_string(root.join("cert.pem")).unwrap();
+                fs::write(root.join("cert.pem"), Pair::new().certificate + &own).unwrap();
+            },
+        ),
+        Case::conf("[tls]\ntls = on", Refused)
+            .at("ftpd.conf:5", "tls")
+            .says(&["rm -f ", "a new pair is made"])
+            .prepared(|root| write_private(&root.join("ftpd-private-key.pem"), "")),
+        Case::conf(BOTH, Refused)
+            .at("ftpd.conf:6", "private_key")
+            .says(&["nobody may not read it", "chown nobody key.pem"])
+            .prepared(pair)
+            .by_nobody(),
+    ]);
+}
+
 // Ports
 
 #[test]
@@ -483,7 +593,9 @@ fn a_masquerade_name_that_cannot_be_looked_up_is_a_warning_of_check_and_in_the_l
     let Ended { code, output } = run_to_its_end(check);
     assert_eq!(code, Some(1), "{output}");
     assert!(output.contains("ftpd.conf:2: masquerade_address: nowhere.invalid can't be looked up"), "{output}");
-    tree.start().wait_log("[E *ftpd.conf:2: masquerade_address: nowhere.invalid: ");
+    tree.start().wait_log(
+        "[E *ftpd.conf:2: masquerade_address: nowhere.invalid can't be looked up, so clients are told the address",
+    );
 }
 
 #[test]

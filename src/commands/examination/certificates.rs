@@ -8,6 +8,7 @@ use crate::ini::{self, Finding, Source};
 use crate::net::tls::Tickets;
 use crate::server::encryption;
 use crate::sys::access;
+use crate::sys::route::stopped_at;
 
 /// The user who starts the server reads all of them, and the server's user reads them again when they change.
 pub fn findings(subject: &Setup, server: &ServerUser) -> Vec<Finding> {
@@ -54,9 +55,13 @@ fn reread(subject: &Setup, server: &ServerUser) -> Vec<Finding> {
     unread.map(|(key, file)| unseen(subject.config.source("tls", key), &file, server)).collect()
 }
 
-/// A file that the server's user can't read again.
+/// A file that the calling thread, as the server's user, can't read again.
 pub fn unseen(source: Source, file: &Path, server: &ServerUser) -> Finding {
-    let (name, file) = (&server.name, file.display());
-    let reason = format!("{name} can't read {file}, so changes in it stay unseen");
-    Finding::warning(&source, reason).fix(format!("chown {name} {file}"))
+    let (name, shown) = (&server.name, file.display());
+    let reason = format!("{name} can't read {shown}, so changes in it stay unseen");
+    let closed = stopped_at(file).and_then(|(path, _)| Some(path.parent()?.to_owned()));
+    Finding::warning(&source, reason).fix(match closed {
+        Some(folder) => format!("chmod o+x {}", folder.display()),
+        None => format!("chown {name} {shown}"),
+    })
 }

@@ -11,7 +11,7 @@ use crate::auth::user::User;
 use crate::auth::users::Users;
 use crate::ini::Finding;
 use crate::sys::route::{Route, stopped_at};
-use crate::sys::{access, disk};
+use crate::sys::{access, disk, files};
 
 /// Letters whose commands make, replace or remove names.
 const CHANGE_FOLDERS: [Perm; 4] = [Perm::Write, Perm::MakeDir, Perm::Delete, Perm::Rename];
@@ -43,6 +43,11 @@ pub fn about(user: &User, who: &str) -> Option<Finding> {
         Err(error) if error.kind() == ErrorKind::NotFound => missing(user),
         Err(error) if error.kind() == ErrorKind::NotADirectory => {
             warning(format!("the home {home} of {name} leads through a file that is no folder"))
+        }
+        Err(error) if files::is_loop(&error) => {
+            let finding =
+                Finding::warning(&at_home, format!("the home {home} of {name} is a link that leads back to itself"));
+            Some(finding.fix(format!("rm {home}, then mkdir {home} or link it to a folder")))
         }
         Err(_) => Some(closed(user, who)),
     }
@@ -80,7 +85,14 @@ fn usable(user: &User, who: &str) -> Option<Finding> {
     let unfit = real.as_ref().and_then(|route| disk::unfit_to_share(route.end()));
     let is_readable = !perms.has(Perm::List) || access::may_read(home);
     match () {
-        () if !access::may_pass(home) || !is_readable => Some(closed(user, who)),
+        () if !access::may_pass(home) => Some(closed(user, who)),
+        () if !is_readable => {
+            let reason = format!("the home {shown} of {name} can't be listed by {who}, as perm = {perms} promises");
+            Some(
+                Finding::warning(&user.source("home"), reason)
+                    .fix(format!("chown {who} {shown}, or chmod o+r {shown}")),
+            )
+        }
         () if real.is_some_and(|route| route.end().parent().is_none()) => {
             let finding = Finding::warning(&user.source("home"), format!("the home of {name} is the whole disk"));
             Some(finding.as_consequence().fix("share a folder of it"))

@@ -15,6 +15,22 @@ use crate::ini::{Finding, Source};
 use crate::net::certificate::Pair;
 use crate::server::encryption;
 use crate::sys::access;
+use crate::sys::meta::Meta;
+use crate::sys::owners::{self, Owners};
+use crate::sys::route::Route;
+
+/// The same with a command that leaves the file to the server's user: chmod alone would keep that from reading it.
+pub fn kept_readable(finding: Finding, server: &ServerUser) -> Finding {
+    let file = Path::new(&finding.file);
+    let closes = finding.fix.as_ref().filter(|fix| server.is_another() && fix.starts_with("chmod 600 ")).cloned();
+    match (closes, Meta::of(file)) {
+        (Some(fix), Ok(meta)) if meta.owner != server.number => {
+            let fix = format!("chown {} {} && {fix}", server.name, file.display());
+            finding.fix(fix)
+        }
+        _ => finding,
+    }
+}
 
 /// The name of this program among the server's own files.
 const PROGRAM: &str = "ftpd";
@@ -22,7 +38,8 @@ const PROGRAM: &str = "ftpd";
 /// Accounts that reach files of the server, and others who could write them.
 pub fn findings(subject: &Setup, server: &ServerUser) -> Vec<Finding> {
     let Setup { files, config, users } = *subject;
-    let mut found: Vec<Finding> = exposed(files, server.number);
+    let mut found: Vec<Finding> = exposed(files, config, server.number);
+    found.extend(owned_by_others(files, server.number));
     found.extend(tried(server, || {
         let accounts = users.accounts();
         let ground = OwnGround::of(own_files(files, config), accounts.has_plain_passwords());
@@ -41,7 +58,7 @@ pub fn findings(subject: &Setup, server: &ServerUser) -> Vec<Finding> {
 /// log would be written to one of them.
 pub fn unsafe_files(subject: &Setup, server: u32) -> Vec<Finding> {
     let collisions = collisions::find(subject.files, subject.config).into_iter().map(|collision| collision.finding);
-    exposed(subject.files, server).into_iter().chain(other_names(subject)).chain(collisions).collect()
+    exposed(subject.files, subject.config, server).into_iter().chain(other_names(subject)).chain(collisions).collect()
 }
 
 /// Own files that have other names, too. How a program was linked is its installer's affair.
@@ -100,12 +117,62 @@ fn believed(files: &Files) -> Vec<PathBuf> {
 
 /// Files and folders that the server would trust, although somebody else than root, their owners and the user of this number
 /// could write them.
-fn exposed(files: &Files, server: u32) -> Vec<Finding> {
+fn exposed(files: &Files, config: &Config, server: u32) -> Vec<Finding> {
     let of = |file: &PathBuf| Exposed::on_the_way_to(file, server).iter().map(|found| found.finding(file)).collect();
     let mut found: Vec<Finding> = believed(files).iter().flat_map(|file| -> Vec<Finding> { of(file) }).collect();
-    // A folder that holds both files is named once.
+    found.extend(named(config).into_iter().flat_map(|(source, path, power)| -> Vec<Finding> {
+        let exposed = Exposed::on_the_way_to(&path, server);
+        exposed.iter().map(|exposed| exposed.finding_at(&source, power)).collect()
+    }));
+    // A folder that holds several files is named once.
     let mut told = BTreeSet::new();
-    found.retain(|finding| told.insert(finding.reason.clone()));
+    found.retain(|finding| told.insert(finding.fix.clone()));
+    found
+}
+
+/// The files that ftpd.conf names and the server trusts: the line, the path, and what one could do who writes there.
+fn named(config: &Config) -> Vec<(Source, PathBuf, &'static str)> {
+    let pair = encryption::pair(&config.tls).filter(|_| config.source("tls", "certificate").is_written());
+    let (certificate, key) = pair.map(|pair| (pair.certificate, pair.private_key)).unzip();
+    let socket = match &config.server.control_socket {
+        ControlSocket::At(path) => Some(path.clone()),
+        ControlSocket::Auto | ControlSocket::Off => None,
+    };
+    let pass = "pass for this server";
+    let all = [
+        ("tls", "certificate", certificate, pass),
+        ("tls", "private_key", key, pass),
+        ("tls", "client_ca", config.tls.client_ca.clone(), "let any client in"),
+        ("server", "control_socket", socket, "answer ftpd who and its like"),
+    ];
+    let row = |(section, key, path, power)| Some((config.source(section, key), path?, power));
+    all.into_iter().filter_map(row).collect()
+}
+
+/// Files and folders of users who are neither root, nor the server's, nor the one who starts it: one finding for each user.
+fn owned_by_others(files: &Files, server: u32) -> Vec<Finding> {
+    let owners = Owners::of_system();
+    let mut told = BTreeSet::new();
+    let mut found = Vec::new();
+    for file in believed(files) {
+        let Ok(route) = Route::to(&file) else { continue };
+        let end = Meta::of(route.end()).ok().map(|meta| (route.end().to_owned(), meta));
+        let folders = route.folders().into_iter().rev().map(|folder| (folder.path, folder.meta));
+        for (path, meta) in end.into_iter().chain(folders) {
+            let is_trusted = [0, server, access::user_id()].contains(&meta.owner) || owners::is_unmapped(meta.owner);
+            if is_trusted || !told.insert(meta.owner) {
+                continue;
+            }
+            let owner = owners.user(meta.owner).map_or_else(|| format!("user {}", meta.owner), str::to_owned);
+            let shown = path.display();
+            let reason = format!("{owner} owns {shown}, and so could make accounts and change settings");
+            let me = ServerUser::of_process().name;
+            let finding = Finding::warning(&Source::file(file.display()), reason);
+            found.push(
+                finding.fix(format!("chown {me} {shown}, or keep both files in a folder of {me} such as /etc/ftpd")),
+            );
+        }
+    }
     found
 }
 

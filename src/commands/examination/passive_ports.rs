@@ -6,11 +6,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
 use super::ServerUser;
-use super::ports::{LOW_PORTS, Ports};
+use super::ports::Ports;
 use crate::firewall::PortSet;
 use crate::ini::{self, Finding, Source};
 use crate::server::listen;
 use crate::sys::holder::Holder;
+
+/// Passive ports are bound for each transfer, when the rights of root are given up.
+const LOW: &str = "choose ports above 1023; a server that was not root at its start may also have CAP_NET_BIND_SERVICE \
+                   (AmbientCapabilities= in the unit)";
 
 /// Why the server can't have a port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,7 +95,7 @@ fn finding(source: &Source, reason: &Lost, set: &PortSet, count: Tally) -> Findi
     let (reason, fix) = match reason {
         Lost::Ours(key) => (format!("{set} is the server's own ({key})"), "leave it out of the range".to_owned()),
         Lost::Held(holder) => (format!("{holder} holds {set}"), "stop that program, or choose other ports".to_owned()),
-        Lost::Low(who) => (format!("{who} may not listen on {set}"), LOW_PORTS.to_owned()),
+        Lost::Low(who) => (format!("{who} may not listen on {set}"), LOW.to_owned()),
         Lost::Said(error) => (format!("can't listen on {set}: {error}"), "choose other ports".to_owned()),
     };
     let Tally { all, left } = count;

@@ -3,13 +3,13 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::running::serves;
 use super::{Occasion, ServerUser, Setup, passive_ports};
 use crate::ini::{self, Finding, Source};
-use crate::net::names::{self, Failure};
+use crate::net::names;
 use crate::net::source_port;
 use crate::server::listen;
 use crate::sys::holder::{Holder, Holders};
@@ -99,7 +99,7 @@ impl Ports<'_> {
             return (Vec::new(), false);
         }
         let (mut found, mut is_running) = (self.families(), false);
-        found.extend(self.doubled());
+        found.extend(self.doubled().into_iter().chain(self.of_no_machine()));
         for (_, source, port) in ports {
             let failed = self.addresses.iter().find_map(|ip| {
                 let address = SocketAddr::new(*ip, port);
@@ -142,6 +142,24 @@ impl Ports<'_> {
         Some(Finding::error(&source, reason).fix(format!("leave out {narrow}, or {wide}")))
     }
 
+    /// Addresses that no machine has, though the system takes them.
+    fn of_no_machine(&self) -> Option<Finding> {
+        let is_broadcast = |ip: &&IpAddr| **ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+        let ip = self.subject.config.server.ip.iter().find(|ip| ip.is_multicast() || is_broadcast(ip))?;
+        let source = self.subject.config.source("server", "ip");
+        Some(
+            Finding::error(&source, format!("no client can connect to {ip}, which is the address of a group"))
+                .fix(self.own()),
+        )
+    }
+
+    /// The addresses that there are.
+    fn own(&self) -> String {
+        let own: BTreeSet<String> = interfaces::addresses().iter().map(ToString::to_string).collect();
+        let own = own.into_iter().collect::<Vec<_>>().join(", ");
+        format!("this machine has {own}; 0.0.0.0, :: means all")
+    }
+
     fn already_running(&self, source: &Source, pid: i32) -> Finding {
         match self.occasion {
             Occasion::Check | Occasion::Network => {
@@ -173,16 +191,17 @@ impl Ports<'_> {
                 Finding::error(source, format!("{me} may not listen on port {port}")).fix(LOW_PORTS)
             }
             ErrorKind::AddrNotAvailable => self.foreign(address.ip()),
+            ErrorKind::InvalidInput if address.is_ipv6() => {
+                let reason = format!("{} is of one link only, and can't be listened on", address.ip());
+                Finding::error(&self.subject.config.source("server", "ip"), reason).fix(self.own())
+            }
             _ => Finding::error(source, format!("can't listen on {address}: {}", ini::without_number(error))),
         }
     }
 
     fn foreign(&self, ip: IpAddr) -> Finding {
-        let own: BTreeSet<String> = interfaces::addresses().iter().map(ToString::to_string).collect();
-        let own = own.into_iter().collect::<Vec<_>>().join(", ");
         let source = self.subject.config.source("server", "ip");
-        Finding::error(&source, format!("this machine has no address {ip}"))
-            .fix(format!("it has {own}; 0.0.0.0, :: means all"))
+        Finding::error(&source, format!("this machine has no address {ip}")).fix(self.own())
     }
 
     /// Why active data connections can't come from the configured port.
@@ -210,12 +229,7 @@ impl Ports<'_> {
         let config = self.subject.config;
         let name = config.passive.name()?;
         let why = names::look_up_once(name, &config.server.ip, PATIENCE).err()?;
-        let reason = match why {
-            Failure::System(_) => format!("{name} can't be looked up"),
-            Failure::NoAddress => format!("{name} has no IPv4 address"),
-            Failure::Unfit(address, why) => format!("{name}: {address} {why}"),
-        };
-        let reason = format!("{reason}, so clients are told the address that they dialled");
-        Some(Finding::warning(&config.source("passive", "masquerade_address"), reason))
+        let reason = format!("{}, so clients are told the address that they dialled", why.of(name));
+        Some(Finding::warning(&config.source("passive", "masquerade_address"), reason).fix(names::WAY_OUT))
     }
 }

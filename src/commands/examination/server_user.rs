@@ -39,7 +39,15 @@ impl ServerUser {
                 (Self::of_process(), vec![finding])
             }
             Ok(Some(person)) => {
-                (Self { name: person.name.clone(), number: person.user, person: Some(person) }, Vec::new())
+                let of_root = (person.group == 0).then(|| {
+                    let reason = format!("the group of {} is that of root, whose files it may use", person.name);
+                    let fix = "name a group with fewer rights, or leave group out";
+                    Finding::warning(&config.source("server", "group"), reason).about("group").fix(fix)
+                });
+                (
+                    Self { name: person.name.clone(), number: person.user, person: Some(person) },
+                    of_root.into_iter().collect(),
+                )
             }
         }
     }
@@ -88,6 +96,36 @@ fn run_as<T: Send>(person: &Person, work: impl FnOnce() -> T + Send) -> io::Resu
     tried.unwrap_or_else(|_| Err(io::Error::other("the thread failed")))
 }
 
+/// The command that makes a user for servers.
+fn useradd(name: &str) -> String {
+    format!("useradd --system --no-create-home --shell /usr/sbin/nologin {name}")
+}
+
+/// Keys of users and groups that say 0, which is root's number elsewhere and means "off" here.
+pub fn zeros(subject: &Setup) -> Vec<Finding> {
+    let Setup { config, users, .. } = *subject;
+    let server = &config.server;
+    let of_server = [("user", server.user.is_none()), ("group", server.group.is_none())];
+    let of_server =
+        of_server.into_iter().filter(|(_, is_off)| *is_off).map(|(key, _)| (key, config.source("server", key)));
+    let accounts = users.accounts();
+    let off = accounts.all().filter(|user| user.system_user.is_none());
+    let of_accounts = off.map(|user| ("system_user", user.source("system_user")));
+    let is_zero = |source: &Source| source.is_written() && value(source).is_some_and(|value| value == "0");
+    let finding = |(key, source): (&str, Source)| {
+        Finding::warning(&source, format!("0 means off here, not the number of root; {key} = off says the same")).fix(
+            "write off, or the name of a user without rights"
+                .replace("a user", if key == "group" { "a group" } else { "a user" }),
+        )
+    };
+    of_server.chain(of_accounts).filter(|(_, source)| is_zero(source)).map(finding).collect()
+}
+
+/// What is written behind the last sign of a line.
+fn value(source: &Source) -> Option<String> {
+    Some(source.to_string().rsplit(['=', ':']).next()?.trim().to_owned())
+}
+
 /// A user or group that this system lacks.
 fn unknown(config: &Config, error: &io::Error) -> Finding {
     let (user, group) = (config.server.user.as_deref().unwrap_or_default(), config.server.group.as_deref());
@@ -96,8 +134,7 @@ fn unknown(config: &Config, error: &io::Error) -> Finding {
         Some(group) => {
             Finding::error(&config.source("server", "group"), text).fix(format!("groupadd --system {group}"))
         }
-        None if text.contains("no user") => Finding::error(&config.source("server", "user"), text)
-            .fix(format!("useradd --system --no-create-home --shell /usr/sbin/nologin {user}")),
+        None if text.contains("no user") => Finding::error(&config.source("server", "user"), text).fix(useradd(user)),
         None => Finding::error(&config.source("server", "user"), text),
     }
 }
@@ -109,7 +146,10 @@ pub fn stays_root(subject: &Setup) -> Option<Finding> {
     (access::user_id() == 0 && !gives_up && !needs_root).then(|| {
         let file = subject.files.config_file().unwrap_or_else(|| "ftpd.conf".into());
         let reason = "not set, so the server is root for as long as it runs";
-        let fix = "user = ftp in [server] makes it a user without rights once its ports are bound";
+        let known = ["ftpd", "ftp"].into_iter().find(|name| Person::find(name, None).is_ok());
+        let name = known.unwrap_or("ftpd");
+        let made = if known.is_some() { String::new() } else { format!("; {}", useradd(name)) };
+        let fix = format!("user = {name} in [server] makes it a user without rights once its ports are bound{made}");
         Finding::note(&Source::file(file.display()), reason).about("user").fix(fix)
     })
 }

@@ -42,6 +42,13 @@ fn names(table: &str) -> HashMap<u32, String> {
     names
 }
 
+/// Whether a number may stand for any owner at all: in a container that knows only some users, all others look like this one.
+pub fn is_unmapped(user: u32) -> bool {
+    let read = |file| std::fs::read_to_string(file).unwrap_or_default();
+    let knows_all = read("/proc/self/uid_map").split_whitespace().eq(["0", "0", "4294967295"]);
+    !knows_all && read("/proc/sys/kernel/overflowuid").trim() == user.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
