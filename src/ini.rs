@@ -22,6 +22,7 @@ mod overrides;
 mod scan;
 mod secrecy;
 mod section;
+mod shell;
 mod source;
 mod unread;
 mod value;
@@ -37,6 +38,7 @@ pub use key::{Key, Missing};
 pub use mistake::Mistake;
 pub use overrides::Override;
 pub use section::Section;
+pub use shell::shell_word;
 pub use source::{Source, Sources};
 pub use value::{Bounded, Value, word};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::auth::hash::StoredPassword;
 use crate::auth::user::{Guest, KEYS, Terms, User, is_anonymous};
-use crate::ini::{self, File, Finding, Findings, Holds, Source};
+use crate::ini::{self, File, Finding, Findings, Holds, Source, shell_word};
 use crate::seen::Seen;
 use crate::sys::own_file;
 use crate::sys::stamp::{Stamp, has_mode};
@@ -139,9 +139,9 @@ impl Accounts {
     /// A warning about plain passwords in a `file` that others can read, with the command that fixes it.
     pub(super) fn readable_passwords(&self, file: &Path) -> Option<Finding> {
         let exposed = self.has_plain_passwords() && has_mode(file, 0o077);
-        let file = file.display();
-        let warning = || Finding::warning(&Source::file(&file), "it holds plain passwords and others can read it");
-        exposed.then(|| warning().fix(format!("chmod 600 {file}")))
+        let source = Source::file(file.display());
+        let warning = || Finding::warning(&source, "it holds plain passwords and others can read it");
+        exposed.then(|| warning().fix(format!("chmod 600 {}", shell_word(file))))
     }
 
     /// A warning about short plain passwords.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::ini::{Finding, Source};
+use crate::ini::{Finding, Source, shell_word};
 use crate::sys::disk;
 use crate::sys::members::{self, Writers};
 use crate::sys::meta::{FileKind, Meta};
@@ -47,7 +47,7 @@ impl Exposed {
 
     /// The command that changes that, or another way to do it.
     fn fix(&self) -> String {
-        let path = self.path.display();
+        let path = shell_word(&self.path);
         match &self.writers {
             _ if !self.has_modes => format!(
                 "its file system may have no modes: if chmod go-w {path} changes nothing, keep the file elsewhere, or mount \

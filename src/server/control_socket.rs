@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::config::{Config, ControlSocket};
 use crate::control::{answer, place};
-use crate::ini::{self, Finding};
+use crate::ini::{self, Finding, shell_word};
 use crate::sys::access::user_id;
 use crate::sys::local_socket::{LocalListener, LocalStream, SocketName};
 use crate::sys::person::Person;
@@ -110,7 +110,8 @@ pub fn finding(config: &Config, path: &Path, why: &io::Error) -> Finding {
         Finding::error(&config.source("server", "control_socket"), reason).about("control_socket")
     };
     match why.kind() {
-        ErrorKind::NotFound => error(&format!("the folder {folder} does not exist")).fix(format!("mkdir -p {folder}")),
+        ErrorKind::NotFound => error(&format!("the folder {folder} does not exist"))
+            .fix(format!("mkdir -p {}", shell_word(path.parent().unwrap_or(Path::new("."))))),
         ErrorKind::AddrInUse => error("another running ftpd listens there").fix("name another path"),
         ErrorKind::AlreadyExists => error("a file that is no socket has that name").fix("name another path"),
         ErrorKind::IsADirectory => error("it is a folder")

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::config::{self, Config, SessionReuse, TlsFiles};
-use crate::ini::Finding;
+use crate::ini::{Finding, shell_word};
 use crate::net::certificate::{Certificate, Fault, Flaw, Pair, Purpose};
 use crate::net::tls::{self, Tickets, Tls, TlsSettings};
 use crate::server::privileges;
@@ -132,7 +132,8 @@ fn finding(config: &config::TlsSection, fault: &Fault) -> Finding {
     };
     if let (Some(TlsFiles::Own(folder)), false) = (&config.files, fault.purpose == Purpose::ClientCa) {
         let Pair { certificate, private_key } = Pair::self_signed(folder);
-        let fix = format!("rm -f {} {}: a new pair is made at the start", certificate.display(), private_key.display());
+        let fix =
+            format!("rm -f {} {}: a new pair is made at the start", shell_word(&certificate), shell_word(&private_key));
         return Finding::error(&config.sources.of("tls"), reason(fault)).fix(match fault.flaw {
             Flaw::Closed | Flaw::OpenToAll => self::fix(fault).unwrap_or(fix),
             _ => fix,
@@ -176,9 +177,9 @@ fn reason(fault: &Fault) -> String {
 
 /// What to do about it.
 fn fix(fault: &Fault) -> Option<String> {
-    let file = fault.file.display();
+    let file = shell_word(&fault.file);
     let pem = fault.file.with_extension("pem");
-    let pem = if pem == fault.file { format!("{file}.new") } else { pem.display().to_string() };
+    let pem = shell_word(&if pem == fault.file { fault.file.with_extension("new.pem") } else { pem });
     match &fault.flaw {
         Flaw::WithoutKey => Some("set private_key to the file of its key".to_owned()),
         Flaw::Swapped => Some("swap certificate and private_key".to_owned()),

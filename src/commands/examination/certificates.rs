@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::{ServerUser, Setup, tried};
-use crate::ini::{self, Finding, Source};
+use crate::ini::{self, Finding, Source, shell_word};
 use crate::net::tls::Tickets;
 use crate::server::encryption;
 use crate::sys::access;
@@ -41,7 +41,7 @@ fn to_be_made(subject: &Setup, folder: &Path) -> Option<Finding> {
         _ => ini::without_number(&error),
     };
     let reason = format!("a certificate has to be made in {shown}, but: {reason}");
-    let fix = format!("chown {me} {shown}, or set certificate and private_key");
+    let fix = format!("chown {me} {}, or set certificate and private_key", shell_word(folder));
     Some(Finding::error(&subject.config.source("tls", "tls"), reason).fix(fix))
 }
 
@@ -61,7 +61,7 @@ pub fn unseen(source: Source, file: &Path, server: &ServerUser) -> Finding {
     let reason = format!("{name} can't read {shown}, so changes in it stay unseen");
     let closed = stopped_at(file).and_then(|(path, _)| Some(path.parent()?.to_owned()));
     Finding::warning(&source, reason).fix(match closed {
-        Some(folder) => format!("chmod o+x {}", folder.display()),
-        None => format!("chown {name} {shown}"),
+        Some(folder) => format!("chmod o+x {}", shell_word(&folder)),
+        None => format!("chown {name} {}", shell_word(file)),
     })
 }

@@ -9,7 +9,7 @@ use super::ServerUser;
 use crate::auth::perm::{Perm, Perms};
 use crate::auth::user::User;
 use crate::auth::users::Users;
-use crate::ini::Finding;
+use crate::ini::{Finding, shell_word};
 use crate::sys::route::{Route, stopped_at};
 use crate::sys::{access, disk, files};
 
@@ -61,7 +61,11 @@ fn missing(user: &User) -> Option<Finding> {
         true => format!("the home {home} of {name} is a link to {end}, which does not exist"),
         false => format!("the home {home} of {name} does not exist"),
     };
-    Some(Finding::warning(&user.source("home"), reason).as_consequence().fix(format!("mkdir -p {end}")))
+    Some(
+        Finding::warning(&user.source("home"), reason)
+            .as_consequence()
+            .fix(format!("mkdir -p {}", shell_word(route.end()))),
+    )
 }
 
 /// A home that can't be entered, or a folder above it.
@@ -72,8 +76,11 @@ fn closed(user: &User, who: &str) -> Finding {
     // A folder that can't be looked at lies in one that can't be entered.
     let above = stopped_at(&user.home).and_then(|(path, _)| Some(path.parent()?.to_owned()));
     match above {
-        Some(folder) => finding.fix(format!("chmod o+x {}", folder.display())),
-        None => finding.fix(format!("chown {who} {home}, or chmod o+rx {home}")),
+        Some(folder) => finding.fix(format!("chmod o+x {}", shell_word(&folder))),
+        None => {
+            let home = shell_word(&user.home);
+            finding.fix(format!("chown {who} {home}, or chmod o+rx {home}"))
+        }
     }
 }
 
@@ -90,7 +97,7 @@ fn usable(user: &User, who: &str) -> Option<Finding> {
             let reason = format!("the home {shown} of {name} can't be listed by {who}, as perm = {perms} promises");
             Some(
                 Finding::warning(&user.source("home"), reason)
-                    .fix(format!("chown {who} {shown}, or chmod o+r {shown}")),
+                    .fix(format!("chown {who} {0}, or chmod o+r {0}", shell_word(home))),
             )
         }
         () if real.is_some_and(|route| route.end().parent().is_none()) => {
@@ -122,6 +129,6 @@ fn unwritable(user: &User, who: &str, kind: ErrorKind) -> Finding {
             finding(&format!("the disk of {home} is read-only")).fix("mount it to be written, or leave the letters out")
         }
         _ => finding(&format!("{who} may not write in {home}"))
-            .fix(format!("chown {who} {home}, or leave the letters out")),
+            .fix(format!("chown {who} {}, or leave the letters out", shell_word(&user.home))),
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::{ServerUser, Setup, tried};
-use crate::ini::{self, Finding};
+use crate::ini::{self, Finding, shell_word};
 use crate::sys::access;
 use crate::sys::files::is_fifo;
 use crate::sys::route::{Route, stopped_at};
@@ -42,9 +42,9 @@ fn unwritable(subject: &Setup, key: &str, file: &Path, error: &io::Error) -> Fin
         ErrorKind::NotFound => {
             let missing = stopped_at(file).map_or_else(|| folder.to_string(), |(path, _)| path.display().to_string());
             let route = Route::to(file).ok().filter(Route::has_links);
-            let end = route.and_then(|route| Some(route.end().parent()?.display().to_string()));
-            let folder = end.unwrap_or_else(|| folder.to_string());
-            because(&format!("there is no folder {missing}")).fix(format!("mkdir -p {folder}"))
+            let end = route.as_ref().and_then(|route| route.end().parent());
+            let folder = end.or(file.parent()).unwrap_or(Path::new("/"));
+            because(&format!("there is no folder {missing}")).fix(format!("mkdir -p {}", shell_word(folder)))
         }
         ErrorKind::IsADirectory => {
             let folder = file.components().as_path().display();
@@ -52,10 +52,10 @@ fn unwritable(subject: &Setup, key: &str, file: &Path, error: &io::Error) -> Fin
         }
         ErrorKind::InvalidInput => because(&ini::without_number(error)).fix("name a file, or a folder's new file"),
         ErrorKind::PermissionDenied if file.exists() => {
-            because(&format!("{me} may not")).fix(format!("chown {me} {shown}"))
+            because(&format!("{me} may not")).fix(format!("chown {me} {}", shell_word(file)))
         }
         ErrorKind::PermissionDenied => {
-            let fix = format!("touch {shown} && chown {me} {shown}, as root");
+            let fix = format!("touch {0} && chown {me} {0}, as root", shell_word(file));
             because(&format!("{me} may not make a file in {folder}")).fix(fix)
         }
         _ => because(&ini::without_number(error)),
@@ -67,7 +67,7 @@ fn reopened(subject: &Setup, key: &str, file: &Path, server: &ServerUser) -> Vec
     let (shown, name) = (file.display(), &server.name);
     let Err(_) = access::append(file) else { return Vec::new() };
     let reason = format!("{name} can't write {shown}, so it can't be opened again after a SIGHUP");
-    let made = if file.exists() { String::new() } else { format!("touch {shown} && ") };
-    let fix = format!("{made}chown {name} {shown}");
+    let made = if file.exists() { String::new() } else { format!("touch {} && ", shell_word(file)) };
+    let fix = format!("{made}chown {name} {}", shell_word(file));
     vec![Finding::warning(&subject.config.source("log", key), reason).fix(fix)]
 }

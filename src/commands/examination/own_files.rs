@@ -11,7 +11,7 @@ use crate::auth::user::User;
 use crate::cli::Files;
 use crate::config::{Config, ControlSocket};
 use crate::control::place;
-use crate::ini::{Finding, Source};
+use crate::ini::{Finding, Source, shell_word};
 use crate::net::certificate::Pair;
 use crate::server::encryption;
 use crate::sys::access;
@@ -25,7 +25,7 @@ pub fn kept_readable(finding: Finding, server: &ServerUser) -> Finding {
     let closes = finding.fix.as_ref().filter(|fix| server.is_another() && fix.starts_with("chmod 600 ")).cloned();
     match (closes, Meta::of(file)) {
         (Some(fix), Ok(meta)) if meta.owner != server.number => {
-            let fix = format!("chown {} {} && {fix}", server.name, file.display());
+            let fix = format!("chown {} {} && {fix}", server.name, shell_word(file));
             finding.fix(fix)
         }
         _ => finding,
