@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     net::TcpStream,
     process::{Child, Stdio},
 };
@@ -74,8 +75,11 @@ fn drain_wait_tells_a_server_that_was_killed_from_one_that_has_stopped() {
     server.write_sparse("big", BIG);
     let mut busy = server.login();
     let _data = busy.stalled_download("big");
-    let drain = spawn(server.administering(&format!("drain --wait -p {}", server.address().port())));
-    server.wait_log("draining: ");
+    let mut drain = spawn(server.administering(&format!("drain --wait -p {}", server.address().port())));
+    // The log has its line before the answer is sent.
+    let mut answer = String::new();
+    BufReader::new(drain.stdout.as_mut().unwrap()).read_line(&mut answer).unwrap();
+    assert!(answer.starts_with("draining: "), "{answer}");
     server.signal(Signal::KILL);
     let output = finish(drain);
     assert_eq!(output.status.code(), Some(1));
