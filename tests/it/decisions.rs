@@ -123,7 +123,9 @@ fn what_tls_is_required_for_names_its_line() {
     let cases = [("USER bob", 530, " (*ftpd.conf:*: tls_control_required = on)")];
     each_leaves_its_line(&server, &mut client, "", &cases);
     let server = Server::start("[tls]\ntls = on\ntls_data_required = on\n", BOB);
-    let mut client = server.login();
+    let mut client = Client::clear(server.address());
+    client.read_reply().expect(220);
+    client.login("bob", "secret");
     client.pasv();
     each_leaves_its_line(&server, &mut client, "bob", &[("LIST", 521, " (*ftpd.conf:*: tls_data_required = on)")]);
 }
