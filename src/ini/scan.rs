@@ -262,7 +262,7 @@ fn broken_section(line: &str, is_first: bool) -> Option<Mistake> {
 
 /// A byte that no editor shows, in a `value` or elsewhere.
 fn invisible(value: &str) -> Mistake {
-    let mistake = Mistake::new("there is a NUL or a lone CR in this line").fix("write the line anew");
+    let mistake = Mistake::new("there is a NUL or a lone CR in this line").fix("write the line again");
     match value.find(['\0', '\r']) {
         Some(at) => mistake.at(at..at + 1),
         None => mistake,

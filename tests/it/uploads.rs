@@ -163,7 +163,7 @@ fn an_overwrite_can_break_more_than_once() {
 }
 
 #[test]
-fn an_overwrite_of_which_nothing_came_can_only_begin_anew() {
+fn an_overwrite_without_a_byte_can_only_begin_again() {
     let server = server_with_an_old_file();
     let mut client = server.login();
     let data = client.stalled_upload("STOR file", b"");

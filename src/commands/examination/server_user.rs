@@ -121,7 +121,7 @@ pub fn zeros(subject: &Setup) -> Vec<Finding> {
     of_server.chain(of_accounts).filter(|(_, source)| is_zero(source)).map(finding).collect()
 }
 
-/// What is written behind the last sign of a line.
+/// What is written after the last sign of a line.
 fn value(source: &Source) -> Option<String> {
     Some(source.to_string().rsplit(['=', ':']).next()?.trim().to_owned())
 }
