@@ -3,7 +3,7 @@
 //! An account ([`user`]) of user.ini ([`accounts`]) has a password ([`hash`]) and permission letters ([`perm`]);
 //! [`users`] checks a login, [`live_user`] is the account of a session, and [`change`] says what happens to the session if
 //! the account changes. Wrong passwords are counted for each address ([`bans`]), sessions for each account and address
-//! ([`limits`]). Nothing here knows a socket or a reply.
+//! ([`limits`]). [`made_up`] makes passwords. Nothing here knows a socket or a reply.
 
 pub mod accounts;
 pub mod bans;
@@ -12,6 +12,7 @@ pub mod exposed;
 pub mod hash;
 pub mod limits;
 pub mod live_user;
+pub mod made_up;
 pub mod own_files;
 pub mod perm;
 #[cfg(test)]
