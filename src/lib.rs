@@ -68,7 +68,7 @@
 //!
 //! # How does a key of ftpd.conf work?
 //!
-//! 1. It is a row in `config::keys`: name, type, default, and what it means. README and the sample are made from that.
+//! 1. It is a row in `config::keys`: name, type, default, and what it means. docs/ftpd.conf.md and the sample are made from that.
 //! 2. [`ini`] reads the file with all its errors, and `ini::Section::take` gives the key's value, or its default.
 //! 3. The section's file in [`config`] makes a field of it.
 //! 4. `server` and `session` hand the field down as a plain value: no module below knows [`config::Config`].

@@ -12,7 +12,7 @@ use crate::protocol::content::Conversion;
 use crate::sys::access;
 use crate::sys::person::Person;
 
-/// Every key of an account in user.ini, from which README.md and the sample are made, too.
+/// Every key of an account in user.ini, from which docs/user.ini.md and the sample are made, too.
 #[rustfmt::skip]
 pub const KEYS: &[Key] = &[
     Key::needed("password", "password",

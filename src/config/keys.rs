@@ -1,7 +1,7 @@
 //! Every key of ftpd.conf: the only place where its meaning and its default are written (that of `tls` depends on
 //! `certificate`).
 //!
-//! README.md and the sample ftpd.conf are made from these tables; a test compares them and can write them.
+//! docs/ftpd.conf.md and the sample ftpd.conf are made from these tables; a test compares them and can write them.
 
 use crate::ini::Key;
 
@@ -233,24 +233,27 @@ mod tests {
     }
 
     #[test]
-    fn the_tables_of_the_readme_are_made_from_these() {
-        let line = |section: &str, Key { name, value, missing, meaning }: &Key| {
+    fn the_table_of_the_accounts_is_made_from_these() {
+        Document::open("docs/user.ini.md").replace("| key |", "\n", &table(user::KEYS)).check();
+    }
+
+    #[test]
+    fn the_tables_of_the_settings_are_made_from_these() {
+        let tables = SECTIONS.map(|(section, keys)| format!("## [{section}]\n\n{}", table(keys)));
+        Document::open("docs/ftpd.conf.md").replace("## [server]", "", &tables.join("\n")).check();
+    }
+
+    fn table(keys: &[Key]) -> String {
+        let line = |Key { name, value, missing, meaning }: &Key| {
             let default = match missing {
                 Missing::Default(text) => format!("`{text}`"),
                 Missing::Nothing => "–".to_owned(),
                 Missing::Problem => "needed".to_owned(),
             };
-            format!("{section}| `{name}` | {value} | {default} | {meaning} |\n")
+            format!("| `{name}` | {value} | {default} | {meaning} |\n")
         };
-        let accounts = user::KEYS.iter().map(|key| line("", key)).collect::<String>();
-        let settings = SECTIONS.map(|(section, keys)| {
-            let firsts = [format!("| `[{section}]` ")].into_iter().chain(["| ".to_owned()].into_iter().cycle());
-            firsts.zip(keys).map(|(first, key)| line(&first, key)).collect::<String>()
-        });
-        Document::open("README.md")
-            .replace("| `password` |", "\n", &accounts)
-            .replace("| `[server]` |", "\n", &settings.concat())
-            .check();
+        let rows: String = keys.iter().map(line).collect();
+        format!("| key | value | default | meaning |\n|---|---|---|---|\n{rows}")
     }
 
     #[test]

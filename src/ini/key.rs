@@ -2,8 +2,8 @@
 
 /// One row of a table of keys.
 ///
-/// The readers of [`Section`](super::Section) look the default up here. The README and the sample files are compared with
-/// these rows, so the texts are for people; values in them are in backticks.
+/// The readers of [`Section`](super::Section) look the default up here. The tables in docs/ and the sample files are compared
+/// with these rows, so the texts are for people; values in them are in backticks.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
     /// Its name, in lower case.
