@@ -1,6 +1,7 @@
 //! Black-box tests: the real binary, started on a free port in a temporary tree, talked to over sockets.
 //!
-//! `server`, `client`, `data`, `channel`, `dice`, `disk`, `glob`, `trace` and `trial` are the harness; every other file is one topic.
+//! `server`, `client`, `data`, `channel`, `dice`, `disk`, `glob`, `terminal`, `trace` and `trial` are the harness; every
+//! other file is one topic.
 //! `FTPD_TEST_TLS=explicit` and `FTPD_TEST_TLS=implicit` run them over TLS.
 
 #![cfg(unix)]
@@ -13,6 +14,7 @@ mod dice;
 mod disk;
 mod glob;
 mod server;
+mod terminal;
 mod trace;
 mod trial;
 

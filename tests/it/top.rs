@@ -1,134 +1,19 @@
 //! `ftpd top` on a terminal of its own, whose screen is read as a person would.
 
-use std::{
-    fs::File,
-    io::{Read, Write},
-    num::NonZero,
-    os::fd::OwnedFd,
-    process::{Child, Command, Stdio},
-    sync::{Arc, Condvar, Mutex},
-    thread,
-};
-
-use rustix::{
-    pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    termios::{Termios, Winsize, tcgetattr, tcsetwinsize},
-};
+use std::io::Read;
 
 use crate::{
-    client::{Client, PATIENCE},
+    client::Client,
     data::Data,
-    server::{BOB, Server, bare_command, run_to_its_end, wait_for_exit},
+    server::{BOB, Server, bare_command, run_to_its_end},
+    terminal::Terminal,
 };
 
 /// A terminal with `ftpd top` on it.
-struct Terminal {
-    child: Child,
-    master: OwnedFd,
-    keys: File,
-    /// Held, so that the terminal lives on when the child has left.
-    slave: OwnedFd,
-    before: Termios,
-    screen: Arc<Emulated>,
-}
-
-/// What came from the child, as a terminal shows it.
-struct Emulated {
-    parser: Mutex<vt100::Parser>,
-    changed: Condvar,
-}
-
-impl Terminal {
-    fn of(server: &Server, columns: u16, rows: u16) -> Terminal {
-        Terminal::run(server, &["top"], columns, rows)
-    }
-
-    fn run(server: &Server, arguments: &[&str], columns: u16, rows: u16) -> Terminal {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        tcsetwinsize(&master, size(columns, rows)).unwrap();
-        let slave =
-            File::options().read(true).write(true).open(ptsname(&master, Vec::new()).unwrap().to_str().unwrap());
-        let slave: OwnedFd = slave.unwrap().into();
-        let before = tcgetattr(&slave).unwrap();
-        let end = || Stdio::from(slave.try_clone().unwrap());
-        // A terminal tells only the session that it controls about its size.
-        let mut command = Command::new("setsid");
-        command.arg("--ctty").arg(env!("CARGO_BIN_EXE_ftpd")).args(arguments).arg("--socket").arg(server.socket());
-        command.env_remove("RUST_LOG").env("TERM", "xterm-256color").stdin(end()).stdout(end()).stderr(end());
-        let child = command.spawn().expect("setsid is part of util-linux");
-        let parser = Mutex::new(vt100::Parser::new(not_zero(rows), not_zero(columns), 0));
-        let screen = Arc::new(Emulated { parser, changed: Condvar::new() });
-        let keys = File::from(master.try_clone().unwrap());
-        let (output, writer) = (File::from(master.try_clone().unwrap()), Arc::clone(&screen));
-        thread::spawn(move || writer.follow(output));
-        Terminal { child, master, keys, slave, before, screen }
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-    }
-
-    fn resize(&self, columns: u16, rows: u16) {
-        self.screen.parser.lock().unwrap().screen_mut().set_size(not_zero(rows), not_zero(columns));
-        tcsetwinsize(&self.master, size(columns, rows)).unwrap();
-    }
-
-    /// Waits until the screen is as wanted, and gives its text.
-    #[track_caller]
-    fn wait(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
-        self.screen.wait(|screen| wanted(&screen.contents())).unwrap_or_else(|text| panic!("never {what}:\n{text}"))
-    }
-
-    #[track_caller]
-    fn wait_for(&self, text: &str) -> String {
-        self.wait(text, |screen| screen.contains(text))
-    }
-
-    /// Waits for its end; gives the exit code, and checks that the terminal is as it was.
-    #[track_caller]
-    fn ended(&mut self) -> Option<i32> {
-        let status = wait_for_exit(&mut self.child, PATIENCE).expect("it ends");
-        let was_left = |screen: &vt100::Screen| !screen.alternate_screen() && !screen.hide_cursor();
-        self.screen.wait(was_left).unwrap_or_else(|text| panic!("the screen is not as it was:\n{text}"));
-        assert_eq!(format!("{:?}", tcgetattr(&self.slave).unwrap()), format!("{:?}", self.before));
-        status.code()
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Emulated {
-    fn follow(&self, mut output: File) {
-        let mut bytes = [0; 4096];
-        while let Ok(read @ 1..) = output.read(&mut bytes) {
-            self.parser.lock().unwrap().process(&bytes[..read]);
-            self.changed.notify_all();
-        }
-    }
-
-    /// The text of the screen once it is as wanted, or if it never is.
-    fn wait(&self, wanted: impl Fn(&vt100::Screen) -> bool) -> Result<String, String> {
-        let parser = self.parser.lock().unwrap();
-        let not_yet = |parser: &mut vt100::Parser| !wanted(parser.screen());
-        let (parser, waited) = self.changed.wait_timeout_while(parser, PATIENCE, not_yet).unwrap();
-        let text = parser.screen().contents();
-        if waited.timed_out() { Err(text) } else { Ok(text) }
-    }
-}
-
-fn not_zero(cells: u16) -> NonZero<u16> {
-    NonZero::new(cells).expect("a screen has a size")
-}
-
-fn size(columns: u16, rows: u16) -> Winsize {
-    Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 }
+fn top(server: &Server, columns: u16, rows: u16) -> Terminal {
+    let mut command = bare_command();
+    command.args(["top", "--socket"]).arg(server.socket());
+    Terminal::run(&command, columns, rows)
 }
 
 /// Bob's download of a large file, of which he reads the beginning.
@@ -154,7 +39,7 @@ fn percent(screen: &str) -> Option<u32> {
 fn a_transfer_moves_on_the_screen_and_q_ends_it() {
     let server = Server::plain();
     let (_client, mut data) = download(&server);
-    let mut terminal = Terminal::of(&server, 80, 24);
+    let mut terminal = top(&server, 80, 24);
     read(&mut data, 60 << 20);
     let moving = |screen: &str| percent(screen).is_some_and(|percent| percent >= 15);
     let screen = terminal.wait("a percentage", moving);
@@ -175,7 +60,7 @@ fn a_transfer_moves_on_the_screen_and_q_ends_it() {
 fn it_follows_the_size_of_the_terminal() {
     let server = Server::plain();
     let (_client, _data) = download(&server);
-    let mut terminal = Terminal::of(&server, 80, 24);
+    let mut terminal = top(&server, 80, 24);
     terminal.wait_for("/film.iso");
     for (columns, rows) in [(120, 40), (30, 8), (80, 24), (200, 50), (1, 1), (10, 3), (80, 24)] {
         terminal.resize(columns, rows);
@@ -198,13 +83,13 @@ fn uptime(screen: &str) -> Option<u32> {
 fn a_paused_screen_stands_still() {
     let server = Server::start("", &(BOB.to_owned() + &BOB.replace("bob", "eve")));
     let _bob = server.login();
-    let mut terminal = Terminal::of(&server, 80, 24);
+    let mut terminal = top(&server, 80, 24);
     terminal.wait_for(" bob ");
     terminal.press("p");
     terminal.wait_for("PAUSED");
     let _eve = server.login_as("eve");
     // Another screen, on which some seconds pass.
-    let other = Terminal::of(&server, 80, 24);
+    let other = top(&server, 80, 24);
     let seen = uptime(&other.wait_for(" eve ")).unwrap();
     other.wait("time", |screen| uptime(screen).is_some_and(|now| now >= seen + 3));
     let paused = terminal.wait_for("PAUSED");
@@ -220,7 +105,7 @@ fn a_session_is_kicked_only_after_a_yes() {
     let server = Server::start("", &(BOB.to_owned() + &BOB.replace("bob", "eve")));
     let mut bob = server.login();
     let mut eve = server.login_as("eve");
-    let mut terminal = Terminal::of(&server, 80, 24);
+    let mut terminal = top(&server, 80, 24);
     terminal.wait_for(" eve ");
     terminal.press("\u{1b}[B");
     for (key, end) in [("n", false), ("y", true)] {
@@ -245,7 +130,7 @@ fn a_session_is_kicked_only_after_a_yes() {
 #[test]
 fn the_end_of_the_server_is_told_in_words_on_a_clean_terminal() {
     let mut server = Server::plain();
-    let mut terminal = Terminal::of(&server, 80, 24);
+    let mut terminal = top(&server, 80, 24);
     terminal.wait_for("0 sessions of");
     server.signal(rustix::process::Signal::TERM);
     server.wait_exit();
@@ -257,7 +142,7 @@ fn the_end_of_the_server_is_told_in_words_on_a_clean_terminal() {
 #[test]
 fn a_server_that_stands_still_is_told_and_keeps_nobody_from_leaving() {
     let server = Server::plain();
-    let mut terminal = Terminal::of(&server, 80, 24);
+    let mut terminal = top(&server, 80, 24);
     terminal.wait_for("0 sessions of");
     server.freeze();
     terminal.wait_for("the server has said nothing for");
@@ -269,10 +154,9 @@ fn a_server_that_stands_still_is_told_and_keeps_nobody_from_leaving() {
 #[test]
 fn sigterm_leaves_the_terminal_as_it_was() {
     let server = Server::plain();
-    let mut terminal = Terminal::of(&server, 80, 24);
+    let mut terminal = top(&server, 80, 24);
     terminal.wait_for("0 sessions of");
-    let pid = rustix::process::Pid::from_child(&terminal.child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    rustix::process::kill_process(terminal.pid(), rustix::process::Signal::TERM).unwrap();
     assert_eq!(terminal.ended(), Some(0));
 }
 
@@ -284,7 +168,7 @@ fn names_can_not_control_the_terminal() {
     let mut data = client.passive();
     client.expect("RETR \u{1b}[2Jevil\u{7}.bin", 150);
     data.handshake();
-    let terminal = Terminal::of(&server, 110, 24);
+    let terminal = top(&server, 110, 24);
     let screen = terminal.wait_for("evil");
     assert!(screen.contains(r"\u{1b}[2Jevil\u{7}.bin") && screen.contains("1 transfer"), "{screen}");
 }
