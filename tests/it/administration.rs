@@ -1,7 +1,6 @@
 //! `ftpd drain`, `reload` and `status`, and a server under SIGTERM while it drains.
 
 use std::{
-    fs,
     io::{BufRead, BufReader},
     net::TcpStream,
     process::{Child, Stdio},
@@ -264,12 +263,4 @@ fn a_guesser_is_shown_and_let_in_again() {
     drop(TcpStream::connect(server.door()));
     assert_eq!(server.administer("status --unban 127.0.0.1").code, Some(0));
     server.login().expect("NOOP", 200);
-}
-
-#[test]
-fn the_samples_of_the_readme_are_commands() {
-    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    for command in ["ftpd who", "ftpd kick 7", "ftpd status", "ftpd reload", "ftpd drain --wait"] {
-        assert!(text.contains(&format!("    {command} ")), "{command}");
-    }
 }
