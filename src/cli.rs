@@ -13,14 +13,27 @@ use crate::auth::users::Users;
 use crate::config::Config;
 use crate::ini::{Finding, Findings, Holds, Override, Source};
 
+pub mod hints;
 mod listening;
 pub mod running;
 
 pub use listening::Listening;
 
+use hints::with_hint;
+
+/// What most people want first, and where more is.
+const EXAMPLES: &str = "\
+Examples:
+  ftpd ~/photos                     Share a folder now, read-only; no files are needed
+  ftpd ~/photos --write --user ann  For ann alone, who may change it, with a new password
+  ftpd -c ftpd.conf -u user.ini     Serve the accounts of user.ini with the settings of ftpd.conf
+  ftpd init                         Write these two files, with a comment for each setting
+
+More: man ftpd, man ftpd.conf and man user.ini, or the folder docs beside the source";
+
 /// An FTP server for the folders and accounts of two small files.
 #[derive(Debug, Parser)]
-#[command(name = "ftpd", version, about)]
+#[command(name = "ftpd", version, about, after_help = EXAMPLES)]
 pub struct Cli {
     /// Where settings and accounts come from.
     #[command(flatten)]
@@ -130,7 +143,8 @@ impl Cli {
     }
 
     fn parse_words(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-        let mut matches = Cli::definition().try_get_matches_from(words).map_err(without_value)?;
+        let mut matches =
+            Cli::definition().try_get_matches_from(words).map_err(|error| without_value(with_hint(error)))?;
         let mut cli = Cli::from_arg_matches(&matches)?;
         if let Some((_, mut after)) = matches.remove_subcommand() {
             cli.files.config = after.remove_one("config").or(cli.files.config);

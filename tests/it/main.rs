@@ -26,6 +26,7 @@ mod ascii;
 mod balancers;
 mod checksums;
 mod clients;
+mod command_line;
 mod configuration;
 mod confinement;
 mod control_socket;
