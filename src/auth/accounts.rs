@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::auth::first_account;
 use crate::auth::hash::StoredPassword;
 use crate::auth::user::{Guest, KEYS, Terms, User, is_anonymous};
 use crate::ini::{self, File, Finding, Findings, Holds, Source, shell_word};
@@ -47,7 +48,7 @@ impl Accounts {
     pub(super) fn parse(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<Accounts, Findings> {
         let is_gone = content.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         let mut file = File::decode(path, content).map_err(|found| match found.fix {
-            None if is_gone => found.fix(new_account()),
+            None if is_gone => found.fix(first_account::advice(path)),
             _ => found,
         })?;
         if file.holds() == Some(Holds::Settings) {
@@ -57,7 +58,8 @@ impl Accounts {
         file.adopt_defaults(&NEEDED);
         let names = file.names();
         if names.is_empty() && terms.anonymous.is_none() {
-            file.refuse("there is no account in it, and anonymous is off: nobody could log in", new_account());
+            let reason = "there is no account in it, and anonymous is off: nobody could log in";
+            file.refuse(reason, first_account::advice(path));
         }
         let read = |name: &String| file.read(name, KEYS, |section| User::read(section, name, terms));
         let users: Vec<Option<User>> = names.iter().map(read).collect();
@@ -172,20 +174,14 @@ impl Accounts {
 /// There is no user.ini in the current folder.
 #[cold]
 fn no_file() -> Finding {
-    let folder =
-        std::env::current_dir().map_or_else(|_| "this folder".to_owned(), |folder| folder.display().to_string());
-    let reason = format!("there is no user.ini in {folder}, and anonymous is off: nobody could log in");
-    let finding = Finding::error(&Source::file("user.ini"), reason);
     let path = Path::new("user.ini");
+    let folder = first_account::folder_of(path);
+    let reason = format!("there is no user.ini in {}, and anonymous is off: nobody could log in", folder.display());
+    let finding = Finding::error(&Source::file("user.ini"), reason);
     match ini::misnamed(path) {
         Some(other) => finding.fix(ini::renamed(&other, path)),
-        None => finding.fix(new_account()),
+        None => finding.fix(first_account::advice(path)),
     }
-}
-
-/// The lines of a first account.
-fn new_account() -> String {
-    format!("write an account of four lines:\n{}", ini::ACCOUNT)
 }
 
 #[cfg(test)]
@@ -226,9 +222,6 @@ mod tests {
         assert!(!user.is_anonymous());
     }
 
-    const NO_ACCOUNT: &str = "user.ini: there is no account in it, and anonymous is off: nobody could log in; write an \
-                              account of four lines:\n[alex]\npassword = choose one\nperm = elr\nhome = /srv/share";
-
     #[test]
     fn what_is_wrong_with_an_account_is_told_with_its_line() {
         let cases = [
@@ -248,11 +241,15 @@ mod tests {
                 "[a]\npassword = x\nperm = el\nhome = /\nallow_from = 10.0.0.0/33",
                 vec!["user.ini:5: allow_from: '10.0.0.0/33' is neither an address nor a network such as 10.0.0.0/8"],
             ),
-            ("# none\n", vec![NO_ACCOUNT]),
-            ("[DEFAULT]\nperm = e\n", vec![NO_ACCOUNT]),
         ];
         for (text, expected) in cases {
             assert_eq!(problems(text, None), expected, "{text}");
+        }
+        for text in ["# none\n", "[DEFAULT]\nperm = e\n"] {
+            let [told] = &problems(text, None)[..] else { panic!("one problem of {text}") };
+            let words = "user.ini: there is no account in it, and anonymous is off: nobody could log in; paste these \
+                         four lines into user.ini:\n[alex]\npassword = ";
+            assert!(told.starts_with(words), "{told}");
         }
     }
 

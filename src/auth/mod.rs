@@ -3,12 +3,13 @@
 //! An account ([`user`]) of user.ini ([`accounts`]) has a password ([`hash`]) and permission letters ([`perm`]);
 //! [`users`] checks a login, [`live_user`] is the account of a session, and [`change`] says what happens to the session if
 //! the account changes. Wrong passwords are counted for each address ([`bans`]), sessions for each account and address
-//! ([`limits`]). [`made_up`] makes passwords. Nothing here knows a socket or a reply.
+//! ([`limits`]). [`made_up`] makes passwords, `first_account` lines to paste. Nothing here knows a socket or a reply.
 
 pub mod accounts;
 pub mod bans;
 pub mod change;
 pub mod exposed;
+mod first_account;
 pub mod hash;
 pub mod limits;
 pub mod live_user;

@@ -118,7 +118,7 @@ pub fn option_like(option: &str) -> Option<String> {
         None => (option.strip_prefix('-')?.to_owned(), false),
     };
     let named = |known: &&str| (known.len() > 1) == is_long && **known == name;
-    let row = OPTIONS.iter().find(|(names, _)| names.iter().any(|known| named(known)));
+    let row = OPTIONS.iter().find(|(names, _)| names.iter().any(&named));
     row.map(|(_, instead)| (*instead).to_owned()).or_else(|| is_long.then(|| key_like(&name))?)
 }
 

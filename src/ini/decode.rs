@@ -5,9 +5,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use strsim::osa_distance;
+
 use super::secrecy::Secret;
 use super::written::NumberedLine;
-use super::{Finding, Mistake, Severity, Source, foreign};
+use super::{Finding, Mistake, Severity, Source, foreign, shell_word};
 
 /// How many bytes are looked at to tell UTF-16.
 const SAMPLE: usize = 1000;
@@ -53,7 +55,7 @@ fn unreadable(path: &Path, source: &Source, error: &io::Error) -> Finding {
     }
 }
 
-/// A file beside `path` that was probably meant to have its name: `user.ini.txt`, `User.ini`.
+/// A file beside `path` that was probably meant to have its name: `user.ini.txt`, `User.ini`, `users.ini`.
 pub fn misnamed(path: &Path) -> Option<PathBuf> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let wanted = path.file_name()?.to_str()?.to_lowercase();
@@ -62,19 +64,20 @@ pub fn misnamed(path: &Path) -> Option<PathBuf> {
             return false;
         }
         let name = name.to_string_lossy().to_lowercase();
+        // Editors call the old state of a file name~, and tftpd.conf is a file of another program.
+        let is_mistyped = !name.ends_with('~') && name.get(..1) == wanted.get(..1) && osa_distance(&name, &wanted) == 1;
         let name = name.strip_suffix(".txt").or(name.strip_suffix(".ini")).unwrap_or(&name);
-        name == wanted || format!("{name}.ini") == wanted || format!("{name}.conf") == wanted
+        is_mistyped || name == wanted || format!("{name}.ini") == wanted || format!("{name}.conf") == wanted
     };
-    let names = fs::read_dir(folder).ok()?.flatten().map(|entry| entry.file_name());
-    let mut close: Vec<OsString> = names.filter(is_close).collect();
+    let files = fs::read_dir(folder).ok()?.flatten().filter(|entry| !entry.path().is_dir());
+    let mut close: Vec<OsString> = files.map(|entry| entry.file_name()).filter(is_close).collect();
     close.sort();
     close.into_iter().next().map(|name| path.with_file_name(name))
 }
 
 /// The command that gives a misnamed file its name.
 pub fn renamed(other: &Path, path: &Path) -> String {
-    let [other, path] = [other, path].map(|path| path.display().to_string());
-    format!("there is {other}, rename it: mv {other} {path}")
+    format!("there is {}, rename it: mv {} {}", other.display(), shell_word(other), shell_word(path))
 }
 
 /// Text in UTF-16 has a NUL in nearly every second byte.
@@ -151,11 +154,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("user.ini");
         assert_eq!(misnamed(&path), None);
-        for name in ["user.ini.txt", "User.ini", "user.txt"] {
+        for name in ["user.ini.txt", "User.ini", "user.txt", "users.ini", "usr.ini", "uesr.ini"] {
             fs::write(folder.path().join(name), "").unwrap();
             assert_eq!(misnamed(&path), Some(folder.path().join(name)));
             fs::remove_file(folder.path().join(name)).unwrap();
         }
+        for name in ["user.ini~", ".user.ini", "luser.ini", "more.ini"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        fs::create_dir(folder.path().join("users.ini")).unwrap();
+        assert_eq!(misnamed(&path), None);
     }
 
     #[test]

@@ -37,6 +37,7 @@ mod examination;
 mod exhaustion;
 mod hasty;
 mod hostile;
+mod init;
 mod kick;
 mod kills;
 mod large;
