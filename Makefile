@@ -15,7 +15,7 @@ SECONDS ?= 30
 FUZZ    := tests/fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-clients lint fmt check audit fuzz soak bench install uninstall clean
+.PHONY: help build run test test-clients lint pictures fmt check audit fuzz soak bench install uninstall clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ lint: ## Check format, clippy and documentation
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --features planted-bug -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
+
+pictures: ## Make the pictures of README again, from what ftpd shows on a terminal (as root)
+	FTPD_WRITE_PICTURES=1 cargo test --locked --test it pictures::
 
 fmt: ## Format the code
 	cargo fmt

@@ -1,7 +1,7 @@
 //! Black-box tests: the real binary, started on a free port in a temporary tree, talked to over sockets.
 //!
-//! `server`, `client`, `data`, `channel`, `dice`, `disk`, `glob`, `terminal`, `trace` and `trial` are the harness; every
-//! other file is one topic.
+//! `server`, `client`, `data`, `channel`, `dice`, `disk`, `glob`, `machine`, `svg`, `terminal`, `trace` and `trial` are the
+//! harness; every other file is one topic.
 //! `FTPD_TEST_TLS=explicit` and `FTPD_TEST_TLS=implicit` run them over TLS.
 
 #![cfg(unix)]
@@ -13,7 +13,9 @@ mod decisions;
 mod dice;
 mod disk;
 mod glob;
+mod machine;
 mod server;
+mod svg;
 mod terminal;
 mod trace;
 mod trial;
@@ -51,6 +53,7 @@ mod network_check;
 mod nodes;
 mod partials;
 mod permissions;
+mod pictures;
 mod privileges;
 mod renames;
 mod sandbox;

@@ -78,6 +78,11 @@ impl Terminal {
         self.wait(text, |screen| screen.contains(text))
     }
 
+    /// Looks at the screen as it is.
+    pub fn look<T>(&self, with: impl FnOnce(&vt100::Screen) -> T) -> T {
+        with(self.screen.parser.lock().unwrap().screen())
+    }
+
     /// Its process.
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
