@@ -2,22 +2,19 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::auth::users::Users;
-use crate::config::Config;
-use crate::ini::{Finding, Findings, Holds, Override, Source};
-
+mod files;
 pub mod hints;
-mod listening;
 pub mod running;
+mod sharing;
+mod short_forms;
 
-pub use listening::Listening;
+pub use files::Files;
+pub use sharing::Sharing;
+pub use short_forms::ShortForms;
 
 use hints::with_hint;
 
@@ -39,9 +36,9 @@ pub struct Cli {
     #[command(flatten)]
     pub files: Files,
 
-    /// Where to listen.
+    /// Settings that are given often.
     #[command(flatten)]
-    pub listening: Listening,
+    pub short_forms: ShortForms,
 
     /// Log more (repeatable)
     #[arg(short, long, action = ArgAction::Count)]
@@ -50,6 +47,10 @@ pub struct Cli {
     /// Log less (repeatable)
     #[arg(short, long, action = ArgAction::Count)]
     pub quiet: u8,
+
+    /// A folder to share without any file.
+    #[command(flatten)]
+    pub sharing: Sharing,
 
     /// What to do; without one, serve.
     #[command(subcommand)]
@@ -93,9 +94,9 @@ pub struct Check {
     #[arg(long)]
     pub network: bool,
 
-    /// Where the server would listen.
+    /// Settings that are given often.
     #[command(flatten)]
-    pub listening: Listening,
+    pub short_forms: ShortForms,
 
     /// Fail on warnings, too
     #[arg(long)]
@@ -104,22 +105,6 @@ pub struct Check {
     /// Print all findings as a JSON array
     #[arg(long)]
     pub json: bool,
-}
-
-/// Where settings and accounts come from.
-#[derive(Clone, Debug, Default, Args)]
-pub struct Files {
-    /// Settings [default: ftpd.conf in the current folder, if there is one]
-    #[arg(short, long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// Accounts [default: user.ini in the current folder]
-    #[arg(short, long, value_name = "FILE")]
-    pub users: Option<PathBuf>,
-
-    /// Override one key of the settings (repeatable)
-    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
-    pub overrides: Vec<Override>,
 }
 
 /// The options of all subcommands that mean something to each; `--help` shows no other ones there.
@@ -146,6 +131,7 @@ impl Cli {
         let mut matches =
             Cli::definition().try_get_matches_from(words).map_err(|error| without_value(with_hint(error)))?;
         let mut cli = Cli::from_arg_matches(&matches)?;
+        let command = matches.subcommand_name().map(str::to_owned);
         if let Some((_, mut after)) = matches.remove_subcommand() {
             cli.files.config = after.remove_one("config").or(cli.files.config);
             cli.files.users = after.remove_one("users").or(cli.files.users);
@@ -153,16 +139,21 @@ impl Cli {
             cli.verbose = cli.verbose.saturating_add(after.get_count("verbose"));
             cli.quiet = cli.quiet.saturating_add(after.get_count("quiet"));
         }
+        cli.files.shared = cli.sharing.shared();
+        if let (Some(folder), Some(name)) = (&cli.files.shared, command) {
+            let reason = format!("ftpd {name} takes no folder to share, and {} is one", folder.path.display());
+            return Err(Cli::definition().error(ErrorKind::ArgumentConflict, reason));
+        }
         Ok(cli.with_short_forms())
     }
 
     /// The same with overrides in place of their short forms.
     fn with_short_forms(mut self) -> Cli {
         let of_check = match &self.command {
-            Some(Task::Check(check)) => check.listening,
-            _ => Listening::default(),
+            Some(Task::Check(check)) => check.short_forms,
+            _ => ShortForms::default(),
         };
-        self.files.overrides.extend(self.listening.overrides().chain(of_check.overrides()));
+        self.files.overrides.extend(self.short_forms.overrides().chain(of_check.overrides()));
         self
     }
 
@@ -187,89 +178,23 @@ impl Cli {
     }
 }
 
-impl Files {
-    /// Reads both files; if there is an error in one, returns what was found in both. Without `-c` and without an ftpd.conf
-    /// here, the defaults hold.
-    pub fn load(&self) -> Result<(Config, Users), Findings> {
-        let (config, found) = Config::examine(self.config_file().as_deref(), &self.overrides);
-        let users = Users::load(self.users_file().as_deref(), config.terms());
-        if users.is_err() && found.has_errors() && self.are_swapped() {
-            let (config, users) = (self.config_file().unwrap_or_default(), self.users_file().unwrap_or_default());
-            let fix = format!("write -c {} -u {}", users.display(), config.display());
-            return Err(Finding::error(&Source::file(""), "-c and -u are swapped").fix(fix).into());
-        }
-        match users {
-            Ok(users) if !found.has_errors() => Ok((config, users)),
-            Ok(users) => Err(found.and(users.accounts().doubts())),
-            Err(more) => Err(found.and(more)),
-        }
-    }
-
-    #[cold]
-    fn are_swapped(&self) -> bool {
-        let content = |file: Option<PathBuf>| file.and_then(|file| Holds::of(&file));
-        content(self.config_file()) == Some(Holds::Accounts) && content(self.users_file()) == Some(Holds::Settings)
-    }
-
-    /// Reads both files again for a running server, and has `prepare` look at what they name. If all is valid, `users` takes
-    /// the accounts over; otherwise everything stays as it was.
-    pub fn reload<T>(
-        &self,
-        users: &Users,
-        prepare: impl FnOnce(&Config, &Users) -> Result<T, Findings>,
-    ) -> Result<(Config, T), Findings> {
-        let (config, read) = self.load()?;
-        let prepared = prepare(&config, &read)?;
-        users.take_over(read);
-        Ok((config, prepared))
-    }
-
-    /// The settings file: the one given, or ftpd.conf here if there is one.
-    pub fn config_file(&self) -> Option<PathBuf> {
-        self.config.clone().or_else(|| here("ftpd.conf"))
-    }
-
-    /// The accounts file: the one given, or user.ini here if there is one.
-    pub fn users_file(&self) -> Option<PathBuf> {
-        self.users.clone().or_else(|| here("user.ini"))
-    }
-
-    /// One line for the log: which files are used.
-    pub fn summary(&self) -> String {
-        let settings = self.config_file().map(|file| format!("settings from {}", file.display()));
-        let settings = settings.unwrap_or_else(|| "no ftpd.conf in this folder: default settings".to_owned());
-        let accounts = self.users_file().map(|file| format!("accounts from {}", file.display()));
-        let accounts = accounts.unwrap_or_else(|| "no user.ini in this folder: anonymous only".to_owned());
-        format!("{settings}, {accounts}")
-    }
-}
-
-/// An override that can't be read may hold a password, so it is not repeated.
+/// An override or an account that can't be read may hold a password, so it is not repeated.
 fn without_value(mut error: clap::Error) -> clap::Error {
-    let of_override = |value: &ContextValue| value.to_string().starts_with("--set");
-    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
-        && error.get(ContextKind::InvalidArg).is_some_and(of_override)
+    let option = error.get(ContextKind::InvalidArg).map(ContextValue::to_string).unwrap_or_default();
+    let separator = [("--set", '='), ("--user", ':')].into_iter().find(|(name, _)| option.starts_with(name));
+    if let (Some((_, separator)), Some(ContextValue::String(value))) = (separator, error.get(ContextKind::InvalidValue))
     {
-        let shown = value.split('=').next().unwrap_or_default();
-        let shown = shown.chars().filter(|c| !c.is_control()).collect::<String>() + "=…";
+        let shown = value.split(separator).next().unwrap_or_default();
+        let shown = shown.chars().filter(|c| !c.is_control()).collect::<String>() + &format!("{separator}…");
         error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
     }
     error
 }
 
-/// `name` in the current folder, unless it doesn't exist. An error of another kind is left to its reader.
-fn here(name: &str) -> Option<PathBuf> {
-    match fs::symlink_metadata(Path::new(name)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        _ => Some(PathBuf::from(name)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::error::ErrorKind;
-
     use super::*;
+    use crate::ini::Override;
 
     fn parse(words: &str) -> Result<Cli, ErrorKind> {
         Cli::parse_words(std::iter::once("ftpd").chain(words.split_whitespace()).map(OsString::from))
@@ -326,8 +251,9 @@ mod tests {
 
     #[test]
     fn port_and_address_have_short_forms() {
-        let expected: Vec<Override> = ["server.port=1", "server.ip=::1"].map(|text| text.parse().unwrap()).to_vec();
-        for words in ["-p 1 -i ::1", "--port 1 --ip ::1", "check -p 1 -i ::1", "-p 1 check --ip ::1"] {
+        let expected: Vec<Override> =
+            ["server.port=1", "server.ip=::1", "tls.tls=on"].map(|text| text.parse().unwrap()).to_vec();
+        for words in ["-p 1 -i ::1 --tls", "--tls --port 1 --ip ::1", "check -p 1 -i ::1 --tls"] {
             assert_eq!(parse(words).unwrap().files.overrides, expected, "{words}");
         }
     }
@@ -337,6 +263,28 @@ mod tests {
         let cli = parse("check --network").unwrap();
         assert!(matches!(cli.command, Some(Task::Check(Check { network: true, .. }))));
         assert_eq!(parse("--network").err(), Some(ErrorKind::UnknownArgument));
+    }
+
+    #[test]
+    fn a_folder_is_shared_and_a_command_wins_over_a_folder_of_its_name() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("check");
+        std::fs::create_dir(&folder).unwrap();
+        let shown = folder.display();
+        let shared = parse(&format!("{shown} --write --user bob:secret")).unwrap().files.shared.expect("a folder");
+        assert!(shared.path.ends_with("check") && shared.is_writable && !shared.is_public && !shared.shows_hidden);
+        assert_eq!(shared.member.map(|member| member.name), Some("bob".to_owned()));
+        assert!(parse("check").unwrap().files.shared.is_none());
+        let cases = [
+            (format!("{shown}/missing"), ErrorKind::ValueValidation),
+            (format!("{shown} check"), ErrorKind::ArgumentConflict),
+            (format!("{shown} -u user.ini"), ErrorKind::ArgumentConflict),
+            ("--write".to_owned(), ErrorKind::MissingRequiredArgument),
+            ("--user bob".to_owned(), ErrorKind::MissingRequiredArgument),
+        ];
+        for (words, kind) in cases {
+            assert_eq!(parse(&words).err(), Some(kind), "{words}");
+        }
     }
 
     #[test]
@@ -358,7 +306,7 @@ mod tests {
             ("--set port=1", ErrorKind::ValueValidation),
             ("--set server.port", ErrorKind::ValueValidation),
             ("--sets a.b=c", ErrorKind::UnknownArgument),
-            ("serve", ErrorKind::InvalidSubcommand),
+            ("serve", ErrorKind::ValueValidation),
             ("--version", ErrorKind::DisplayVersion),
             ("--help", ErrorKind::DisplayHelp),
             ("who --help", ErrorKind::DisplayHelp),
@@ -367,39 +315,5 @@ mod tests {
         for (words, kind) in cases {
             assert_eq!(parse(words).err(), Some(kind), "{words}");
         }
-    }
-
-    #[test]
-    fn problems_of_both_files_are_told_together() {
-        let folder = tempfile::tempdir().unwrap();
-        let [config, users] = ["ftpd.conf", "user.ini"].map(|name| folder.path().join(name));
-        fs::write(&config, "[server]\nport = x\n").unwrap();
-        fs::write(&users, "[bob]\nperm = x\n").unwrap();
-        let overrides = vec!["log.log_level=loud".parse().unwrap()];
-        let files = Files { config: Some(config), users: Some(users), overrides };
-        let problems = files.load().err().unwrap();
-        let keys: Vec<&str> = problems.iter().map(|finding| finding.key.as_str()).collect();
-        assert_eq!(keys, ["", "port", "home", "password", "perm"]);
-    }
-
-    #[test]
-    fn a_reload_changes_all_or_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let [config, users] = ["ftpd.conf", "user.ini"].map(|name| folder.path().join(name));
-        fs::write(&config, "").unwrap();
-        fs::write(&users, "[bob]\npassword = x\nperm = e\nhome = .\n").unwrap();
-        let files = Files { config: Some(config.clone()), users: Some(users.clone()), overrides: Vec::new() };
-        let (_, running) = files.load().unwrap();
-        fs::write(&users, "[bob]\npassword = x\nperm = e\nhome = .\n[eve]\npassword = x\nperm = e\nhome = .\n")
-            .unwrap();
-        fs::write(&config, "[server]\nport = x\n").unwrap();
-        assert!(files.reload(&running, |_, _| Ok(())).is_err());
-        assert_eq!(running.accounts().count(), 1);
-        fs::write(&config, "[server]\nport = 1\n").unwrap();
-        let problem = || Finding::error(&Source::file("key.pem"), "is gone");
-        assert!(files.reload(&running, |_, _| Err::<(), _>(problem().into())).is_err());
-        assert_eq!(running.accounts().count(), 1);
-        assert_eq!(files.reload(&running, |_, _| Ok(())).unwrap().0.server.port, 1);
-        assert_eq!(running.accounts().count(), 2);
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::auth::first_account;
 use crate::auth::hash::StoredPassword;
+use crate::auth::shared_folder::SharedFolder;
 use crate::auth::user::{Guest, KEYS, Terms, User, is_anonymous};
 use crate::ini::{self, File, Finding, Findings, Holds, Source, shell_word};
 use crate::seen::Seen;
@@ -71,15 +72,21 @@ impl Accounts {
         Ok(Accounts { doubts: found, ..accounts })
     }
 
+    /// The account of a folder that the command line shares, and no other.
+    pub(super) fn shared(folder: &SharedFolder) -> Accounts {
+        let user = Arc::new(folder.user());
+        let (named, anonymous) = if user.is_anonymous() { (Vec::new(), Some(user)) } else { (vec![user], None) };
+        Accounts::of(named, anonymous)
+    }
+
     fn new(users: Vec<User>, anonymous: Option<&Guest>) -> Accounts {
-        let named: Vec<Arc<User>> = users.into_iter().map(Arc::new).collect();
+        let anonymous = anonymous.map(|anonymous| Arc::new(User::anonymous(anonymous)));
+        Accounts::of(users.into_iter().map(Arc::new).collect(), anonymous)
+    }
+
+    fn of(named: Vec<Arc<User>>, anonymous: Option<Arc<User>>) -> Accounts {
         let by_name = named.iter().map(|user| (user.name.clone().into_bytes(), Arc::clone(user)));
-        Accounts {
-            by_name: by_name.collect(),
-            anonymous: anonymous.map(|anonymous| Arc::new(User::anonymous(anonymous))),
-            named,
-            doubts: Findings::default(),
-        }
+        Accounts { by_name: by_name.collect(), anonymous, named, doubts: Findings::default() }
     }
 
     /// The account that this name means.
@@ -130,12 +137,8 @@ impl Accounts {
     pub(super) fn only(&self, keep: impl Fn(&User) -> bool) -> Accounts {
         let kept = |user: &&Arc<User>| keep(user);
         let named: Vec<Arc<User>> = self.named.iter().filter(kept).cloned().collect();
-        Accounts {
-            by_name: named.iter().map(|user| (user.name.clone().into_bytes(), Arc::clone(user))).collect(),
-            anonymous: self.anonymous.iter().find(kept).cloned(),
-            named,
-            doubts: self.doubts.clone(),
-        }
+        let anonymous = self.anonymous.iter().find(kept).cloned();
+        Accounts { doubts: self.doubts.clone(), ..Accounts::of(named, anonymous) }
     }
 
     /// A warning about plain passwords in a `file` that others can read, with the command that fixes it.
@@ -166,7 +169,7 @@ impl Accounts {
         let mut usable = self.anonymous.iter().chain(&self.named).filter(|user| user.enabled && user.home.is_dir());
         usable.find_map(|user| {
             let password = if user.is_anonymous() { "anonymous@" } else { user.plain_password()? };
-            user.admits(from).then(|| (user.name.clone(), password.to_owned()))
+            user.admission.admits(from).then(|| (user.name.clone(), password.to_owned()))
         })
     }
 }
@@ -189,6 +192,7 @@ mod tests {
     use ipnet::IpNet;
 
     use super::*;
+    use crate::auth::admission::Admission;
     use crate::auth::samples::{ARGON2, BCRYPT, account, public, terms};
     use crate::protocol::content::Conversion;
 
@@ -216,7 +220,8 @@ mod tests {
             Accounts::parse(Path::new("user.ini"), Ok(account("bob", "x", more).into()), &terms(None)).unwrap();
         let user = accounts.find(b"bob").unwrap();
         assert_eq!((user.max_cons, user.max_upload, user.max_download), (Some(2), Some(1 << 20), None));
-        assert_eq!(user.allow_from, ["10.0.0.0/8", "::1/128"].map(|net| net.parse::<IpNet>().unwrap()));
+        let networks = ["10.0.0.0/8", "::1/128"].map(|net| net.parse::<IpNet>().unwrap());
+        assert_eq!(user.admission, Admission::Networks(networks.to_vec()));
         assert_eq!((user.msg_login.as_deref(), user.msg_quit.as_deref()), (Some("hi"), Some("0")));
         assert_eq!((user.ascii_conversion, user.hasty), (Some(Conversion::Off), true));
         assert!(!user.is_anonymous());

@@ -29,7 +29,7 @@ pub fn consequence(old: &User, new: Option<&User>) -> Consequence {
         max_cons: _,
         max_upload: _,
         max_download: _,
-        allow_from: _,
+        admission: _,
         msg_login: _,
         msg_quit: _,
         ascii_conversion: _,

@@ -3,9 +3,11 @@
 //! An account ([`user`]) of user.ini ([`accounts`]) has a password ([`hash`]) and permission letters ([`perm`]);
 //! [`users`] checks a login, [`live_user`] is the account of a session, and [`change`] says what happens to the session if
 //! the account changes. Wrong passwords are counted for each address ([`bans`]), sessions for each account and address
-//! ([`limits`]). [`made_up`] makes passwords, `first_account` lines to paste. Nothing here knows a socket or a reply.
+//! ([`limits`]). [`made_up`] makes passwords, `first_account` lines to paste, and [`shared_folder`] the account of a folder
+//! that the command line shares. Nothing here knows a socket or a reply.
 
 pub mod accounts;
+pub mod admission;
 pub mod bans;
 pub mod change;
 pub mod exposed;
@@ -18,5 +20,6 @@ pub mod own_files;
 pub mod perm;
 #[cfg(test)]
 mod samples;
+pub mod shared_folder;
 pub mod user;
 pub mod users;

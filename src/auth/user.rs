@@ -1,12 +1,10 @@
 //! One account, and how it is written in user.ini.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use ipnet::IpNet;
-
+use crate::auth::admission::Admission;
 use crate::auth::hash::StoredPassword;
-use crate::auth::perm::Perms;
+use crate::auth::perm::{Perm, Perms};
 use crate::ini::{Key, Mistake, Section, Source, Sources, Value, word};
 use crate::protocol::content::Conversion;
 use crate::sys::access;
@@ -62,8 +60,8 @@ pub struct User {
     pub max_upload: Option<u64>,
     /// Bytes per second from server to client, for all its sessions together.
     pub max_download: Option<u64>,
-    /// Networks it may log in from; an empty list is all.
-    pub allow_from: Vec<IpNet>,
+    /// The addresses it may log in from.
+    pub admission: Admission,
     /// Text of the 230 reply.
     pub msg_login: Option<String>,
     /// Text of the 221 reply.
@@ -112,7 +110,7 @@ impl User {
             max_cons: section.take("max_cons"),
             max_upload: section.take("max_upload"),
             max_download: section.take("max_download"),
-            allow_from: section.find("allow_from").unwrap_or_default(),
+            admission: section.find("allow_from").map_or(Admission::Everywhere, Admission::Networks),
             msg_login: section.find("msg_login"),
             msg_quit: section.find("msg_quit"),
             ascii_conversion: section.find("ascii_conversion"),
@@ -137,7 +135,7 @@ impl User {
             max_cons: None,
             max_upload: None,
             max_download: None,
-            allow_from: Vec::new(),
+            admission: Admission::Everywhere,
             msg_login: None,
             msg_quit: None,
             ascii_conversion: None,
@@ -158,15 +156,17 @@ impl User {
         self.sources.of(key)
     }
 
+    /// That a letter is missing, with the line that decided so: `user.ini:14: perm = elr has no 'w'`.
+    pub fn lacks(&self, perm: Perm) -> String {
+        match self.source("perm") {
+            words @ Source::CommandLine(_) => words.to_string(),
+            line => format!("{line} has no '{}'", perm.letter()),
+        }
+    }
+
     /// The password, if it is not a hash.
     pub(super) fn plain_password(&self) -> Option<&str> {
         self.password.as_ref()?.plain()
-    }
-
-    /// Whether it may log in from this address.
-    pub(super) fn admits(&self, from: IpAddr) -> bool {
-        let from = from.to_canonical();
-        self.allow_from.is_empty() || self.allow_from.iter().any(|net| net.contains(&from))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::auth::accounts::Accounts;
 use crate::auth::exposed::Exposed;
 use crate::auth::hash::Checks;
 use crate::auth::own_files::{OwnFile, OwnGround, Reach};
+use crate::auth::shared_folder::SharedFolder;
 use crate::auth::user::{Terms, User, is_anonymous};
 use crate::ini::{Finding, Findings};
 use crate::seen::Seen;
@@ -26,13 +27,15 @@ use crate::sys::access;
 use crate::sys::own_file;
 use crate::sys::stamp::Stamp;
 
-/// Why a login was refused. This is for the log; the client gets the same reply for all but `NoAnonymous` and `Busy`.
+/// Why a login was refused. This is for the log; the client gets the same reply for all but those of anonymous and `Busy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginRefusal {
     /// No account has that name.
     Unknown,
     /// The name asks for the anonymous account, and there is none.
     NoAnonymous,
+    /// The anonymous account is not for the client's address.
+    AnonymousElsewhere,
     /// The account has another password.
     WrongPassword,
     /// The account may not log in from that address.
@@ -48,6 +51,7 @@ impl fmt::Display for LoginRefusal {
         f.write_str(match self {
             LoginRefusal::Unknown => "unknown name",
             LoginRefusal::NoAnonymous => "anonymous is off",
+            LoginRefusal::AnonymousElsewhere => "anonymous is for the local network",
             LoginRefusal::WrongPassword => "wrong password",
             LoginRefusal::Address => "address not in allow_from",
             LoginRefusal::Disabled => "the account is disabled",
@@ -80,14 +84,28 @@ impl Users {
     /// Reads user.ini at `file`. It is an error if there is neither a file nor an anonymous account.
     pub fn load(file: Option<&Path>, terms: Terms) -> Result<Users, Findings> {
         let (accounts, seen) = Accounts::read(file, &terms)?;
-        let current = Current {
+        Ok(Users::new(Current {
             file: file.map(Path::to_owned),
             accounts: Arc::new(accounts),
             terms,
             seen,
             own_files: Vec::new(),
-        };
-        Ok(Users { current: Mutex::new(current), checks: Checks::new(available_parallelism().map_or(1, usize::from)) })
+        }))
+    }
+
+    /// The account of a folder that the command line shares, and no other.
+    pub fn shared(folder: &SharedFolder) -> Users {
+        Users::new(Current {
+            file: None,
+            accounts: Arc::new(Accounts::shared(folder)),
+            terms: Terms::default(),
+            seen: Seen::new(None, None),
+            own_files: Vec::new(),
+        })
+    }
+
+    fn new(current: Current) -> Users {
+        Users { current: Mutex::new(current), checks: Checks::new(available_parallelism().map_or(1, usize::from)) }
     }
 
     /// From now on, accounts that reach one of these files are left out. Returns a line for each, which the log has, too.
@@ -125,9 +143,12 @@ impl Users {
             self.decoy(&accounts, Duration::ZERO, password, deadline)?;
             return Err(LoginRefusal::Disabled);
         }
-        let Some(stored) = &user.password else { return Ok(Arc::clone(user)) };
+        let admitted = user.admission.admits(from);
+        let Some(stored) = &user.password else {
+            return if admitted { Ok(Arc::clone(user)) } else { Err(LoginRefusal::AnonymousElsewhere) };
+        };
         let right = self.checks.run(stored, password, deadline).ok_or(LoginRefusal::Busy)?;
-        if right && user.admits(from) {
+        if right && admitted {
             return Ok(Arc::clone(user));
         }
         self.decoy(&accounts, stored.cost(), password, deadline)?;

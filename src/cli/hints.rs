@@ -198,6 +198,7 @@ fn of_value(error: &mut clap::Error) -> Option<String> {
             error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
             Some("-p 2121 (a password belongs to its name: --user NAME:PASSWORD)".to_owned())
         }
+        "[DIR]" => command_like(&value).map(|meant| format!("ftpd {meant}")),
         "--ip" if value.eq_ignore_ascii_case("localhost") => Some("-i 127.0.0.1".to_owned()),
         _ => None,
     }

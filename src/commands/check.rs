@@ -71,7 +71,7 @@ mod tests {
         fs::write(&ini, users).unwrap();
         fs::create_dir(folder.path().join("home")).unwrap();
         let mut out = Vec::new();
-        let files = Files { config: Some(conf), users: Some(ini), overrides: Vec::new() };
+        let files = Files { config: Some(conf), users: Some(ini), overrides: Vec::new(), shared: None };
         let code = run(&files, &Check::default(), &mut out);
         let text = String::from_utf8(out).unwrap().replace(&format!("{}/", folder.path().display()), "");
         // The one is so on every machine, the other if root runs the tests.

@@ -14,6 +14,7 @@ pub mod drain;
 pub mod examination;
 mod finding;
 pub mod hash_password;
+mod introduction;
 pub mod kick;
 mod network;
 pub mod reload;

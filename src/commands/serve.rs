@@ -1,6 +1,6 @@
 //! `ftpd`: serves until asked to stop.
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, after, never, select};
 use crate::auth::users::Users;
 use crate::cli::{Cli, Files};
 use crate::commands::examination::{self, Occasion, Setup};
-use crate::commands::fail;
+use crate::commands::{fail, introduction};
 use crate::config::Config;
 use crate::ini::{self, Findings, SHOWN, Severity};
 use crate::logging::Logging;
@@ -60,10 +60,24 @@ pub fn run(cli: &Cli) -> ExitCode {
 fn serve(files: &Files, config: Config, users: Arc<Users>, logging: &Logging) -> io::Result<()> {
     let wishes = signals::wishes()?;
     let server = Server::start(config.clone(), Arc::clone(&users))?;
+    introduce(files, &config, &users, &server);
     Running { files, server: &server, users: &users, logging }.until_stopped(&wishes);
     end_on_second_wish(wishes, server.socket_name());
     server.stop();
     Ok(())
+}
+
+/// Tells where the server is reached, and what it offers to whom: to the person who shares a folder, or in the log.
+fn introduce(files: &Files, config: &Config, users: &Users, server: &Server) {
+    let urls = introduction::urls(&server.addresses());
+    match &files.shared {
+        Some(folder) => {
+            let banner = introduction::banner(folder, &urls, config.tls.files.is_some());
+            // A closed output is no reason to stop.
+            let _ = io::stdout().write_all(banner.as_bytes());
+        }
+        None => introduction::lines(config, &users.accounts(), &urls).iter().for_each(|line| log::info!("{line}")),
+    }
 }
 
 /// The server while it runs, with what a reload changes.

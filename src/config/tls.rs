@@ -30,6 +30,8 @@ pub struct TlsSection {
 pub enum TlsFiles {
     /// The server makes them itself, in this folder.
     Own(PathBuf),
+    /// There are none: the server makes a pair for this process alone.
+    InMemory,
     /// The administrator has them.
     Given {
         /// PEM file of the certificate.

@@ -84,7 +84,7 @@ impl Finding {
             }
             Source::Override { .. } => (source.place(), None, "", None),
             Source::Default { key, .. } => (String::new(), None, *key, None),
-            Source::File(file) => (file.to_string(), None, "", None),
+            Source::File(text) | Source::CommandLine(text) => (text.to_string(), None, "", None),
         };
         let key = if key.chars().count() > LONGEST_KEY {
             key.chars().take(LONGEST_KEY).chain(['…']).collect()

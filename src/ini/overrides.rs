@@ -13,6 +13,13 @@ pub struct Override {
     pub value: String,
 }
 
+impl Override {
+    /// The key of this section has this value.
+    pub fn new(section: &str, key: &str, value: impl Into<String>) -> Override {
+        Override { section: section.to_owned(), key: key.to_owned(), value: value.into() }
+    }
+}
+
 impl FromStr for Override {
     type Err = String;
 

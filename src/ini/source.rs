@@ -29,6 +29,8 @@ pub enum Source {
         /// The value.
         value: String,
     },
+    /// The command line, which says it in other words than a key's, such as `shared without --write`.
+    CommandLine(Arc<str>),
     /// Nowhere: the value is the default.
     Default {
         /// The key.
@@ -46,6 +48,11 @@ impl Source {
         Source::File(name.to_string().into())
     }
 
+    /// The command line, in these words.
+    pub fn command_line(words: impl fmt::Display) -> Source {
+        Source::CommandLine(words.to_string().into())
+    }
+
     /// What holds for a key that isn't written.
     pub(super) fn default(key: &Key) -> Source {
         Source::Default { key: key.name, value: key.default().unwrap_or("not set") }
@@ -53,16 +60,16 @@ impl Source {
 
     /// Whether the value is written anywhere.
     pub fn is_written(&self) -> bool {
-        matches!(self, Source::Line { .. } | Source::Override { .. })
+        matches!(self, Source::Line { .. } | Source::Override { .. } | Source::CommandLine(_))
     }
 
-    /// The place alone: `user.ini:14`, `--set server.port`, `default` or `user.ini`.
+    /// The place alone: `user.ini:14`, `--set server.port`, `default`, `user.ini`, or the words of the command line.
     pub fn place(&self) -> String {
         match self {
             Source::Line { file, number, .. } => format!("{file}:{number}"),
             Source::Override { section, key, .. } => format!("--set {section}.{key}"),
             Source::Default { .. } => "default".to_owned(),
-            Source::File(file) => file.to_string(),
+            Source::File(text) | Source::CommandLine(text) => text.to_string(),
         }
     }
 }
@@ -74,7 +81,7 @@ impl fmt::Display for Source {
             Source::Line { line, .. } => write!(f, ": {}", line.trimmed()),
             Source::Override { value, .. } => write!(f, "={value}"),
             Source::Default { key, value } => write!(f, ": {key} = {value}"),
-            Source::File(_) => Ok(()),
+            Source::File(_) | Source::CommandLine(_) => Ok(()),
         }
     }
 }
@@ -88,7 +95,7 @@ pub struct Sources {
 
 impl Sources {
     /// The sources of the keys that are written; all others of the table have their defaults.
-    pub(super) fn new(keys: &'static [Key], written: Vec<(&'static str, Source)>) -> Sources {
+    pub fn new(keys: &'static [Key], written: Vec<(&'static str, Source)>) -> Sources {
         Sources { written, keys }
     }
 

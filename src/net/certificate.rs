@@ -91,7 +91,8 @@ pub enum Flaw {
 /// The pair that is in use.
 #[derive(Debug)]
 pub struct Certificate {
-    pair: Pair,
+    /// Its files, if it has any.
+    pair: Option<Pair>,
     provider: Arc<CryptoProvider>,
     current: RwLock<Arc<CertifiedKey>>,
     seen: Mutex<[Seen; 2]>,
@@ -172,29 +173,34 @@ impl Certificate {
         let PairContent { seen, bytes } = PairContent::of(&pair);
         let current = parse(&pair, bytes, provider)?;
         let (current, seen) = (RwLock::new(Arc::new(current)), Mutex::new(seen));
-        Ok(Self { pair, provider: Arc::clone(provider), current, seen, tell })
+        Ok(Self { pair: Some(pair), provider: Arc::clone(provider), current, seen, tell })
     }
 
-    /// The files.
-    pub fn pair(&self) -> &Pair {
-        &self.pair
+    /// A pair without files, which never changes.
+    pub fn in_memory(pair: Arc<CertifiedKey>, provider: &Arc<CryptoProvider>) -> Self {
+        let seen = Mutex::new([Seen::new(None, None), Seen::new(None, None)]);
+        Self { pair: None, provider: Arc::clone(provider), current: RwLock::new(pair), seen, tell: drop }
+    }
+
+    /// The file of the certificate, if there is one.
+    pub fn file(&self) -> Option<&Path> {
+        self.pair.as_ref().map(|pair| pair.certificate.as_path())
     }
 
     /// Reads a changed pair. If something is wrong with it, the old one stays in use, which is told once.
     pub fn refresh(&self) {
+        let Some(pair) = &self.pair else { return };
         let mut seen = self.seen.lock();
-        if seen[0].is_current(&Stamp::of(&self.pair.certificate))
-            && seen[1].is_current(&Stamp::of(&self.pair.private_key))
-        {
+        if seen[0].is_current(&Stamp::of(&pair.certificate)) && seen[1].is_current(&Stamp::of(&pair.private_key)) {
             return;
         }
-        let content = PairContent::of(&self.pair);
+        let content = PairContent::of(pair);
         let is_same = seen.iter().zip(&content.seen).all(|(old, new)| old.same_content(new));
         *seen = content.seen;
         if is_same {
             return;
         }
-        let parsed = parse(&self.pair, content.bytes, &self.provider);
+        let parsed = parse(pair, content.bytes, &self.provider);
         (self.tell)(parsed.map(|certified| {
             *self.current.write() = Arc::new(certified);
             self.fingerprint()
@@ -318,6 +324,15 @@ fn parse(pair: &Pair, bytes: [io::Result<Vec<u8>>; 2], provider: &CryptoProvider
         rustls::Error::InvalidCertificate(error) => of_certificate(Flaw::Said(format!("{error:?}"))),
         error => of_key(Flaw::said(error)),
     })
+}
+
+/// Makes a pair that no file holds.
+pub fn make(provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, Fault> {
+    let fault = |reason: String| Flaw::Said(reason).of(Purpose::Certificate, Path::new("the server's own certificate"));
+    let (certificate, key) = sign_yourself().map_err(|error| fault(error.to_string()))?;
+    let parsed = certificates(certificate.as_bytes()).and_then(|chain| Ok((chain, private_key(key.as_bytes())?)));
+    let (chain, key) = parsed.map_err(|flaw| fault(format!("{flaw:?}")))?;
+    CertifiedKey::from_der(chain, key, provider).map(Arc::new).map_err(|error| fault(error.to_string()))
 }
 
 /// Writes a file that is whole or not there at all.

@@ -14,6 +14,7 @@ mod outgoing;
 pub mod passive;
 pub mod proxy;
 mod random;
+pub mod reachable;
 pub mod secured;
 mod self_signed;
 pub mod source_port;

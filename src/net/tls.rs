@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, Ticketer};
@@ -12,6 +12,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{
     NoClientAuth, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions, WebPkiClientVerifier,
 };
+use rustls::sign::CertifiedKey;
 use rustls::{HandshakeKind, RootCertStore, ServerConfig, ServerConnection};
 
 use crate::net::certificate::{self, Certificate, Fault, Flaw, Pair, Purpose, Tell};
@@ -29,8 +30,8 @@ pub struct Tls {
 /// What the administrator chooses.
 #[derive(Clone, Debug)]
 pub struct TlsSettings<'a> {
-    /// The files of the certificate and its key.
-    pub pair: Pair,
+    /// The files of the certificate and its key; without any, a pair is made that this process alone has.
+    pub pair: Option<Pair>,
     /// Hears of changes of these files.
     pub tell: Tell,
     /// A PEM file with the authorities that clients' certificates must come from.
@@ -42,12 +43,13 @@ pub struct TlsSettings<'a> {
     pub strict_eof: bool,
 }
 
-/// What lets clients resume their sessions, as long as the server runs.
+/// What stays as long as the server runs: what lets clients resume their sessions, and a pair without files.
 #[derive(Clone)]
 pub struct Tickets {
     provider: Arc<CryptoProvider>,
     ticketer: Arc<dyn ProducesTickets>,
     sessions: Arc<dyn StoresServerSessions>,
+    pair: Arc<OnceLock<Arc<CertifiedKey>>>,
 }
 
 /// What a data connection under PROT P needs.
@@ -93,14 +95,27 @@ impl Tickets {
     pub fn new() -> io::Result<Self> {
         let ticketer = Ticketer::new().map_err(io::Error::other)?;
         let provider = Arc::new(aws_lc_rs::default_provider());
-        Ok(Self { provider, ticketer, sessions: ServerSessionMemoryCache::new(REMEMBERED) })
+        Ok(Self { provider, ticketer, sessions: ServerSessionMemoryCache::new(REMEMBERED), pair: Arc::default() })
+    }
+
+    /// The pair without files, made when it is asked for first.
+    fn pair(&self) -> Result<Arc<CertifiedKey>, Fault> {
+        if let Some(pair) = self.pair.get() {
+            return Ok(Arc::clone(pair));
+        }
+        let made = certificate::make(&self.provider)?;
+        Ok(Arc::clone(self.pair.get_or_init(|| made)))
     }
 }
 
 impl Tls {
     /// Reads the files that the settings name.
     pub fn new(settings: TlsSettings, tickets: &Tickets) -> Result<Self, Fault> {
-        let certificate = Arc::new(Certificate::load(settings.pair, &tickets.provider, settings.tell)?);
+        let certificate = match settings.pair {
+            Some(pair) => Certificate::load(pair, &tickets.provider, settings.tell)?,
+            None => Certificate::in_memory(tickets.pair()?, &tickets.provider),
+        };
+        let certificate = Arc::new(certificate);
         let verifier = match settings.client_ca {
             None => Arc::new(NoClientAuth),
             Some(file) => verifier(file, tickets).map_err(|flaw| flaw.of(Purpose::ClientCa, file))?,

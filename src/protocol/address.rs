@@ -82,6 +82,15 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// True for an address of this machine or of a local network by its number alone: loopback, private (RFC 1918, RFC 4193) and
+/// link-local ones.
+pub fn is_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
+    }
+}
+
 /// An unsigned number in decimal digits alone: no sign, no blank; `None` if it does not fit.
 pub fn decimal<T: std::str::FromStr>(digits: &[u8]) -> Option<T> {
     let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);

@@ -18,9 +18,11 @@ const RENEW: &str = "renew it: a new file is read as soon as it is there";
 
 /// Reads certificate, key and authorities; `None` if TLS is off.
 pub fn load(config: &config::TlsSection, tickets: &Tickets) -> Result<Option<Arc<Tls>>, Finding> {
-    let Some(pair) = pair(config) else { return Ok(None) };
+    if config.files.is_none() {
+        return Ok(None);
+    }
     let settings = TlsSettings {
-        pair,
+        pair: pair(config),
         tell: tell_change,
         client_ca: config.client_ca.as_deref(),
         must_resume: config.session_reuse == SessionReuse::Require,
@@ -60,14 +62,15 @@ pub fn missing(config: &config::TlsSection) -> Option<Pair> {
     pair(config).filter(|pair| is_own && pair.is_missing())
 }
 
-/// The files of the certificate and its key; `None` if TLS is off.
+/// The files of the certificate and its key; `None` if TLS is off, or on without any.
 pub fn pair(config: &config::TlsSection) -> Option<Pair> {
-    config.files.as_ref().map(|files| match files {
-        TlsFiles::Own(folder) => Pair::self_signed(folder),
+    match config.files.as_ref()? {
+        TlsFiles::Own(folder) => Some(Pair::self_signed(folder)),
         TlsFiles::Given { certificate, private_key } => {
-            Pair { certificate: certificate.clone(), private_key: private_key.clone() }
+            Some(Pair { certificate: certificate.clone(), private_key: private_key.clone() })
         }
-    })
+        TlsFiles::InMemory => None,
+    }
 }
 
 /// Logs which certificate is in use.
@@ -78,7 +81,7 @@ pub fn announce(tls: &Tls) {
 /// What is wrong with the certificate's age, or soon will be.
 pub fn warning(config: &config::TlsSection, tls: &Tls) -> Option<Finding> {
     let (reason, fix) = age(tls.certificate(), SystemTime::now())?;
-    let file = tls.certificate().pair().certificate.display();
+    let file = tls.certificate().file()?.display();
     Some(Finding::warning(&config.sources.of("certificate"), format!("{file}: {reason}")).fix(fix))
 }
 
@@ -209,7 +212,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let pair = Pair::self_signed(folder.path());
         pair.make().unwrap();
-        let settings = TlsSettings { pair, tell: drop, client_ca: None, must_resume: false, strict_eof: false };
+        let settings =
+            TlsSettings { pair: Some(pair), tell: drop, client_ca: None, must_resume: false, strict_eof: false };
         let tls = Tls::new(settings, &Tickets::new().unwrap()).unwrap();
         let (now, day) = (SystemTime::now(), Duration::from_secs(86_400));
         let warning = |now| age(tls.certificate(), now).map(|(reason, _)| reason);

@@ -151,6 +151,11 @@ impl Server {
         told
     }
 
+    /// The addresses that are listened on, those of the control port first.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.addresses().collect()
+    }
+
     /// Orders for the main thread that come from the local socket.
     pub fn errands(&self) -> &Receiver<Errand> {
         &self.errands
@@ -191,13 +196,14 @@ impl Server {
         service::stopping();
         let (shared, roster) = (&self.gate.shared, &self.gate.roster);
         let grace = self.gate.settings().config.server.shutdown_grace;
+        let present = Plural(roster.len(), "session");
         let deadline = Instant::now() + grace;
         shared.stop.ask(deadline);
         self.listeners.stop();
         for thread in self.accepting {
             let _ = thread.join();
         }
-        log::info!("stopping: {}, {} s for transfers", Plural(roster.len(), "session"), grace.as_secs());
+        log::info!("stopping: {present}, {} s for transfers", grace.as_secs());
         roster.tell_all();
         if !roster.wait_until_empty(deadline + GOODBYE) {
             roster.disconnect();

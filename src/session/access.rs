@@ -72,7 +72,9 @@ impl Session {
         match self.shared.users.check_in(name.as_bytes(), &password.0, from, self.login_by) {
             Ok(user) => self.log_in(user),
             Err(LoginRefusal::Busy) => Err(self.refuse_busy(&name)),
-            Err(LoginRefusal::NoAnonymous) => Err(told(self.refuse_anonymous(&name))),
+            Err(refusal @ (LoginRefusal::NoAnonymous | LoginRefusal::AnonymousElsewhere)) => {
+                Err(told(self.refuse_anonymous(&name, &refusal)))
+            }
             Err(refusal) => Err(told(self.refuse(&name, &refusal, arrived))),
         }
     }
@@ -173,13 +175,14 @@ impl Session {
     /// The line that keeps an account out, even with the right password.
     fn kept_out_by(&self, name: &[u8], refusal: &LoginRefusal) -> Option<String> {
         let key = match refusal {
-            LoginRefusal::Address => "allow_from",
+            LoginRefusal::Address | LoginRefusal::AnonymousElsewhere => "allow_from",
             LoginRefusal::Disabled => "enabled",
-            LoginRefusal::Unknown | LoginRefusal::NoAnonymous | LoginRefusal::WrongPassword | LoginRefusal::Busy => {
-                return None;
+            LoginRefusal::NoAnonymous => {
+                return Some(self.config.source("anonymous", "enable_anonymous").to_string());
             }
+            LoginRefusal::Unknown | LoginRefusal::WrongPassword | LoginRefusal::Busy => return None,
         };
-        self.shared.users.accounts().find(name).map(|user| format!("; {}", user.source(key)))
+        self.shared.users.accounts().find(name).map(|user| user.source(key).to_string())
     }
 
     #[cold]
@@ -200,11 +203,18 @@ impl Session {
     /// File managers try anonymous before they ask for a name: that is no guess at a password, so it costs neither time
     /// nor a strike.
     #[cold]
-    fn refuse_anonymous(&mut self, name: &Name) -> Step {
-        let (name, source) = (quoted_name(name), self.config.source("anonymous", "enable_anonymous"));
-        self.control.who.log(Level::Info, format_args!("USER {name} refused: anonymous is off ({source})"));
+    fn refuse_anonymous(&mut self, name: &Name, refusal: &LoginRefusal) -> Step {
+        let source = self.kept_out_by(name.as_bytes(), refusal).unwrap_or_default();
+        self.control.who.log(Level::Info, format_args!("USER {} refused: {refusal} ({source})", quoted_name(name)));
         self.anonymous_tries += 1;
-        let reply = Reply::new(530, "Anonymous logins are off here; log in with an account.");
+        let reply = Reply::new(
+            530,
+            if *refusal == LoginRefusal::AnonymousElsewhere {
+                "Anonymous logins are for the local network of this server."
+            } else {
+                "Anonymous logins are off here; log in with an account."
+            },
+        );
         if self.anonymous_tries >= MAX_ANONYMOUS_TRIES {
             Step::Close(reply, End::AnonymousLogins(self.anonymous_tries))
         } else {
@@ -216,7 +226,7 @@ impl Session {
     #[cold]
     fn refuse(&mut self, name: &Name, refusal: &LoginRefusal, arrived: Instant) -> Step {
         let server = &self.config.server;
-        let decided = self.kept_out_by(name.as_bytes(), refusal).unwrap_or_default();
+        let decided = self.kept_out_by(name.as_bytes(), refusal).map(|line| format!("; {line}")).unwrap_or_default();
         let name = quoted_name(name);
         self.control.who.log(Level::Warn, format_args!("USER {name} failed login. ({refusal}{decided})"));
         let peer = self.control.who.peer.ip();

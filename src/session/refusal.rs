@@ -147,11 +147,11 @@ impl Login {
     fn denied_by(&self, denied: &Denied, path: Option<&VirtualPath>, need: Need) -> Option<String> {
         let user = self.share.user_now();
         match denied {
-            Denied::Letter(perm) => Some(format!("{} has no '{}'", user.source("perm"), perm.letter())),
+            Denied::Letter(perm) => Some(user.lacks(*perm)),
             Denied::Home => Some(user.source("home").to_string()),
             Denied::ControlBytes | Denied::ServersOwn | Denied::AfterTheEnd | Denied::Pending(_) => None,
             Denied::Occupied(lacking) => Some(match lacking {
-                Some(perm) => format!("{} has no '{}'", user.source("perm"), perm.letter()),
+                Some(perm) => user.lacks(*perm),
                 None => "file system: it is there already".to_owned(),
             }),
             Denied::File(error) if denied.is_busy() => Some(format!("another session or server writes it: {error}")),

@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("main",     &["cli", "commands", "logging", "config", "ini", "server", "auth"]),
     ("commands", &["cli", "config", "auth", "ini", "logging", "server", "control", "share", "net", "protocol", "firewall", "sys"]),
     ("server",   &["session", "share", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini", "control", "sys"]),
-    ("cli",      &["config", "auth", "ini"]),
+    ("cli",      &["config", "auth", "ini", "control", "sys"]),
     ("logging",  &["config", "ini", "lines"]),
     ("session",  &["config", "share", "copy", "fs", "auth", "net", "lines", "protocol", "sys"]),
     ("share",    &["copy", "fs", "auth", "protocol", "sys"]),

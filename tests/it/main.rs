@@ -58,6 +58,7 @@ mod privileges;
 mod renames;
 mod sandbox;
 mod service;
+mod sharing;
 mod signals;
 mod small_transfers;
 mod soak;

@@ -67,12 +67,12 @@ impl Decision<'_> {
     fn denied(&self, denied: &Denied, path: &VirtualPath, real: &Path) -> String {
         let shown = path.as_bytes().escape_ascii();
         match denied {
-            Denied::Letter(perm) => format!("{} has no '{}'", self.user.source("perm"), perm.letter()),
+            Denied::Letter(perm) => self.user.lacks(*perm),
             Denied::Home => "the home itself is never removed or renamed".to_owned(),
             Denied::ControlBytes => format!("{shown} holds control bytes"),
             Denied::ServersOwn => format!("{shown} is a name that the server keeps for its own files"),
             Denied::Occupied(Some(perm)) => {
-                format!("{shown} is there already, and {} has no '{}'", self.user.source("perm"), perm.letter())
+                format!("{shown} is there already, and {}", self.user.lacks(*perm))
             }
             Denied::Occupied(None) => format!("{shown} is there already"),
             Denied::AfterTheEnd | Denied::Pending(_) => "the file has another length".to_owned(),

@@ -141,7 +141,8 @@ fn unknown(config: &Config, error: &io::Error) -> Finding {
 
 /// A server that could give up root and does not. With a `system_user` it can't.
 pub fn stays_root(subject: &Setup) -> Option<Finding> {
-    let gives_up = subject.config.server.user.is_some();
+    // A folder is shared for an hour, by a person who has no file to set a user in.
+    let gives_up = subject.config.server.user.is_some() || subject.files.shared.is_some();
     let needs_root = subject.users.accounts().all().any(|user| user.system_user.is_some());
     (access::user_id() == 0 && !gives_up && !needs_root).then(|| {
         let file = subject.files.config_file().unwrap_or_else(|| "ftpd.conf".into());

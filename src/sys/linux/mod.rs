@@ -26,6 +26,7 @@ pub mod service;
 pub mod signals;
 pub mod sockets;
 pub mod stamp;
+pub mod state_folder;
 pub mod ticker;
 pub mod waker;
 pub mod zero_copy;

@@ -1,0 +1,61 @@
+//! `ftpd DIR`: what the command line says about a folder that is shared without any file.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::builder::{PathBufValueParser, TypedValueParser};
+
+use crate::auth::shared_folder::{Member, SharedFolder};
+
+/// A folder to share without any file, and with whom.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Sharing a folder without any file")]
+pub struct Sharing {
+    /// Share this folder now: read-only, with everybody on your network
+    #[arg(value_name = "DIR", value_parser = PathBufValueParser::new().try_map(folder), conflicts_with = "users")]
+    folder: Option<PathBuf>,
+
+    /// Others may also upload, rename and delete
+    #[arg(long, requires = "folder")]
+    write: bool,
+
+    /// Share it only with this account; without a password, one is made up and shown
+    #[arg(long, value_name = "NAME[:PASSWORD]", requires = "folder", value_parser = str::parse::<Member>)]
+    user: Option<Member>,
+
+    /// Let anonymous in from the whole Internet, not only from your network
+    #[arg(long, requires = "folder")]
+    public: bool,
+
+    /// Show names that begin with a dot, too
+    #[arg(long, requires = "folder")]
+    hidden: bool,
+}
+
+impl Sharing {
+    /// The folder to share, if there is one.
+    pub fn shared(&self) -> Option<SharedFolder> {
+        let path = self.folder.clone()?;
+        let member = self.user.clone();
+        let (is_writable, is_public, shows_hidden) = (self.write, self.public, self.hidden);
+        Some(SharedFolder { path, is_writable, is_public, shows_hidden, member })
+    }
+}
+
+/// The folder of this name, absolute and without links.
+fn folder(given: PathBuf) -> Result<PathBuf, String> {
+    let path = fs::canonicalize(&given).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => "there is no folder of this name".to_owned(),
+        _ => error.to_string(),
+    })?;
+    if path.is_dir() { Ok(path) } else { Err(file(&given)) }
+}
+
+/// It is no folder.
+#[cold]
+fn file(given: &Path) -> String {
+    let parent = given.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    format!("it is a file; share the folder that it is in: ftpd {}", parent.display())
+}
