@@ -302,3 +302,22 @@ fn the_sample_files_are_good() {
     assert!(!ended.output.contains("ftpd.conf:") || ended.code == Some(0), "{}", ended.output);
     assert!(!ended.output.contains("unknown"), "{}", ended.output);
 }
+
+#[test]
+fn the_start_names_the_model_the_ports_and_the_accounts() {
+    let users = format!("{BOB}[eve]\npassword = hidden\nperm = elr\nhome = gone\nenabled = off\n");
+    let server = Server::start("[passive]\npassive_ports = 8300-8500\nmasquerade_address = 203.0.113.7\n", &users);
+    let home = server.home();
+    let gone = server.tree().path("gone");
+    for line in [
+        "concurrency model: a thread for each connection, 512 at most".to_owned(),
+        "masquerade (NAT) address: 203.0.113.7, for clients outside".to_owned(),
+        "passive ports: 8300-8500".to_owned(),
+        format!("account bob: {}, elradfmwMT", home.display()),
+        format!("account eve: {}, elr, disabled", gone.display()),
+        format!("reachable as ftp://{}/", server.address()),
+    ] {
+        server.wait_log(&line);
+    }
+    assert!(server.log_lines("secret").is_empty() && server.log_lines("hidden").is_empty(), "no password is logged");
+}
