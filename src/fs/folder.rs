@@ -3,9 +3,9 @@
 use std::io;
 use std::ops::Range;
 
-use crate::fs::glob::Pattern;
 use crate::fs::partial::is_partial;
 use crate::protocol::command::{SortKey, Sorting};
+use crate::protocol::glob::Pattern;
 use crate::sys::folder::FolderHandle;
 use crate::sys::meta::Meta;
 use crate::sys::place::{Handle, Place};

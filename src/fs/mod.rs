@@ -2,7 +2,6 @@
 
 pub mod claims;
 pub mod folder;
-pub mod glob;
 pub mod homes;
 pub mod listing;
 mod lock;

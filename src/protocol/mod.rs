@@ -4,6 +4,7 @@ pub mod address;
 mod arguments;
 pub mod command;
 pub mod content;
+pub mod glob;
 pub mod legible;
 pub mod line;
 pub mod path;
