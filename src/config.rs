@@ -279,6 +279,7 @@ mod tests {
             anonymous: Some(Guest {
                 home: "/etc/pub".into(),
                 perms: "elw".parse().unwrap(),
+                hide: None,
                 sources: Sources::default(),
             }),
             tls: TlsSection {

@@ -24,6 +24,7 @@ pub fn consequence(old: &User, new: Option<&User>) -> Consequence {
         password,
         perms,
         home,
+        hide,
         system_user,
         // Limits, messages and what concerns only the next login or transfer.
         max_cons: _,
@@ -41,6 +42,7 @@ pub fn consequence(old: &User, new: Option<&User>) -> Consequence {
         () if *password != old.password => Consequence::EndAtOnce("has another password"),
         () if *perms != old.perms => Consequence::EndAfterTransfer("has other letters"),
         () if *home != old.home => Consequence::EndAfterTransfer("has another home"),
+        () if *hide != old.hide => Consequence::EndAfterTransfer("has other hidden names"),
         () if *system_user != old.system_user => Consequence::EndAfterTransfer("has another system_user"),
         () => Consequence::TakenOver,
     }
@@ -77,6 +79,8 @@ mod tests {
             (OLD.replace("elr", "elrw"), later("has other letters")),
             (OLD.replace("elr", "rle"), silent),
             (OLD.replace("= home", "= house"), later("has another home")),
+            (format!("{OLD}hide = .*, x"), later("has other hidden names")),
+            (format!("{OLD}hide = off"), silent),
             (OLD.replace("one", "two").replace("elr", "el"), gone("has another password")),
             (format!("{OLD}max_cons = 1"), silent),
             (format!("{OLD}max_upload = 1K\nmax_download = 1K"), silent),
@@ -89,6 +93,14 @@ mod tests {
             assert_eq!(consequence(&old, Some(&bob(&text))), expected, "{text}");
         }
         assert_eq!(consequence(&old, None), gone("is gone"));
+    }
+
+    #[test]
+    fn hidden_names_are_the_same_in_another_order() {
+        let with = |hide: &str| bob(&format!("password = one\nperm = elr\nhome = home\nhide = {hide}\n"));
+        assert_eq!(consequence(&with(".*, x"), Some(&with("X,.*"))), Consequence::TakenOver);
+        let fewer = consequence(&with(".*, x"), Some(&with(".*")));
+        assert_eq!(fewer, Consequence::EndAfterTransfer("has other hidden names"));
     }
 
     #[test]

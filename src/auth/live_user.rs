@@ -22,7 +22,7 @@ impl LiveUser {
         Arc::clone(&self.0.lock())
     }
 
-    /// Takes limits and messages over; letters, home and password are the same.
+    /// Takes limits and messages over; letters, home, hidden names and password are the same.
     pub fn take_over(&self, user: Arc<User>) {
         *self.0.lock() = user;
     }

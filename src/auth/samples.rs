@@ -21,7 +21,7 @@ pub(super) fn terms(anonymous: Option<Guest>) -> Terms {
 
 /// An anonymous account.
 pub(super) fn public() -> Option<Guest> {
-    Some(Guest { home: "/pub".into(), perms: "elr".parse().unwrap(), sources: Default::default() })
+    Some(Guest { home: "/pub".into(), perms: "elr".parse().unwrap(), hide: None, sources: Default::default() })
 }
 
 /// An account with these letters in this home.

@@ -51,7 +51,7 @@ impl SharedFolder {
     /// The account that the folder is for.
     pub(super) fn user(&self) -> User {
         let perms: Perms = self.letters().parse().expect("the letters of the table");
-        let guest = User::anonymous(&Guest { home: self.path.clone(), perms, sources: self.sources() });
+        let guest = User::anonymous(&Guest { home: self.path.clone(), perms, hide: None, sources: self.sources() });
         match &self.member {
             None if self.is_public => guest,
             None => User { admission: Admission::LocalNetworks, ..guest },

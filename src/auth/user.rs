@@ -1,12 +1,14 @@
 //! One account, and how it is written in user.ini.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::auth::admission::Admission;
 use crate::auth::hash::StoredPassword;
 use crate::auth::perm::{Perm, Perms};
 use crate::ini::{Key, Mistake, Section, Source, Sources, Value, word};
 use crate::protocol::content::Conversion;
+use crate::protocol::hidden::{HiddenNames, WrongPattern};
 use crate::sys::access;
 use crate::sys::person::Person;
 
@@ -39,6 +41,9 @@ pub const KEYS: &[Key] = &[
     Key::new("hasty", "on or off", "off",
         "For devices that close both connections at once and wait for no reply: an upload that ended in good order replaces \
          the old file. With `off` it doesn't, because a killed client looks the same."),
+    Key::new("hide", "patterns", "off",
+        "Names that do not exist for its clients: `.*, Thumbs.db`, with `*`, `?` and `[a-z]` as in a shell, in any case. They \
+         are not listed, can't be read, entered or made, and nor can what is below such a folder."),
     Key::new("system_user", "name", "off",
         "The system user that owns its files and whose rights the kernel checks; only if the server stays root."),
 ];
@@ -70,6 +75,8 @@ pub struct User {
     pub ascii_conversion: Option<Conversion>,
     /// Whether an upload that ended in good order counts even if the control connection ended at the same moment.
     pub hasty: bool,
+    /// Names that do not exist for its clients.
+    pub hide: Option<Arc<HiddenNames>>,
     /// The user that its sessions are to the file system; `None` is the server's.
     pub system_user: Option<Person>,
     /// What a client's password is compared with; `None` for the anonymous account.
@@ -85,6 +92,8 @@ pub struct Guest {
     pub home: PathBuf,
     /// What it may do.
     pub perms: Perms,
+    /// Names that do not exist for it.
+    pub hide: Option<Arc<HiddenNames>>,
     /// Where these come from, under the names that the keys of accounts have.
     pub sources: Sources,
 }
@@ -115,6 +124,7 @@ impl User {
             msg_quit: section.find("msg_quit"),
             ascii_conversion: section.find("ascii_conversion"),
             hasty: section.take("hasty"),
+            hide: section.take::<Option<HiddenNames>>("hide").map(Arc::new),
             system_user: system_user(section, terms),
             name: name.to_owned(),
             // Last, as a key that was not asked for would count as unknown.
@@ -140,6 +150,7 @@ impl User {
             msg_quit: None,
             ascii_conversion: None,
             hasty: false,
+            hide: anonymous.hide.clone(),
             system_user: None,
             password: None,
             sources: anonymous.sources.clone(),
@@ -193,6 +204,12 @@ impl Value for Person {
 impl Value for Conversion {
     fn parse(text: &str, _: &Path) -> Result<Conversion, Mistake> {
         word(text, &[("auto", Conversion::Auto), ("on", Conversion::On), ("off", Conversion::Off)])
+    }
+}
+
+impl Value for HiddenNames {
+    fn parse(text: &str, _: &Path) -> Result<HiddenNames, Mistake> {
+        text.parse().map_err(|WrongPattern { reason, fix, at }| Mistake { reason, fix, part: at })
     }
 }
 

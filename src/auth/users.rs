@@ -333,7 +333,7 @@ mod tests {
             account("dan", "near", "allow_from = 192.0.2.1"),
         ]
         .concat();
-        let anonymous = Guest { home: "/".into(), perms: "elr".parse().unwrap(), sources: Default::default() };
+        let anonymous = Guest { home: "/".into(), ..public().unwrap() };
         let login = |anonymous: Option<Guest>, from: &str| {
             Fixture::new(&text, anonymous).users.accounts().plain_login(from.parse().unwrap())
         };

@@ -1,5 +1,6 @@
 //! `ftpd check --user NAME` and `--can NAME VERB PATH`: what an account sees and may do, with nobody logged in.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -105,6 +106,9 @@ fn tree(subject: &Setup, user: &User, who: &str) -> Vec<String> {
         format!("{}, {who} to the file system:", user.name),
         format!("  /  is {}, letters {perms} ({})", user.home.display(), user.source("perm").place()),
     ];
+    if user.hide.is_some() {
+        lines.push(format!("  some names do not exist for it ({})", user.source("hide")));
+    }
     let found = super::examination::about(subject, user, who);
     lines.extend(found.iter().map(|finding| format!("  {finding}")));
     if !user.home.is_dir() {
@@ -126,8 +130,9 @@ fn refusals(user: &User, who: &str) -> Vec<String> {
     let mut folders = vec![("/".to_owned(), user.home.clone())];
     let mut below: Vec<_> = fs::read_dir(&user.home).into_iter().flatten().flatten().collect();
     below.sort_by_key(fs::DirEntry::file_name);
+    let is_hidden = |name: &OsStr| user.hide.as_ref().is_some_and(|hide| hide.hides(name.as_encoded_bytes()));
     for entry in below {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        if !is_hidden(&entry.file_name()) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             let name = entry.file_name();
             folders.push((format!("/{}", name.as_encoded_bytes().escape_ascii()), entry.path()));
         }

@@ -19,5 +19,5 @@ pub(super) fn read(section: &mut Section) -> Option<Guest> {
         section.doubt("anonymous_path", unused);
     }
     let sources = section.sources().renamed("anonymous_perm", "perm").renamed("anonymous_path", "home");
-    home.filter(|_| enabled).map(|home| Guest { home, perms, sources })
+    home.filter(|_| enabled).map(|home| Guest { home, perms, hide: None, sources })
 }

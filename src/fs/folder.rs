@@ -2,10 +2,12 @@
 
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::fs::partial::is_partial;
 use crate::protocol::command::{SortKey, Sorting};
 use crate::protocol::glob::Pattern;
+use crate::protocol::hidden::HiddenNames;
 use crate::sys::folder::FolderHandle;
 use crate::sys::meta::Meta;
 use crate::sys::place::{Handle, Place};
@@ -26,6 +28,8 @@ pub const MAX_SORTED: usize = 20_000;
 #[derive(Debug)]
 pub struct Folder {
     handle: FolderHandle,
+    /// Entries that are left out.
+    hide: Option<Arc<HiddenNames>>,
     /// Names that were read and not yet given out, one after the other.
     names: Vec<u8>,
     ranges: Vec<Range<usize>>,
@@ -40,9 +44,14 @@ pub struct Folder {
 const BLOCK: usize = 32 * 1024;
 
 impl Folder {
-    /// Starts to read an opened folder. The caller shows only what matches the pattern.
-    pub fn read(handle: FolderHandle, order: Order, pattern: Option<&Pattern>) -> io::Result<Self> {
-        let mut folder = Self::new(handle);
+    /// Starts to read an opened folder without the names that are hidden. The caller shows only what matches the pattern.
+    pub fn read(
+        handle: FolderHandle,
+        hide: Option<Arc<HiddenNames>>,
+        order: Order,
+        pattern: Option<&Pattern>,
+    ) -> io::Result<Self> {
+        let mut folder = Self { hide, ..Self::new(handle) };
         if let Order::Sorted(sorting) = order {
             while !folder.at_end && folder.ranges.len() <= MAX_SORTED {
                 folder.read_block()?;
@@ -54,7 +63,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Starts to read an opened folder with the partials that no client ever sees.
+    /// Starts to read an opened folder with all that clients do not see, partials, too.
     pub fn with_partials(handle: FolderHandle) -> Self {
         Self { with_partials: true, ..Self::new(handle) }
     }
@@ -94,7 +103,7 @@ impl Folder {
 
     fn new(handle: FolderHandle) -> Self {
         let (names, ranges, block) = (Vec::new(), Vec::new(), Vec::with_capacity(BLOCK));
-        Self { handle, names, ranges, next: 0, at_end: false, with_partials: false, block }
+        Self { handle, hide: None, names, ranges, next: 0, at_end: false, with_partials: false, block }
     }
 
     fn sort(&mut self, sorting: Sorting, pattern: Option<&Pattern>) {
@@ -124,9 +133,10 @@ impl Folder {
     }
 
     fn read_block(&mut self) -> io::Result<()> {
-        let Self { handle, names, ranges, with_partials, block, .. } = self;
+        let Self { handle, hide, names, ranges, with_partials, block, .. } = self;
         let more = handle.read_names(block, |name| {
-            if *with_partials || !is_partial(name) {
+            let is_hidden = hide.as_ref().is_some_and(|hide| hide.hides(name));
+            if *with_partials || !(is_partial(name) || is_hidden) {
                 let start = names.len();
                 names.extend_from_slice(name);
                 ranges.push(start..names.len());

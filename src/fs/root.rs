@@ -7,19 +7,24 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::fs::folder::{Folder, Order};
+use crate::protocol::glob::Pattern;
+use crate::protocol::hidden::HiddenNames;
 use crate::protocol::path::VirtualPath;
-use crate::sys::beneath::Base;
+use crate::sys::beneath::{Base, Unseen};
 use crate::sys::folder::FolderHandle;
 use crate::sys::meta::{FileId, FileKind, Meta};
 use crate::sys::place::{Handle, Place};
 
-pub use crate::sys::beneath::Links;
+pub use crate::sys::beneath::{Links, is_hidden};
 
 /// The handle of a home folder; it stays with the folder even when that is moved.
 #[derive(Debug)]
 pub struct Root {
     base: Base,
+    hide: Option<Arc<HiddenNames>>,
     id: FileId,
     is_local: bool,
 }
@@ -29,7 +34,14 @@ impl Root {
     pub fn open(home: &Path, links: Links) -> io::Result<Self> {
         let base = Base::open(home, links)?;
         let (id, is_local) = (base.dir().meta()?.id, base.dir().is_local());
-        Ok(Self { base, id, is_local })
+        Ok(Self { base, hide: None, id, is_local })
+    }
+
+    /// The same without the names that are hidden: each act finds them missing, by whatever way it comes to them.
+    #[must_use]
+    pub fn hiding(self, hide: Option<Arc<HiddenNames>>) -> Self {
+        let unseen = hide.clone().map(|hide| hide as Arc<dyn Unseen>);
+        Self { base: self.base.without(unseen), hide, ..self }
     }
 
     /// Which folder it is.
@@ -52,6 +64,16 @@ impl Root {
         self.base.links()
     }
 
+    /// Which names are hidden.
+    pub fn hidden_names(&self) -> Option<&Arc<HiddenNames>> {
+        self.hide.as_ref()
+    }
+
+    /// Whether a path has a hidden name in it.
+    pub fn hides(&self, path: &VirtualPath) -> bool {
+        self.base.hides(path.relative())
+    }
+
     /// The real path of a client's path, for the log alone.
     pub fn real_path(&self, path: &VirtualPath) -> PathBuf {
         self.base.path_of(path.relative())
@@ -66,6 +88,11 @@ impl Root {
     /// Opens a folder to read its entries.
     pub fn open_folder(&self, path: &VirtualPath) -> io::Result<FolderHandle> {
         self.base.folder_to_read(path.relative())
+    }
+
+    /// Starts to read a folder; the pattern says which entries are of interest.
+    pub fn list(&self, path: &VirtualPath, order: Order, pattern: Option<&Pattern>) -> io::Result<Folder> {
+        Folder::read(self.open_folder(path)?, self.hide.clone(), order, pattern)
     }
 
     /// Fails if a path is no folder that this thread may enter.
@@ -145,12 +172,19 @@ impl Root {
     /// The folder that holds a path, and the name in it, not followed; `None` for the home itself.
     pub fn place<'p>(&'p self, path: &'p VirtualPath) -> io::Result<Option<Place<'p>>> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(None) };
+        self.base.see(name)?;
         let name = Cow::Borrowed(name);
         if parent.is_root() {
             return Ok(Some(Place { folder: Handle::Borrowed(self.base.dir()), name, known: Some(self.id) }));
         }
         let folder = Handle::Opened(self.base.folder(parent.relative())?);
         Ok(Some(Place { folder, name, known: None }))
+    }
+}
+
+impl Unseen for HiddenNames {
+    fn has(&self, name: &[u8]) -> bool {
+        self.hides(name)
     }
 }
 

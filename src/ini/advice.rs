@@ -13,6 +13,7 @@ mod names;
 mod numbers;
 mod passwords;
 mod paths;
+mod patterns;
 mod ports;
 mod words;
 
@@ -69,6 +70,7 @@ pub(super) fn doubt(row: &Key, value: &str) -> Option<Mistake> {
         "size" => numbers::small_rate(row, value),
         "networks" => addresses::nobody(value).or_else(|| addresses::wide(row, value)),
         "octal number" => numbers::closed_umask(value),
+        "patterns" => patterns::doubt(row, value),
         "text" => decoration::quoted_text(row, value),
         _ => None,
     };

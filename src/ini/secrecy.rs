@@ -55,7 +55,7 @@ pub(super) fn plain(row: &Key, value: &str, has_passwords: bool) -> usize {
     let beside_passwords = || match row.value {
         "text" | "name" => None,
         "letters" => [other_key(value), comment(value), foreign_letter(value)].into_iter().flatten().min(),
-        "folder" | "file" => [other_key(value), comment(value)].into_iter().flatten().min(),
+        "folder" | "file" | "patterns" => [other_key(value), comment(value)].into_iter().flatten().min(),
         _ => [other_key(value), comment(value), long_word(value)].into_iter().flatten().min(),
     };
     let ends = [everywhere, login(value), value.find(PEM).map(|at| at + PEM.len())];
@@ -182,6 +182,9 @@ mod tests {
             ("folder", "/srv # sesame", "/srv #"),
             ("folder", "ftp://alex:sesame@host/x", "ftp://"),
             ("folder", "\"ftp://alex:sesame@host/x\"", "\"ftp://"),
+            ("patterns", ".*, Thumbs.db, my-notes.2025", ".*, Thumbs.db, my-notes.2025"),
+            ("patterns", ".* # sesame", ".* #"),
+            ("patterns", ".* password = sesame", ".* password"),
             ("file", "-----BEGIN PRIVATE KEY-----", "-----BEGIN"),
             ("size", "100 * 1024", "100 * 1024"),
             ("size", "unlimited", "unlimited"),

@@ -5,6 +5,7 @@ mod arguments;
 pub mod command;
 pub mod content;
 pub mod glob;
+pub mod hidden;
 pub mod legible;
 pub mod line;
 pub mod path;

@@ -15,6 +15,7 @@ impl From<&Denied> for Reply {
             Denied::Home => Self::new(550, "Not the root folder."),
             Denied::ControlBytes => Self::new(553, "No control characters in a new name, please."),
             Denied::ServersOwn => Self::new(553, "Names of that form are the server's own."),
+            Denied::HiddenName => Self::new(553, "Names of that form are not taken here."),
             Denied::Occupied(_) => Self::new(553, "A file or folder of that name exists already."),
             Denied::AfterTheEnd => Self::new(554, "REST is after the end of the file."),
             Denied::Pending(0) => Self::new(554, "An upload of this file broke at its start: STOR it again."),

@@ -147,9 +147,11 @@ impl Login {
     fn denied_by(&self, denied: &Denied, path: Option<&VirtualPath>, need: Need) -> Option<String> {
         let user = self.share.user_now();
         match denied {
+            denied if denied.is_hidden() => Some(user.source("hide").to_string()),
             Denied::Letter(perm) => Some(user.lacks(*perm)),
             Denied::Home => Some(user.source("home").to_string()),
-            Denied::ControlBytes | Denied::ServersOwn | Denied::AfterTheEnd | Denied::Pending(_) => None,
+            Denied::ControlBytes | Denied::ServersOwn | Denied::HiddenName => None,
+            Denied::AfterTheEnd | Denied::Pending(_) => None,
             Denied::Occupied(lacking) => Some(match lacking {
                 Some(perm) => user.lacks(*perm),
                 None => "file system: it is there already".to_owned(),

@@ -100,15 +100,16 @@ impl Login {
 
     /// The whole argument is the name, unless no such file is there and it ends in one or two numbers.
     fn find_with_range(&self, argument: &[u8]) -> Result<(VirtualPath, Range<u64>), Box<Refusal>> {
-        let found = |name: &[u8]| {
-            let path = self.path(&Name::new(name)?);
-            Some((self.share.readable_size(&path).ok()?, path))
+        let found = |name: &[u8]| -> Result<(u64, VirtualPath), Box<Refusal>> {
+            let name = Name::new(name).ok_or_else(|| Reply::new(550, "No such file or folder."))?;
+            let path = self.path(&name);
+            Ok((self.share.readable_size(&path)?, path))
         };
-        if let Some((size, path)) = found(argument) {
+        if let Ok((size, path)) = found(argument) {
             return Ok((path, 0..size));
         }
         let (name, numbers) = split_range(argument);
-        let (size, path) = found(name).ok_or_else(|| Reply::new(550, "No such file or folder."))?;
+        let (size, path) = found(name)?;
         let (start, end) = (numbers.first().copied().unwrap_or(0), numbers.get(1).copied().unwrap_or(size));
         if start > end || end > size {
             return refuse(550, "The range does not fit the file.");

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use crate::auth::perm::Perm;
+use crate::fs::root::is_hidden;
 
 /// Why an account is not let in.
 #[derive(Debug)]
@@ -24,17 +25,24 @@ pub enum Denied {
     ControlBytes,
     /// A new name has a form that the server keeps for its own files.
     ServersOwn,
+    /// A new name is hidden, or in a folder that is.
+    HiddenName,
     /// Something has the new name already; with this letter, which the account lacks, it would have been replaced.
     Occupied(Option<Perm>),
     /// A transfer would begin after the end of the file.
     AfterTheEnd,
     /// A broken overwrite of this file waits to be resumed at exactly this byte.
     Pending(u64),
-    /// What the file system said; `ResourceBusy` while another session writes the file.
+    /// What the file system said, or `NotFound` for a name that is hidden; `ResourceBusy` while another session writes the file.
     File(io::Error),
 }
 
 impl Denied {
+    /// True if the name, or one that a link leads through, is hidden: it is as if it was missing.
+    pub fn is_hidden(&self) -> bool {
+        matches!(self, Self::HiddenName) || matches!(self, Self::File(error) if is_hidden(error))
+    }
+
     /// True while another session writes the file.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::File(error) if error.kind() == ErrorKind::ResourceBusy)

@@ -97,7 +97,7 @@ impl Share {
         let user = live.now();
         let place = premises.limits.take(Counted::Account(user.name.clone()), user.max_cons);
         let place = place.map_err(|full| Closed::Full(full.max))?;
-        let root = premises.homes.open(&user.home, conditions.links).map_err(Closed::Home)?;
+        let root = premises.homes.open(&user.home, conditions.links, user.hide.as_ref()).map_err(Closed::Home)?;
         let identity = user.system_user.as_ref().map(obstacle::identity_of);
         let (live, premises) = (Arc::clone(live), Arc::clone(premises));
         Ok(Box::new(Self { at_login: user, live, root, conditions, identity, premises, _place: place }))
@@ -149,6 +149,7 @@ impl Share {
         match path.file_name() {
             Some(name) if has_control_bytes(name) => Err(Denied::ControlBytes),
             _ if path.has_component(is_partial) => Err(Denied::ServersOwn),
+            _ if self.root.hides(path) => Err(Denied::HiddenName),
             _ => Ok(&self.root),
         }
     }
@@ -201,8 +202,7 @@ impl Share {
 
     /// Starts to read a folder; the pattern says which entries are of interest.
     pub fn list(&self, path: &VirtualPath, order: Order, pattern: Option<&Pattern>) -> Result<Folder, Denied> {
-        let handle = self.look(path, Perm::List)?.open_folder(path)?;
-        Ok(Folder::read(handle, order, pattern)?)
+        Ok(self.look(path, Perm::List)?.list(path, order, pattern)?)
     }
 
     /// Whether a folder may be the current one.
@@ -366,6 +366,7 @@ mod tests {
         let guest = Guest {
             home: home.path().to_owned(),
             perms: letters.parse().expect("letters"),
+            hide: None,
             sources: Default::default(),
         };
         let users = Users::load(None, Terms { anonymous: Some(guest), ..Terms::default() }).expect("an account");

@@ -100,6 +100,55 @@ fn a_refusal_by_a_setting_names_its_line_or_that_it_is_a_default() {
 }
 
 #[test]
+fn a_refusal_of_a_hidden_name_names_the_line_of_hide() {
+    let server = Server::start("", &format!("{BOB}hide = .*, Thumbs.db\n"));
+    for name in [".git/config", "file"] {
+        server.write(name, "content");
+    }
+    for (target, link) in [(".git", "folder"), (".git/config", "link"), (".none", "dead")] {
+        symlink(target, server.home().join(link)).unwrap();
+    }
+    let mut client = server.login();
+    let _data = client.passive();
+    let decided = " (*user.ini:5: hide = .*, Thumbs.db)";
+    let missing: Vec<String> = [
+        "CWD {}",
+        "LIST {}",
+        "NLST {}/*",
+        "MLSD {}",
+        "MLST {}/x",
+        "STAT {}",
+        "SIZE {}",
+        "MDTM {}",
+        "AVBL {}",
+        "RETR {}",
+        "HASH {}",
+        "XCRC {}",
+        "XMD5 {} 0 1",
+        "DELE {}/x",
+        "RMD {}/x",
+        "RNFR {}/x",
+        "SITE CHMOD 600 {}",
+        "MFMT 20010203040506 {}",
+    ]
+    .iter()
+    .flat_map(|command| {
+        [".git", ".none", "THUMBS.db", "link", "folder", "dead"].map(|name| command.replace("{}", name))
+    })
+    .chain(["STOR link", "APPE dead", "STOR folder/new", "MKD folder/new"].map(str::to_owned))
+    // A link that is seen is a file or folder that has nothing below it.
+    .filter(|command| !command.contains("link/") && !command.contains("dead/"))
+    .collect();
+    let made = ["STOR .x", "APPE .git", "STOU .x", "MKD thumbs.db", "MKD .git/x"].map(str::to_owned);
+    let cases: Vec<(&str, u16, &str)> = missing.iter().map(|command| (command.as_str(), 550, decided)).collect();
+    let cases = [cases, made.iter().map(|command| (command.as_str(), 553, decided)).collect()].concat();
+    each_leaves_its_line(&server, &mut client, "bob", &cases);
+    client.expect("RNFR file", 350);
+    client.expect("RNTO .file", 553);
+    server.wait_log(&format!("RNTO {home}/file -> {home}/.file 553 '*'{decided}", home = server.home().display()));
+}
+
+#[test]
 fn a_refusal_by_the_command_line_names_it() {
     let tree = Tree::new("", BOB);
     let (mut command, port) = (tree.command(), free_ports(1).start);

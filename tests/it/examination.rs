@@ -767,8 +767,10 @@ fn an_examination_changes_nothing_on_the_disk() {
 fn check_shows_what_an_account_sees_and_says_what_it_may_do() {
     leave_out!(Explicit | Implicit: "the files are the same with TLS");
     let users = format!("{ALEX}{}", account("elradfmwMT", "home").replace("[alex]", "[bob]"));
-    let tree = Tree::new("", &users);
+    let carl = account("elradfmwMT", "home").replace("[alex]", "[carl]");
+    let tree = Tree::new("", &format!("{users}{carl}hide = .*\n"));
     fs::write(tree.home().join("a.txt"), "x").unwrap();
+    symlink(".none/x", tree.home().join("to_hidden")).unwrap();
     symlink("/etc/passwd", tree.home().join("out")).unwrap();
     let home = tree.home().display().to_string();
     let has_w = "no: user.ini:3: perm = elr has no 'w'".to_owned();
@@ -785,6 +787,12 @@ fn check_shows_what_an_account_sees_and_says_what_it_may_do() {
         ("--can bob MKD /a.txt", 1, "is there already".to_owned()),
         ("--can bob DELE /", 1, "the home itself".to_owned()),
         ("--can bob PORT 127,0,0,1,200,1", 0, "yes: ".to_owned()),
+        ("--user carl", 0, "some names do not exist for it (user.ini:13: hide = .*)".to_owned()),
+        ("--can carl RETR /.x", 1, "no: user.ini:13: hide = .*".to_owned()),
+        ("--can carl STOR /.x", 1, "no: user.ini:13: hide = .*".to_owned()),
+        ("--can carl RNTO /a/.x/b", 1, "no: user.ini:13: hide = .*".to_owned()),
+        ("--can carl RETR /to_hidden", 1, "no: user.ini:13: hide = .*".to_owned()),
+        ("--can carl RETR /a.txt", 0, "yes: user.ini:11: perm = elradfmwMT has 'r'".to_owned()),
         ("--can alex FOO /x", 2, "FOO is no command; there is ABOR".to_owned()),
         ("--can alex STORE /x", 2, "did you mean STOR?".to_owned()),
     ];
@@ -797,7 +805,7 @@ fn check_shows_what_an_account_sees_and_says_what_it_may_do() {
         assert_eq!(ended.code, Some(code), "{words}: {output}");
         assert!(output.contains(&said), "{words}: {said:?} is missing in {output}");
     }
-    assert!(fs::read_dir(tree.home()).unwrap().count() == 2, "nothing was made");
+    assert!(fs::read_dir(tree.home()).unwrap().count() == 3, "nothing was made");
 }
 
 #[test]

@@ -38,6 +38,7 @@ mod endurance;
 mod examination;
 mod exhaustion;
 mod hasty;
+mod hidden;
 mod hostile;
 mod init;
 mod kick;

@@ -55,6 +55,7 @@ impl Decision<'_> {
         for act in acts {
             match share.would(*act, path) {
                 Ok(()) => {}
+                Err(denied) if denied.is_hidden() => return Err(self.user.source("hide").to_string()),
                 Err(denied) if is_only_missing(&denied, *act, &real) => {
                     return Ok(format!("{has}, but {shown} does not exist at the moment"));
                 }
@@ -71,6 +72,7 @@ impl Decision<'_> {
             Denied::Home => "the home itself is never removed or renamed".to_owned(),
             Denied::ControlBytes => format!("{shown} holds control bytes"),
             Denied::ServersOwn => format!("{shown} is a name that the server keeps for its own files"),
+            Denied::HiddenName => format!("{shown} is a hidden name"),
             Denied::Occupied(Some(perm)) => {
                 format!("{shown} is there already, and {}", self.user.lacks(*perm))
             }

@@ -2,14 +2,18 @@
 //!
 //! The kernel resolves with RESOLVE_BENEATH, so neither `..`, nor a symbolic link, nor a name swapped between check and
 //! use leads out. If it says EXDEV (an absolute link, which may well lead inside) or lacks the call, the path is walked
-//! one component at a time.
+//! one component at a time. So it is if there are [`Unseen`] names and a link is met, because only a walk sees what names
+//! a link leads through.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT};
@@ -28,13 +32,20 @@ pub enum Links {
     Never,
 }
 
-/// A folder with all that is below it. Names are relative to it; an empty one is the folder itself.
+/// Names that are not there, whatever the disk holds.
+pub trait Unseen: fmt::Debug + Send + Sync {
+    /// Whether this name is one of them: one component.
+    fn has(&self, name: &[u8]) -> bool;
+}
+
+/// A folder with all that is below it, less the unseen names. Names are relative to it; an empty one is the folder itself.
 #[derive(Debug)]
 pub struct Base {
     dir: FolderHandle,
     /// Its path, as configured.
     path: PathBuf,
     links: Links,
+    unseen: Option<Arc<dyn Unseen>>,
 }
 
 /// Where a name ends once every link is followed.
@@ -55,7 +66,24 @@ const MAX_TRIES: usize = 16;
 impl Base {
     /// Opens a folder by its absolute path.
     pub fn open(path: &Path, links: Links) -> io::Result<Self> {
-        Ok(Self { dir: FolderHandle::open(path)?, path: path.to_owned(), links })
+        Ok(Self { dir: FolderHandle::open(path)?, path: path.to_owned(), links, unseen: None })
+    }
+
+    /// The same without these names.
+    #[must_use]
+    pub fn without(self, unseen: Option<Arc<dyn Unseen>>) -> Self {
+        Self { unseen, ..self }
+    }
+
+    /// Whether some component of this path is an unseen name.
+    pub fn hides(&self, path: &[u8]) -> bool {
+        let hides = |unseen: &Arc<dyn Unseen>| path.split(|&byte| byte == b'/').any(|name| unseen.has(name));
+        self.unseen.as_ref().is_some_and(hides)
+    }
+
+    /// Fails with `NotFound`, as for a name that is missing, if some component of this path is an unseen name.
+    pub fn see(&self, path: &[u8]) -> io::Result<()> {
+        if self.hides(path) { Err(hidden()) } else { Ok(()) }
     }
 
     /// The folder itself.
@@ -138,15 +166,18 @@ impl Base {
     }
 
     fn resolve(&self, name: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
+        self.see(name)?;
         let name = if name.is_empty() { b"." } else { name };
+        let walks_links = self.links == Links::Inside && self.unseen.is_some();
         let how = match self.links {
-            Links::Inside => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
-            Links::Never => ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
+            Links::Inside if !walks_links => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
+            Links::Inside | Links::Never => ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS,
         };
         for _ in 0..MAX_TRIES {
             match rustix::fs::openat2(&self.dir, name, flags, Mode::empty(), how) {
                 Err(Errno::AGAIN) => {}
                 Err(Errno::XDEV | Errno::NOSYS | Errno::PERM) => break,
+                Err(Errno::LOOP) if walks_links => break,
                 other => return Ok(other?),
             }
         }
@@ -156,7 +187,7 @@ impl Base {
     }
 
     /// Resolves one component at a time, so that the kernel follows no link; EXDEV if the way leads outside.
-    fn walk(&self, name: &[u8]) -> Result<WayEnd<'_>, Errno> {
+    fn walk(&self, name: &[u8]) -> io::Result<WayEnd<'_>> {
         let mut ahead: Vec<Vec<u8>> = components(name);
         let mut passed: Vec<FolderHandle> = Vec::new();
         let (mut links, mut last) = (0, None);
@@ -165,12 +196,13 @@ impl Base {
                 passed.pop().ok_or(Errno::XDEV)?;
                 continue;
             }
+            self.see(&component)?;
             let here = passed.last().unwrap_or(&self.dir);
             match rustix::fs::readlinkat(here, component.as_slice(), Vec::new()) {
                 Ok(target) => {
                     links += 1;
                     if links > MAX_LINKS || self.links == Links::Never {
-                        return Err(Errno::LOOP);
+                        return Err(Errno::LOOP.into());
                     }
                     if target.to_bytes().first() == Some(&b'/') {
                         passed.clear();
@@ -182,7 +214,7 @@ impl Base {
                     let flags = FIND_FOLDER | OFlags::NOFOLLOW;
                     passed.push(rustix::fs::openat(here, component.as_slice(), flags, Mode::empty())?.into());
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         let folder = passed.pop().map_or(Handle::Borrowed(&self.dir), Handle::Opened);
@@ -202,12 +234,33 @@ impl Base {
     }
 }
 
-fn explain(error: Errno) -> io::Error {
-    match error {
-        Errno::XDEV => io::Error::new(ErrorKind::PermissionDenied, "leads outside the home"),
-        error => error.into(),
+fn explain(error: io::Error) -> io::Error {
+    match error.kind() {
+        ErrorKind::CrossesDevices => io::Error::new(ErrorKind::PermissionDenied, "leads outside the home"),
+        _ => error,
     }
 }
+
+/// Whether this `NotFound` is one of an unseen name, which the disk may well hold.
+pub fn is_hidden(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|source| source.is::<HiddenName>())
+}
+
+#[cold]
+fn hidden() -> io::Error {
+    io::Error::new(ErrorKind::NotFound, HiddenName)
+}
+
+#[derive(Debug)]
+struct HiddenName;
+
+impl fmt::Display for HiddenName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name is hidden")
+    }
+}
+
+impl Error for HiddenName {}
 
 /// A path's components, the first one last; `.` and empty ones left out.
 fn components(path: &[u8]) -> Vec<Vec<u8>> {
