@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::auth::admission::Admission;
 use crate::auth::hash::StoredPassword;
@@ -39,6 +40,8 @@ pub struct Member {
     is_made_up: bool,
 }
 
+/// What does not exist for clients.
+const DOT_NAMES: &str = ".*";
 const READING: &str = "elr";
 const EVERYTHING: &str = "elradfmwMT";
 
@@ -51,7 +54,8 @@ impl SharedFolder {
     /// The account that the folder is for.
     pub(super) fn user(&self) -> User {
         let perms: Perms = self.letters().parse().expect("the letters of the table");
-        let guest = User::anonymous(&Guest { home: self.path.clone(), perms, hide: None, sources: self.sources() });
+        let hide = (!self.shows_hidden).then(|| Arc::new(DOT_NAMES.parse().expect("a pattern")));
+        let guest = User::anonymous(&Guest { home: self.path.clone(), perms, hide, sources: self.sources() });
         match &self.member {
             None if self.is_public => guest,
             None => User { admission: Admission::LocalNetworks, ..guest },
@@ -63,6 +67,7 @@ impl SharedFolder {
         let written = [
             ("home", format!("ftpd {}", self.path.display())),
             ("perm", format!("shared {} --write", if self.is_writable { "with" } else { "without" })),
+            ("hide", "shared without --hidden".to_owned()),
             ("password", "--user".to_owned()),
             ("allow_from", "shared without --public".to_owned()),
         ];
@@ -139,6 +144,16 @@ mod tests {
         assert_eq!(SharedFolder { is_public: true, ..shared(None) }.user().admission, Admission::Everywhere);
         let writable = SharedFolder { is_writable: true, ..shared(None) };
         assert_eq!(writable.user().perms.to_string(), "elradfmwMT");
+    }
+
+    #[test]
+    fn dot_names_exist_on_request_alone() {
+        for member in [None, Some("bob:secret")] {
+            let user = shared(member).user();
+            assert!(user.hide.as_ref().is_some_and(|hide| hide.hides(b".x") && !hide.hides(b"x")));
+            assert_eq!(user.source("hide").to_string(), "shared without --hidden");
+            assert!(SharedFolder { shows_hidden: true, ..shared(member) }.user().hide.is_none());
+        }
     }
 
     #[test]

@@ -95,6 +95,27 @@ fn a_folder_is_shared_read_only_with_anonymous() {
 }
 
 #[test]
+fn dot_names_do_not_exist_unless_hidden_ones_are_wanted() {
+    for (options, is_shown) in [(&["--write"][..], false), (&["--write", "--hidden"], true)] {
+        let shared = share(options);
+        shared.server.write(".secret", "secret");
+        let mut client = shared.anonymous();
+        assert_eq!(client.lines("NLST").contains(&".secret".to_owned()), is_shown, "{options:?}");
+        if is_shown {
+            assert_eq!(client.retr(".secret"), b"secret");
+            client.stor(".new", "new");
+            continue;
+        }
+        client.expect("SIZE .secret", 550);
+        shared.server.wait_log("SIZE *.secret 550 'No such file or folder.' (shared without --hidden)");
+        client.passive();
+        client.expect("STOR .new", 553);
+        shared.server.wait_log("STOR *.new 553 *(shared without --hidden)");
+        client.expect("MKD .new", 553);
+    }
+}
+
+#[test]
 fn with_write_everything_may_be_changed() {
     let shared = share(&["--write"]);
     assert!(shared.banner.contains(", to read and write, for everybody"), "{}", shared.banner);
