@@ -7,12 +7,14 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod files;
+mod generated;
 pub mod hints;
 pub mod running;
 mod sharing;
 mod short_forms;
 
 pub use files::Files;
+pub use generated::{Generate, Generated};
 pub use sharing::Sharing;
 pub use short_forms::ShortForms;
 
@@ -76,6 +78,9 @@ pub enum Task {
     Reload(running::ReloadOptions),
     /// Show how the running server is: time, sessions, bytes, limits, bans
     Status(running::StatusOptions),
+    /// Write a man page or the completion for a shell to stdout
+    #[command(hide = true)]
+    Generate(Generate),
 }
 
 /// What else to check.
@@ -117,6 +122,7 @@ const MEANT: &[(&str, &[&str])] = &[
     ("drain", &["config"]),
     ("reload", &["config"]),
     ("status", &["config"]),
+    ("generate", &[]),
 ];
 /// Options that may come before or after each subcommand.
 const EVERYWHERE: [&str; 5] = ["config", "users", "overrides", "verbose", "quiet"];
@@ -158,7 +164,7 @@ impl Cli {
     }
 
     /// The command line, with the options that may stand before or after a subcommand.
-    fn definition() -> Command {
+    pub fn definition() -> Command {
         let command = Cli::command();
         let is_everywhere = |option: &&Arg| EVERYWHERE.contains(&option.get_id().as_str());
         let everywhere: Vec<Arg> = command.get_arguments().filter(is_everywhere).cloned().collect();

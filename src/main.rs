@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use ftpd::cli::{Cli, Task};
-use ftpd::commands::{check, drain, hash_password, kick, reload, serve, status, top, who};
+use ftpd::commands::{check, drain, generate, hash_password, kick, reload, serve, status, top, who};
 
 fn main() -> ExitCode {
     let cli = Cli::read();
@@ -19,5 +19,6 @@ fn main() -> ExitCode {
         Some(Task::Drain(options)) => drain::run(&cli.files, options),
         Some(Task::Reload(options)) => reload::run(&cli.files, options),
         Some(Task::Status(options)) => status::run(&cli.files, options),
+        Some(Task::Generate(options)) => generate::run(options.kind),
     }
 }

@@ -13,6 +13,7 @@ pub mod control_client;
 pub mod drain;
 pub mod examination;
 mod finding;
+pub mod generate;
 pub mod hash_password;
 mod introduction;
 pub mod kick;

@@ -47,6 +47,7 @@ mod large;
 mod limits;
 mod listings;
 mod logs;
+mod manual;
 mod masquerade;
 mod mistakes;
 mod namespaces;
