@@ -43,7 +43,7 @@ pub const KEYS: &[Key] = &[
          the old file. With `off` it doesn't, because a killed client looks the same."),
     Key::new("hide", "patterns", "off",
         "Names that do not exist for its clients: `.*, Thumbs.db`, with `*`, `?` and `[a-z]` as in a shell, in any case. They \
-         are not listed, can't be read, entered or made, and nor can what is below such a folder."),
+         are not listed and can't be read, entered or made; the same holds for what is below such a folder."),
     Key::new("system_user", "name", "off",
         "The system user that owns its files and whose rights the kernel checks; only if the server stays root."),
 ];
