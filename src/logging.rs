@@ -118,7 +118,9 @@ impl log::Log for Relay {
         }
     }
 
-    fn flush(&self) {}
+    fn flush(&self) {
+        self.lines.flush();
+    }
 }
 
 fn problem(log: &LogSection, error: io::Error) -> Finding {

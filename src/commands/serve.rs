@@ -73,7 +73,8 @@ fn introduce(files: &Files, config: &Config, users: &Users, server: &Server) {
     match &files.shared {
         Some(folder) => {
             let banner = introduction::banner(folder, &urls, config.tls.files.is_some());
-            // A closed output is no reason to stop.
+            // What was logged before comes before. A closed output is no reason to stop.
+            log::logger().flush();
             let _ = io::stdout().write_all(banner.as_bytes());
         }
         None => introduction::lines(config, &users.accounts(), &urls).iter().for_each(|line| log::info!("{line}")),

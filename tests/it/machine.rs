@@ -3,8 +3,9 @@
 //! It is what README speaks of: ann's, called `myhost`, at 192.168.1.20. It needs root; without it, it is skipped loudly.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     io::{BufRead, BufReader, Write},
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     process::{Child, Command, Stdio},
 };
@@ -24,21 +25,21 @@ const SETUP: &str = r#"
 set -e
 mount -t tmpfs machine "$1"
 cd "$1"
-mkdir -p usr proc dev etc opt/bin run tmp var/log home/ann/photos/summer media/usb srv/share srv/inbox srv/public
+mkdir -p usr proc dev etc/ftpd opt/bin run tmp var/log home/ann/photos/summer media/usb srv/share srv/inbox srv/public
 chmod 1777 tmp
 for folder in bin sbin lib lib64 lib32; do [ ! -L /$folder ] || cp -P /$folder $folder; done
 for folder in usr dev proc; do mount --rbind /$folder $folder; done
 touch opt/bin/ftpd
 mount --bind "$2" opt/bin/ftpd
 cp /etc/ld.so.cache etc
-printf 'root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n' > etc/passwd
-printf 'root:x:0:\nann:x:1000:\n' > etc/group
+printf 'root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\nftpd:x:999:999::/:/bin/false\n' > etc/passwd
+printf 'root:x:0:\nann:x:1000:\nftpd:x:999:\n' > etc/group
 printf 'hosts: files\n' > etc/nsswitch.conf
-printf '127.0.0.1 localhost\n192.168.1.20 myhost\n192.0.2.80 ftp.example.org\n' > etc/hosts
+printf '127.0.0.1 localhost\n192.168.1.20 myhost\n192.0.2.80 ftp.example.org node1.example.org\n' > etc/hosts
 printf 'a film' > home/ann/photos/holiday.mp4
 printf 'a picture' > home/ann/photos/summer/beach.jpg
 cp home/ann/photos/holiday.mp4 home/ann
-chown -R 1000:1000 home/ann media/usb srv/*
+chown -R 1000:1000 home/ann etc/ftpd media/usb srv/*
 hostname myhost
 exec chroot . cat
 "#;
@@ -107,9 +108,21 @@ impl Machine {
         PathBuf::from(format!("/proc/{}/root{path}", self.holder.id()))
     }
 
-    /// Writes a file that belongs to ann.
+    /// Makes a folder, and those above it, that belong to ann.
+    pub fn make_folder(&self, path: &str) {
+        let made = self.shell(Who::Ann, &format!("mkdir -p {path}")).status();
+        assert!(made.unwrap().success(), "{path}");
+    }
+
+    /// Work in its network.
+    pub fn visit<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.networks.visit("ann", work)
+    }
+
+    /// Writes a file that belongs to ann, and that nobody else can read.
     pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         fs::write(self.file(path), content).unwrap();
+        fs::set_permissions(self.file(path), Permissions::from_mode(0o600)).unwrap();
         std::os::unix::fs::chown(self.file(path), Some(1000), Some(1000)).unwrap();
     }
 }

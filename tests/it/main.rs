@@ -1,7 +1,7 @@
 //! Black-box tests: the real binary, started on a free port in a temporary tree, talked to over sockets.
 //!
-//! `server`, `client`, `data`, `channel`, `dice`, `disk`, `glob`, `machine`, `svg`, `terminal`, `trace` and `trial` are the
-//! harness; every other file is one topic.
+//! `server`, `client`, `data`, `channel`, `dice`, `disk`, `glob`, `machine`, `page`, `svg`, `terminal`, `trace` and `trial` are
+//! the harness; every other file is one topic.
 //! `FTPD_TEST_TLS=explicit` and `FTPD_TEST_TLS=implicit` run them over TLS.
 
 #![cfg(unix)]
@@ -14,6 +14,7 @@ mod dice;
 mod disk;
 mod glob;
 mod machine;
+mod page;
 mod server;
 mod svg;
 mod terminal;
@@ -57,6 +58,7 @@ mod partials;
 mod permissions;
 mod pictures;
 mod privileges;
+mod readme;
 mod renames;
 mod sandbox;
 mod service;
