@@ -2,6 +2,10 @@
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
+# What install and the packages take instead of a release build, such as BINARY=target/debug/ftpd.
+BINARY  ?=
+BUILT   := $(if $(BINARY),,build)
+PROGRAM := $(or $(BINARY),./ftpd)
 TARGET  := $(or $(CARGO_TARGET_DIR),target)
 # cargo-nextest if it is installed, else plain cargo.
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
@@ -89,15 +93,11 @@ bench: ## Measure against other FTP servers and a floor (BENCH="--quick --peers 
 	cargo build --release --locked
 	cargo run --release --locked --manifest-path tests/bench/Cargo.toml --target-dir "$(TARGET)/bench" -- --ftpd "$(TARGET)/release/ftpd" $(BENCH)
 
-install: build ## Install the binary and the units of systemd below PREFIX (and DESTDIR)
-	install -D -m 755 ftpd "$(DESTDIR)$(PREFIX)/bin/ftpd"
-	install -D -m 644 packaging/systemd/ftpd.socket "$(DESTDIR)$(PREFIX)/lib/systemd/system/ftpd.socket"
-	install -D -m 644 packaging/systemd/ftpd.service "$(DESTDIR)$(PREFIX)/lib/systemd/system/ftpd.service"
-	sed -i 's|/usr/local/bin/|$(PREFIX)/bin/|' "$(DESTDIR)$(PREFIX)/lib/systemd/system/ftpd.service"
+install: $(BUILT) ## Install the program, man pages, completions, units and documents below PREFIX (and DESTDIR)
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" packaging/install.sh install "$(PROGRAM)"
 
 uninstall: ## Remove what install put there
-	rm -f "$(DESTDIR)$(PREFIX)/bin/ftpd"
-	rm -f "$(DESTDIR)$(PREFIX)/lib/systemd/system/ftpd.service" "$(DESTDIR)$(PREFIX)/lib/systemd/system/ftpd.socket"
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" packaging/install.sh uninstall
 
 clean: ## Remove what the build made
 	cargo clean

@@ -42,6 +42,7 @@ mod hasty;
 mod hidden;
 mod hostile;
 mod init;
+mod installation;
 mod kick;
 mod kills;
 mod large;
