@@ -24,6 +24,7 @@ mod secrecy;
 mod section;
 mod shell;
 mod source;
+mod title;
 mod unread;
 mod value;
 mod written;
@@ -40,14 +41,15 @@ pub use overrides::Override;
 pub use section::Section;
 pub use shell::shell_word;
 pub use source::{Source, Sources};
+pub use title::FolderTitle;
 pub use value::{Bounded, Value, word};
 
 use scan::{BadLine, Scan};
-use written::{Keys, Origin, Setting, Written};
+use written::{Keys, Origin, Written, WrittenValue};
 
 use crate::sys::own_file;
 
-/// The section whose keys are defaults for every other section of the file.
+/// The section whose keys are defaults for every other section of the file that is not about a folder.
 const DEFAULT: &str = "DEFAULT";
 
 /// One INI file while it is read; [`File::finish`] returns what was found.
@@ -56,7 +58,7 @@ pub struct File {
     folder: PathBuf,
     defaults: Keys,
     /// Keys before the first section.
-    homeless: Vec<(String, Setting)>,
+    homeless: Vec<(String, WrittenValue)>,
     /// Sections that nobody has read yet, without `DEFAULT`.
     sections: Vec<Written>,
     /// Sections that were read.
@@ -102,7 +104,7 @@ impl File {
     pub fn set(&mut self, overrides: &[Override]) {
         for Override { section, key, value } in overrides {
             let origin = Origin::Override { section: section.clone(), key: key.clone(), value: value.clone() };
-            let setting = Setting { value: value.clone(), origin: origin.clone() };
+            let setting = WrittenValue { value: value.clone(), origin: origin.clone() };
             self.keys_of(section, origin).insert(key.to_ascii_lowercase(), setting);
         }
     }

@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::iter;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::auth::first_account;
+use crate::auth::folder_sections::FolderSections;
 use crate::auth::hash::StoredPassword;
 use crate::auth::shared_folder::SharedFolder;
-use crate::auth::user::{Guest, KEYS, Terms, User, is_anonymous};
-use crate::ini::{self, File, Finding, Findings, Holds, Source, shell_word};
+use crate::auth::user::{KEYS, Terms, User, is_anonymous};
+use crate::ini::{self, File, Finding, Findings, FolderTitle, Holds, Source, shell_word};
 use crate::seen::Seen;
 use crate::sys::own_file;
 use crate::sys::stamp::{Stamp, has_mode};
@@ -28,6 +30,9 @@ pub struct Accounts {
 /// The keys that every account needs.
 const NEEDED: [&str; 3] = ["password", "perm", "home"];
 
+/// Until sessions obey what is read of folders.
+const NOT_SERVED: &str = "folders of an account are not served yet";
+
 /// A plain password with fewer characters gets a warning.
 const SHORT: usize = 8;
 
@@ -35,8 +40,8 @@ impl Accounts {
     /// Reads the file at `path`; it is a problem if there is neither a file nor an anonymous account.
     pub(super) fn read(path: Option<&Path>, terms: &Terms) -> Result<(Accounts, Seen), Findings> {
         let Some(path) = path else {
-            let anonymous = terms.anonymous.as_ref().ok_or_else(no_file)?;
-            return Ok((Accounts::new(Vec::new(), Some(anonymous)), Seen::new(None, None)));
+            let anonymous = terms.anonymous.as_ref().map(User::anonymous).ok_or_else(no_file)?;
+            return Ok((Accounts::new(iter::once(Arc::new(anonymous))), Seen::new(None, None)));
         };
         // The stamp is older than the content, so a change in between is seen at the next login.
         let stamp = Stamp::of(path);
@@ -57,34 +62,45 @@ impl Accounts {
             return Err(file.only_refused());
         }
         file.adopt_defaults(&NEEDED);
-        let names = file.names();
+        let (of_folders, names): (Vec<String>, Vec<String>) =
+            file.names().into_iter().partition(|name| FolderTitle::of(name).is_some());
         if names.is_empty() && terms.anonymous.is_none() {
             let reason = "there is no account in it, and anonymous is off: nobody could log in";
             file.refuse(reason, first_account::advice(path));
         }
         let read = |name: &String| file.read(name, KEYS, |section| User::read(section, name, terms));
         let users: Vec<Option<User>> = names.iter().map(read).collect();
+        let folders = FolderSections::read(&mut file, &of_folders, &names);
         let found = file.finish();
         if found.has_errors() {
             return Err(found);
         }
-        let accounts = Accounts::new(users.into_iter().flatten().collect(), terms.anonymous.as_ref());
-        Ok(Accounts { doubts: found, ..accounts })
+        let anonymous = terms.anonymous.as_ref().map(User::anonymous);
+        let served = users.into_iter().flatten().chain(anonymous);
+        let all = served.map(|user| User { folders: folders.of(&user.name), ..user });
+        let accounts = Accounts { doubts: found, ..Accounts::new(all.map(Arc::new)) };
+        match accounts.not_served() {
+            Some(finding) => Err(finding.into()),
+            None => Ok(accounts),
+        }
+    }
+
+    /// The first key or section that the server does not obey yet.
+    fn not_served(&self) -> Option<Finding> {
+        let keys = ["quota", "keep", "refuse", "on_upload"].into_iter();
+        let of_keys = self.all().flat_map(|user| keys.clone().map(|key| user.source(key))).filter(Source::is_written);
+        let of_folders = self.all().flat_map(|user| &user.folders).map(|folder| folder.begin());
+        of_keys.chain(of_folders).next().map(|source| Finding::error(&source, NOT_SERVED))
     }
 
     /// The account of a folder that the command line shares, and no other.
     pub(super) fn shared(folder: &SharedFolder) -> Accounts {
-        let user = Arc::new(folder.user());
-        let (named, anonymous) = if user.is_anonymous() { (Vec::new(), Some(user)) } else { (vec![user], None) };
-        Accounts::of(named, anonymous)
+        Accounts::new(iter::once(Arc::new(folder.user())))
     }
 
-    fn new(users: Vec<User>, anonymous: Option<&Guest>) -> Accounts {
-        let anonymous = anonymous.map(|anonymous| Arc::new(User::anonymous(anonymous)));
-        Accounts::of(users.into_iter().map(Arc::new).collect(), anonymous)
-    }
-
-    fn of(named: Vec<Arc<User>>, anonymous: Option<Arc<User>>) -> Accounts {
+    fn new(users: impl Iterator<Item = Arc<User>>) -> Accounts {
+        let (anonymous, named): (Vec<_>, Vec<_>) = users.partition(|user| user.is_anonymous());
+        let anonymous = anonymous.into_iter().next();
         let by_name = named.iter().map(|user| (user.name.clone().into_bytes(), Arc::clone(user)));
         Accounts { by_name: by_name.collect(), anonymous, named, doubts: Findings::default() }
     }
@@ -135,10 +151,8 @@ impl Accounts {
 
     /// Only those accounts that are to be kept.
     pub(super) fn only(&self, keep: impl Fn(&User) -> bool) -> Accounts {
-        let kept = |user: &&Arc<User>| keep(user);
-        let named: Vec<Arc<User>> = self.named.iter().filter(kept).cloned().collect();
-        let anonymous = self.anonymous.iter().find(kept).cloned();
-        Accounts { doubts: self.doubts.clone(), ..Accounts::of(named, anonymous) }
+        let kept = self.all().filter(|user| keep(user)).cloned();
+        Accounts { doubts: self.doubts.clone(), ..Accounts::new(kept) }
     }
 
     /// A warning about plain passwords in a `file` that others can read, with the command that fixes it.
@@ -194,6 +208,7 @@ mod tests {
     use super::*;
     use crate::auth::admission::Admission;
     use crate::auth::samples::{ARGON2, BCRYPT, account, public, terms};
+    use crate::auth::user::Guest;
     use crate::protocol::content::Conversion;
 
     fn problems(text: &str, anonymous: Option<Guest>) -> Vec<String> {
@@ -286,6 +301,22 @@ mod tests {
             assert!(problems(&account(name, "x", ""), None).is_empty());
         }
         assert!(problems("", public()).is_empty());
+    }
+
+    #[test]
+    fn what_is_not_obeyed_yet_is_refused() {
+        for (text, line) in [
+            (account("bob", "x", "quota = 1G"), 5),
+            (account("bob", "x", "keep = 30d"), 5),
+            (account("bob", "x", "refuse = *.exe"), 5),
+            (account("bob", "x", "on_upload = /bin/scan"), 5),
+            (account("bob", "x", "[bob /photos]"), 5),
+            (account("bob", "x", "[* /photos]"), 5),
+        ] {
+            let told = problems(&text, None);
+            assert!(told.len() == 1 && told[0].starts_with(&format!("user.ini:{line}: ")), "{told:?}");
+            assert!(told[0].ends_with(NOT_SERVED), "{told:?}");
+        }
     }
 
     #[test]

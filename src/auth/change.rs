@@ -24,7 +24,8 @@ pub fn consequence(old: &User, new: Option<&User>) -> Consequence {
         password,
         perms,
         home,
-        hide,
+        keys,
+        folders,
         system_user,
         // Limits, messages and what concerns only the next login or transfer.
         max_cons: _,
@@ -42,7 +43,9 @@ pub fn consequence(old: &User, new: Option<&User>) -> Consequence {
         () if *password != old.password => Consequence::EndAtOnce("has another password"),
         () if *perms != old.perms => Consequence::EndAfterTransfer("has other letters"),
         () if *home != old.home => Consequence::EndAfterTransfer("has another home"),
-        () if *hide != old.hide => Consequence::EndAfterTransfer("has other hidden names"),
+        () if keys.hide != old.keys.hide => Consequence::EndAfterTransfer("has other hidden names"),
+        () if *keys != old.keys => Consequence::EndAfterTransfer("has other rules for its files"),
+        () if *folders != old.folders => Consequence::EndAfterTransfer("has other folders"),
         () if *system_user != old.system_user => Consequence::EndAfterTransfer("has another system_user"),
         () => Consequence::TakenOver,
     }

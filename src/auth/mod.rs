@@ -1,6 +1,8 @@
 //! Who may log in, and who may do what.
 //!
 //! An account ([`user`]) of user.ini ([`accounts`]) has a password ([`hash`]) and permission letters ([`perm`]);
+//! Other folders than its home, and rules for them, are in [`folders`]
+//! and name a [`program`].
 //! [`users`] checks a login, [`live_user`] is the account of a session, and [`change`] says what happens to the session if
 //! the account changes. Wrong passwords are counted for each address ([`bans`]), sessions for each account and address
 //! ([`limits`]). [`made_up`] makes passwords, `first_account` lines to paste, and [`shared_folder`] the account of a folder
@@ -12,12 +14,15 @@ pub mod bans;
 pub mod change;
 pub mod exposed;
 mod first_account;
+mod folder_sections;
+pub mod folders;
 pub mod hash;
 pub mod limits;
 pub mod live_user;
 pub mod made_up;
 pub mod own_files;
 pub mod perm;
+pub mod program;
 #[cfg(test)]
 mod samples;
 pub mod shared_folder;

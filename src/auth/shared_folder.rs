@@ -150,9 +150,9 @@ mod tests {
     fn dot_names_exist_on_request_alone() {
         for member in [None, Some("bob:secret")] {
             let user = shared(member).user();
-            assert!(user.hide.as_ref().is_some_and(|hide| hide.hides(b".x") && !hide.hides(b"x")));
+            assert!(user.hidden_names().is_some_and(|hide| hide.hides(b".x") && !hide.hides(b"x")));
             assert_eq!(user.source("hide").to_string(), "shared without --hidden");
-            assert!(SharedFolder { shows_hidden: true, ..shared(member) }.user().hide.is_none());
+            assert!(SharedFolder { shows_hidden: true, ..shared(member) }.user().hidden_names().is_none());
         }
     }
 

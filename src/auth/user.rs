@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::auth::admission::Admission;
+use crate::auth::folders::{FolderKeys, FolderSection};
 use crate::auth::hash::StoredPassword;
 use crate::auth::perm::{Perm, Perms};
 use crate::ini::{Key, Mistake, Section, Source, Sources, Value, word};
 use crate::protocol::content::Conversion;
-use crate::protocol::hidden::{HiddenNames, WrongPattern};
+use crate::protocol::hidden::HiddenNames;
 use crate::sys::access;
 use crate::sys::person::Person;
 
@@ -41,9 +42,18 @@ pub const KEYS: &[Key] = &[
     Key::new("hasty", "on or off", "off",
         "For devices that close both connections at once and wait for no reply: an upload that ended in good order replaces \
          the old file. With `off` it doesn't, because a killed client looks the same."),
+    Key::new("quota", "size", "off",
+        "Bytes of all files below its home, mounts left out; an upload beyond that is refused with 552."),
+    Key::new("keep", "time", "off",
+        "Files below its home are removed that long after they arrived: `30d`, `12h`. Folders stay. `[DEFAULT]` can't hold it."),
     Key::new("hide", "patterns", "off",
         "Names that do not exist for its clients: `.*, Thumbs.db`, with `*`, `?` and `[a-z]` as in a shell, in any case. They \
          are not listed and can't be read, entered or made; the same holds for what is below such a folder."),
+    Key::new("refuse", "patterns", "off",
+        "Names that its clients may not make or rename to: `*.exe, *.scr`, in any case, and with dots or blanks after them."),
+    Key::new("on_upload", "program", "off",
+        "A program, and its arguments, that is told of each upload when the file is in its place: `/usr/local/bin/scan -q`. No \
+         shell runs it."),
     Key::new("system_user", "name", "off",
         "The system user that owns its files and whose rights the kernel checks; only if the server stays root."),
 ];
@@ -75,8 +85,10 @@ pub struct User {
     pub ascii_conversion: Option<Conversion>,
     /// Whether an upload that ended in good order counts even if the control connection ended at the same moment.
     pub hasty: bool,
-    /// Names that do not exist for its clients.
-    pub hide: Option<Arc<HiddenNames>>,
+    /// What holds in its home, until a folder's section says otherwise.
+    pub keys: FolderKeys,
+    /// Its other folders and the rules for some, sorted by path; those for all accounts are among them.
+    pub folders: Vec<Arc<FolderSection>>,
     /// The user that its sessions are to the file system; `None` is the server's.
     pub system_user: Option<Person>,
     /// What a client's password is compared with; `None` for the anonymous account.
@@ -124,7 +136,8 @@ impl User {
             msg_quit: section.find("msg_quit"),
             ascii_conversion: section.find("ascii_conversion"),
             hasty: section.take("hasty"),
-            hide: section.take::<Option<HiddenNames>>("hide").map(Arc::new),
+            keys: FolderKeys::read(section).topmost(),
+            folders: Vec::new(),
             system_user: system_user(section, terms),
             name: name.to_owned(),
             // Last, as a key that was not asked for would count as unknown.
@@ -150,7 +163,8 @@ impl User {
             msg_quit: None,
             ascii_conversion: None,
             hasty: false,
-            hide: anonymous.hide.clone(),
+            keys: FolderKeys { hide: anonymous.hide.clone().into(), ..FolderKeys::default() }.topmost(),
+            folders: Vec::new(),
             system_user: None,
             password: None,
             sources: anonymous.sources.clone(),
@@ -173,6 +187,11 @@ impl User {
             words @ Source::CommandLine(_) => words.to_string(),
             line => format!("{line} has no '{}'", perm.letter()),
         }
+    }
+
+    /// Names that do not exist for its clients.
+    pub fn hidden_names(&self) -> Option<&Arc<HiddenNames>> {
+        self.keys.hide.get()
     }
 
     /// The password, if it is not a hash.
@@ -204,12 +223,6 @@ impl Value for Person {
 impl Value for Conversion {
     fn parse(text: &str, _: &Path) -> Result<Conversion, Mistake> {
         word(text, &[("auto", Conversion::Auto), ("on", Conversion::On), ("off", Conversion::Off)])
-    }
-}
-
-impl Value for HiddenNames {
-    fn parse(text: &str, _: &Path) -> Result<HiddenNames, Mistake> {
-        text.parse().map_err(|WrongPattern { reason, fix, at }| Mistake { reason, fix, part: at })
     }
 }
 

@@ -106,7 +106,7 @@ fn tree(subject: &Setup, user: &User, who: &str) -> Vec<String> {
         format!("{}, {who} to the file system:", user.name),
         format!("  /  is {}, letters {perms} ({})", user.home.display(), user.source("perm").place()),
     ];
-    if user.hide.is_some() {
+    if user.hidden_names().is_some() {
         lines.push(format!("  some names do not exist for it ({})", user.source("hide")));
     }
     let found = super::examination::about(subject, user, who);
@@ -130,7 +130,7 @@ fn refusals(user: &User, who: &str) -> Vec<String> {
     let mut folders = vec![("/".to_owned(), user.home.clone())];
     let mut below: Vec<_> = fs::read_dir(&user.home).into_iter().flatten().flatten().collect();
     below.sort_by_key(fs::DirEntry::file_name);
-    let is_hidden = |name: &OsStr| user.hide.as_ref().is_some_and(|hide| hide.hides(name.as_encoded_bytes()));
+    let is_hidden = |name: &OsStr| user.hidden_names().is_some_and(|hide| hide.hides(name.as_encoded_bytes()));
     for entry in below {
         if !is_hidden(&entry.file_name()) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             let name = entry.file_name();

@@ -67,7 +67,7 @@ pub(super) fn doubt(row: &Key, value: &str) -> Option<Mistake> {
         "password" => passwords::doubt(value),
         "folder" | "file" => paths::doubt(row, value),
         "letters" => letters::doubt(value),
-        "size" => numbers::small_rate(row, value),
+        "size" => numbers::small_size(row, value),
         "networks" => addresses::nobody(value).or_else(|| addresses::wide(row, value)),
         "octal number" => numbers::closed_umask(value),
         "patterns" => patterns::doubt(row, value),

@@ -78,7 +78,7 @@ impl Finding {
 
     fn new(severity: Severity, source: &Source, reason: String) -> Finding {
         let (file, line, key, marked) = match source {
-            Source::Line { file, number, key, line } => {
+            Source::Line { file, number, key, line, .. } => {
                 let marked = Marked { line: line.clone(), mark: Mark::default() };
                 (file.to_string(), NonZeroUsize::new(*number), key.as_str(), Some(Box::new(marked)))
             }

@@ -30,6 +30,12 @@ impl Mistake {
     }
 }
 
+impl From<&str> for Mistake {
+    fn from(reason: &str) -> Mistake {
+        Mistake::new(reason)
+    }
+}
+
 impl From<String> for Mistake {
     fn from(reason: String) -> Mistake {
         Mistake::new(reason)

@@ -8,8 +8,8 @@ use std::collections::btree_map::Entry;
 use configparser::ini::Ini;
 
 use super::secrecy;
-use super::written::{NumberedLine, Origin, Setting, Written};
-use super::{DEFAULT, Mistake};
+use super::written::{NumberedLine, Origin, Written, WrittenValue};
+use super::{DEFAULT, FolderTitle, Mistake};
 
 /// What was found so far.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Scan {
     /// The sections in the order of the text.
     pub(super) sections: Vec<Written>,
     /// Keys before the first section, in the order of the text.
-    pub(super) homeless: Vec<(String, Setting)>,
+    pub(super) homeless: Vec<(String, WrittenValue)>,
     /// Lines that can't be used.
     pub(super) faults: Vec<BadLine>,
     parser: Ini,
@@ -160,7 +160,11 @@ impl Scan {
 
     fn section(&mut self, line: &str, name: String, here: NumberedLine) -> Result<(), Mistake> {
         (self.before, self.repeats, self.commented) = (None, false, None);
-        if !line.ends_with(']') || name.contains(']') {
+        let folder = FolderTitle::of(&name);
+        // The name of a folder may hold brackets.
+        let is_one_word = !name.contains(']') || folder.as_ref().is_some_and(|title| !title.account.contains(']'));
+        let name = folder.map_or(name, |title| title.to_string());
+        if !line.ends_with(']') || !is_one_word {
             return Err(
                 Mistake::new("nothing may follow the ']' of a section").fix("a comment needs a line of its own")
             );
@@ -186,7 +190,7 @@ impl Scan {
     fn key(&mut self, name: &str, value: String, here: NumberedLine) -> Result<(), Mistake> {
         let key = name.to_ascii_lowercase();
         self.before = Some(KeyLine { line: here.clone(), key: key.clone(), value: value.clone(), is_told: false });
-        let setting = Setting { value, origin: Origin::Line(here) };
+        let setting = WrittenValue { value, origin: Origin::Line(here) };
         let is_last = self.current + 1 >= self.sections.len();
         let Some(section) = self.sections.get_mut(self.current) else {
             self.homeless.push((key, setting));

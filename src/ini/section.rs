@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::advice;
 use super::secrecy::{self, Secret};
-use super::written::{Origin, Setting, Written};
-use super::{Bounded, File, Finding, Key, Mistake, Severity, Source, Sources, Value, absolute, word};
+use super::written::{Origin, Written, WrittenValue};
+use super::{Bounded, File, Finding, FolderTitle, Key, Mistake, Severity, Source, Sources, Value, absolute, word};
 
 /// One section of a [`File`], with the defaults of the file.
 pub struct Section<'a> {
@@ -55,7 +55,7 @@ impl Section<'_> {
     fn find_with<T>(&mut self, key: &'static str, parse: impl Fn(&str, &Path) -> Result<T, Mistake>) -> Option<T> {
         let row = self.row(key);
         self.written.known.insert(row.name);
-        let Setting { value, origin } = self.setting(key)?;
+        let WrittenValue { value, origin } = self.setting(key)?;
         let current = absolute(Path::new(""));
         let folder = if matches!(origin, Origin::Override { .. }) { &current } else { &self.file.folder };
         let parsed = match value.as_str() {
@@ -82,13 +82,13 @@ impl Section<'_> {
     }
 
     /// Adds the error that the value of `key` can't be used; an empty `key` stands for the whole section.
-    pub fn refuse(&mut self, key: &'static str, reason: impl Into<String>) {
-        let found = Finding::error(&self.source(key), reason);
+    pub fn refuse(&mut self, key: &'static str, mistake: impl Into<Mistake>) {
+        let found = Finding::of_value(Severity::Error, &self.source(key), mistake.into());
         self.file.found.push(found);
     }
 
     /// Adds the error that `key` can't be used without `other`, unless something is wrong with the value of `other` anyway.
-    pub fn refuse_without(&mut self, key: &'static str, other: &str, reason: impl Into<String>) {
+    pub fn refuse_without(&mut self, key: &'static str, other: &str, reason: impl Into<Mistake>) {
         if !self.written.broken.contains(other) {
             self.refuse(key, reason);
         }
@@ -103,14 +103,20 @@ impl Section<'_> {
     /// Where the values come from that were asked for so far.
     pub fn sources(&self) -> Sources {
         let written = self.written.known.iter().filter(|key| self.setting(key).is_some());
-        Sources::new(self.written.table, written.map(|key| (*key, self.source(key))).collect())
+        let written = written.map(|key| (*key, self.source(key))).collect();
+        Sources::new(self.written.table, written).beginning(self.source(""))
     }
 
-    /// Where `key` is written; without it, where the section begins.
+    /// Where `key` is written; without it, where the section begins. In a section about a folder, its name is told, too.
     fn source(&self, key: &str) -> Source {
+        let source = self.place(key);
+        if FolderTitle::of(&self.written.name).is_some() { source.in_section(&self.written.name) } else { source }
+    }
+
+    fn place(&self, key: &str) -> Source {
         let row = self.written.table.iter().find(|row| row.name == key);
         match (self.setting(key), row) {
-            (Some(Setting { value, origin }), Some(row)) => {
+            (Some(WrittenValue { value, origin }), Some(row)) => {
                 origin.source(&self.file.name, key, Secret::of(row, value, self.has_passwords()))
             }
             _ => self.written.origin.source(&self.file.name, key, Secret::AllButSection),
@@ -132,7 +138,8 @@ impl Section<'_> {
         row.unwrap_or_else(|| panic!("the key {key} is read, but it is not in the table of its section"))
     }
 
-    fn setting(&self, key: &str) -> Option<&Setting> {
-        self.written.keys.get(key).or_else(|| self.file.defaults.get(key))
+    fn setting(&self, key: &str) -> Option<&WrittenValue> {
+        let defaults = || self.file.defaults.get(key).filter(|_| FolderTitle::of(&self.written.name).is_none());
+        self.written.keys.get(key).or_else(defaults)
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::Key;
 use super::line::WrittenLine;
 
-/// Where a value comes from; prints what a log line quotes, such as `user.ini:14: perm = elr`. A password in it is `***`.
+/// Where a value comes from; prints what a log line quotes, such as `user.ini:14: perm = elr` or
+/// `user.ini:22: [alex /inbox] perm = elw`. A password in it is `***`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A line of a file.
@@ -19,6 +20,8 @@ pub enum Source {
         key: String,
         /// What is written there.
         line: WrittenLine,
+        /// The name of the section, if the line does not tell enough without it.
+        section: Option<Arc<str>>,
     },
     /// The command line.
     Override {
@@ -53,6 +56,14 @@ impl Source {
         Source::CommandLine(words.to_string().into())
     }
 
+    /// The same, which names the section, too.
+    pub(super) fn in_section(mut self, name: &str) -> Source {
+        if let Source::Line { section, .. } = &mut self {
+            *section = Some(name.into());
+        }
+        self
+    }
+
     /// What holds for a key that isn't written.
     pub(super) fn default(key: &Key) -> Source {
         Source::Default { key: key.name, value: key.default().unwrap_or("not set") }
@@ -78,6 +89,9 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.place())?;
         match self {
+            Source::Line { line, section: Some(section), key, .. } if !key.is_empty() => {
+                write!(f, ": [{section}] {}", line.trimmed())
+            }
             Source::Line { line, .. } => write!(f, ": {}", line.trimmed()),
             Source::Override { value, .. } => write!(f, "={value}"),
             Source::Default { key, value } => write!(f, ": {key} = {value}"),
@@ -91,12 +105,23 @@ impl fmt::Display for Source {
 pub struct Sources {
     written: Vec<(&'static str, Source)>,
     keys: &'static [Key],
+    begin: Option<Source>,
 }
 
 impl Sources {
     /// The sources of the keys that are written; all others of the table have their defaults.
     pub fn new(keys: &'static [Key], written: Vec<(&'static str, Source)>) -> Sources {
-        Sources { written, keys }
+        Sources { written, keys, begin: None }
+    }
+
+    /// The same sources of a section that begins there.
+    pub(super) fn beginning(self, begin: Source) -> Sources {
+        Sources { begin: Some(begin), ..self }
+    }
+
+    /// Where the section begins.
+    pub fn begin(&self) -> Source {
+        self.begin.clone().unwrap_or_else(|| Source::file(""))
     }
 
     /// Where the value of `key` comes from.

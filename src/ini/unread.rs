@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::advice::{self, ACCOUNT};
 use super::scan::{BadLine, NO_VALUE};
 use super::secrecy::{self, Secret};
-use super::written::{Origin, Setting, Written};
+use super::written::{Origin, Written, WrittenValue};
 use super::{DEFAULT, File, Finding, Key, Severity, Source};
 
 /// A finding for each section and key that nobody has read, and for each line that can't be used.
@@ -67,7 +67,7 @@ impl Unread<'_> {
     /// Keys before the first section. If sections may have any name, all of these keys lack the same line.
     fn homeless(&self) -> Vec<Finding> {
         let homeless = &self.file.homeless;
-        let of_one = |(key, setting): &(String, Setting)| {
+        let of_one = |(key, setting): &(String, WrittenValue)| {
             let finding = Finding::error(&self.source(key, setting), "this key is before any [section]").at_key();
             match self.home_of(key) {
                 Some((section, row)) if row.name == key && advice::better(row, &setting.value).is_none() => {
@@ -175,7 +175,7 @@ impl Unread<'_> {
         section: &str,
         rows: impl IntoIterator<Item = &'static Key>,
         key: &str,
-        setting: &Setting,
+        setting: &WrittenValue,
     ) -> Finding {
         let names: Vec<&str> = rows.into_iter().map(|row| row.name).collect();
         let reason = format!("unknown key in [{}]", secrecy::section(section));
@@ -203,7 +203,7 @@ impl Unread<'_> {
         found.copied()
     }
 
-    fn source(&self, key: &str, setting: &Setting) -> Source {
+    fn source(&self, key: &str, setting: &WrittenValue) -> Source {
         let written = match &setting.origin {
             Origin::Line(line) => line.text.trim_start().get(..key.len()).unwrap_or(key),
             _ => key,

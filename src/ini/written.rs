@@ -24,10 +24,10 @@ pub(super) struct Written {
 }
 
 /// Keys in lower case, with their settings.
-pub(super) type Keys = BTreeMap<String, Setting>;
+pub(super) type Keys = BTreeMap<String, WrittenValue>;
 
 #[derive(Debug)]
-pub(super) struct Setting {
+pub(super) struct WrittenValue {
     /// Empty if nothing is written after the key.
     pub(super) value: String,
     pub(super) origin: Origin,
@@ -47,7 +47,7 @@ impl Written {
     }
 
     /// The keys that nobody asked for.
-    pub(super) fn unread(&self) -> impl Iterator<Item = (&str, &Setting)> {
+    pub(super) fn unread(&self) -> impl Iterator<Item = (&str, &WrittenValue)> {
         let all = self.keys.iter().map(|(key, setting)| (key.as_str(), setting));
         all.filter(|(key, _)| !self.known.contains(key))
     }
@@ -75,7 +75,7 @@ pub(super) struct NumberedLine {
 impl NumberedLine {
     pub(super) fn source(&self, file: &Arc<str>, key: &str, secret: Secret) -> Source {
         let line = WrittenLine::new(&self.text, secret);
-        Source::Line { file: Arc::clone(file), number: self.number, key: key.to_owned(), line }
+        Source::Line { file: Arc::clone(file), number: self.number, key: key.to_owned(), line, section: None }
     }
 }
 

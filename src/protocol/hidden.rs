@@ -1,4 +1,5 @@
-//! Names that do not exist for the clients of an account: the key `hide` of user.ini.
+//! Names that do not exist for the clients of an account, and names that they may not make: the keys `hide` and `refuse`
+//! of user.ini.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,6 +10,11 @@ use crate::protocol::glob::{Case, Pattern};
 /// Patterns of names that do not exist for clients, whatever the case of their letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HiddenNames(Vec<Pattern>);
+
+/// Patterns of names that clients may not make, whatever the case of their letters, and whatever dots and blanks follow:
+/// Windows leaves those out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedNames(Vec<Pattern>);
 
 /// Why a list of patterns can't be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,17 +39,39 @@ impl FromStr for HiddenNames {
     type Err = WrongPattern;
 
     fn from_str(list: &str) -> Result<Self, WrongPattern> {
-        let mut patterns = Vec::new();
-        for text in list.split(',').map(str::trim) {
-            let at = text.as_ptr() as usize - list.as_ptr() as usize;
-            let at = (!text.is_empty()).then(|| at..at + text.len());
-            patterns.push(read(text).map_err(|(reason, fix)| WrongPattern { reason, fix, at })?);
-        }
-        // The same names are equal in whatever order they are written.
-        patterns.sort_unstable();
-        patterns.dedup();
-        Ok(Self(patterns))
+        patterns(list, "hide").map(Self)
     }
+}
+
+impl RefusedNames {
+    /// Whether clients may not make a name: that of a file or folder, without a path.
+    pub fn refuses(&self, name: &[u8]) -> bool {
+        let end = name.iter().rposition(|byte| !b". ".contains(byte)).map_or(0, |last| last + 1);
+        self.0.iter().any(|pattern| pattern.matches(&name[..end]))
+    }
+}
+
+/// Reads `*.exe, *.scr` as the patterns of [`HiddenNames`] are read.
+impl FromStr for RefusedNames {
+    type Err = WrongPattern;
+
+    fn from_str(list: &str) -> Result<Self, WrongPattern> {
+        patterns(list, "refuse").map(Self)
+    }
+}
+
+/// A list of patterns for names that a server is to `hide` or `refuse`.
+fn patterns(list: &str, verb: &str) -> Result<Vec<Pattern>, WrongPattern> {
+    let mut patterns = Vec::new();
+    for text in list.split(',').map(str::trim) {
+        let at = text.as_ptr() as usize - list.as_ptr() as usize;
+        let at = (!text.is_empty()).then(|| at..at + text.len());
+        patterns.push(read(text, verb).map_err(|(reason, fix)| WrongPattern { reason, fix, at })?);
+    }
+    // The same names are equal in whatever order they are written.
+    patterns.sort_unstable();
+    patterns.dedup();
+    Ok(patterns)
 }
 
 impl fmt::Display for WrongPattern {
@@ -53,7 +81,7 @@ impl fmt::Display for WrongPattern {
 }
 
 /// One pattern, or what is wrong with it and what to write instead.
-fn read(text: &str) -> Result<Pattern, (String, Option<String>)> {
+fn read(text: &str, verb: &str) -> Result<Pattern, (String, Option<String>)> {
     let pattern = Pattern::of(text.as_bytes(), Case::Folded);
     let bare = text.trim_matches('/');
     match text {
@@ -69,7 +97,7 @@ fn read(text: &str) -> Result<Pattern, (String, Option<String>)> {
         _ if let Some(inner) = quoted(text) => {
             Err((format!("there are quotes around {text}"), Some(format!("write {inner} without quotes"))))
         }
-        _ if pattern.matches_all() => Err((format!("'{text}' would hide every name"), None)),
+        _ if pattern.matches_all() => Err((format!("'{text}' would {verb} every name"), None)),
         _ => Ok(pattern),
     }
 }
@@ -114,6 +142,27 @@ mod tests {
     fn lists_that_hide_the_same_are_equal() {
         assert_eq!(hidden(".*, Thumbs.db"), hidden("thumbs.DB,.*,.*"));
         assert_ne!(hidden(".*"), hidden(".*, a"));
+    }
+
+    #[test]
+    fn names_are_refused_without_regard_to_case_and_to_dots_and_blanks_after_them() {
+        let refused: RefusedNames = "*.exe, con, ~$*".parse().expect("patterns");
+        for (name, expected) in [
+            ("a.exe", true),
+            ("A.EXE", true),
+            ("a.exe.", true),
+            ("a.exe . .", true),
+            ("CON ", true),
+            ("~$x", true),
+            ("a.exe.txt", false),
+            (" con", false),
+            ("a.exe\u{a0}", false),
+            ("..", false),
+        ] {
+            assert_eq!(refused.refuses(name.as_bytes()), expected, "{name:?}");
+        }
+        let wrong = "a, *".parse::<RefusedNames>().map_err(|wrong| wrong.reason);
+        assert_eq!(wrong, Err("'*' would refuse every name".to_owned()));
     }
 
     #[test]

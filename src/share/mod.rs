@@ -97,7 +97,7 @@ impl Share {
         let user = live.now();
         let place = premises.limits.take(Counted::Account(user.name.clone()), user.max_cons);
         let place = place.map_err(|full| Closed::Full(full.max))?;
-        let root = premises.homes.open(&user.home, conditions.links, user.hide.as_ref()).map_err(Closed::Home)?;
+        let root = premises.homes.open(&user.home, conditions.links, user.hidden_names()).map_err(Closed::Home)?;
         let identity = user.system_user.as_ref().map(obstacle::identity_of);
         let (live, premises) = (Arc::clone(live), Arc::clone(premises));
         Ok(Box::new(Self { at_login: user, live, root, conditions, identity, premises, _place: place }))

@@ -82,7 +82,7 @@ const UNLIMITED: &[&str] = &[
 /// Words for a time without an end.
 const ENDLESS: &[&str] = &["forever", "infinite", "infinity", "inf", "max", "unlimited", "endless", "always", "∞"];
 
-/// A rate at which hardly anything moves.
+/// A rate at which hardly anything moves, a quota that holds hardly anything.
 const SMALL: u64 = 1024;
 
 /// `100 * 1024`, `100kb/s`, `1.5M`, `100 K`, `1_000_000`, `8Mbit`: as it could be written.
@@ -190,11 +190,13 @@ pub(super) fn no_limit(row: &Key, value: &str) -> Option<Mistake> {
     is_unlimited(value).then(|| Mistake::new(reason).fix(format!("write {} = off for no limit (or 0)", row.name)))
 }
 
-/// A rate so small that its unit was probably forgotten.
-pub(super) fn small_rate(row: &Key, value: &str) -> Option<Mistake> {
-    let rate = u64::parse(value, Path::new("")).ok().filter(|rate| (1..SMALL).contains(rate))?;
-    let unit = if rate == 1 { "byte" } else { "bytes" };
-    Some(Mistake::new(format!("{rate} {unit} a second")).fix(format!("did you mean {} = {rate}K?", row.name)))
+/// A rate or a quota so small that its unit was probably forgotten.
+pub(super) fn small_size(row: &Key, value: &str) -> Option<Mistake> {
+    let size = u64::parse(value, Path::new("")).ok().filter(|size| (1..SMALL).contains(size))?;
+    let bytes = if size == 1 { "1 byte".to_owned() } else { format!("{size} bytes") };
+    let (reason, unit) =
+        if row.name == "quota" { (format!("{bytes} in all"), 'G') } else { (format!("{bytes} a second"), 'K') };
+    Some(Mistake::new(reason).fix(format!("did you mean {} = {size}{unit}?", row.name)))
 }
 
 /// A umask that leaves the owner no right to read.
