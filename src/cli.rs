@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 mod files;
+mod first_files;
 mod generated;
 pub mod hints;
 pub mod running;
@@ -14,6 +15,7 @@ mod sharing;
 mod short_forms;
 
 pub use files::Files;
+pub use first_files::{InitOptions, SampleFile};
 pub use generated::{Generate, Generated};
 pub use sharing::Sharing;
 pub use short_forms::ShortForms;
@@ -62,6 +64,8 @@ pub struct Cli {
 /// What `ftpd` can do besides serving.
 #[derive(Debug, Subcommand)]
 pub enum Task {
+    /// Write ftpd.conf and user.ini with comments into this folder, after three questions; never overwrites
+    Init(InitOptions),
     /// Read both files, test homes and ports, and report everything that is wrong
     Check(Check),
     /// Ask for a password twice (or read one line from a pipe) and print its hash
@@ -114,6 +118,7 @@ pub struct Check {
 
 /// The options of all subcommands that mean something to each; `--help` shows no other ones there.
 const MEANT: &[(&str, &[&str])] = &[
+    ("init", &[]),
     ("check", &["config", "users", "overrides"]),
     ("hash-password", &[]),
     ("who", &["config"]),

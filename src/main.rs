@@ -5,13 +5,14 @@
 use std::process::ExitCode;
 
 use ftpd::cli::{Cli, Task};
-use ftpd::commands::{check, drain, generate, hash_password, kick, reload, serve, status, top, who};
+use ftpd::commands::{check, drain, generate, hash_password, init, kick, reload, serve, status, top, who};
 
 fn main() -> ExitCode {
     let cli = Cli::read();
     match &cli.command {
         None => serve::run(&cli),
         Some(Task::Check(wish)) => check::run(&cli.files, wish, &mut std::io::stdout()),
+        Some(Task::Init(options)) => init::run(options),
         Some(Task::HashPassword) => hash_password::run(),
         Some(Task::Top(options)) => top::run(&cli.files, options),
         Some(Task::Who(options)) => who::run(&cli.files, options),

@@ -84,27 +84,22 @@ impl Users {
     /// Reads user.ini at `file`. It is an error if there is neither a file nor an anonymous account.
     pub fn load(file: Option<&Path>, terms: Terms) -> Result<Users, Findings> {
         let (accounts, seen) = Accounts::read(file, &terms)?;
-        Ok(Users::new(Current {
-            file: file.map(Path::to_owned),
-            accounts: Arc::new(accounts),
-            terms,
-            seen,
-            own_files: Vec::new(),
-        }))
+        Ok(Users::new(file.map(Path::to_owned), accounts, terms, seen))
+    }
+
+    /// The accounts that `text` would give as the content of user.ini at `file`, which need not exist.
+    pub fn parse(file: &Path, text: &str, terms: Terms) -> Result<Users, Findings> {
+        let accounts = Accounts::parse(file, Ok(text.into()), &terms)?;
+        Ok(Users::new(None, accounts, terms, Seen::new(None, None)))
     }
 
     /// The account of a folder that the command line shares, and no other.
     pub fn shared(folder: &SharedFolder) -> Users {
-        Users::new(Current {
-            file: None,
-            accounts: Arc::new(Accounts::shared(folder)),
-            terms: Terms::default(),
-            seen: Seen::new(None, None),
-            own_files: Vec::new(),
-        })
+        Users::new(None, Accounts::shared(folder), Terms::default(), Seen::new(None, None))
     }
 
-    fn new(current: Current) -> Users {
+    fn new(file: Option<PathBuf>, accounts: Accounts, terms: Terms, seen: Seen) -> Users {
+        let current = Current { file, accounts: Arc::new(accounts), terms, seen, own_files: Vec::new() };
         Users { current: Mutex::new(current), checks: Checks::new(available_parallelism().map_or(1, usize::from)) }
     }
 

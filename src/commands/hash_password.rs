@@ -4,6 +4,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use crate::auth::hash;
+use crate::commands::prompt::Prompt;
+use crate::ini::without_number;
 
 /// Asks for a password twice without echo, or reads one line if stdin is not a terminal, and prints its hash; the exit
 /// code is 1 if there is no password or the two differ.
@@ -22,9 +24,11 @@ pub fn run() -> ExitCode {
 }
 
 fn ask() -> Result<String, String> {
-    let prompt = |text| rpassword::prompt_password(text).map_err(|error| error.to_string());
-    let password = usable(prompt("Password: ")?)?;
-    if prompt("Once more: ")? == password { Ok(password) } else { Err("the two passwords differ".to_owned()) }
+    let told = |error: io::Error| without_number(&error);
+    let prompt = Prompt::open("ftpd hash-password: stopped").map_err(told)?;
+    let ask = |question| prompt.secret(question).map_err(told);
+    let password = usable(ask("Password: ")?)?;
+    if ask("Once more: ")? == password { Ok(password) } else { Err("the two passwords differ".to_owned()) }
 }
 
 fn read_line(input: &mut impl BufRead) -> Result<String, String> {
@@ -35,7 +39,7 @@ fn read_line(input: &mut impl BufRead) -> Result<String, String> {
 }
 
 /// Refuses passwords that no client can send.
-fn usable(password: String) -> Result<String, String> {
+pub(super) fn usable(password: String) -> Result<String, String> {
     match password {
         empty if empty.is_empty() => Err("the password is empty".to_owned()),
         broken if broken.contains(['\0', '\r', '\n']) => Err("the password holds a NUL or a line end".to_owned()),

@@ -39,7 +39,8 @@ fn unreadable(path: &Path, source: &Source, error: &io::Error) -> Finding {
     let gone = error.kind() == io::ErrorKind::NotFound;
     if let (true, Ok(target)) = (gone, fs::read_link(path)) {
         let target = target.display();
-        return Finding::error(source, format!("this is a link to {target}, which does not exist"));
+        let finding = Finding::error(source, format!("this is a link to {target}, which does not exist"));
+        return finding.fix(format!("make that file, or remove the link: rm {}", shell_word(path)));
     }
     match error.kind() {
         io::ErrorKind::NotFound => {

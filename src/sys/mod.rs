@@ -18,6 +18,7 @@
 //! - [`signals`]: what the administrator wants
 //! - [`sockets`], [`zero_copy`]: what makes data connections fast
 //! - [`state_folder`]: where a program keeps what it made
+//! - [`terminal`]: how a terminal echoes what is typed
 //! - [`waker`] ends a wait in `poll`, a [`ticker`] does so at regular intervals
 
 mod linux;
@@ -25,5 +26,5 @@ mod linux;
 pub use linux::{
     access, beneath, disk, files, folder, holder, identity, interfaces, jail, limits, local_socket, members, meta,
     own_file, owners, person, place, privileges, process, route, runtime_folder, service, signals, sockets, stamp,
-    state_folder, ticker, waker, zero_copy,
+    state_folder, terminal, ticker, waker, zero_copy,
 };

@@ -15,6 +15,11 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
+/// Makes a file with these permission bits, less those of the umask; fails if there is anything of this name, a link included.
+pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+}
+
 /// Opens a file, which is made if it is missing, to write lines to its end. Does not wait for a reader if it is a FIFO:
 /// one that nobody reads is an error.
 pub fn open_for_lines(path: &Path) -> io::Result<File> {

@@ -27,6 +27,7 @@ pub mod signals;
 pub mod sockets;
 pub mod stamp;
 pub mod state_folder;
+pub mod terminal;
 pub mod ticker;
 pub mod waker;
 pub mod zero_copy;
