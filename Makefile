@@ -52,7 +52,7 @@ test-clients: ## Install the FTP clients that the tests use (apt; PyPI and npm b
 	$(SUDO) apt-get update -qq
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(CLIENTS)
 	python3 -m venv "$(TARGET)/clients/python"
-	"$(TARGET)/clients/python/bin/pip" install --quiet --disable-pip-version-check aioftp
+	"$(TARGET)/clients/python/bin/pip" install --quiet --disable-pip-version-check aioftp zeroconf
 	npm install --loglevel=error --no-audit --no-fund --no-package-lock --prefix "$(TARGET)/clients/node" basic-ftp
 
 lint: ## Check format, clippy and documentation

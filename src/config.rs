@@ -111,6 +111,7 @@ impl Config {
             ("implicit_tls_port", self.tls.implicit_port != new.tls.implicit_port),
             ("sandbox", self.server.sandbox != new.server.sandbox),
             ("control_socket", self.server.control_socket != new.server.control_socket),
+            ("announce", self.server.announce != new.server.announce),
             ("user", self.server.user != new.server.user),
             ("group", self.server.group != new.server.group),
         ];
@@ -225,7 +226,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let text = "[server]\nip = ::1\nport = 0\nwelcome_msg = a\\nb\nmax_cons = 1\nmax_cons_per_ip = off\ntimeout = 0\n\
-            login_timeout = 1\nmax_login_attempts = 1\nauth_failed_delay = 0\nban_after = 0\nban_time = 1h\nshutdown_grace = off\nproxy_protocol_from = 10.0.0.0/8, 192.0.2.1\nsandbox = require\ncontrol_socket = ctl\nuser = ftp\ngroup = share\n\
+            login_timeout = 1\nmax_login_attempts = 1\nauth_failed_delay = 0\nban_after = 0\nban_time = 1h\nshutdown_grace = off\nproxy_protocol_from = 10.0.0.0/8, 192.0.2.1\nsandbox = require\ncontrol_socket = ctl\nannounce = on\nuser = ftp\ngroup = share\n\
             [transfer]\nmax_upload = 1K\nmax_download = 2M\ndata_timeout = 1\nconnect_timeout = 2\natomic_uploads = off\npartial_max_age = 1h\nfsync = close\numask = 077\n\
             follow_symlinks = Never\nuse_gmt_times = no\nascii_conversion = on\n[passive]\npassive_ports = 5-6\n\
             masquerade_address = ftp.example.org\nmasquerade_for = all\n[active]\nenable_active = off\n\
@@ -249,6 +250,7 @@ mod tests {
                 proxy_protocol_from: vec!["10.0.0.0/8".parse().unwrap(), "192.0.2.1/32".parse().unwrap()],
                 sandbox: Sandbox::Require,
                 control_socket: ControlSocket::At("/etc/ctl".into()),
+                announce: true,
                 user: Some("ftp".to_owned()),
                 group: Some("share".to_owned()),
             },
@@ -364,8 +366,9 @@ mod tests {
         new.active.data_port = Some(20);
         new.server.sandbox = Sandbox::Off;
         new.server.control_socket = ControlSocket::Off;
+        new.server.announce = true;
         new.server.user = Some("ftp".to_owned());
-        let expected = ["port", "passive_ports", "data_port", "sandbox", "control_socket", "user"];
+        let expected = ["port", "passive_ports", "data_port", "sandbox", "control_socket", "announce", "user"];
         assert_eq!(old.needs_restart(&new), expected);
     }
 

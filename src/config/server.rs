@@ -41,6 +41,8 @@ pub struct ServerSection {
     pub sandbox: Sandbox,
     /// The local socket, for questions and orders to the running server.
     pub control_socket: ControlSocket,
+    /// Whether the local network is told about the server, by mDNS.
+    pub announce: bool,
     /// The system user to become once the ports are bound and the logs are open.
     pub user: Option<String>,
     /// The group to become, if it is not the user's primary one; only with a `user`.
@@ -91,6 +93,7 @@ impl ServerSection {
             sandbox: section
                 .take_word("sandbox", &[("auto", Sandbox::Auto), ("require", Sandbox::Require), ("off", Sandbox::Off)]),
             control_socket: section.take_with("control_socket", control_socket),
+            announce: section.take("announce"),
             user,
             group,
         }

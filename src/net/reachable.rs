@@ -18,7 +18,17 @@ pub fn addresses(listening: &[IpAddr]) -> Vec<IpAddr> {
 
 /// Whether an interface leads to containers or virtual machines of this machine alone.
 pub fn is_inner(interface: &Interface) -> bool {
-    INNER.iter().any(|beginning| interface.name.starts_with(beginning))
+    is_inner_name(&interface.name)
+}
+
+/// Whether other machines may be told an address of the interface with this name.
+pub fn is_for_others(interface: &str, address: IpAddr) -> bool {
+    let is_of_a_network = !address.is_loopback() && !is_link_local_v6(address) && !is_inner_name(interface);
+    is_of_a_network && interfaces::is_lasting(address)
+}
+
+fn is_inner_name(interface: &str) -> bool {
+    INNER.iter().any(|beginning| interface.starts_with(beginning))
 }
 
 fn among(listening: &[IpAddr], interfaces: &[Interface], to_the_internet: Option<&str>) -> Vec<IpAddr> {
@@ -114,6 +124,25 @@ mod tests {
             ("10.0.0.1", ""),
         ] {
             assert_eq!(shown(listening, &machine, Some("eth0")), expected, "{listening}");
+        }
+    }
+
+    #[test]
+    fn loopback_containers_and_link_local_addresses_of_ipv6_are_not_for_others() {
+        for (interface, address, expected) in [
+            ("eth0", "192.168.1.20", true),
+            ("eth0", "169.254.7.7", true),
+            ("eth0", "fd00::5", true),
+            ("eth0", "fe80::5", false),
+            ("lo", "127.0.0.1", false),
+            ("lo", "::1", false),
+            ("docker0", "172.17.0.1", false),
+        ] {
+            assert_eq!(
+                is_for_others(interface, address.parse().expect("an address")),
+                expected,
+                "{interface} {address}"
+            );
         }
     }
 

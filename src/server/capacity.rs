@@ -43,7 +43,7 @@ pub struct Headroom {
 /// one, a data connection, a file and its folder, or the two ends of a pipe in place of the listener and the folder.
 const FILES_PER_SESSION: u64 = 6;
 /// Descriptors of the server itself, in addition to the shared passive ports, which are bound at each local address:
-/// standard streams, logs, listeners, signal pipes.
+/// standard streams, logs, listeners, signal pipes, sockets of the announcement.
 const OWN_FILES: u64 = 32;
 /// Growth of VmSize in a release build with one heap (MALLOC_ARENA_MAX=1), for each of 20 sessions in the middle of an upload
 /// under TLS, the greediest of all: 855 KiB. 260 of them are stack and guard page; idle, it is 298.

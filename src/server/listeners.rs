@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{Shutdown, shutdown};
+use socket2::SockRef;
 
 use crate::config::Config;
 use crate::net::who::canonical;
@@ -77,6 +78,19 @@ impl Listeners {
             "" => on(Entrance::Greeting),
             implicit => format!("{}, implicit TLS on {implicit}", on(Entrance::Greeting)),
         }
+    }
+
+    /// The addresses where plain FTP is listened on. An IPv6 listener that takes IPv4, too, is there twice.
+    pub fn greeting(&self) -> Vec<SocketAddr> {
+        let listeners = self.0.iter().filter(|listener| listener.entrance == Entrance::Greeting);
+        let addresses = listeners.filter_map(|listener| {
+            let address = listener.socket.local_addr().ok()?;
+            let takes_both =
+                address.ip() == Ipv6Addr::UNSPECIFIED && !SockRef::from(&listener.socket).only_v6().ok()?;
+            let v4 = takes_both.then(|| (Ipv4Addr::UNSPECIFIED, address.port()).into());
+            Some([Some(address), v4].into_iter().flatten())
+        });
+        addresses.flatten().collect()
     }
 
     /// [`listen::set_patience`] of each listener.

@@ -21,6 +21,7 @@ use crate::net::source_port::SourcePort;
 use crate::net::stop::Stop;
 use crate::net::tls::{Tickets, Tls};
 use crate::protocol::plural::Plural;
+use crate::server::announcement::{Announcement, Service};
 use crate::server::control_socket::ControlServer;
 use crate::server::control_socket::desk::{Desk, Errand};
 use crate::server::gate::{Gate, Settings};
@@ -35,6 +36,7 @@ use crate::sys::local_socket::SocketName;
 use crate::sys::owners::Owners;
 use crate::sys::{limits, process, service};
 
+mod announcement;
 pub mod capacity;
 pub mod control_socket;
 pub mod encryption;
@@ -57,6 +59,7 @@ pub struct Server {
     tickets: Tickets,
     accepting: Vec<JoinHandle<()>>,
     control: Option<ControlServer>,
+    announcement: Option<Announcement>,
     errands: Receiver<Errand>,
 }
 
@@ -101,8 +104,9 @@ impl Server {
         lookout::start(&gate.roster, &gate.shared.users)?;
         let accepting = listeners.accept(&gate)?;
         log::info!(">>> starting FTP server on {}, pid={} <<<", listeners.describe(), std::process::id());
+        let announcement = started.server.announce.then(|| announce(&listeners)).flatten();
         service::ready();
-        Ok(Self { gate, started, listeners, tickets, accepting, control, errands })
+        Ok(Self { gate, started, listeners, tickets, accepting, control, announcement, errands })
     }
 
     /// Reads the files that a new configuration names for TLS.
@@ -177,6 +181,7 @@ impl Server {
         };
         thread::Builder::new().name("drain".to_owned()).spawn(wait)?;
         self.gate.shared.stop.drain();
+        self.announcement.iter().for_each(Announcement::withdraw);
         let sessions = self.gate.roster.len();
         let present = Plural(sessions, "session");
         log::info!("draining: no new sessions; the server stops after the last transfer ({present} now)");
@@ -194,6 +199,7 @@ impl Server {
     /// Stops: no new sessions, idle ones end at once, transfers within the configured grace.
     pub fn stop(self) {
         service::stopping();
+        self.announcement.iter().for_each(Announcement::withdraw);
         let (shared, roster) = (&self.gate.shared, &self.gate.roster);
         let grace = self.gate.settings().config.server.shutdown_grace;
         let present = Plural(roster.len(), "session");
@@ -210,9 +216,17 @@ impl Server {
             roster.wait_until_empty(Instant::now() + GOODBYE);
         }
         shared.transfer_log.flush();
+        drop(self.announcement);
         drop(self.control);
         log::info!(">>> FTP server stopped <<<");
     }
+}
+
+/// Tells the local network about the server.
+fn announce(listeners: &Listeners) -> Option<Announcement> {
+    let greeting = listeners.greeting();
+    let port = greeting.first()?.port();
+    Announcement::start(&[Service { kind: "_ftp._tcp", port }], greeting.iter().map(SocketAddr::ip).collect())
 }
 
 /// The name to look up, if the masquerade address is one.

@@ -24,6 +24,7 @@ mod trial;
 mod account_changes;
 mod accounts;
 mod administration;
+mod announcement;
 mod architecture;
 mod ascii;
 mod balancers;

@@ -333,6 +333,17 @@ impl Server {
         count_entries(&self.proc_file("task"))
     }
 
+    /// Numbers of the UDP sockets that it holds.
+    pub fn udp_sockets(&self) -> Vec<String> {
+        let tables = ["net/udp", "net/udp6"].map(|name| fs::read_to_string(self.proc_file(name)).unwrap_or_default());
+        let links = fs::read_dir(self.proc_file("fd")).unwrap().filter_map(|fd| fs::read_link(fd.unwrap().path()).ok());
+        let sockets = links.filter_map(|link| {
+            let number = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned();
+            tables.iter().any(|table| table.contains(&format!(" {number} "))).then_some(number)
+        });
+        sockets.collect()
+    }
+
     pub fn descriptors(&self) -> usize {
         count_entries(&self.proc_file("fd"))
     }
@@ -395,9 +406,9 @@ impl Drop for Server {
     }
 }
 
-/// Lines of the server's stderr, and an event for each.
+/// Lines of a child's output, and an event for each.
 #[derive(Default)]
-struct Log {
+pub struct Log {
     state: Mutex<LogState>,
     changed: Condvar,
 }
@@ -409,11 +420,11 @@ struct LogState {
 }
 
 impl Log {
-    fn follow(stderr: impl Read + Send + 'static) -> Arc<Log> {
+    pub fn follow(output: impl Read + Send + 'static) -> Arc<Log> {
         let log = Arc::new(Log::default());
         let writer = Arc::clone(&log);
         thread::spawn(move || {
-            let mut reader = BufReader::new(stderr);
+            let mut reader = BufReader::new(output);
             let mut line = Vec::new();
             while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
                 let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
@@ -430,11 +441,12 @@ impl Log {
         self.changed.notify_all();
     }
 
-    fn lines(&self, pattern: &str) -> Vec<String> {
+    pub fn lines(&self, pattern: &str) -> Vec<String> {
         self.state.lock().unwrap().matching(pattern)
     }
 
-    fn wait(&self, pattern: &str, times: usize) -> Option<Vec<String>> {
+    /// The lines that hold `pattern`, once there are that many.
+    pub fn wait(&self, pattern: &str, times: usize) -> Option<Vec<String>> {
         let state = self.state.lock().unwrap();
         let too_few = |state: &mut LogState| !state.ended && state.matching(pattern).len() < times;
         let (state, _) = self.changed.wait_timeout_while(state, PATIENCE, too_few).unwrap();

@@ -169,7 +169,7 @@ fn expect_same(one: &Path, other: &Path) {
 }
 
 /// Runs `program` with arguments that succeed if the client and all that it needs is there.
-fn is_installed(program: impl AsRef<Path>, probe: &[&str]) -> bool {
+pub fn is_installed(program: impl AsRef<Path>, probe: &[&str]) -> bool {
     let program = program.as_ref();
     let mut command = Command::new(program);
     command.args(probe).env("NODE_PATH", node_modules()).stdin(Stdio::null());
@@ -182,7 +182,8 @@ fn is_installed(program: impl AsRef<Path>, probe: &[&str]) -> bool {
     false
 }
 
-fn installed_clients() -> PathBuf {
+/// Where `make test-clients` puts those of PyPI and npm.
+pub fn installed_clients() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_ftpd")).ancestors().nth(2).expect("target/debug/ftpd").join("clients")
 }
 

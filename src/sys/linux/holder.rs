@@ -1,4 +1,4 @@
-//! Which program listens at a port, according to /proc: root sees all programs, others only their own.
+//! Which program listens at a port, and whether any does, according to /proc: root sees all programs, others only their own.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -61,6 +61,12 @@ impl Holders {
     pub fn is_listening(&self, address: SocketAddr) -> bool {
         inode_at(&self.listeners, address).is_some()
     }
+}
+
+/// Whether any program has a UDP socket at this port.
+pub fn has_udp(port: u16) -> bool {
+    let mut sockets = [procfs::net::udp(), procfs::net::udp6()].into_iter().flatten().flatten();
+    sockets.any(|socket| socket.local_address.port() == port)
 }
 
 impl Holder {

@@ -90,6 +90,11 @@ fn default_of_v6(table: &str) -> Option<&str> {
     rows.min().map(|(_, name)| name)
 }
 
+/// Whether an address is good for others to use from now on: not one that changes every day.
+pub fn is_lasting(address: IpAddr) -> bool {
+    !matches!(address, IpAddr::V6(address) if passing_addresses().contains(&address))
+}
+
 /// Temporary (RFC 8981), deprecated and tentative addresses, and those that another machine has, too.
 fn passing_addresses() -> BTreeSet<Ipv6Addr> {
     passing(&fs::read_to_string("/proc/net/if_inet6").unwrap_or_default())
