@@ -10,6 +10,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::namespaces::Networks;
@@ -127,8 +128,27 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Ends what still runs in it: a server that has lost its terminal goes on.
+    fn clear(&self) {
+        let mounts_of = |process: u32| fs::read_link(format!("/proc/{process}/ns/mnt")).ok();
+        let holder = self.holder.id();
+        let ours = mounts_of(holder);
+        if ours.is_none() || ours == mounts_of(std::process::id()) {
+            return;
+        }
+        let processes =
+            fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+        for process in processes.filter(|process| *process != holder && mounts_of(*process) == ours) {
+            let process = Pid::from_raw(process.try_into().unwrap()).unwrap();
+            let _ = kill_process(process, Signal::KILL);
+        }
+    }
+}
+
 impl Drop for Machine {
     fn drop(&mut self) {
+        self.clear();
         drop(self.holder.stdin.take());
         let _ = self.holder.wait();
     }
