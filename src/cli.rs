@@ -139,8 +139,10 @@ impl Cli {
     }
 
     fn parse_words(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-        let mut matches =
-            Cli::definition().try_get_matches_from(words).map_err(|error| without_value(with_hint(error)))?;
+        let words: Vec<OsString> = words.into_iter().collect();
+        let first = words.get(1).map(|word| word.to_string_lossy()).unwrap_or_default();
+        let told = |error| without_value(with_hint(error, &first));
+        let mut matches = Cli::definition().try_get_matches_from(&words).map_err(told)?;
         let mut cli = Cli::from_arg_matches(&matches)?;
         let command = matches.subcommand_name().map(str::to_owned);
         if let Some((_, mut after)) = matches.remove_subcommand() {
@@ -194,6 +196,7 @@ fn without_value(mut error: clap::Error) -> clap::Error {
     let option = error.get(ContextKind::InvalidArg).map(ContextValue::to_string).unwrap_or_default();
     let separator = [("--set", '='), ("--user", ':')].into_iter().find(|(name, _)| option.starts_with(name));
     if let (Some((_, separator)), Some(ContextValue::String(value))) = (separator, error.get(ContextKind::InvalidValue))
+        && !value.is_empty()
     {
         let shown = value.split(separator).next().unwrap_or_default();
         let shown = shown.chars().filter(|c| !c.is_control()).collect::<String>() + &format!("{separator}…");

@@ -6,7 +6,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use strsim::osa_distance;
 
-use super::MEANT;
+use super::{Cli, MEANT};
 use crate::config::keys;
 
 /// Options of other programs, without their dashes and with `-` for `_`, and what to write here. A single letter is a short
@@ -108,6 +108,9 @@ const COMMANDS: &[(&[&str], &str)] = &[
         "--version"),
 ];
 
+/// What is said about a word too many.
+const WORD_TOO_MANY: &str = "--user NAME:PASSWORD, or quotes around a name with blanks";
+
 /// Longest word that is compared; no subcommand has a longer one.
 const LONGEST: usize = 20;
 
@@ -150,15 +153,15 @@ pub fn command_like(word: &str) -> Option<&'static str> {
     })
 }
 
-/// The same error with what was probably meant, in place of what clap suggests. What could be a password is left out.
-pub(super) fn with_hint(mut error: clap::Error) -> clap::Error {
+/// The same error with what was probably meant, in place of what clap suggests. What could be a password is left out. `first` is
+/// the first word after the program's name.
+pub(super) fn with_hint(mut error: clap::Error, first: &str) -> clap::Error {
     let hint = match error.kind() {
-        ErrorKind::UnknownArgument => of_unknown(&mut error),
-        ErrorKind::InvalidSubcommand => {
-            let word = text(&error, ContextKind::InvalidSubcommand);
-            word.and_then(|word| command_like(&word)).map(|meant| format!("ftpd {meant}"))
-        }
+        ErrorKind::UnknownArgument => of_unknown(&mut error, first),
+        ErrorKind::InvalidSubcommand => of_word(&mut error),
         ErrorKind::ValueValidation => of_value(&mut error),
+        ErrorKind::MissingRequiredArgument => of_missing(&error),
+        ErrorKind::ArgumentConflict => of_conflict(&error),
         _ => None,
     };
     if let Some(hint) = hint {
@@ -171,20 +174,60 @@ pub(super) fn with_hint(mut error: clap::Error) -> clap::Error {
 }
 
 /// An option that doesn't exist, or a word too many.
-fn of_unknown(error: &mut clap::Error) -> Option<String> {
+fn of_unknown(error: &mut clap::Error, first: &str) -> Option<String> {
     let word = text(error, ContextKind::InvalidArg)?;
     let subcommand = subcommand(error);
+    // It would be how to share a folder called like an option.
+    error.remove(ContextKind::Suggested);
     if !word.starts_with('-') && matches!(subcommand, None | Some("hash-password")) {
         // It may be a password.
         error.insert(ContextKind::InvalidArg, ContextValue::String("…".to_owned()));
-        error.remove(ContextKind::Suggested);
         return Some(match subcommand {
-            None => "--user NAME:PASSWORD, or quotes around a name with blanks".to_owned(),
+            None => WORD_TOO_MANY.to_owned(),
             Some(_) => "ftpd hash-password (it asks for the password)".to_owned(),
         });
     }
     let similar = || text(error, ContextKind::SuggestedArg);
-    if subcommand.is_some() { similar() } else { option_like(&word).or_else(similar) }
+    match subcommand {
+        Some(_) => similar(),
+        None => option_like(&word).or_else(|| of_subcommands(&word, first)).or_else(similar),
+    }
+}
+
+/// An option that only subcommands have: those that `first` may stand for, or all.
+fn of_subcommands(option: &str, first: &str) -> Option<String> {
+    let name = option.strip_prefix("--")?;
+    let definition = Cli::definition();
+    let has_it = |command: &&clap::Command| command.get_arguments().any(|known| known.get_long() == Some(name));
+    let names: Vec<&str> = definition.get_subcommands().filter(has_it).map(clap::Command::get_name).collect();
+    let meant = command_like(first).filter(|meant| names.contains(meant));
+    let names = meant.map_or(names, |meant| vec![meant]);
+    let commands: Vec<String> = names.iter().map(|name| format!("ftpd {name} {option}")).collect();
+    (!commands.is_empty()).then(|| commands.join(" or "))
+}
+
+/// A word that is neither a folder nor a subcommand: a mistyped one, or a word too many, perhaps a password.
+fn of_word(error: &mut clap::Error) -> Option<String> {
+    let word = text(error, ContextKind::InvalidSubcommand)?;
+    if let Some(meant) = command_like(&word) {
+        return Some(format!("ftpd {meant}"));
+    }
+    error.insert(ContextKind::InvalidSubcommand, ContextValue::String("…".to_owned()));
+    Some(WORD_TOO_MANY.to_owned())
+}
+
+/// A file of accounts beside a folder to share: probably a name was meant.
+fn of_conflict(error: &clap::Error) -> Option<String> {
+    let sides = [ContextKind::InvalidArg, ContextKind::PriorArg].map(|kind| text(error, kind).unwrap_or_default());
+    let has = |option: &str| sides.iter().any(|side| side.starts_with(option));
+    (has("--users") && has("[DIR]")).then(|| "--user NAME:PASSWORD (-u names a file of accounts)".to_owned())
+}
+
+/// Options that mean nothing without a folder: the usage names those that were written.
+fn of_missing(error: &clap::Error) -> Option<String> {
+    let usage = error.get(ContextKind::Usage)?.to_string();
+    let options = usage.split_once("ftpd ")?.1.trim().strip_suffix("<DIR>")?.trim();
+    Some(format!("ftpd DIR {}", options.replace(['<', '>'], "")))
 }
 
 /// A value that can't be read: what is no number is no port, and may be a password.

@@ -12,7 +12,7 @@ fn ftpd(words: &[&str]) -> Ended {
 
 #[test]
 fn a_word_of_another_program_gets_a_hint() {
-    let cases: [(&[&str], &str); 16] = [
+    let cases: [(&[&str], &str); 25] = [
         (&["-d", "/srv"], "ftpd DIR"),
         (&["--directory", "/srv"], "ftpd DIR"),
         (&["--directory=/srv"], "ftpd DIR"),
@@ -27,6 +27,15 @@ fn a_word_of_another_program_gets_a_hint() {
         (&["-p", "sesame"], "--user NAME:PASSWORD"),
         (&["-p", "8300-8500"], "passive.passive_ports"),
         (&["hash-password", "sesame"], "ftpd hash-password"),
+        (&["chekc"], "ftpd check"),
+        (&["serve"], "ftpd DIR"),
+        (&["chekc", "--json"], "ftpd check --json"),
+        (&["--prometheus"], "ftpd status --prometheus"),
+        (&[".", "bob", "sesame"], "--user NAME:PASSWORD"),
+        (&[".", "--user", "bob", "sesame"], "--user NAME:PASSWORD"),
+        (&[".", "-u", "bob"], "--user NAME:PASSWORD"),
+        (&["--write"], "ftpd DIR --write"),
+        (&["--write", "--user", "bob:sesame"], "ftpd DIR --write --user NAME[:PASSWORD]"),
         (&["--prot", "21"], "--port"),
         (&["who", "--jsno"], "--json"),
     ];
