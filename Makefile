@@ -20,7 +20,7 @@ SECONDS ?= 30
 FUZZ    := tests/fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-clients lint pictures fmt check audit fuzz soak bench install uninstall clean
+.PHONY: help build run test test-clients lint pictures fmt check audit fuzz soak bench install uninstall deb dist test-packages clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,7 @@ lint: ## Check format, clippy and documentation
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --all-targets --features planted-bug -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
+	$(if $(shell command -v shellcheck),shellcheck -x packaging/*.sh packaging/*/*.sh packaging/deb/p*)
 
 pictures: ## Make the pictures of README again, from what ftpd shows on a terminal (as root)
 	FTPD_WRITE_PICTURES=1 cargo test --locked --test it pictures::
@@ -98,6 +99,17 @@ install: $(BUILT) ## Install the program, man pages, completions, units and docu
 
 uninstall: ## Remove what install put there
 	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" packaging/install.sh uninstall
+
+deb: $(BUILT) ## Build a package for Debian and its like: target/ftpd_VERSION_ARCH.deb
+	OUTPUT="$(TARGET)" packaging/deb/build.sh "$(PROGRAM)"
+
+dist: $(BUILT) ## Build target/ftpd-VERSION-linux-ARCH.tar.gz, for machines with nothing but libc
+	OUTPUT="$(TARGET)" packaging/dist/build.sh "$(PROGRAM)"
+
+test-packages: $(BUILT) ## Try package, tar.gz and image in trees of their own (root; debootstrap for the package)
+	packaging/test/dist.sh "$(PROGRAM)"
+	packaging/test/container.sh "$(PROGRAM)"
+	packaging/test/deb.sh "$(PROGRAM)"
 
 clean: ## Remove what the build made
 	cargo clean

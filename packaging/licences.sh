@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+crates=$(cargo tree --quiet --locked --edges normal --prefix none --format '{p} {l}' |
+    sed -E '/^ftpd /d; s/ \((proc-macro|\*)\)//g' | LC_ALL=C sort -u)
 sources=${CARGO_HOME:-$HOME/.cargo}/registry/src
 declare -A number=()
 texts=()
@@ -20,8 +22,7 @@ while read -r name version licence; do
         numbers+=" ${number[$sum]}"
     done
     echo "$name ${version#v}: $licence (text${numbers:- of the licence of this name})"
-done < <(cargo tree --quiet --locked --edges normal --prefix none --format '{p} {l}' |
-    sed -E '/^ftpd /d; s/ \((proc-macro|\*)\)//g' | LC_ALL=C sort -u)
+done <<<"$crates"
 for index in "${!texts[@]}"; do
     printf '\n==== %d ====\n\n' $((index + 1))
     cat "${texts[index]}"

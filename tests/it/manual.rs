@@ -36,7 +36,9 @@ fn sample(name: &str) -> String {
 /// The options that a `--help` shows.
 fn options(help: &str) -> Vec<&str> {
     let lines = help.lines().map(str::trim).filter(|line| line.starts_with('-'));
-    lines.flat_map(|line| line.split([' ', ',', '=', '[', '.']).filter(|word| word.starts_with('-'))).collect()
+    lines
+        .flat_map(|line| line.split([' ', ',', '=', '[', '.']).filter(|word| word.len() > 1 && word.starts_with('-')))
+        .collect()
 }
 
 /// The commands that `ftpd --help` shows.
