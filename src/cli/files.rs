@@ -55,7 +55,10 @@ impl Files {
     }
 
     fn load_shared(&self, folder: &SharedFolder) -> Result<(Config, Users), Findings> {
-        let (mut config, found) = Config::examine(self.config_file().as_deref(), &self.overrides);
+        // Who shares a folder wants it to be found; --set can say otherwise.
+        let announced = Override::new("server", "announce", "on");
+        let overrides: Vec<Override> = [announced].into_iter().chain(self.overrides.iter().cloned()).collect();
+        let (mut config, found) = Config::examine(self.config_file().as_deref(), &overrides);
         if found.has_errors() {
             return Err(found);
         }

@@ -10,8 +10,8 @@ use crate::sys::interfaces::{self, Interface};
 const INNER: [&str; 12] =
     ["docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "lxc", "lxdbr", "cni", "podman", "flannel", "cali"];
 
-/// Addresses of this machine at which clients of other machines reach a server that listens at `listening`; loopback only if
-/// there is nothing else.
+/// Addresses of this machine at which clients of other machines reach a server that listens at `listening` (a listener that
+/// takes both families is there for each); loopback only if there is nothing else.
 pub fn addresses(listening: &[IpAddr]) -> Vec<IpAddr> {
     among(listening, &interfaces::all(), interfaces::to_the_internet().as_deref())
 }
@@ -32,7 +32,7 @@ fn is_inner_name(interface: &str) -> bool {
 }
 
 fn among(listening: &[IpAddr], interfaces: &[Interface], to_the_internet: Option<&str>) -> Vec<IpAddr> {
-    let is_served = |address: &IpAddr| listening.iter().any(|ip| serves(*ip, listening, *address));
+    let is_served = |address: &IpAddr| listening.iter().any(|ip| serves(*ip, *address));
     let mut found: Vec<&Interface> = interfaces.iter().filter(|one| one.is_up && is_served(&one.address)).collect();
     // Those of one rank stay in the order of the system.
     found.sort_by_key(|one| rank(one, to_the_internet));
@@ -53,15 +53,9 @@ fn among(listening: &[IpAddr], interfaces: &[Interface], to_the_internet: Option
     addresses
 }
 
-/// Whether a listener at `ip`, beside the others, takes connections to `address`.
-fn serves(ip: IpAddr, listening: &[IpAddr], address: IpAddr) -> bool {
-    let is_any_v4 = |ip: &IpAddr| ip.is_ipv4() && ip.is_unspecified();
-    match ip {
-        ip if !ip.is_unspecified() => ip == address,
-        IpAddr::V4(_) => address.is_ipv4(),
-        // Alone it takes IPv4, too.
-        IpAddr::V6(_) => address.is_ipv6() || !listening.iter().any(is_any_v4),
-    }
+/// Whether a listener at `ip` takes connections to `address`.
+fn serves(ip: IpAddr, address: IpAddr) -> bool {
+    if ip.is_unspecified() { ip.is_ipv4() == address.is_ipv4() } else { ip == address }
 }
 
 /// The lower the better: interfaces of containers come last, that of the Internet first; then private addresses before public
@@ -116,7 +110,7 @@ mod tests {
         for (listening, expected) in [
             ("0.0.0.0", "192.168.1.20 192.168.2.9 203.0.113.7 172.17.0.1 172.18.0.1"),
             ("0.0.0.0 ::", "192.168.1.20 192.168.2.9 203.0.113.7 fd00::5 2001:db8::5 172.17.0.1 172.18.0.1"),
-            ("::", "192.168.1.20 192.168.2.9 203.0.113.7 fd00::5 2001:db8::5 172.17.0.1 172.18.0.1"),
+            ("::", "fd00::5 2001:db8::5"),
             ("192.168.2.9", "192.168.2.9"),
             ("127.0.0.1", "127.0.0.1"),
             ("::1", "::1"),
@@ -149,7 +143,7 @@ mod tests {
     #[test]
     fn loopback_is_named_if_it_is_all_there_is() {
         let machine = [interface("lo", "127.0.0.1"), interface("lo", "::1"), interface("eth0", "fe80::5")];
-        for (listening, expected) in [("0.0.0.0 ::", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "::1")] {
+        for (listening, expected) in [("0.0.0.0 ::", "127.0.0.1"), ("::", "::1"), ("::1", "::1")] {
             assert_eq!(shown(listening, &machine, None), expected, "{listening}");
         }
     }

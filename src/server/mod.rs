@@ -155,9 +155,9 @@ impl Server {
         told
     }
 
-    /// The addresses that are listened on, those of the control port first.
+    /// The addresses where plain FTP is listened on. An IPv6 listener that takes IPv4, too, is there twice.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.addresses().collect()
+        self.listeners.greeting()
     }
 
     /// Orders for the main thread that come from the local socket.

@@ -333,3 +333,12 @@ fn anonymous_is_for_the_local_network_unless_it_is_public() {
         }
     }
 }
+
+#[test]
+fn a_folder_that_others_can_reach_is_announced() {
+    let Some(networks) = Networks::new(&["here", "there"]) else { return };
+    networks.connect(("here", "192.168.7.2/24"), ("there", "192.168.7.1/24"));
+    share_in(&networks, "here", &[]).server.wait_log("announced as * (_ftp._tcp) on the network");
+    let quiet = share_in(&networks, "here", &["--set", "server.announce=off"]);
+    assert!(quiet.server.log_lines("announce").is_empty());
+}
