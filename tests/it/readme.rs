@@ -38,6 +38,8 @@ const ELSEWHERE: [(&str, &str); 3] = [
     ("cargo install --path .", "it builds a release; the same build is that of make build"),
     ("sudo systemctl enable --now ftpd", "it needs a machine whose first process is systemd"),
 ];
+/// It begins like a command.
+const DEFAULT_GREETING: &str = "ftpd ready.";
 /// Words that begin a command.
 const PROGRAMS: [&str; 7] = ["ftpd", "sudo", "make", "cargo", "curl", "lftp", "systemctl"];
 
@@ -72,7 +74,7 @@ fn variants(block: &Block) -> Vec<String> {
     variants
 }
 
-/// The commands in the sentences, and the options of `ftpd DIR`.
+/// The commands in the sentences, and options as those of `ftpd DIR`.
 fn commands_in_sentences(page: &Page) -> BTreeSet<String> {
     let command = |code: &str| match code.split(' ').next() {
         Some(word) if PROGRAMS.contains(&word) => Some(code.to_owned()),
@@ -256,7 +258,12 @@ fn each_option_in_the_remarks_of_a_block_is_one() {
 #[test]
 fn each_command_in_a_sentence_runs() {
     leave_out!(Explicit | Implicit: "README's servers are its own");
-    run_all(commands_in_sentences(&Page::read(README)));
+    let of_page = |name| commands_in_sentences(&Page::read(name)).into_iter();
+    let is_ours = |command: &String| command.trim_start_matches("sudo ").starts_with("ftpd ");
+    let is_option = |command: &String| command.starts_with("ftpd DIR -");
+    let elsewhere = PAGES.into_iter().flat_map(of_page).filter(|command| is_ours(command) && !is_option(command));
+    let elsewhere = elsewhere.filter(|command| command != DEFAULT_GREETING);
+    run_all(of_page(README).chain(elsewhere).collect::<BTreeSet<_>>());
 }
 
 /// README in all languages, and the pages it leads to.
