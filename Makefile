@@ -20,19 +20,27 @@ SECONDS ?= 30
 FUZZ    := tests/fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-clients lint pictures fmt check audit fuzz soak bench install uninstall deb dist test-packages clean
+.PHONY: help build homes run test test-clients lint pictures fmt check audit fuzz soak bench install uninstall deb dist test-packages clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## Build the release binary ./ftpd and the sample homes below share/
+build: homes ## Build the release binary ./ftpd and the sample homes below share/
 	cargo build --release --locked
 	cp -f "$(TARGET)/release/ftpd" ./ftpd
+
+# The homes of user.ini, with something in them.
+homes:
 	mkdir -p share/alex share/egon
+	@test -e share/alex/hello.txt || echo "Hello! This is share/alex/hello.txt, in the home of alex." > share/alex/hello.txt
 	chmod go-rwx user.ini
 
-run: build ## Build, then serve the sample ftpd.conf and user.ini
-	./ftpd -c ftpd.conf -u user.ini
+run: $(BUILT) homes ## Build, then serve the sample ftpd.conf and user.ini
+	@awk -F ' = ' '/^\[/ { section = $$0 } section $$1 == "[server]port" { port = $$2 } \
+		section $$1 == "[alex]password" && $$2 !~ /^\$$/ { password = $$2 } \
+		END { if (port && password) printf "Try it from another terminal:\n    curl ftp://alex:%s@127.0.0.1:%s/hello.txt\n", \
+			password, port }' ftpd.conf user.ini
+	$(PROGRAM) -c ftpd.conf -u user.ini
 
 test: ## Run all tests, most of them over TLS, too (missing FTP clients are skipped)
 ifeq ($(NEXTEST),)

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    net::TcpListener,
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     process::{Command, Stdio},
@@ -11,6 +12,7 @@ use std::{
 use rustix::process::{Signal, kill_process};
 
 use crate::{
+    client::Client,
     server::{Ended, Tree, bare_command, run_to_its_end},
     terminal::Terminal,
 };
@@ -271,4 +273,37 @@ fn samples_are_printed_and_nothing_is_written() {
     }
     assert_eq!(ftpd(folder.path(), &["init", "--print", "other"]).code, Some(2));
     assert!(content(folder.path()).is_empty());
+}
+
+/// A copy of what `make run` needs, with another port.
+fn run_sample(folder: &Path, port: u16) -> Command {
+    for name in ["Makefile", "ftpd.conf", "user.ini"] {
+        let text = sample(name).replace("\nport = 2121\n", &format!("\nport = {port}\n"));
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let mut make = Command::new("make");
+    make.args(["--no-print-directory", "run", concat!("BINARY=", env!("CARGO_BIN_EXE_ftpd"))]).current_dir(folder);
+    make.env("XDG_RUNTIME_DIR", folder).env_remove("MAKEFLAGS").env_remove("RUST_LOG");
+    make
+}
+
+#[test]
+fn make_run_names_a_file_that_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut terminal = Terminal::run(&run_sample(folder.path(), port), 200, 50);
+    let screen = terminal.wait_for("starting FTP server on ");
+    assert!(screen.contains(&format!("\n    curl ftp://alex:123@127.0.0.1:{port}/hello.txt\n")), "{screen}");
+    let mut client = Client::clear(([127, 0, 0, 1], port).into());
+    client.read_reply().expect(220);
+    client.login("alex", "123");
+    assert!(client.retr("hello.txt").starts_with(b"Hello! "));
+    client.expect("QUIT", 221);
+    // Control-C, for make and for the server.
+    terminal.press("\u{3}");
+    terminal.ended();
+    fs::write(folder.path().join("share/alex/hello.txt"), "mine").unwrap();
+    let homes = Command::new("make").arg("homes").current_dir(folder.path()).output().unwrap();
+    assert!(homes.status.success());
+    assert_eq!(fs::read(folder.path().join("share/alex/hello.txt")).unwrap(), b"mine");
 }
