@@ -29,7 +29,7 @@ mod unread;
 mod value;
 mod written;
 
-pub use advice::ACCOUNT;
+pub use advice::{ACCOUNT, hint};
 pub use decode::{misnamed, renamed, without_number};
 pub use excerpt::LineExcerpt;
 pub use finding::{Finding, Severity};
@@ -38,6 +38,7 @@ pub use holds::Holds;
 pub use key::{Key, Missing};
 pub use mistake::Mistake;
 pub use overrides::Override;
+pub use secrecy::section as shown;
 pub use section::Section;
 pub use shell::shell_word;
 pub use source::{Source, Sources};
@@ -126,6 +127,32 @@ impl File {
         self.sections.iter().map(|section| section.name.clone()).collect()
     }
 
+    /// The keys that are written in a section itself, with no regard to `DEFAULT`.
+    pub fn keys(&self, section: &str) -> Vec<&str> {
+        let found = self.sections.iter().filter(|known| known.name == section);
+        found.flat_map(|section| section.keys.keys().map(String::as_str)).collect()
+    }
+
+    /// Whether `DEFAULT` holds a key.
+    pub fn has_default(&self, key: &str) -> bool {
+        self.defaults.contains_key(key)
+    }
+
+    /// Whether a line that begins a section can't be used, so that the section is missing.
+    pub fn has_lost_section(&self) -> bool {
+        self.faults.iter().any(|fault| fault.line.text.trim_start().starts_with('['))
+    }
+
+    /// Adds that `DEFAULT` can't hold a `key`, if it does.
+    pub fn refuse_default(&mut self, key: &str, mistake: Mistake) {
+        if let Some(WrittenValue { origin, .. }) = self.defaults.get(key) {
+            let source = origin.source(&self.name, key, secrecy::Secret::VALUE);
+            let found = Finding::of_value(Severity::Error, &source, mistake);
+            // What is wrong with its value no longer matters.
+            self.found.push(found.at_key().into_cause());
+        }
+    }
+
     /// Hands section `name` (empty if the file has none) to `read`, which takes every key of the table `keys`; all others
     /// are unknown.
     pub fn read<T>(&mut self, name: &str, keys: &'static [Key], read: impl FnOnce(&mut Section) -> T) -> T {
@@ -151,9 +178,9 @@ impl File {
         })
     }
 
-    /// Adds an error of the file as a whole, unless another one explains it.
+    /// Adds an error of the file as a whole, unless another one that was found so far explains it.
     pub fn refuse(&mut self, reason: impl Into<String>, fix: impl Into<String>) {
-        if self.faults.is_empty() && self.homeless.is_empty() && self.found.is_empty() {
+        if self.faults.is_empty() && self.homeless.is_empty() && !self.found.iter().any(Finding::is_error) {
             let source = Source::File(Arc::clone(&self.name));
             self.found.push(Finding::error(&source, reason).fix(fix));
         }

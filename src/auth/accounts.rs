@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use crate::auth::first_account;
 use crate::auth::folder_sections::FolderSections;
+use crate::auth::folder_titles::Titles;
 use crate::auth::hash::StoredPassword;
 use crate::auth::shared_folder::SharedFolder;
 use crate::auth::user::{KEYS, Terms, User, is_anonymous};
-use crate::ini::{self, File, Finding, Findings, FolderTitle, Holds, Source, shell_word};
+use crate::ini::{self, File, Finding, Findings, Holds, Mistake, Source, shell_word};
 use crate::seen::Seen;
 use crate::sys::own_file;
 use crate::sys::stamp::{Stamp, has_mode};
@@ -52,6 +53,15 @@ impl Accounts {
 
     /// The accounts in `content`, which was read from `path`.
     pub(super) fn parse(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<Accounts, Findings> {
+        let accounts = Accounts::read_all(path, content, terms)?;
+        match accounts.not_served() {
+            Some(finding) => Err(finding.into()),
+            None => Ok(accounts),
+        }
+    }
+
+    /// The same, with what is not obeyed yet.
+    pub(super) fn read_all(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<Accounts, Findings> {
         let is_gone = content.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         let mut file = File::decode(path, content).map_err(|found| match found.fix {
             None if is_gone => found.fix(first_account::advice(path)),
@@ -62,15 +72,16 @@ impl Accounts {
             return Err(file.only_refused());
         }
         file.adopt_defaults(&NEEDED);
-        let (of_folders, names): (Vec<String>, Vec<String>) =
-            file.names().into_iter().partition(|name| FolderTitle::of(name).is_some());
-        if names.is_empty() && terms.anonymous.is_none() {
+        let titles = Titles::of(&file);
+        let no_default = Mistake::new("each account says itself how long its files stay, as a mistake would cost them");
+        file.refuse_default("keep", no_default.fix("write it below the [name] of each account that it is for"));
+        let read = |name: &String| file.read(name, KEYS, |section| User::read(section, name, terms));
+        let users: Vec<Option<User>> = titles.accounts.iter().map(read).collect();
+        let folders = FolderSections::read(&mut file, &titles, terms.anonymous.is_some());
+        if titles.accounts.is_empty() && terms.anonymous.is_none() {
             let reason = "there is no account in it, and anonymous is off: nobody could log in";
             file.refuse(reason, first_account::advice(path));
         }
-        let read = |name: &String| file.read(name, KEYS, |section| User::read(section, name, terms));
-        let users: Vec<Option<User>> = names.iter().map(read).collect();
-        let folders = FolderSections::read(&mut file, &of_folders, &names);
         let found = file.finish();
         if found.has_errors() {
             return Err(found);
@@ -78,11 +89,7 @@ impl Accounts {
         let anonymous = terms.anonymous.as_ref().map(User::anonymous);
         let served = users.into_iter().flatten().chain(anonymous);
         let all = served.map(|user| User { folders: folders.of(&user.name), ..user });
-        let accounts = Accounts { doubts: found, ..Accounts::new(all.map(Arc::new)) };
-        match accounts.not_served() {
-            Some(finding) => Err(finding.into()),
-            None => Ok(accounts),
-        }
+        Ok(Accounts { doubts: found, ..Accounts::new(all.map(Arc::new)) })
     }
 
     /// The first key or section that the server does not obey yet.

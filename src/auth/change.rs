@@ -44,7 +44,7 @@ pub fn consequence(old: &User, new: Option<&User>) -> Consequence {
         () if *perms != old.perms => Consequence::EndAfterTransfer("has other letters"),
         () if *home != old.home => Consequence::EndAfterTransfer("has another home"),
         () if keys.hide != old.keys.hide => Consequence::EndAfterTransfer("has other hidden names"),
-        () if *keys != old.keys => Consequence::EndAfterTransfer("has other rules for its files"),
+        () if !keys.hold_the_same(&old.keys) => Consequence::EndAfterTransfer("has other rules for its files"),
         () if *folders != old.folders => Consequence::EndAfterTransfer("has other folders"),
         () if *system_user != old.system_user => Consequence::EndAfterTransfer("has another system_user"),
         () => Consequence::TakenOver,
@@ -62,7 +62,7 @@ mod tests {
 
     fn bob(text: &str) -> Arc<User> {
         let text = format!("[bob]\n{text}");
-        let accounts = Accounts::parse(Path::new("/user.ini"), Ok(text.into()), &terms(None)).unwrap();
+        let accounts = Accounts::read_all(Path::new("/user.ini"), Ok(text.into()), &terms(None)).unwrap();
         Arc::clone(accounts.find(b"bob").unwrap())
     }
 
@@ -84,6 +84,14 @@ mod tests {
             (OLD.replace("= home", "= house"), later("has another home")),
             (format!("{OLD}hide = .*, x"), later("has other hidden names")),
             (format!("{OLD}hide = off"), silent),
+            (format!("{OLD}quota = 1G"), later("has other rules for its files")),
+            (format!("{OLD}refuse = *.exe"), later("has other rules for its files")),
+            (format!("{OLD}on_upload = /bin/scan"), later("has other rules for its files")),
+            (format!("{OLD}keep = 30d"), silent),
+            (format!("{OLD}quota = off\nrefuse = off\non_upload = off\nkeep = off"), silent),
+            (format!("{OLD}[bob /a]\nperm = elr"), later("has other folders")),
+            (format!("{OLD}[* /a]\nperm = elr"), later("has other folders")),
+            (format!("{OLD}[anonymous /a]\nperm = elr"), silent),
             (OLD.replace("one", "two").replace("elr", "el"), gone("has another password")),
             (format!("{OLD}max_cons = 1"), silent),
             (format!("{OLD}max_upload = 1K\nmax_download = 1K"), silent),
@@ -96,6 +104,31 @@ mod tests {
             assert_eq!(consequence(&old, Some(&bob(&text))), expected, "{text}");
         }
         assert_eq!(consequence(&old, None), gone("is gone"));
+    }
+
+    #[test]
+    fn a_section_of_a_folder_changes_with_each_of_its_keys_and_with_nothing_else() {
+        const SECTION: &str =
+            "[bob /a]\nhome = x\nperm = elr\nquota = 1G\nkeep = 1d\nhide = x\nrefuse = y\non_upload = /z\n";
+        let with = |section: &str| bob(&format!("password = one\nperm = elr\nhome = home\n{section}"));
+        let old = with(SECTION);
+        let changed = |section: &str| consequence(&old, Some(&with(section)));
+        for line in SECTION.lines().skip(1) {
+            let without = SECTION.replace(&format!("{line}\n"), "");
+            assert_eq!(changed(&without), Consequence::EndAfterTransfer("has other folders"), "{line}");
+        }
+        for (from, to) in
+            [("= x", "= w"), ("elr", "elrw"), ("1G", "2G"), ("1d", "2d"), ("y", "off"), ("/z", "/z z"), ("/a", "/A")]
+        {
+            assert_eq!(
+                changed(&SECTION.replacen(from, to, 1)),
+                Consequence::EndAfterTransfer("has other folders"),
+                "{to}"
+            );
+        }
+        for same in [SECTION.replace("1d", "24h"), SECTION.replace("elr", "rle"), SECTION.replace(" /a", "  /a")] {
+            assert_eq!(changed(&format!("# more\n{same}\n")), Consequence::TakenOver, "{same}");
+        }
     }
 
     #[test]

@@ -87,6 +87,14 @@ impl<T> Setting<T> {
         if matches!(self, Setting::Inherited) { Setting::Off } else { self }
     }
 
+    fn state(&self) -> Setting<()> {
+        match self {
+            Setting::Inherited => Setting::Inherited,
+            Setting::Off => Setting::Off,
+            Setting::Is(_) => Setting::Is(()),
+        }
+    }
+
     /// What it says itself.
     pub fn get(&self) -> Option<&T> {
         match self {
@@ -113,6 +121,23 @@ impl FolderKeys {
             refuse: setting(section, "refuse", Arc::<RefusedNames>::new),
             on_upload: setting(section, "on_upload", Arc::<Program>::new),
         }
+    }
+
+    /// Whether sessions obey both in the same way; what they keep is removed by others.
+    pub(super) fn hold_the_same(&self, other: &FolderKeys) -> bool {
+        *self == FolderKeys { keep: self.keep.clone(), ..other.clone() }
+    }
+
+    /// Each key of them with what is said of it.
+    pub(super) fn states(&self) -> [(&'static str, Setting<()>); 5] {
+        let FolderKeys { quota, keep, hide, refuse, on_upload } = self;
+        [
+            ("quota", quota.map(|_| ()).into()),
+            ("keep", keep.state()),
+            ("hide", hide.state()),
+            ("refuse", refuse.state()),
+            ("on_upload", on_upload.state()),
+        ]
     }
 
     /// The same for the home of an account, to which there is nothing above.

@@ -7,12 +7,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use crate::auth::account_folders::AccountFolder;
 use crate::auth::accounts::Accounts;
 use crate::auth::perm::Perm;
 use crate::auth::user::User;
-use crate::ini::{Finding, Source};
+use crate::ini::{Finding, Source, shell_word};
 use crate::sys::access;
 use crate::sys::identity::Identity;
 use crate::sys::meta::{FileId, FileKind, Meta};
@@ -50,11 +50,11 @@ pub struct OwnGround {
     has_plain_passwords: bool,
 }
 
-/// An account that could reach files of the server; prints as a sentence about it.
+/// A folder in which an account could reach files of the server; prints as a sentence about it.
 #[derive(Debug)]
 pub struct Reach<'a> {
-    /// The account.
-    pub user: &'a User,
+    /// The folder.
+    pub folder: AccountFolder<'a>,
     /// The files, at least one.
     pub files: Vec<&'a OwnFile>,
     /// Whether it could change them; otherwise it could read them.
@@ -74,31 +74,45 @@ impl OwnGround {
         Self { files, folders, has_plain_passwords }
     }
 
-    /// The files that an account could reach at this moment; `None` if there are none, or if its home is missing.
-    pub fn reached_by<'a>(&'a self, user: &'a User) -> Option<Reach<'a>> {
-        let home = Meta::of(&user.home).ok()?;
-        let below = self.folders.get(&home.id)?.iter().map(|number| &self.files[*number]);
-        let changes = user.perms.can_write_anything();
-        let files: Vec<&OwnFile> = below.filter(|file| changes || self.is_readable(file, user)).collect();
-        (!files.is_empty()).then_some(Reach { user, files, changes })
+    /// The files that an account could reach at this moment in its home and its other folders, as far as these are there.
+    ///
+    /// A rule that takes letters away is not counted on, as the kernel's jail can't hold it.
+    pub fn reached_by<'a>(&'a self, user: &'a User) -> Vec<Reach<'a>> {
+        let mut reached: Vec<Reach> = Vec::new();
+        for folder in user.all_folders() {
+            let Some(reach) = self.reached_in(folder) else { continue };
+            // A rule is told of only if its letters, and not those above it, give more.
+            let is_told = |file: &OwnFile| {
+                let by = |known: &Reach| known.changes >= reach.changes && known.files.contains(&file);
+                !reach.folder.is_mount() && reached.iter().any(by)
+            };
+            if !reach.files.iter().all(|file| is_told(file)) {
+                reached.push(reach);
+            }
+        }
+        reached
     }
 
-    fn is_readable(&self, file: &OwnFile, user: &User) -> bool {
-        file.tells(user, self.has_plain_passwords)
+    fn reached_in<'a>(&'a self, folder: AccountFolder<'a>) -> Option<Reach<'a>> {
+        let meta = Meta::of(&folder.real).ok()?;
+        let below = self.folders.get(&meta.id)?.iter().map(|number| &self.files[*number]);
+        let changes = folder.perms.can_write_anything();
+        let files = below.filter(|file| changes || file.tells(&folder, self.has_plain_passwords)).collect::<Vec<_>>();
+        (!files.is_empty()).then_some(Reach { folder, files, changes })
     }
 }
 
 impl OwnFile {
-    /// Whether an account that finds the file in its home could read a secret in it.
-    fn tells(&self, user: &User, has_plain_passwords: bool) -> bool {
+    /// Whether an account that finds the file in this folder could read a secret in it.
+    fn tells(&self, folder: &AccountFolder, has_plain_passwords: bool) -> bool {
         let is_secret = match self.secret {
             Secrecy::None => false,
             Secrecy::Passwords => has_plain_passwords,
             Secrecy::Key => true,
         };
         // A key that is not there will be made by the server, for itself.
-        let may_read = || !self.path.exists() || may_read(&self.path, user.system_user.as_ref());
-        is_secret && user.perms.has(Perm::Read) && may_read()
+        let may_read = || !self.path.exists() || may_read(&self.path, folder.user.system_user.as_ref());
+        is_secret && folder.perms.has(Perm::Read) && may_read()
     }
 
     /// What is wrong if the file has other names, too: one of them may lie in a home, where an account could change the file or
@@ -106,14 +120,15 @@ impl OwnFile {
     pub fn other_names(&self, accounts: &Accounts) -> Option<Finding> {
         let meta = Meta::of(&self.path).ok().filter(|meta| meta.kind == FileKind::File && meta.links > 1)?;
         let has_plain = accounts.has_plain_passwords();
-        let changes = |user: &&Arc<User>| {
-            user.perms.can_write_anything() && may_change(&self.path, &meta, user.system_user.as_ref())
+        let changes = |folder: &AccountFolder| {
+            folder.perms.can_write_anything() && may_change(&self.path, &meta, folder.user.system_user.as_ref())
         };
-        let writers: Vec<&Arc<User>> = accounts.all().filter(changes).collect();
-        let readers = || accounts.all().filter(|user| self.tells(user, has_plain)).collect();
-        let (verb, users) = if writers.is_empty() { ("read", readers()) } else { ("change", writers) };
-        let name = &users.first()?.name;
-        let homes: BTreeSet<String> = users.iter().map(|user| user.home.display().to_string()).collect();
+        let folders = || accounts.all().flat_map(|user| user.all_folders());
+        let writers: Vec<AccountFolder> = folders().filter(changes).collect();
+        let readers = || folders().filter(|folder| self.tells(folder, has_plain)).collect();
+        let (verb, folders) = if writers.is_empty() { ("read", readers()) } else { ("change", writers) };
+        let name = &folders.first()?.user.name;
+        let homes: BTreeSet<String> = folders.iter().map(|folder| shell_word(&folder.real)).collect();
         let homes = homes.into_iter().collect::<Vec<_>>().join(" ");
         let (links, path) = (meta.links, self.path.display());
         let reason =
@@ -128,15 +143,18 @@ impl OwnFile {
 impl Reach<'_> {
     /// What is wrong with the account.
     pub fn finding(&self) -> Finding {
-        let name = &self.user.name;
+        let what = match self.folder.section {
+            None => format!("give {} another home", self.folder.user.name),
+            Some(section) => format!("name another folder in {}", section.title()),
+        };
         let are_passwords = self.files.iter().all(|file| file.secret == Secrecy::Passwords);
         let fix = match () {
             () if !self.changes && are_passwords => {
-                format!("give {name} another home, or hash all passwords (ftpd hash-password)")
+                format!("{what}, or hash all passwords (ftpd hash-password)")
             }
-            () => format!("give {name} another home, or keep them elsewhere"),
+            () => format!("{what}, or keep them elsewhere"),
         };
-        Finding::error(&self.user.source("home"), self.to_string()).fix(fix)
+        Finding::error(&self.folder.source(), self.to_string()).fix(fix)
     }
 }
 
@@ -156,10 +174,10 @@ fn may_change(path: &Path, meta: &Meta, person: Option<&Person>) -> bool {
 
 impl fmt::Display for Reach<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, files, changes } = self;
+        let Self { folder, files, changes } = self;
         let verb = if *changes { "change" } else { "read" };
-        let (home, perms) = (user.home.display(), user.perms);
-        write!(f, "{} may {verb} files in {home} (perm = {perms}), where the server's own files lie: ", user.name)?;
+        let (name, folder, perms) = (&folder.user.name, folder.real.display(), folder.perms);
+        write!(f, "{name} may {verb} files in {folder} (perm = {perms}), where the server's own files lie: ")?;
         let named = files.iter().map(|file| match file.path.ends_with(file.name) {
             true => file.path.display().to_string(),
             false => format!("{} ({})", file.name, file.path.display()),
@@ -172,9 +190,10 @@ impl fmt::Display for Reach<'_> {
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
+    use std::sync::Arc;
 
     use super::*;
-    use crate::auth::samples::user;
+    use crate::auth::samples::{terms, user};
 
     /// A folder with etc/user.ini, etc/key.pem, log/a.log (which is not there yet) and home.
     fn tree() -> (tempfile::TempDir, Vec<OwnFile>) {
@@ -215,10 +234,58 @@ mod tests {
         ];
         for (home, perm, expected) in cases {
             let user = user("bob", perm, &top.path().join(home));
-            let reach = ground.reached_by(&user);
-            let names: Vec<&str> = reach.iter().flat_map(|reach| &reach.files).map(|file| file.name).collect();
+            let reached = ground.reached_by(&user);
+            let names: Vec<&str> = reached.iter().flat_map(|reach| &reach.files).map(|file| file.name).collect();
             assert_eq!(names.join(" "), expected, "{home} {perm}");
         }
+    }
+
+    #[test]
+    fn each_folder_of_an_account_reaches_by_its_own_letters() {
+        let (top, files) = tree();
+        let read = |sections: &str| {
+            let text = format!("[bob]\npassword = long-enough\nperm = elr\nhome = home\n{sections}");
+            let accounts = Accounts::read_all(&top.path().join("user.ini"), Ok(text.into()), &terms(None)).unwrap();
+            let user = Arc::clone(accounts.find(b"bob").unwrap());
+            let ground = OwnGround::of(files.clone(), false);
+            let told = |reach: &Reach| {
+                let verb = if reach.changes { "changes" } else { "reads" };
+                format!(
+                    "{} {verb} {}",
+                    reach.folder.title(),
+                    reach.files.iter().map(|file| file.name).collect::<Vec<_>>().join(" ")
+                )
+            };
+            let reached = ground.reached_by(&user);
+            (
+                reached.iter().map(told).collect::<Vec<_>>().join("; "),
+                reached.first().map(|reach| reach.finding().to_string()),
+            )
+        };
+        let cases = [
+            ("[bob /x]\nhome = etc\nperm = w\n", "[bob /x] changes user.ini private_key"),
+            ("[bob /x]\nhome = etc\n", "[bob /x] reads private_key"),
+            ("[bob /x]\nhome = etc\nperm = el\n", ""),
+            ("[bob /x]\nhome = none\nperm = w\n", ""),
+            ("[* /x]\nhome = log\nperm = w\n[bob /y]\nhome = etc\nperm = el\n", "[* /x] changes log_file"),
+            // A rule that gives more than its mount, and one that gives less, which is not counted on.
+            ("[bob /x]\nhome = .\nperm = el\n[bob /x/etc]\nperm = w\n", "[bob /x/etc] changes user.ini private_key"),
+            (
+                "[bob /x]\nhome = .\nperm = elw\n[bob /x/etc]\nperm = el\n[bob /x/log]\nperm = w\n",
+                "[bob /x] changes user.ini private_key log_file",
+            ),
+        ];
+        for (sections, expected) in cases {
+            assert_eq!(read(sections).0, expected, "{sections}");
+        }
+        let (_, told) = read("[bob /x]\nhome = etc\nperm = w\n");
+        let etc = top.path().join("etc").display().to_string();
+        let expected = format!(
+            "{0}/user.ini:6: home: bob may change files in {etc} (perm = w), where the server's own files lie: {etc}/user.ini, \
+             private_key ({etc}/key.pem); name another folder in [bob /x], or keep them elsewhere",
+            top.path().display()
+        );
+        assert_eq!(told, Some(expected));
     }
 
     #[test]
@@ -226,7 +293,7 @@ mod tests {
         let (top, files) = tree();
         let user = user("bob", "elr", &top.path().join("etc"));
         let ground = OwnGround::of(files, true);
-        let told = ground.reached_by(&user).unwrap().to_string();
+        let told = ground.reached_by(&user)[0].to_string();
         let etc = top.path().join("etc").display().to_string();
         let expected = format!(
             "bob may read files in {etc} (perm = elr), where the server's own files lie: \
@@ -244,7 +311,7 @@ mod tests {
         let ground = OwnGround::of(files, false);
         for home in ["home", "etc"] {
             let user = user("bob", "w", &top.path().join(home));
-            assert!(ground.reached_by(&user).is_some_and(|reach| reach.files[0].name == "user.ini"), "{home}");
+            assert_eq!(ground.reached_by(&user)[0].files[0].name, "user.ini", "{home}");
         }
     }
 }

@@ -261,14 +261,14 @@ impl Current {
     fn leave_out(&mut self) -> Vec<String> {
         let accounts = &self.accounts;
         let ground = OwnGround::of(self.own_files.clone(), accounts.has_plain_passwords());
-        let reaches: Vec<_> = accounts.all().filter_map(|user| ground.reached_by(user)).collect();
+        let reaches: Vec<_> = accounts.all().flat_map(|user| ground.reached_by(user)).collect();
         if reaches.is_empty() {
             return Vec::new();
         }
         let line = |reach: &Reach| format!("{}; the account is left out", reach.finding());
         let lines: Vec<String> = reaches.iter().map(line).collect();
         lines.iter().for_each(|line| log::error!("{line}"));
-        let reached: BTreeSet<&str> = reaches.iter().map(|reach| reach.user.name.as_str()).collect();
+        let reached: BTreeSet<&str> = reaches.iter().map(|reach| reach.folder.user.name.as_str()).collect();
         self.accounts = Arc::new(accounts.only(|user| !reached.contains(user.name.as_str())));
         lines
     }

@@ -64,7 +64,11 @@ pub fn lines(config: &Config, accounts: &Accounts, urls: &[Url]) -> Vec<String> 
     ];
     lines.extend(accounts.all().take(MOST_ACCOUNTS).map(|user| {
         let state = if user.enabled { "" } else { ", disabled" };
-        format!("account {}: {}, {}{state}", user.name, user.home.display(), user.perms)
+        let folders = match user.folders.len() {
+            0 => String::new(),
+            number => format!(", {}", Plural(number, "folder")),
+        };
+        format!("account {}: {}, {}{folders}{state}", user.name, user.home.display(), user.perms)
     }));
     let more = accounts.count().saturating_sub(MOST_ACCOUNTS);
     if more > 0 {

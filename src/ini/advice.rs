@@ -15,11 +15,13 @@ mod passwords;
 mod paths;
 mod patterns;
 mod ports;
+mod programs;
 mod words;
 
 pub(super) use decoration::comment;
 pub(super) use letters::are_words as are_words_for_letters;
-pub(super) use names::{alias, bare, hint, is_word_for_password, may_be_password, meant, place, shown_key};
+pub use names::hint;
+pub(super) use names::{alias, bare, is_word_for_password, may_be_password, meant, place, shown_key};
 
 /// The lines of an account, to be pasted.
 pub const ACCOUNT: &str = "[alex]\npassword = choose one\nperm = elr\nhome = /srv/share";
@@ -66,11 +68,12 @@ pub(super) fn doubt(row: &Key, value: &str) -> Option<Mistake> {
     let doubt = match row.value {
         "password" => passwords::doubt(value),
         "folder" | "file" => paths::doubt(row, value),
-        "letters" => letters::doubt(value),
+        "letters" => letters::doubt(row, value),
         "size" => numbers::small_size(row, value),
         "networks" => addresses::nobody(value).or_else(|| addresses::wide(row, value)),
         "octal number" => numbers::closed_umask(value),
         "patterns" => patterns::doubt(row, value),
+        "program" => programs::doubt(row, value),
         "text" => decoration::quoted_text(row, value),
         _ => None,
     };

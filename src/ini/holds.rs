@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::written::Written;
-use super::{DEFAULT, File};
+use super::{DEFAULT, File, FolderTitle};
 
 /// Sections of the settings.
 const SETTINGS: &[&str] = &["server", "transfer", "passive", "active", "anonymous", "tls", "log", "web"];
@@ -30,7 +30,9 @@ impl Holds {
 impl File {
     /// What it holds, if that is clear and nobody has read it yet.
     pub fn holds(&self) -> Option<Holds> {
-        let is_account = |section: &Written| ACCOUNTS.iter().any(|key| section.keys.contains_key(*key));
+        let is_account = |section: &Written| {
+            ACCOUNTS.iter().any(|key| section.keys.contains_key(*key)) || FolderTitle::of(&section.name).is_some()
+        };
         let is_setting = |section: &Written| SETTINGS.contains(&section.name.as_str()) && !is_account(section);
         let mut sections =
             self.sections.iter().filter(|section| section.name != DEFAULT && !section.keys.is_empty()).peekable();

@@ -160,7 +160,7 @@ impl Scan {
 
     fn section(&mut self, line: &str, name: String, here: NumberedLine) -> Result<(), Mistake> {
         (self.before, self.repeats, self.commented) = (None, false, None);
-        let folder = FolderTitle::of(&name);
+        let folder = FolderTitle::of(&name).and_then(|_| FolderTitle::of(inside(line)));
         // The name of a folder may hold brackets.
         let is_one_word = !name.contains(']') || folder.as_ref().is_some_and(|title| !title.account.contains(']'));
         let name = folder.map_or(name, |title| title.to_string());
@@ -243,6 +243,12 @@ pub(super) const NO_VALUE: &str = "has no value";
 
 fn is_blank(c: char) -> bool {
     c.is_whitespace() || c == '\u{feff}'
+}
+
+/// What is between the brackets of a section line, with the control bytes in it, which the crate may take for blanks.
+fn inside(line: &str) -> &str {
+    let is_seen = |c: char| c == ' ' || c == '\t' || (c.is_whitespace() && !c.is_control());
+    line.trim_start_matches('[').trim_end_matches(']').trim_matches(is_seen)
 }
 
 /// A section line whose brackets are others or incomplete.

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::advice;
-use super::{Key, Mistake};
+use super::{FolderTitle, Key, Mistake};
 
 /// What is shown instead of what could be a password.
 pub(super) const HIDDEN: &str = "***";
@@ -56,6 +56,11 @@ pub(super) fn plain(row: &Key, value: &str, has_passwords: bool) -> usize {
         "text" | "name" => None,
         "letters" => [other_key(value), comment(value), foreign_letter(value)].into_iter().flatten().min(),
         "folder" | "file" | "patterns" => [other_key(value), comment(value)].into_iter().flatten().min(),
+        // Of `--token=sesame`, the name alone.
+        "program" => {
+            let sign = value.find('=').map(|at| at + 1);
+            [other_key(value), comment(value), sign].into_iter().flatten().min()
+        }
         _ => [other_key(value), comment(value), long_word(value)].into_iter().flatten().min(),
     };
     let ends = [everywhere, login(value), value.find(PEM).map(|at| at + PEM.len())];
@@ -136,7 +141,7 @@ pub(super) fn hidden(mistake: Mistake, value: &str, end: usize) -> Mistake {
 }
 
 /// As much of a section's name as is surely no secret.
-pub(super) fn section(name: &str) -> String {
+pub fn section(name: &str) -> String {
     match name.find([':', '=']) {
         Some(at) => format!("{}:{HIDDEN}", &name[..at]),
         None => name.to_owned(),
@@ -145,7 +150,9 @@ pub(super) fn section(name: &str) -> String {
 
 /// Where the name of a section ends in a line that begins with its bracket, the bracket behind it included.
 pub(super) fn section_end(line: &str) -> usize {
-    let closing = line.find(']').map(|at| at + 1);
+    // The path of a folder may hold brackets.
+    let first = line.find(']').filter(|at| FolderTitle::of(&line[..*at]).is_none());
+    let closing = first.or_else(|| line.rfind(']')).map(|at| at + 1);
     let inside = &line[..closing.unwrap_or(line.len())];
     let ends = |c: char| c == ':' || c == '=' || (closing.is_none() && c.is_whitespace());
     inside.find(ends).unwrap_or(inside.len())
@@ -185,6 +192,9 @@ mod tests {
             ("patterns", ".*, Thumbs.db, my-notes.2025", ".*, Thumbs.db, my-notes.2025"),
             ("patterns", ".* # sesame", ".* #"),
             ("patterns", ".* password = sesame", ".* password"),
+            ("program", "/bin/scan -q 'a b'", "/bin/scan -q 'a b'"),
+            ("program", "/bin/scan --token=sesame", "/bin/scan --token="),
+            ("program", "/bin/scan # sesame", "/bin/scan #"),
             ("file", "-----BEGIN PRIVATE KEY-----", "-----BEGIN"),
             ("size", "100 * 1024", "100 * 1024"),
             ("size", "unlimited", "unlimited"),
@@ -221,6 +231,11 @@ mod tests {
             ("[alex:sesame]", "[alex"),
             ("[Alex b]", "[Alex b]"),
             ("[alex] ; sesame", "[alex]"),
+            ("[alex /a b] c]", "[alex /a b] c]"),
+            ("[alex /a] ; sesame", "[alex /a]"),
+            ("[alex /a] password = x]", "[alex /a] password "),
+            ("[alex /a sesame", "[alex"),
+            ("[alex] /a sesame]", "[alex]"),
         ];
         for (line, shown) in cases {
             assert_eq!(&line[..section_end(line)], shown, "{line}");

@@ -81,6 +81,11 @@ impl Section<'_> {
         parsed.ok()
     }
 
+    /// Whether nothing is written in it.
+    pub fn is_empty(&self) -> bool {
+        self.written.keys.is_empty()
+    }
+
     /// Adds the error that the value of `key` can't be used; an empty `key` stands for the whole section.
     pub fn refuse(&mut self, key: &'static str, mistake: impl Into<Mistake>) {
         let found = Finding::of_value(Severity::Error, &self.source(key), mistake.into());
@@ -125,7 +130,8 @@ impl Section<'_> {
 
     /// Whether the file is one that has passwords.
     fn has_passwords(&self) -> bool {
-        self.written.table.iter().any(Key::is_secret)
+        // Folders are of accounts.
+        self.written.table.iter().any(Key::is_secret) || FolderTitle::of(&self.written.name).is_some()
     }
 
     /// The folder of the file as an absolute path; without a file, the current one.

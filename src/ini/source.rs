@@ -74,6 +74,16 @@ impl Source {
         matches!(self, Source::Line { .. } | Source::Override { .. } | Source::CommandLine(_))
     }
 
+    /// What is written there, without the place: `perm = elr`; the place if that says it all.
+    pub fn text(&self) -> String {
+        match self {
+            Source::Line { line, .. } => line.trimmed().to_owned(),
+            Source::Override { key, value, .. } => format!("{key}={value}"),
+            Source::Default { key, value } => format!("{key} = {value}"),
+            Source::File(text) | Source::CommandLine(text) => text.to_string(),
+        }
+    }
+
     /// The place alone: `user.ini:14`, `--set server.port`, `default`, `user.ini`, or the words of the command line.
     pub fn place(&self) -> String {
         match self {

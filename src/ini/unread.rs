@@ -7,7 +7,7 @@ use super::advice::{self, ACCOUNT};
 use super::scan::{BadLine, NO_VALUE};
 use super::secrecy::{self, Secret};
 use super::written::{Origin, Written, WrittenValue};
-use super::{DEFAULT, File, Finding, Key, Severity, Source};
+use super::{DEFAULT, File, Finding, FolderTitle, Key, Severity, Source};
 
 /// A finding for each section and key that nobody has read, and for each line that can't be used.
 pub(super) fn findings(file: &File) -> Vec<Finding> {
@@ -15,7 +15,8 @@ pub(super) fn findings(file: &File) -> Vec<Finding> {
     for (section, row) in file.rows() {
         rows.entry(row.name).or_insert((section, row));
     }
-    let holds_passwords = rows.is_empty() || rows.values().any(|(_, row)| row.is_secret());
+    let has_folders = || file.read.iter().any(|section| FolderTitle::of(&section.name).is_some());
+    let holds_passwords = rows.is_empty() || rows.values().any(|(_, row)| row.is_secret()) || has_folders();
     let unread = Unread { file, rows, holds_passwords };
     [
         unread.faults(),
@@ -188,6 +189,13 @@ impl Unread<'_> {
             return finding(&format!(", did you mean '{alias}'?"));
         }
         match self.home_of(key) {
+            Some((_, row)) if let Some(title) = FolderTitle::of(section) => {
+                let name = if row.name == key { "it".to_owned() } else { format!("it is called '{}' and", row.name) };
+                finding("").fix(format!(
+                    "{name} belongs to accounts, not to their folders: {}",
+                    self.place_for_accounts(&title)
+                ))
+            }
             Some((home, row)) => {
                 let name =
                     if row.name == key { "it".to_owned() } else { format!("it is called '{}' here and", row.name) };
@@ -195,6 +203,16 @@ impl Unread<'_> {
             }
             None => finding(&advice::hint(key, names)),
         }
+    }
+
+    /// Where a key of accounts belongs that is written in the section of a folder.
+    fn place_for_accounts(&self, title: &FolderTitle) -> String {
+        let account = if self.file.read.iter().any(|section| section.name == title.account) {
+            secrecy::section(&title.account)
+        } else {
+            DEFAULT.to_owned()
+        };
+        format!("write it below [{account}]")
     }
 
     /// The section and the row of a key that is known by this name or another one.

@@ -68,6 +68,11 @@ impl VirtualPath {
         self.relative().split(|&byte| byte == b'/').any(is_such)
     }
 
+    /// What leads here from a folder above, without a `/` at its ends; `None` if that folder is not above.
+    pub fn below(&self, folder: &VirtualPath) -> Option<&[u8]> {
+        self.0.strip_prefix(folder.relative_with_slash())?.strip_prefix(b"/").filter(|rest| !rest.is_empty())
+    }
+
     /// The path with its leading `/`.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -136,6 +141,22 @@ mod tests {
             let path = VirtualPath::root().join(path.as_bytes());
             assert_eq!(path.parent(), parent.map(|parent| VirtualPath::root().join(parent.as_bytes())));
             assert_eq!(path.file_name(), name.map(str::as_bytes));
+        }
+    }
+
+    #[test]
+    fn a_path_is_below_each_folder_on_its_way() {
+        let cases: &[(&str, &str, Option<&str>)] = &[
+            ("/a/b", "/", Some("a/b")),
+            ("/a/b", "/a", Some("b")),
+            ("/a/b", "/a/b", None),
+            ("/ab", "/a", None),
+            ("/a", "/a/b", None),
+            ("/", "/", None),
+        ];
+        for (path, folder, expected) in cases {
+            let [path, folder] = [path, folder].map(|path| VirtualPath::root().join(path.as_bytes()));
+            assert_eq!(path.below(&folder), expected.map(str::as_bytes));
         }
     }
 

@@ -15,6 +15,7 @@ mod disk;
 mod glob;
 mod machine;
 mod page;
+mod sections;
 mod server;
 mod svg;
 mod terminal;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::certificates::unseen;
 use super::{ServerUser, Setup, collisions, tried};
 use crate::auth::exposed::Exposed;
-use crate::auth::own_files::{OwnFile, OwnGround, Secrecy};
+use crate::auth::own_files::{OwnFile, OwnGround, Reach, Secrecy};
 use crate::auth::user::User;
 use crate::cli::Files;
 use crate::config::{Config, ControlSocket};
@@ -43,8 +43,8 @@ pub fn findings(subject: &Setup, server: &ServerUser) -> Vec<Finding> {
     found.extend(tried(server, || {
         let accounts = users.accounts();
         let ground = OwnGround::of(own_files(files, config), accounts.has_plain_passwords());
-        let reached = accounts.all().filter_map(|user| Some(ground.reached_by(user)?.finding()));
-        reached.chain(other_names(subject)).collect()
+        let reached = accounts.all().flat_map(|user| ground.reached_by(user));
+        reached.map(|reach| reach.finding()).chain(other_names(subject)).collect()
     }));
     if server.is_another() {
         let unread =
@@ -69,10 +69,10 @@ fn other_names(subject: &Setup) -> Vec<Finding> {
 }
 
 /// What is wrong with an account that reaches files of the server.
-pub fn about(subject: &Setup, user: &User) -> Option<Finding> {
+pub fn about(subject: &Setup, user: &User) -> Vec<Finding> {
     let accounts = subject.users.accounts();
     let ground = OwnGround::of(own_files(subject.files, subject.config), accounts.has_plain_passwords());
-    Some(ground.reached_by(user)?.finding())
+    ground.reached_by(user).iter().map(Reach::finding).collect()
 }
 
 /// The files that the server lives by.

@@ -93,16 +93,17 @@ impl Interview {
         let account = accounts.all().find(|account| account.home == folder);
         let account = account.ok_or_else(|| format!("the name of {shown} can't be written in user.ini"))?;
         let ground = OwnGround::of(examination::own_files(&self.files, &self.config), false);
-        let reach = ground.reached_by(account);
-        let own = reach.map(|reach| reach.files.iter().map(|file| file.path.display().to_string()).collect::<Vec<_>>());
-        match own {
-            Some(own) => Err(format!(
-                "the account could change the server's own files in {shown}: {}\n  name another folder, or end this and run \
-                 ftpd init elsewhere",
-                own.join(", ")
-            )),
-            None => Ok(folder),
+        let reached = ground.reached_by(account);
+        let files = reached.iter().flat_map(|reach| &reach.files);
+        let own: Vec<String> = files.map(|file| file.path.display().to_string()).collect();
+        if own.is_empty() {
+            return Ok(folder);
         }
+        Err(format!(
+            "the account could change the server's own files in {shown}: {}\n  name another folder, or end this and run ftpd \
+             init elsewhere",
+            own.join(", ")
+        ))
     }
 
     /// The path that somebody has typed, or dragged onto the terminal, which puts it in quotes.

@@ -24,7 +24,9 @@ const QUOTES: &[(char, char)] = &[
 /// What is wrong if there is something around a value that would be sound or better without it.
 pub(super) fn of(row: &Key, value: &str, sound: &impl Fn(&str) -> bool) -> Option<Mistake> {
     let bare = removed(value);
-    if bare == value {
+    // Each pattern of a list may have quotes of its own.
+    let is_of_parts = row.value == "patterns" && value.contains(',') && half_quoted(value).is_some();
+    if bare == value || is_of_parts {
         return None;
     }
     let mistake = match comment(value) {

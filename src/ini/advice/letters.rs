@@ -1,6 +1,6 @@
 //! Permission letters that are words, modes or lists.
 
-use super::super::{Key, Mistake};
+use super::super::{Key, Missing, Mistake};
 
 const READS: &str = "elr reads, elradfmwMT also writes";
 
@@ -85,12 +85,16 @@ fn is_word(text: &str) -> bool {
     parts(text).any(|part| WORDS.iter().any(|word| part.eq_ignore_ascii_case(word)))
 }
 
-/// Letters that are valid, but not enough for what clients do first.
-pub(super) fn doubt(value: &str) -> Option<Mistake> {
+/// Letters that are valid, but not enough for what clients do first. Where they may be left out, they are for one folder, such
+/// as a drop box, which may well not be listed.
+pub(super) fn doubt(row: &Key, value: &str) -> Option<Mistake> {
     if is_word(value) {
         let letters: Vec<String> = value.chars().map(String::from).collect();
         let reason = format!("'{value}' is no word here, but the letters {}", letters.join(" "));
         return Some(Mistake::new(reason).fix(READS));
+    }
+    if row.missing == Missing::Nothing {
+        return None;
     }
     let has = |letter: char| value.contains(letter);
     let fix = if value.chars().all(|c| "rl".contains(c)) { "elr reads" } else { READS };
@@ -133,8 +137,10 @@ mod tests {
     #[test]
     fn letters_that_are_not_enough_are_doubted() {
         for value in ["rw", "lr", "w", "er", "read", "all"] {
-            assert!(doubt(value).is_some(), "{value}");
+            assert!(doubt(&PERM, value).is_some(), "{value}");
         }
-        assert_eq!(doubt("elr"), None);
+        assert_eq!(doubt(&PERM, "elr"), None);
+        let of_folder = Key::optional("perm", "letters", "");
+        assert_eq!(["w", "read"].map(|value| doubt(&of_folder, value).is_some()), [false, true]);
     }
 }
