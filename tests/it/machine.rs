@@ -21,6 +21,9 @@ pub const ADDRESS: &str = "192.168.1.20";
 /// Other addresses there, which clients may come from.
 const NEIGHBOURS: [&str; 3] = ["192.168.1.32", "192.168.1.33", "192.168.1.34"];
 
+const ENVIRONMENT: [&str; 5] =
+    ["HOME=/home/ann", "LANG=C.UTF-8", "PATH=/opt/bin:/usr/bin:/usr/sbin", "TERM=xterm-256color", "PS1=$ "];
+
 /// Makes the root folder, which is gone with the last process in it, and stays there until its input ends.
 const SETUP: &str = r#"
 set -e
@@ -100,8 +103,8 @@ impl Machine {
         let holder = self.holder.id().to_string();
         let identity = if who == Who::Root { "0" } else { "1000" };
         command.args(["nsenter", "--target", &holder, "--mount", "--uts", "--root", "--wd"]);
-        command.args(["--setuid", identity, "--setgid", identity, "sh", "-c", r#"cd && eval "$0""#]);
-        command.env_clear().env("HOME", "/home/ann").env("LANG", "C.UTF-8").env("PATH", "/opt/bin:/usr/bin:/usr/sbin");
+        command.args(["--setuid", identity, "--setgid", identity, "env", "-i"]).args(ENVIRONMENT);
+        command.args(["sh", "-c", r#"cd && eval "$0""#]);
     }
 
     /// A file of it, by its path there.

@@ -39,7 +39,7 @@ fn words(svg: &str) -> BTreeSet<&str> {
 
 /// A shell of ann's, in which `line` was typed.
 fn shell(machine: &Machine, line: &str, columns: u16, rows: u16) -> Terminal {
-    let mut terminal = Terminal::run(machine.shell(Who::Ann, "exec sh -i").env("PS1", "$ "), columns, rows);
+    let mut terminal = Terminal::run(&machine.shell(Who::Ann, "exec sh -i"), columns, rows);
     terminal.wait_for("$ ");
     terminal.press(line);
     terminal.press("\n");
