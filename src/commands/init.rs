@@ -10,7 +10,7 @@ use crate::cli::{Files, InitOptions, SampleFile};
 use crate::commands::examination::{self, Occasion, Setup};
 use crate::commands::fail;
 use crate::commands::init::interview::{Answers, Interview};
-use crate::commands::prompt::Prompt;
+use crate::commands::prompt::{self, Prompt};
 use crate::ini::{Finding, Findings, SHOWN, shell_word, without_number};
 use crate::sys::{files, signals};
 
@@ -63,22 +63,22 @@ fn make() -> io::Result<ExitCode> {
         signals::wishes()?;
         None
     };
-    let outcome = written(&here, answers)?;
+    let files = written(&here, answers)?;
     // Nobody to read it is no failure.
-    let _ = io::stdout().write_all(outcome.text().as_bytes());
-    Ok(if outcome.settings_are_new || outcome.accounts_are_new { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let _ = prompt::say(&files.text());
+    Ok(if files.settings_are_new || files.accounts_are_new { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn asked(here: &Path, names: &str) -> io::Result<Answers> {
     let prompt = Prompt::open(FAREWELL)?;
-    prompt.say(&format!(
+    prompt::say(&format!(
         "This writes {names} into {}, after three questions.\nEnter alone takes what is in [ ]; Ctrl-C ends it, and nothing is \
          written.\n\n",
         here.display()
     ))?;
     let answers = Interview::at(here.to_owned()).hold(&prompt)?;
     // Fails if the terminal is gone, and with it the person who has to see a password that was made up.
-    prompt.say("\n")?;
+    prompt::say("\n")?;
     prompt.close();
     Ok(answers)
 }
@@ -166,11 +166,7 @@ impl FirstFiles<'_> {
     }
 
     fn password(&self) -> String {
-        let Some(Answers { name, made_up: Some(password), .. }) =
-            self.answers.as_ref().filter(|_| self.accounts_are_new)
-        else {
-            return String::new();
-        };
+        let Some(Answers { name, made_up: Some(password), .. }) = &self.answers else { return String::new() };
         format!("The password of {name} is {password}: write it down, {ACCOUNTS} holds only its hash.\n")
     }
 

@@ -41,10 +41,10 @@ impl Prompt {
 
     /// Asks for a line, and gives it without its end; the error is `UnexpectedEof` if there is none.
     pub fn line(&self, question: &str) -> io::Result<Vec<u8>> {
-        self.say(question)?;
+        say(question)?;
         let mut line = Vec::new();
         if io::stdin().lock().read_until(b'\n', &mut line)? == 0 {
-            return self.ended();
+            return ended();
         }
         let length = line.trim_ascii_end().len();
         line.truncate(length);
@@ -62,26 +62,27 @@ impl Prompt {
             Err(error) if error.kind() == ErrorKind::Interrupted => loop {
                 thread::park();
             },
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.ended(),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => ended(),
             answer => answer,
         }
-    }
-
-    /// The end of input, in the middle of a line.
-    fn ended<T>(&self) -> io::Result<T> {
-        self.say("\n")?;
-        Err(ErrorKind::UnexpectedEof.into())
-    }
-
-    /// Shows a text as it is.
-    pub fn say(&self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush()
     }
 
     /// No more questions: from here on, no signal ends the process.
     pub fn close(self) {
         mem::forget(self.undisturbed.lock());
     }
+}
+
+/// Shows a text. Names of files in it can't control the terminal.
+pub fn say(text: &str) -> io::Result<()> {
+    let text: String = text.chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect();
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// The end of input, in the middle of a line.
+fn ended<T>() -> io::Result<T> {
+    say("\n")?;
+    Err(ErrorKind::UnexpectedEof.into())
 }

@@ -13,11 +13,11 @@ use crate::auth::users::Users;
 use crate::cli::Files;
 use crate::commands::examination;
 use crate::commands::hash_password::usable;
-use crate::commands::prompt::Prompt;
+use crate::commands::prompt::{self, Prompt};
 use crate::config::Config;
 use crate::ini::{shell_word, without_number};
-use crate::sys::access;
 use crate::sys::owners::Owners;
+use crate::sys::{access, disk};
 
 /// What a person wants to share, and with whom.
 #[derive(Debug)]
@@ -62,8 +62,7 @@ impl Interview {
 
     /// Asks until all is answered; the error is that of the terminal, or its end.
     pub fn hold(&self, prompt: &Prompt) -> io::Result<Answers> {
-        let usual = USUAL.iter().find(|folder| self.folder(folder).is_ok()).copied();
-        let usual = usual.and_then(|folder| self.folder(folder).ok()).map(|folder| folder.display().to_string());
+        let usual = USUAL.iter().find_map(|folder| self.folder(folder).ok()).map(|folder| folder.display().to_string());
         let folder = ask(prompt, "Folder to share", usual.as_deref(), |answer| self.folder(answer))?;
         let login = Owners::of_system().user(access::user_id()).map(str::to_owned);
         let login = login.filter(|login| self.name(login).is_ok());
@@ -87,6 +86,10 @@ impl Interview {
         }
         if !access::may_pass(&folder) || !access::may_read(&folder) {
             return Err(format!("you may not list or enter {shown}"));
+        }
+        let real = fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone());
+        if let Some(reason) = disk::unfit_to_share(&real) {
+            return Err(format!("{shown} {reason}"));
         }
         let users = self.accounts(ANY_NAME, &folder).map_err(|reason| format!("{shown} can't be used: {reason}"))?;
         let accounts = users.accounts();
@@ -167,7 +170,7 @@ fn ask<T>(
         };
         match answer.and_then(&read) {
             Ok(answer) => return Ok(answer),
-            Err(reason) => prompt.say(&format!("  {reason}\n"))?,
+            Err(reason) => prompt::say(&format!("  {reason}\n"))?,
         }
     }
 }
@@ -182,12 +185,12 @@ fn password(prompt: &Prompt) -> io::Result<(String, bool)> {
         match usable(first) {
             Ok(first) if prompt.secret("Once more: ")? == first => {
                 if first.chars().count() < SHORT {
-                    prompt.say("  it is short: others on your networks could guess it\n")?;
+                    prompt::say("  it is short: others on your networks could guess it\n")?;
                 }
                 return Ok((first, false));
             }
-            Ok(_) => prompt.say("  the two passwords differ\n")?,
-            Err(reason) => prompt.say(&format!("  {reason}\n"))?,
+            Ok(_) => prompt::say("  the two passwords differ\n")?,
+            Err(reason) => prompt::say(&format!("  {reason}\n"))?,
         }
     }
 }
@@ -248,6 +251,8 @@ mod tests {
             ("..", "own files"),
             ("../to-conf", "own files"),
             ("/", "own files"),
+            ("/etc", "a folder of the system"),
+            ("/proc", "what the kernel knows"),
             (all.as_str(), "conf/user.ini"),
             ("~nobody/x", "there is no folder"),
         ];
