@@ -68,7 +68,10 @@ pub fn lines(config: &Config, accounts: &Accounts, urls: &[Url]) -> Vec<String> 
             0 => String::new(),
             number => format!(", {}", Plural(number, "folder")),
         };
-        format!("account {}: {}, {}{folders}{state}", user.name, user.home.display(), user.perms)
+        // It may be a URL with a password.
+        let source = user.source("home");
+        let home = source.partly_hidden().map_or_else(|| user.home.display().to_string(), str::to_owned);
+        format!("account {}: {home}, {}{folders}{state}", user.name, user.perms)
     }));
     let more = accounts.count().saturating_sub(MOST_ACCOUNTS);
     if more > 0 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Key;
 use super::line::WrittenLine;
+use super::secrecy::HIDDEN;
 
 /// Where a value comes from; prints what a log line quotes, such as `user.ini:14: perm = elr` or
 /// `user.ini:22: [alex /inbox] perm = elw`. A password in it is `***`.
@@ -72,6 +73,13 @@ impl Source {
     /// Whether the value is written anywhere.
     pub fn is_written(&self) -> bool {
         matches!(self, Source::Line { .. } | Source::Override { .. } | Source::CommandLine(_))
+    }
+
+    /// What is written of the value, if a part of it is not shown.
+    pub fn partly_hidden(&self) -> Option<&str> {
+        let Source::Line { line, .. } = self else { return None };
+        let shown = line.trimmed().strip_suffix(HIDDEN).is_some().then(|| line.trimmed())?;
+        Some(shown.split_once(['=', ':']).map_or(shown, |(_, value)| value.trim()))
     }
 
     /// What is written there, without the place: `perm = elr`; the place if that says it all.
