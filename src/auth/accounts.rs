@@ -31,8 +31,8 @@ pub struct Accounts {
 /// The keys that every account needs.
 const NEEDED: [&str; 3] = ["password", "perm", "home"];
 
-/// Until sessions obey what is read of folders.
-const NOT_SERVED: &str = "folders of an account are not served yet";
+/// Until the server obeys what is read of folders.
+const NOT_SERVED: &str = "this key is not obeyed yet";
 
 /// A plain password with fewer characters gets a warning.
 const SHORT: usize = 8;
@@ -94,10 +94,11 @@ impl Accounts {
 
     /// The first key or section that the server does not obey yet.
     fn not_served(&self) -> Option<Finding> {
-        let keys = ["quota", "keep", "refuse", "on_upload"].into_iter();
-        let of_keys = self.all().flat_map(|user| keys.clone().map(|key| user.source(key))).filter(Source::is_written);
-        let of_folders = self.all().flat_map(|user| &user.folders).map(|folder| folder.begin());
-        of_keys.chain(of_folders).next().map(|source| Finding::error(&source, NOT_SERVED))
+        let keys = ["quota", "keep", "on_upload"].into_iter();
+        let of_keys = self.all().flat_map(|user| keys.clone().map(|key| user.source(key)));
+        let folders = self.all().flat_map(|user| &user.folders);
+        let of_folders = folders.flat_map(|folder| keys.clone().map(|key| folder.source(key)));
+        of_keys.chain(of_folders).find(Source::is_written).map(|source| Finding::error(&source, NOT_SERVED))
     }
 
     /// The account of a folder that the command line shares, and no other.
@@ -315,10 +316,8 @@ mod tests {
         for (text, line) in [
             (account("bob", "x", "quota = 1G"), 5),
             (account("bob", "x", "keep = 30d"), 5),
-            (account("bob", "x", "refuse = *.exe"), 5),
             (account("bob", "x", "on_upload = /bin/scan"), 5),
-            (account("bob", "x", "[bob /photos]"), 5),
-            (account("bob", "x", "[* /photos]"), 5),
+            (account("bob", "x", "[bob /photos]\nquota = 1G"), 6),
         ] {
             let told = problems(&text, None);
             assert!(told.len() == 1 && told[0].starts_with(&format!("user.ini:{line}: ")), "{told:?}");

@@ -95,6 +95,15 @@ impl<T> Setting<T> {
         }
     }
 
+    /// What holds below something for which `above` holds.
+    pub fn over<'s>(&'s self, above: Option<&'s T>) -> Option<&'s T> {
+        match self {
+            Setting::Inherited => above,
+            Setting::Off => None,
+            Setting::Is(value) => Some(value),
+        }
+    }
+
     /// What it says itself.
     pub fn get(&self) -> Option<&T> {
         match self {
@@ -188,6 +197,11 @@ impl FolderSection {
     /// Its name in user.ini: `[alex /photos]`.
     pub fn title(&self) -> String {
         format!("[{} {}]", self.owner, String::from_utf8_lossy(self.path.as_bytes()))
+    }
+
+    /// Whether a key is written in it.
+    pub fn says(&self, key: &str) -> bool {
+        self.sources.of(key).is_written()
     }
 
     /// Where it begins.

@@ -103,6 +103,12 @@ impl Perms {
         LETTERS.iter().map(|(_, perm, ..)| *perm).filter(move |perm| self.has(*perm))
     }
 
+    /// These and those.
+    #[must_use]
+    pub fn with(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
     /// Whether any letter is granted that changes something on the disk.
     pub fn can_write_anything(self) -> bool {
         self.granted().any(|perm| perm.row().3)

@@ -171,6 +171,12 @@ impl User {
         }
     }
 
+    /// Whether the places in its tree differ in more than what is on the disk.
+    pub fn has_sections(&self) -> bool {
+        let FolderKeys { quota, keep: _, hide: _, refuse, on_upload } = &self.keys;
+        !self.folders.is_empty() || quota.is_some() || refuse.get().is_some() || on_upload.get().is_some()
+    }
+
     /// Whether this is the account without a password.
     pub fn is_anonymous(&self) -> bool {
         self.password.is_none()

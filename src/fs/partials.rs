@@ -69,7 +69,7 @@ impl Swept<'_> {
         while folder.advance()? {
             let is_old = is_partial(folder.name()) && folder.meta().is_ok_and(|meta| meta.modified < oldest);
             if is_old && !self.claims.has(self.id, folder.name()) {
-                let _ = folder.place(folder.name()).remove_idle_file();
+                let _ = folder.remove_partial(folder.name());
             }
         }
         Ok(())
@@ -91,11 +91,11 @@ pub fn clear(root: &Root, path: &VirtualPath, claims: &Claims) -> io::Result<boo
         }
         names.push(folder.name().to_vec());
     }
-    if claims.has_any_in(folder.own_meta()?.id) {
+    if folder.own_meta().transpose()?.is_some_and(|meta| claims.has_any_in(meta.id)) {
         return Ok(false);
     }
     for name in names {
-        match folder.place(&name).remove_idle_file() {
+        match folder.remove_partial(&name) {
             Err(error) if error.kind() == io::ErrorKind::ResourceBusy => return Ok(false),
             other => other?,
         }

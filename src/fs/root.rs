@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::fs::folder::{Folder, Order};
+use crate::fs::folder::{Folder, Guise, Order};
 use crate::protocol::glob::Pattern;
 use crate::protocol::hidden::HiddenNames;
 use crate::protocol::path::VirtualPath;
@@ -18,7 +18,7 @@ use crate::sys::folder::FolderHandle;
 use crate::sys::meta::{FileId, FileKind, Meta};
 use crate::sys::place::{Handle, Place};
 
-pub use crate::sys::beneath::{Links, is_hidden};
+pub use crate::sys::beneath::{LinkTarget, Links, hidden, is_hidden};
 
 /// The handle of a home folder; it stays with the folder even when that is moved.
 #[derive(Debug)]
@@ -92,7 +92,16 @@ impl Root {
 
     /// Starts to read a folder; the pattern says which entries are of interest.
     pub fn list(&self, path: &VirtualPath, order: Order, pattern: Option<&Pattern>) -> io::Result<Folder> {
-        Folder::read(self.open_folder(path)?, self.hide.clone(), order, pattern)
+        let guise = Guise { hide: self.hide.clone(), ..Guise::default() };
+        Folder::read(Some(self.open_folder(path)?), guise, order, pattern)
+    }
+
+    /// A folder, to name what is in it.
+    pub fn handle_of(&self, path: &VirtualPath) -> io::Result<Handle<'_>> {
+        if path.is_root() {
+            return Ok(Handle::Borrowed(self.base.dir()));
+        }
+        self.base.folder(path.relative()).map(Handle::Opened)
     }
 
     /// Fails if a path is no folder that this thread may enter.
@@ -116,6 +125,38 @@ impl Root {
         }
     }
 
+    /// What a path is, its last link not followed, if the way there is plain: no link, and one mount of the system's. `None` if
+    /// it is not, or if that can't be known.
+    pub fn plain_meta(&self, path: &VirtualPath) -> io::Result<Option<Meta>> {
+        if path.is_root() { Ok(Some(self.base.dir().meta()?)) } else { self.base.plain_meta(path.relative()) }
+    }
+
+    /// The folders on the way down to a folder, as the disk has them: the home first. Fails with `NotFound` if the way up from
+    /// it does not lead to the home.
+    pub fn way_down(&self, folder: &VirtualPath) -> io::Result<Vec<FileId>> {
+        self.base.way_down(folder.relative())
+    }
+
+    /// Whether the way from the home up to `/` leads through one of these folders, or the home is one.
+    pub fn is_below_any(&self, folders: &[FileId]) -> bool {
+        self.base.is_below_any(folders)
+    }
+
+    /// Whether a folder, or the next one above that is there, finds names under other spellings, too.
+    pub fn folds_case(&self, folder: &VirtualPath) -> bool {
+        self.base.folds_case(folder.relative())
+    }
+
+    /// Where the link of this path leads: the components of a relative path, or those below the home if it is absolute; `None`
+    /// if there is no link. Fails with `PermissionDenied` for an absolute path that leads outside.
+    pub fn link_at(&self, path: &VirtualPath) -> io::Result<Option<LinkTarget>> {
+        let Some(place) = self.place(path)? else { return Ok(None) };
+        if place.meta()?.kind != FileKind::Link {
+            return Ok(None);
+        }
+        self.base.target_of(&place).map(Some)
+    }
+
     /// Where a symbolic link leads, as it is written in it, or from the home if it is absolute.
     pub fn link_target(&self, path: &VirtualPath) -> io::Result<Vec<u8>> {
         let place = self.place(path)?.ok_or(ErrorKind::InvalidInput)?;
@@ -132,11 +173,11 @@ impl Root {
         self.place(path)?.ok_or(ErrorKind::AlreadyExists)?.create_folder()
     }
 
-    /// Gives a file or folder another name; of a link the link itself. Fails with `AlreadyExists` if the target does and
+    /// Gives a file or folder another name, perhaps in another home; of a link the link itself. Fails with `AlreadyExists` if the target does and
     /// must not be replaced, with `CrossesDevices` between file systems.
-    pub fn rename(&self, from: &VirtualPath, to: &VirtualPath, replace: bool) -> io::Result<()> {
+    pub fn rename(&self, from: &VirtualPath, to: (&Self, &VirtualPath), replace: bool) -> io::Result<()> {
         let from = self.place(from)?.ok_or(ErrorKind::PermissionDenied)?;
-        let to = self.place(to)?.ok_or(ErrorKind::AlreadyExists)?;
+        let to = to.0.place(to.1)?.ok_or(ErrorKind::AlreadyExists)?;
         if replace { from.rename_over(&to) } else { from.rename_to_free(&to) }
     }
 
@@ -303,11 +344,11 @@ mod tests {
         fs::write(home.join("old"), "old").expect("made");
         fs::write(home.join("new"), "new").expect("made");
         let root = Root::open(&home, Links::Inside).expect("a home");
-        let refused = root.rename(&path("old"), &path("new"), false).map_err(|error| error.kind());
+        let refused = root.rename(&path("old"), (&root, &path("new")), false).map_err(|error| error.kind());
         assert_eq!(refused, Err(io::ErrorKind::AlreadyExists));
         assert_eq!(content(&root, "new"), Ok("new".to_owned()));
-        root.rename(&path("old"), &path("free"), false).expect("free");
-        root.rename(&path("free"), &path("new"), true).expect("replaced");
+        root.rename(&path("old"), (&root, &path("free")), false).expect("free");
+        root.rename(&path("free"), (&root, &path("new")), true).expect("replaced");
         assert_eq!(content(&root, "new"), Ok("old".to_owned()));
     }
 

@@ -73,6 +73,21 @@ impl VirtualPath {
         self.0.strip_prefix(folder.relative_with_slash())?.strip_prefix(b"/").filter(|rest| !rest.is_empty())
     }
 
+    /// Whether it is this folder or lies below it.
+    pub fn is_within(&self, folder: &Self) -> bool {
+        self == folder || self.below(folder).is_some()
+    }
+
+    /// The path as it is seen from a folder that it is within: `/b` for `/a/b` in `/a`.
+    pub fn seen_from(&self, folder: &Self) -> Option<Self> {
+        if self == folder { Some(Self::root()) } else { Some(Self([b"/", self.below(folder)?].concat())) }
+    }
+
+    /// Its components, the first one first.
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        self.relative().split(|&byte| byte == b'/').filter(|name| !name.is_empty())
+    }
+
     /// The path with its leading `/`.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -158,6 +173,24 @@ mod tests {
             let [path, folder] = [path, folder].map(|path| VirtualPath::root().join(path.as_bytes()));
             assert_eq!(path.below(&folder), expected.map(str::as_bytes));
         }
+    }
+
+    fn a_path_is_seen_from_the_folders_that_it_is_within() {
+        let cases: &[(&str, &str, Option<&str>)] = &[
+            ("/", "/", Some("/")),
+            ("/a/b", "/", Some("/a/b")),
+            ("/a/b", "/a", Some("/b")),
+            ("/a/b", "/a/b", Some("/")),
+            ("/ab", "/a", None),
+            ("/a", "/a/b", None),
+        ];
+        for (path, folder, expected) in cases {
+            let [path, folder] = [path, folder].map(|text| VirtualPath::root().join(text.as_bytes()));
+            assert_eq!(path.is_within(&folder), expected.is_some());
+            assert_eq!(path.seen_from(&folder), expected.map(|text| VirtualPath::root().join(text.as_bytes())));
+        }
+        assert_eq!(VirtualPath::root().join(b"a/b c").components().collect::<Vec<_>>(), [&b"a"[..], b"b c"]);
+        assert_eq!(VirtualPath::root().components().count(), 0);
     }
 
     #[test]

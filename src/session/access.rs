@@ -26,6 +26,7 @@ use crate::session::security::Security;
 use crate::session::step::{Answer, Step, refuse, reply};
 use crate::share::denied::Closed;
 use crate::share::obstacle::Obstacle;
+use crate::share::tree::Absent;
 use crate::share::{Conditions, Share};
 use crate::sys::jail::ActiveMode;
 
@@ -107,6 +108,7 @@ impl Session {
         self.locked_in = true;
         self.locked_in = share.lock_in(active).map_err(|error| self.not_locked_in(user, &error))?;
         share.may_enter().map_err(|closed| self.not_let_in(user, closed))?;
+        share.absent().iter().for_each(|mount| self.tell_absent(mount));
         self.access = Access::Account(Login::new(share, self));
         Ok(())
     }
@@ -151,6 +153,15 @@ impl Session {
                 told(Step::Reply(reply))
             }
         }
+    }
+
+    /// A folder of the account's tree is not there.
+    #[cold]
+    fn tell_absent(&self, Absent { section, error }: &Absent) {
+        let line = section.source("home");
+        self.control
+            .who
+            .log(Level::Warn, format_args!("{}: its folder is not there: {error} ({line})", section.title()));
     }
 
     #[cold]

@@ -1,6 +1,5 @@
 //! Looking: PWD, CWD, CDUP, MLST, STAT of a path, SIZE, MDTM.
 
-use crate::auth::perm::Perm;
 use crate::net::control::Control;
 use crate::net::long_reply::LongReply;
 use crate::protocol::command::{ListFormat, Switches};
@@ -21,7 +20,6 @@ impl Login {
     }
 
     pub(super) fn cwd(&mut self, name: Option<&Name>) -> Answer {
-        self.share.permit(Perm::Enter)?;
         let path = name.map_or_else(VirtualPath::root, |name| self.folder(name));
         self.share.enter(&path)?;
         self.cwd = path;

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::auth::perm::{Perm, Perms};
+use crate::auth::perm::Perms;
 use crate::copy::Error;
 use crate::copy::pace::Throttle;
 use crate::copy::transfer::Transfer;
@@ -18,12 +18,13 @@ use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::session::activity::{Activity, Moves};
 use crate::session::attention::{Attention, Says};
+use crate::session::facts::type_fact;
 use crate::session::login::Login;
 use crate::session::refusal::Refusal;
 use crate::session::step::{Answer, refuse};
 use crate::session::transfer::no_data_port;
 use crate::share::denied::Denied;
-use crate::sys::identity::Rights;
+use crate::share::tree::overlay::{EntryLetters, Letters};
 use crate::sys::meta::{FileKind, Meta};
 
 /// Lines are collected to this many bytes before they are sent.
@@ -58,6 +59,8 @@ struct Entries {
     prefix: Vec<u8>,
     /// Whether the file system lets this process change the folder.
     writable: bool,
+    /// What the account may do with the entries.
+    letters: Letters,
 }
 
 impl<'a> Listing<'a> {
@@ -188,10 +191,12 @@ impl<'a> Listing<'a> {
         let Ok(meta) = entries.folder.meta() else { return };
         match self.format {
             ListFormat::Facts => {
-                let is_link = meta.kind == FileKind::Link;
-                let meta = if is_link { self.login.share.followed(&entries.path.join(name), meta) } else { meta };
+                let (meta, letters) = match meta.kind {
+                    FileKind::Link => self.behind(&entries.path.join(name), meta, entries.letters.own),
+                    FileKind::File | FileKind::Folder | FileKind::Other => (meta, entries.letters.of(&meta)),
+                };
                 let entry = Entry { name, meta: &meta, target: None };
-                self.facts_line(entry, type_fact(meta.kind), entries.writable, out);
+                self.facts_line(entry, type_fact(meta.kind), (letters, entries.writable), out);
             }
             ListFormat::Long if meta.kind == FileKind::Link => self.long(&entries.path.join(name), &meta, name, out),
             ListFormat::Long => self.long_line(Entry { name, meta: &meta, target: None }, out),
@@ -211,8 +216,14 @@ impl<'a> Listing<'a> {
         listing::long_line(entry, LongFormat { now: self.now, zone, owners: &shared.owners }, out);
     }
 
-    fn facts_line(&self, entry: Entry, kind: &str, parent_writable: bool, out: &mut Vec<u8>) {
-        self.login.write_facts(entry, kind, parent_writable, out);
+    /// What a link leads to, and the letters there; those around the link say whether it can be removed.
+    fn behind(&self, path: &VirtualPath, link: Meta, around: Perms) -> (Meta, EntryLetters) {
+        let letters = self.login.share.letters_of(path);
+        (self.login.share.followed(path, link), EntryLetters { around, is_fixed: false, ..letters })
+    }
+
+    fn facts_line(&self, entry: Entry, kind: &str, may: (EntryLetters, bool), out: &mut Vec<u8>) {
+        self.login.write_facts(entry, kind, may, out);
         out.extend_from_slice(b"\r\n");
     }
 
@@ -220,7 +231,7 @@ impl<'a> Listing<'a> {
         let Ok(meta) = self.login.share.meta(path) else { return };
         let entry = Entry { name, meta: &meta, target: None };
         match self.format {
-            ListFormat::Facts => self.facts_line(entry, kind, false, out),
+            ListFormat::Facts => self.facts_line(entry, kind, (self.login.share.letters_of(path), false), out),
             ListFormat::Long | ListFormat::Names => self.long_line(entry, out),
         }
     }
@@ -235,8 +246,10 @@ impl Entries {
         order: Order,
     ) -> Result<Self, Box<Refusal>> {
         let folder = login.share.list(&path, order, pattern.as_ref())?;
-        let writable = login.share.identity().rights(&folder.own_meta()?).write;
-        Ok(Self { folder, path, pattern, prefix, writable })
+        let own = folder.own_meta().transpose()?;
+        let writable = own.is_some_and(|own| login.share.identity().rights(&own).write);
+        let letters = login.share.letters_in(&path);
+        Ok(Self { folder, path, pattern, prefix, writable, letters })
     }
 }
 
@@ -284,93 +297,5 @@ impl Login {
         let progress = watch.progress();
         let outcome = self.ended(result, progress, &control.who);
         self.report_list(outcome)
-    }
-
-    /// The MLST line of a path, without line end.
-    ///
-    /// # Errors
-    /// 550 if it is not there.
-    pub(super) fn facts_of(&self, path: &VirtualPath) -> Result<Vec<u8>, Box<Refusal>> {
-        let meta = self.share.followed(path, self.share.link_meta(path)?);
-        let parent = path.parent().map(|parent| self.share.meta(&parent)).transpose()?;
-        let parent_writable = parent.is_some_and(|parent| self.share.identity().rights(&parent).write);
-        let kind = type_fact(meta.kind);
-        let mut line = Vec::new();
-        self.write_facts(Entry { name: path.as_bytes(), meta: &meta, target: None }, kind, parent_writable, &mut line);
-        Ok(line)
-    }
-
-    fn write_facts(&self, entry: Entry, kind: &str, parent_writable: bool, out: &mut Vec<u8>) {
-        let rights = self.share.identity().rights(entry.meta);
-        let perm = perm_fact(self.share.user_now().perms, entry.meta.kind, rights, parent_writable);
-        listing::facts(entry, kind, &perm, self.agreed.preferences.facts, out);
-    }
-}
-
-/// RFC 3659 §7.5.1. A link that leads to something inside is shown as that; one that leads nowhere or out is shown as a link,
-/// without its target.
-fn type_fact(kind: FileKind) -> &'static str {
-    match kind {
-        FileKind::Folder => "dir",
-        FileKind::File => "file",
-        FileKind::Link => "OS.unix=slink",
-        FileKind::Other => "OS.unix=special",
-    }
-}
-
-/// What may be done with an entry (RFC 3659 §7.5.5): both the account's letters and the file system must allow it.
-fn perm_fact(perms: Perms, kind: FileKind, rights: Rights, parent_writable: bool) -> Vec<u8> {
-    let both = |letter, perm, allowed: bool| (allowed && perms.has(perm)).then_some(letter);
-    let Rights { read, write, enter } = rights;
-    let (delete, rename) = (both(b'd', Perm::Delete, parent_writable), both(b'f', Perm::Rename, parent_writable));
-    let facts = match kind {
-        FileKind::Folder => [
-            both(b'c', Perm::Write, write),
-            delete,
-            both(b'e', Perm::Enter, enter),
-            rename,
-            both(b'l', Perm::List, read),
-            both(b'm', Perm::MakeDir, write),
-            both(b'p', Perm::Delete, write),
-        ],
-        // Nothing can be done with it but to remove or rename it.
-        FileKind::Link => [delete, rename, None, None, None, None, None],
-        FileKind::File | FileKind::Other => [
-            both(b'a', Perm::Append, write),
-            delete,
-            rename,
-            both(b'r', Perm::Read, read),
-            both(b'w', Perm::Write, write),
-            None,
-            None,
-        ],
-    };
-    facts.into_iter().flatten().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_perm_fact_needs_letter_and_file_system() {
-        let all: Perms = "elradfmwMT".parse().expect("letters");
-        let reader: Perms = "elr".parse().expect("letters");
-        let full = Rights { read: true, write: true, enter: true };
-        let readonly = Rights { write: false, ..full };
-        let cases = [
-            (all, FileKind::File, full, true, "adfrw"),
-            (all, FileKind::File, full, false, "arw"),
-            (all, FileKind::File, readonly, true, "dfr"),
-            (reader, FileKind::File, full, true, "r"),
-            (all, FileKind::Folder, full, true, "cdeflmp"),
-            (all, FileKind::Folder, readonly, false, "el"),
-            (reader, FileKind::Folder, full, true, "el"),
-            (all, FileKind::Link, full, true, "df"),
-            (reader, FileKind::Link, full, true, ""),
-        ];
-        for (perms, kind, rights, parent, expected) in cases {
-            assert_eq!(perm_fact(perms, kind, rights, parent), expected.as_bytes(), "{perms} {kind:?} {rights:?}");
-        }
     }
 }

@@ -30,6 +30,7 @@ mod denied;
 mod download;
 mod end;
 mod explain;
+mod facts;
 mod handshake;
 mod heartbeat;
 mod info;

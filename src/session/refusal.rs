@@ -147,13 +147,16 @@ impl Login {
     fn denied_by(&self, denied: &Denied, path: Option<&VirtualPath>, need: Need) -> Option<String> {
         let user = self.share.user_now();
         match denied {
-            denied if denied.is_hidden() => Some(user.source("hide").to_string()),
-            Denied::Letter(perm) => Some(user.lacks(*perm)),
+            denied if denied.is_hidden() => Some(self.share.line(path, "hide")),
+            Denied::Letter(perm) => Some(self.share.lacks(path, *perm)),
             Denied::Home => Some(user.source("home").to_string()),
+            Denied::RefusedName => Some(self.share.line(path, "refuse")),
+            Denied::Fixed => Some("a folder of the account's tree".to_owned()),
+            Denied::Wider => Some("the letters there are more than here".to_owned()),
             Denied::ControlBytes | Denied::ServersOwn | Denied::HiddenName => None,
             Denied::AfterTheEnd | Denied::Pending(_) => None,
             Denied::Occupied(lacking) => Some(match lacking {
-                Some(perm) => user.lacks(*perm),
+                Some(perm) => self.share.lacks(path, *perm),
                 None => "file system: it is there already".to_owned(),
             }),
             Denied::File(error) if denied.is_busy() => Some(format!("another session or server writes it: {error}")),

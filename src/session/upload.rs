@@ -60,7 +60,7 @@ impl Login {
         self.refuse_restart_in_ascii(prepared.restart)?;
         let subject = Subject::upload(verb, &path, prepared);
         let port = self.take_data_port_for(&path)?;
-        Ok(self.store(port, &subject, target, Reply::new(150, "Send the file."), control)?)
+        Ok(self.store(port, &subject, &target, Reply::new(150, "Send the file."), control)?)
     }
 
     pub(super) fn appe(
@@ -71,12 +71,13 @@ impl Login {
         control: &mut Control,
     ) -> Answer {
         let path = self.path(name);
-        let placement = if self.share.permit(Perm::Write).is_ok() { Placement::Append } else { Placement::AppendToOld };
+        let placement =
+            if self.share.permit(&path, Perm::Write).is_ok() { Placement::Append } else { Placement::AppendToOld };
         let target = self.share.writable(&path, placement)?;
         refuse_window(prepared)?;
         let subject = Subject::upload(verb, &path, prepared);
         let port = self.take_data_port_for(&path)?;
-        Ok(self.store(port, &subject, target, Reply::new(150, "Send what to append."), control)?)
+        Ok(self.store(port, &subject, &target, Reply::new(150, "Send what to append."), control)?)
     }
 
     /// RFC 1123 §4.1.2.9: the 150 reply names the file that is made.
@@ -102,7 +103,7 @@ impl Login {
             let port = self.take_data_port_for(&path)?;
             let preliminary = Reply::raw(150, [b"FILE: ", path.file_name().unwrap_or_default()].concat());
             let subject = Subject::upload(verb, &path, prepared);
-            match self.store(port, &subject, target, preliminary, control) {
+            match self.store(port, &subject, &target, preliminary, control) {
                 // Another session was faster with that name, or is uploading to it just now.
                 Err(denied) if denied.is_busy() || self.share.has(&path).unwrap_or(false) => {}
                 answer => return Ok(answer?),
@@ -124,7 +125,7 @@ impl Login {
         &mut self,
         port: DataPort,
         subject: &Subject,
-        target: Writable,
+        target: &Writable,
         preliminary: Reply,
         control: &mut Control,
     ) -> Result<Step, Denied> {
@@ -152,7 +153,7 @@ impl Login {
     }
 
     /// For APPE the beginning of the file decides, if it can be read; otherwise the bytes that are appended do.
-    fn line_ends_for(&self, target: Writable) -> LineEnds {
+    fn line_ends_for(&self, target: &Writable) -> LineEnds {
         let asked = self.line_ends();
         let old = if asked == LineEnds::Undecided { self.share.old_file(target) } else { None };
         old.and_then(|old| asked.decide(&old).ok()).unwrap_or(asked)
@@ -204,7 +205,7 @@ fn receive<'a>(
     mut transfer: Transfer,
     opened: Opened<'a>,
     incoming: &mut Incoming,
-    target: Writable,
+    target: &Writable,
     share: &Share,
 ) -> Result<Received<'a>, Error> {
     let replaced = opened.replaced();

@@ -23,6 +23,12 @@ pub enum Denied {
     Home,
     /// A new name may hold no control bytes.
     ControlBytes,
+    /// A folder that has a section of its own, or holds one, stays where it is; in one that is on no disk, nothing is made.
+    Fixed,
+    /// A new name has a form that is refused there.
+    RefusedName,
+    /// Nothing moves to where the account may do more with it.
+    Wider,
     /// A new name has a form that the server keeps for its own files.
     ServersOwn,
     /// A new name is hidden, or in a folder that is.
@@ -46,6 +52,16 @@ impl Denied {
     /// True while another session writes the file.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::File(error) if error.kind() == ErrorKind::ResourceBusy)
+    }
+}
+
+impl Denied {
+    /// What the file system would say.
+    pub fn into_error(self) -> io::Error {
+        match self {
+            Self::File(error) => error,
+            _ => ErrorKind::PermissionDenied.into(),
+        }
     }
 }
 

@@ -4,35 +4,41 @@
 //! If an act takes two calls, the first one gives the value that the second one needs: [`Writable`], [`Renamable`]. Nothing
 //! here knows a reply, a control connection or a line of a log. Used by `session`.
 
-use std::fs::File;
+use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
+use crate::auth::folders::FolderSection;
 use crate::auth::limits::{Counted, Limits, Ticket};
 use crate::auth::live_user::LiveUser;
-use crate::auth::perm::Perm;
+use crate::auth::perm::{Perm, Perms};
 use crate::auth::user::User;
 use crate::copy::pace::SharedPaces;
 use crate::fs::claims::Claims;
-use crate::fs::folder::{Folder, Order};
 use crate::fs::homes::Homes;
 use crate::fs::partial::is_partial;
 use crate::fs::partials::Partials;
-use crate::fs::root::{Links, Root};
-use crate::fs::upload::{Opened, Placement, Refused, Upload, UploadPolicy};
-use crate::protocol::glob::Pattern;
+use crate::fs::root::{Links, Root, is_hidden};
+use crate::fs::upload::UploadPolicy;
 use crate::protocol::path::{VirtualPath, has_control_bytes};
 use crate::share::denied::{Closed, Denied};
+use crate::share::tree::{Absent, Last, Spot, Tree};
 use crate::sys::identity::Identity;
-use crate::sys::jail::{ActiveMode, Jail};
-use crate::sys::meta::{FileKind, Meta};
+use crate::sys::jail::{self, ActiveMode, Jail};
+use crate::sys::meta::FileKind;
 
+mod changes;
 pub mod denied;
+mod looks;
 pub mod obstacle;
 pub mod throttles;
+pub mod tree;
 pub mod trial;
+mod uploads;
+
+pub use changes::Renamable;
+pub use uploads::Writable;
 
 /// What all accounts have in common.
 pub struct Premises {
@@ -73,6 +79,9 @@ pub struct Share {
     at_login: Arc<User>,
     live: Arc<LiveUser>,
     root: Arc<Root>,
+    /// Without folder sections the home is all there is.
+    tree: Option<Box<Tree>>,
+    absent: Vec<Absent>,
     conditions: Conditions,
     /// Who it is to the file system, if not the user of the process.
     identity: Option<Identity>,
@@ -80,16 +89,13 @@ pub struct Share {
     _place: Ticket,
 }
 
-/// A file that the account may write in this way; only [`Share::writable`] makes one.
-#[derive(Debug, Clone, Copy)]
-pub struct Writable<'p> {
-    path: &'p VirtualPath,
-    placement: Placement,
+/// Where an act takes place, which it was found to be allowed.
+struct At<'p> {
+    root: &'p Arc<Root>,
+    path: Cow<'p, VirtualPath>,
+    /// Where that is, if the account has folder sections.
+    spot: Option<Spot<'p>>,
 }
-
-/// A file or folder that the account may rename; only [`Share::renamable`] makes one.
-#[derive(Debug)]
-pub struct Renamable(VirtualPath);
 
 impl Share {
     /// Takes a place and opens the home.
@@ -97,10 +103,24 @@ impl Share {
         let user = live.now();
         let place = premises.limits.take(Counted::Account(user.name.clone()), user.max_cons);
         let place = place.map_err(|full| Closed::Full(full.max))?;
-        let root = premises.homes.open(&user.home, conditions.links, user.hidden_names()).map_err(Closed::Home)?;
+        let has_sections = user.has_sections();
+        // With folder sections, links are followed in the tree, and each section hides names of its own.
+        let (links, hide) = if has_sections { (Links::Never, None) } else { (conditions.links, user.keys.hide.get()) };
+        let root = premises.homes.open(&user.home, links, hide).map_err(Closed::Home)?;
+        let (tree, absent) = if has_sections {
+            let (tree, absent) = Tree::open(&user, Arc::clone(&root), &premises.homes, conditions.links);
+            (Some(Box::new(tree)), absent)
+        } else {
+            (None, Vec::new())
+        };
         let identity = user.system_user.as_ref().map(obstacle::identity_of);
         let (live, premises) = (Arc::clone(live), Arc::clone(premises));
-        Ok(Box::new(Self { at_login: user, live, root, conditions, identity, premises, _place: place }))
+        Ok(Box::new(Self { at_login: user, live, root, tree, absent, conditions, identity, premises, _place: place }))
+    }
+
+    /// The mounts that are not there.
+    pub fn absent(&self) -> &[Absent] {
+        &self.absent
     }
 
     /// Makes this thread the account's system user, if it has one, and locks it into the home, if the kernel has a jail;
@@ -112,7 +132,12 @@ impl Share {
             person.become_on_this_thread()?;
         }
         let Some(jail) = &self.premises.jail else { return Ok(person.is_some()) };
-        let jailed = jail.lock_in(self.root.handle(), self.at_login.perms.rights(), active)?;
+        let jailed = match &self.tree {
+            None => jail.lock_in([(self.root.handle(), self.at_login.perms.rights())], active)?,
+            Some(tree) => {
+                jail.lock_in(tree.jailed_folders().map(|(folder, perms)| (folder, perms.rights())), active)?
+            }
+        };
         Ok(person.is_some() || jailed)
     }
 
@@ -131,225 +156,141 @@ impl Share {
         self.identity.as_ref().unwrap_or(&self.premises.identity)
     }
 
-    /// Asks for a letter alone.
-    pub fn permit(&self, perm: Perm) -> Result<(), Denied> {
-        if self.at_login.perms.has(perm) { Ok(()) } else { Err(Denied::Letter(perm)) }
+    /// Whether the account has a letter at a path, whatever is there.
+    pub fn permit(&self, path: &VirtualPath, perm: Perm) -> Result<(), Denied> {
+        match &self.tree {
+            None => letter(self.at_login.perms, perm),
+            Some(tree) => {
+                let spot = tree.find(path, Last::Followed);
+                letter(spot.map_or_else(|_| tree.nearest(path).perms, |spot| spot.area.perms), perm)
+            }
+        }
     }
 
-    /// The home, to look at a path with this letter.
-    fn look(&self, path: &VirtualPath, perm: Perm) -> Result<&Root, Denied> {
-        self.permit(perm)?;
+    /// Finds a path to look at it with this letter.
+    fn look<'p>(&'p self, path: &'p VirtualPath, last: Last, perm: Perm) -> Result<At<'p>, Denied> {
+        let at = self.find(path, last, |spot| letter(spot.area.perms, perm), perm)?;
         // A partial is reached only through its target.
-        if path.has_component(is_partial) { Err(Denied::File(ErrorKind::NotFound.into())) } else { Ok(&self.root) }
+        if path.has_component(is_partial) { Err(Denied::File(ErrorKind::NotFound.into())) } else { Ok(at) }
     }
 
     /// The same for a name that is made, which may hold no control byte.
-    fn make(&self, path: &VirtualPath, perm: Perm) -> Result<&Root, Denied> {
-        self.permit(perm)?;
+    fn make<'p>(&'p self, path: &'p VirtualPath, last: Last, perm: Perm) -> Result<At<'p>, Denied> {
+        let at = match self.find(path, last, |spot| letter(spot.around.perms, perm), perm) {
+            Err(Denied::File(error)) if is_hidden(&error) => return Err(Denied::HiddenName),
+            found => found?,
+        };
         match path.file_name() {
             Some(name) if has_control_bytes(name) => Err(Denied::ControlBytes),
             _ if path.has_component(is_partial) => Err(Denied::ServersOwn),
-            _ if self.root.hides(path) => Err(Denied::HiddenName),
-            _ => Ok(&self.root),
+            _ if at.root.hides(&at.path) => Err(Denied::HiddenName),
+            _ if at.is_refused() => Err(Denied::RefusedName),
+            _ => Ok(at),
         }
+    }
+
+    fn find<'p>(
+        &'p self,
+        path: &'p VirtualPath,
+        last: Last,
+        permit: impl Fn(&Spot) -> Result<(), Denied>,
+        perm: Perm,
+    ) -> Result<At<'p>, Denied> {
+        let Some(tree) = &self.tree else {
+            letter(self.at_login.perms, perm)?;
+            return Ok(At { root: &self.root, path: Cow::Borrowed(path), spot: None });
+        };
+        let spot = tree.find(path, last).map_err(|denied| match letter(tree.nearest(path).perms, perm) {
+            // What is not there tells nothing to an account that may not look.
+            Err(lacking) => lacking,
+            Ok(()) => denied,
+        })?;
+        permit(&spot)?;
+        Ok(At { root: spot.root.unwrap_or(&self.root), path: Cow::Owned(spot.path.clone()), spot: Some(spot) })
+    }
+
+    /// The line of user.ini with what holds for a path under a key.
+    pub fn line(&self, path: Option<&VirtualPath>, key: &'static str) -> String {
+        let source = self.deciding(path, key).map(|section| section.source(key));
+        source.unwrap_or_else(|| self.user_now().source(key)).to_string()
+    }
+
+    /// That a letter is missing at a path, with the line that decided so.
+    pub fn lacks(&self, path: Option<&VirtualPath>, perm: Perm) -> String {
+        self.deciding(path, "perm").map_or_else(|| self.user_now().lacks(perm), |section| section.lacks(perm))
+    }
+
+    /// The folder section that says what holds for a path under a key; `None` if it is the account's own.
+    fn deciding(&self, path: Option<&VirtualPath>, key: &'static str) -> Option<Arc<FolderSection>> {
+        let (tree, path) = (self.tree.as_ref()?, path?);
+        let found = tree.find(path, Last::Followed).or_else(|_| tree.find(path, Last::AsIs));
+        let area = found.map_or_else(|_| tree.nearest(path), |spot| spot.area);
+        tree.areas_above(area).filter_map(|area| area.written.as_ref()).find(|section| section.says(key)).cloned()
     }
 
     /// Where a path is on this machine, for logs.
     pub fn real_path(&self, path: &VirtualPath) -> PathBuf {
-        self.root.real_path(path)
+        let (root, path) = self.written(path);
+        root.real_path(&path)
     }
 
-    /// Whether something has that name, including a link that leads nowhere. Takes no letter.
-    pub fn has(&self, path: &VirtualPath) -> io::Result<bool> {
-        match self.root.link_meta(path) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Opens a file for reading.
-    pub fn open_file(&self, path: &VirtualPath) -> Result<(File, Meta), Denied> {
-        Ok(self.look(path, Perm::Read)?.open_file(path)?)
-    }
-
-    /// The size of a file that is to be read.
-    pub fn readable_size(&self, path: &VirtualPath) -> Result<u64, Denied> {
-        Ok(self.look(path, Perm::Read)?.meta(path)?.size)
-    }
-
-    /// What a file or folder is, links followed.
-    pub fn meta(&self, path: &VirtualPath) -> Result<Meta, Denied> {
-        Ok(self.look(path, Perm::List)?.meta(path)?)
-    }
-
-    /// What a file, folder or link is, the last link not followed.
-    pub fn link_meta(&self, path: &VirtualPath) -> Result<Meta, Denied> {
-        Ok(self.look(path, Perm::List)?.link_meta(path)?)
-    }
-
-    /// The facts to show for a path: those of the file that its last link leads to if that is inside, or of the link itself.
-    pub fn followed(&self, path: &VirtualPath, own: Meta) -> Meta {
-        if own.kind == FileKind::Link { self.meta(path).unwrap_or(own) } else { own }
-    }
-
-    /// Where a link leads, as it is written in it; fails if that is outside or nothing.
-    pub fn link_target(&self, path: &VirtualPath) -> Result<Vec<u8>, Denied> {
-        let root = self.look(path, Perm::List)?;
-        root.meta(path)?;
-        Ok(root.link_target(path)?)
-    }
-
-    /// Starts to read a folder; the pattern says which entries are of interest.
-    pub fn list(&self, path: &VirtualPath, order: Order, pattern: Option<&Pattern>) -> Result<Folder, Denied> {
-        Ok(self.look(path, Perm::List)?.list(path, order, pattern)?)
-    }
-
-    /// Whether a folder may be the current one.
-    pub fn enter(&self, path: &VirtualPath) -> Result<(), Denied> {
-        Ok(self.look(path, Perm::Enter)?.enter(path)?)
-    }
-
-    /// Bytes that may still be written into a folder. Takes no letter.
-    pub fn free_space(&self, folder: &VirtualPath) -> io::Result<u64> {
-        self.root.free_space(folder)
-    }
-
-    /// Removes a file.
-    pub fn remove_file(&self, path: &VirtualPath) -> Result<(), Denied> {
-        let root = self.look(path, Perm::Delete)?;
-        Ok(root.remove_file(not_home(path)?, &self.at_login.name, &self.premises.claims)?)
-    }
-
-    /// Removes a folder that is empty as far as a client can see.
-    pub fn remove_folder(&self, path: &VirtualPath) -> Result<(), Denied> {
-        let root = self.look(path, Perm::Delete)?;
-        Ok(root.remove_folder(not_home(path)?, &self.premises.claims)?)
-    }
-
-    /// Makes a folder.
-    pub fn create_folder(&self, path: &VirtualPath) -> Result<(), Denied> {
-        Ok(self.make(path, Perm::MakeDir)?.create_folder(path)?)
-    }
-
-    /// A file, folder or link that is there, to be renamed.
-    pub fn renamable(&self, from: VirtualPath) -> Result<Renamable, Denied> {
-        self.look(&from, Perm::Rename)?.link_meta(not_home(&from)?)?;
-        Ok(Renamable(from))
-    }
-
-    /// The letter without which it replaces no file by a rename, if it lacks one.
-    fn lacking_to_replace(&self) -> Option<Perm> {
-        [Perm::Write, Perm::Delete].into_iter().find(|&perm| self.permit(perm).is_err())
-    }
-
-    /// Renames it. It replaces a file only if the account may overwrite and delete.
-    pub fn rename(&self, from: &Renamable, to: &VirtualPath) -> Result<(), Denied> {
-        let root = self.make(to, Perm::Rename)?;
-        let lacking = self.lacking_to_replace();
-        root.rename(&from.0, not_home(to)?, lacking.is_none()).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Denied::Occupied(lacking),
-            _ => Denied::File(error),
-        })
-    }
-
-    /// Sets the permission bits and the modification time (in Unix seconds), those of the two that are given.
-    pub fn change(&self, path: &VirtualPath, mode: Option<u16>, modified: Option<i64>) -> Result<(), Denied> {
-        if modified.is_some() {
-            self.permit(Perm::Time)?;
-        }
-        let root = self.look(path, if mode.is_some() { Perm::Mode } else { Perm::Time })?;
-        if let Some(mode) = mode {
-            root.set_mode(path, mode)?;
-        }
-        if let Some(unix) = modified {
-            root.set_modified(path, unix)?;
-        }
-        Ok(())
-    }
-
-    /// A file to write, old or new, with the letter that its placement takes. An old one keeps its name, whatever bytes
-    /// that holds.
-    pub fn writable<'p>(&self, path: &'p VirtualPath, placement: Placement) -> Result<Writable<'p>, Denied> {
-        let perm = if placement.appends() { Perm::Append } else { Perm::Write };
-        let is_odd = placement != Placement::New && path.file_name().is_some_and(has_control_bytes);
-        if !is_odd || self.look(path, perm).is_err() || self.root.link_meta(path).is_err() {
-            self.make(path, perm)?;
-        }
-        Ok(Writable { path, placement })
-    }
-
-    /// Whether the folder of this path is there. Takes no letter.
-    pub fn find_folder_of(&self, path: &VirtualPath) -> io::Result<()> {
-        self.root.locate(path).map(|_| ())
-    }
-
-    /// The old file to which [`Self::store`] would append, if it holds anything.
-    pub fn old_file(&self, target: Writable) -> Option<File> {
-        let (file, meta) = target.appends().then(|| self.root.open_file(target.path).ok())??;
-        (meta.size > 0).then_some(file)
-    }
-
-    /// Whether a finished upload must be on the disk, not only in the page cache.
-    pub fn is_durable(&self) -> bool {
-        self.conditions.uploads.durable
-    }
-
-    /// Opens a target for an upload.
-    pub fn store<'a>(&'a self, target: Writable<'a>, now: SystemTime) -> Result<Opened<'a>, Denied> {
-        let Writable { path, placement } = target;
-        let Premises { claims, partials, .. } = &*self.premises;
-        let (root, account, policy) = (&*self.root, self.at_login.name.as_str(), self.conditions.uploads);
-        let upload = Upload { root, path, account, policy, claims, partials };
-        upload.open(placement, now).map_err(|refused| match refused {
-            Refused::AfterTheEnd => Denied::AfterTheEnd,
-            Refused::Pending(kept) => Denied::Pending(kept),
-            Refused::File(error) if error.kind() == ErrorKind::NotFound && placement == Placement::AppendToOld => {
-                self.permit(Perm::Write).err().unwrap_or(Denied::File(error))
-            }
-            Refused::File(error) => Denied::File(error),
-        })
+    /// The mount in which a path lies by its text, and its place there.
+    fn written<'p>(&'p self, path: &'p VirtualPath) -> (&'p Root, Cow<'p, VirtualPath>) {
+        let mounted = self.tree.as_ref().and_then(|tree| tree.mounted(path));
+        mounted.map_or((&*self.root, Cow::Borrowed(path)), |(root, path)| (root, Cow::Owned(path)))
     }
 }
 
-impl Writable<'_> {
-    /// True if the new bytes come after the old ones.
-    pub fn appends(&self) -> bool {
-        self.placement.appends()
+impl At<'_> {
+    /// The mount, unless the place is on no disk.
+    fn on_disk(&self) -> Result<&Root, Denied> {
+        match &self.spot {
+            Some(spot) if spot.root.is_none() => Err(Denied::Fixed),
+            _ => Ok(self.root),
+        }
+    }
+
+    /// The same for what is moved, removed or replaced.
+    fn loose(&self) -> Result<&Root, Denied> {
+        match &self.spot {
+            Some(spot) if spot.is_fixed => Err(Denied::Fixed),
+            _ => self.on_disk(),
+        }
+    }
+
+    /// Whether its name may not be given to anything there.
+    fn is_refused(&self) -> bool {
+        let name = |spot: &Spot| spot.seen.file_name().is_some_and(|name| spot.around.refuses(name));
+        self.spot.as_ref().is_some_and(name)
+    }
+
+    /// Whether the jail grants less here than there, and so lets nothing move there.
+    fn is_narrower_than(&self, other: &Self) -> bool {
+        let (Some(here), Some(there)) = (&self.spot, &other.spot) else { return false };
+        let is_folder = here.meta.as_ref().is_some_and(|meta| meta.kind == FileKind::Folder);
+        !jail::grants_no_more(there.around.jailed.rights(), here.around.jailed.rights(), is_folder)
     }
 }
 
-impl Renamable {
-    /// Where it is.
-    pub fn path(&self) -> &VirtualPath {
-        &self.0
-    }
-}
-
-/// An account's home itself is never removed or renamed.
-fn not_home(path: &VirtualPath) -> Result<&VirtualPath, Denied> {
-    if path.is_root() { Err(Denied::Home) } else { Ok(path) }
-}
-
-#[cfg(test)]
-impl Renamable {
-    pub(crate) fn for_tests() -> Self {
-        Self(VirtualPath::root().join(b"a"))
-    }
+/// Whether a letter is among these.
+fn letter(perms: Perms, perm: Perm) -> Result<(), Denied> {
+    if perms.has(perm) { Ok(()) } else { Err(Denied::Letter(perm)) }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::net::Ipv4Addr;
-    use std::time::{Duration, Instant};
+    use std::time::{Duration, Instant, SystemTime};
 
     use tempfile::TempDir;
 
     use super::*;
     use crate::auth::user::{Guest, Terms};
     use crate::auth::users::Users;
+    use crate::fs::folder::Order;
     use crate::fs::partial;
+    use crate::fs::upload::Placement;
     use crate::protocol::command::Sorting;
 
     const ALL: &str = "elradfmwMT";
@@ -397,7 +338,7 @@ mod tests {
 
     fn upload(share: &Share, name: &str, placement: Placement) -> Result<(), Denied> {
         let path = path(name);
-        share.store(share.writable(&path, placement)?, SystemTime::now()).map(drop)
+        share.store(&share.writable(&path, placement)?, SystemTime::now()).map(drop)
     }
 
     type Act = fn(&Share, &str) -> Result<(), Denied>;
@@ -519,7 +460,7 @@ mod tests {
             [(&file, APPEND, true), (&file, Placement::Replace, false), (&new, APPEND, false)]
         {
             let target = share.writable(path, placement).expect("writable");
-            assert_eq!(share.old_file(target).is_some(), has_old, "{path:?} {placement:?}");
+            assert_eq!(share.old_file(&target).is_some(), has_old, "{path:?} {placement:?}");
         }
     }
 }

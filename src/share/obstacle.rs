@@ -59,7 +59,7 @@ impl fmt::Display for Obstacle {
 impl Share {
     /// Whether this error came of a link, and links are not followed.
     pub fn is_kept_from_links(&self, error: &io::Error) -> bool {
-        self.root.links() == Links::Never && files::is_loop(error)
+        self.conditions.links == Links::Never && files::is_loop(error)
     }
 
     /// What is in the way of an act at this path that failed with this error, if that can be seen.
@@ -75,7 +75,7 @@ impl Share {
     /// The first part of the path that is missing.
     fn missing(&self, path: &VirtualPath) -> Option<Obstacle> {
         let is_missing =
-            |part: &VirtualPath| self.root.meta(part).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+            |part: &VirtualPath| self.meta_by_text(part).is_err_and(|error| error.kind() == ErrorKind::NotFound);
         let part = prefixes(path).into_iter().find(is_missing)?;
         Some(Obstacle { path: self.real_path(&part), what: InTheWay::Missing })
     }
@@ -84,7 +84,7 @@ impl Share {
     fn forbidding(&self, path: &VirtualPath, need: Need) -> Option<Obstacle> {
         let mut seen: Vec<(VirtualPath, Meta)> = Vec::new();
         for part in prefixes(path) {
-            match self.root.meta(&part) {
+            match self.meta_by_text(&part) {
                 Ok(meta) => seen.push((part, meta)),
                 // The folder that holds it can't be entered.
                 Err(error) if error.kind() == ErrorKind::PermissionDenied => {
@@ -120,6 +120,11 @@ impl Share {
                 .filter(|(_, meta)| meta.kind == FileKind::File && !self.rights(meta).write)
                 .or_else(|| folder.filter(|(_, meta)| is_closed(meta))),
         }
+    }
+
+    fn meta_by_text(&self, path: &VirtualPath) -> io::Result<Meta> {
+        let (root, path) = self.written(path);
+        root.meta(&path)
     }
 
     fn rights(&self, meta: &Meta) -> Rights {

@@ -4,13 +4,16 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Conditions, Premises, Share, not_home};
+use super::changes::not_home;
+use super::{Conditions, Premises, Share};
 use crate::auth::live_user::LiveUser;
 use crate::auth::perm::Perm;
 use crate::auth::user::User;
+use crate::fs::folder::Order;
 use crate::fs::upload::{Placement, UploadPolicy};
 use crate::protocol::path::VirtualPath;
 use crate::share::denied::{Closed, Denied};
+use crate::share::tree::Last;
 use crate::sys::identity::Identity;
 use crate::sys::meta::FileKind;
 
@@ -75,7 +78,7 @@ impl Share {
             Act::Remove => self.would_remove(path, FileKind::File),
             Act::RemoveFolder => self.would_remove(path, FileKind::Folder),
             Act::MakeFolder => {
-                self.make(path, Perm::MakeDir)?;
+                self.make(path, Last::AsIs, Perm::MakeDir)?.on_disk()?;
                 if self.has(path)? { Err(Denied::Occupied(None)) } else { Ok(self.change_folder_of(path)?) }
             }
             Act::RenameFrom => {
@@ -89,15 +92,15 @@ impl Share {
 
     fn would_list(&self, path: &VirtualPath) -> Result<(), Denied> {
         match self.meta(path)?.kind {
-            FileKind::Folder => Ok(self.look(path, Perm::List)?.open_folder(path).map(drop)?),
+            FileKind::Folder => Ok(self.list(path, Order::AsStored, None).map(drop)?),
             FileKind::File | FileKind::Link | FileKind::Other => Ok(()),
         }
     }
 
     /// A new file comes beside the old one, and then takes its name.
     fn would_store(&self, path: &VirtualPath) -> Result<(), Denied> {
-        self.writable(path, Placement::Replace)?;
-        let (place, meta) = self.root.locate(path)?;
+        let target = self.writable(path, Placement::Replace)?;
+        let (place, meta) = target.root.locate(&target.path)?;
         match meta {
             Some(meta) if meta.kind == FileKind::Folder => return Err(io::Error::from(ErrorKind::IsADirectory).into()),
             Some(meta) => place.may_replace(&meta)?,
@@ -107,18 +110,20 @@ impl Share {
     }
 
     fn would_append(&self, path: &VirtualPath) -> Result<(), Denied> {
-        self.writable(path, Placement::Append)?;
-        let (place, meta) = self.root.locate(path)?;
+        let target = self.writable(path, Placement::Append)?;
+        let (place, meta) = target.root.locate(&target.path)?;
         match meta {
             Some(meta) if meta.kind == FileKind::Folder => Err(io::Error::from(ErrorKind::IsADirectory).into()),
             Some(meta) => Ok(place.may_replace(&meta)?),
             // A file that is not there yet is made, which takes another letter.
-            None => self.permit(Perm::Write).and_then(|()| Ok(place.folder.may_change()?)),
+            None => self.permit(path, Perm::Write).and_then(|()| Ok(place.folder.may_change()?)),
         }
     }
 
     fn would_remove(&self, path: &VirtualPath, kind: FileKind) -> Result<(), Denied> {
-        let meta = self.look(path, Perm::Delete)?.link_meta(not_home(path)?)?;
+        let at = self.look(path, Last::AsIs, Perm::Delete)?;
+        not_home(path)?;
+        let meta = at.loose()?.link_meta(&at.path)?;
         match (kind, meta.kind) {
             (FileKind::Folder, FileKind::Folder) => {}
             (FileKind::Folder, _) => return Err(io::Error::from(ErrorKind::NotADirectory).into()),
@@ -129,8 +134,9 @@ impl Share {
     }
 
     fn would_name(&self, path: &VirtualPath) -> Result<(), Denied> {
-        self.make(not_home(path)?, Perm::Rename)?;
-        let lacking = self.lacking_to_replace();
+        let at = self.make(not_home(path)?, Last::AsIs, Perm::Rename)?;
+        at.loose()?;
+        let lacking = self.lacking_to_replace(&at);
         if lacking.is_some() && self.has(path)? {
             return Err(Denied::Occupied(lacking));
         }
@@ -139,13 +145,15 @@ impl Share {
 
     /// Modes and times are changed by the owner alone.
     fn would_set(&self, act: Act, path: &VirtualPath) -> Result<(), Denied> {
-        let meta = self.look(path, if act == Act::SetMode { Perm::Mode } else { Perm::Time })?.meta(path)?;
+        let at = self.look(path, Last::Followed, if act == Act::SetMode { Perm::Mode } else { Perm::Time })?;
+        let meta = self.meta_at(&at, Last::Followed)?;
         if self.identity().owns(&meta) { Ok(()) } else { Err(io::Error::from(ErrorKind::PermissionDenied).into()) }
     }
 
     /// Fails if the names in the folder of a path can't be changed.
     fn change_folder_of(&self, path: &VirtualPath) -> io::Result<()> {
-        let place = self.root.place(path)?.ok_or(ErrorKind::PermissionDenied)?;
+        let (root, path) = self.written(path);
+        let place = root.place(&path)?.ok_or(ErrorKind::PermissionDenied)?;
         place.folder.may_change()
     }
 }

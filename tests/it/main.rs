@@ -87,5 +87,6 @@ mod tls_stalls;
 mod top;
 mod transcripts;
 mod transfers;
+mod tree;
 mod uploads;
 mod who;

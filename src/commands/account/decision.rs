@@ -72,6 +72,9 @@ impl Decision<'_> {
             Denied::Home => "the home itself is never removed or renamed".to_owned(),
             Denied::ControlBytes => format!("{shown} holds control bytes"),
             Denied::ServersOwn => format!("{shown} is a name that the server keeps for its own files"),
+            Denied::Fixed => format!("{shown} belongs to the account's tree, or holds what does"),
+            Denied::RefusedName => format!("names such as {shown} are not taken there"),
+            Denied::Wider => format!("{shown} is where the account may do more"),
             Denied::HiddenName => format!("{shown} is a hidden name"),
             Denied::Occupied(Some(perm)) => {
                 format!("{shown} is there already, and {}", self.user.lacks(*perm))

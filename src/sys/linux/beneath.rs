@@ -48,6 +48,15 @@ pub struct Base {
     unseen: Option<Arc<dyn Unseen>>,
 }
 
+/// Where a link leads.
+#[derive(Debug)]
+pub struct LinkTarget {
+    /// The components, the first one first; `..` may be among them.
+    pub names: Vec<Vec<u8>>,
+    /// They count from the base, not from the link's folder.
+    pub is_absolute: bool,
+}
+
 /// Where a name ends once every link is followed.
 #[derive(Debug)]
 pub struct WayEnd<'b> {
@@ -152,6 +161,30 @@ impl Base {
         Ok([b"/", self.inside(&target)?.as_ref()].concat())
     }
 
+    /// What has this name, its last link not followed, if the way there is plain: it meets no link and stays in one mount.
+    /// `None` if it is not, or if the kernel can't tell.
+    pub fn plain_meta(&self, name: &[u8]) -> io::Result<Option<Meta>> {
+        let name = if name.is_empty() { b"." } else { name };
+        let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+        for _ in 0..MAX_TRIES {
+            match rustix::fs::openat2(&self.dir, name, FIND | OFlags::NOFOLLOW, Mode::empty(), how) {
+                Err(Errno::AGAIN) => {}
+                Err(Errno::LOOP | Errno::XDEV | Errno::NOSYS | Errno::PERM) => return Ok(None),
+                found => return Ok(Some(rustix::fs::fstat(found?)?.into())),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where a link leads, component by component.
+    pub fn target_of(&self, link: &Place) -> io::Result<LinkTarget> {
+        let target = link.link_target()?;
+        let is_absolute = target.first() == Some(&b'/');
+        let mut names = components(&self.inside(&target).map_err(|error| explain(error.into()))?);
+        names.reverse();
+        Ok(LinkTarget { names, is_absolute })
+    }
+
     /// A handle that fchmod and futimens take: a regular file or a folder, readable or at least writable.
     fn open_for_facts(&self, name: &[u8]) -> io::Result<(OwnedFd, Meta)> {
         let opened = match self.resolve(name, OFlags::RDONLY | CAREFUL) {
@@ -246,8 +279,9 @@ pub fn is_hidden(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|source| source.is::<HiddenName>())
 }
 
+/// The name is not there for clients.
 #[cold]
-fn hidden() -> io::Error {
+pub fn hidden() -> io::Error {
     io::Error::new(ErrorKind::NotFound, HiddenName)
 }
 

@@ -78,6 +78,11 @@ pub fn sync_file_system(file: &File) -> io::Result<()> {
     Ok(rustix::fs::syncfs(file)?)
 }
 
+/// More links than are followed.
+pub fn too_many_links() -> io::Error {
+    Errno::LOOP.into()
+}
+
 /// Whether an error came of a symbolic link that is not followed, or of too many of them.
 pub fn is_loop(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::LOOP.raw_os_error())

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::sys::statfs::{self, FsType};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Access, AtFlags, Mode, OFlags, RawDir};
+use rustix::fs::{Access, AtFlags, IFlags, Mode, OFlags, RawDir};
 
 use crate::sys::meta::{FileKind, Meta};
 
@@ -29,6 +29,20 @@ const LOCAL: [FsType; 7] = [
     statfs::MSDOS_SUPER_MAGIC,
 ];
 
+/// File systems that find a name in another case, at least as they are usually mounted.
+const FOLDING: [FsType; 8] = [
+    statfs::MSDOS_SUPER_MAGIC,
+    FsType(0x2011_bab0), // exFAT
+    FsType(0x7366_746e), // NTFS
+    FsType(0x5346_544e), // NTFS, the older driver
+    FsType(0x6573_5546), // FUSE: ntfs-3g, exfat-fuse
+    FsType(0xff53_4d42), // CIFS
+    FsType(0xfe53_4d42), // SMB 2 and 3
+    FsType(0x0102_1997), // 9p: the disks of a host
+];
+/// FS_CASEFOLD_FL: ext4, F2FS and tmpfs fold the names in a folder with it.
+const CASEFOLD: u32 = 0x4000_0000;
+
 impl FolderHandle {
     /// Opens a folder by its path.
     pub fn open(path: &Path) -> io::Result<Self> {
@@ -39,6 +53,26 @@ impl FolderHandle {
     pub fn open_to_read(&self) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self(rustix::fs::openat(self, ".", flags, Mode::empty())?))
+    }
+
+    /// Opens it once more, to name what is in it.
+    pub fn again(&self) -> io::Result<Self> {
+        Ok(Self(rustix::fs::openat(self, ".", FIND_FOLDER, Mode::empty())?))
+    }
+
+    /// The folder that holds it; of `/`, that itself.
+    pub fn above(&self) -> io::Result<Self> {
+        Ok(Self(rustix::fs::openat(self, "..", FIND_FOLDER, Mode::empty())?))
+    }
+
+    /// Whether it finds entries under other spellings, too: in another case, or by short names.
+    pub fn folds_case(&self) -> bool {
+        let kind = statfs::fstatfs(self).map(|disk| disk.filesystem_type());
+        let is_casefold = || {
+            let flags = self.open_to_read().and_then(|folder| Ok(rustix::fs::ioctl_getflags(&folder)?));
+            flags.is_ok_and(|flags| flags.contains(IFlags::from_bits_retain(CASEFOLD)))
+        };
+        kind.is_ok_and(|kind| FOLDING.contains(&kind)) || is_casefold()
     }
 
     /// What the folder is.

@@ -13,10 +13,9 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, PathBeneath, RestrictionStatus, Ruleset,
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
+use rustix::fd::AsFd;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
-
-use crate::sys::folder::FolderHandle;
 
 /// What this kernel can enforce, found out by trying it on a thread of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,18 +129,18 @@ impl Landlock {
 }
 
 impl Jail {
-    /// Locks the calling thread into this home for the rest of its life, with these rights alone. False if the kernel
-    /// can't do that: [`Right::Move`] on ABI 1, where a thread in a jail moves nothing to another folder. After an error
-    /// the thread may be locked in nevertheless.
+    /// Locks the calling thread into these folders for the rest of its life, with these rights alone; in a folder below another
+    /// one, the rights of both add up. False if the kernel can't do that: [`Right::Move`] on ABI 1, where a thread in a jail
+    /// moves nothing to another folder. After an error the thread may be locked in nevertheless.
     #[inline(never)]
-    pub fn lock_in(
+    pub fn lock_in<R: Iterator<Item = Right>>(
         &self,
-        home: &FolderHandle,
-        rights: impl Iterator<Item = Right>,
+        folders: impl IntoIterator<Item = (impl AsFd, R)>,
         active: ActiveMode,
     ) -> io::Result<bool> {
-        let Some(granted) = granted(rights, self.abi) else { return Ok(false) };
-        match self.restrict(home, granted, active).map(|status| status.ruleset) {
+        let rule = |(folder, rights)| Some(PathBeneath::new(folder, granted(rights, self.abi)?));
+        let Some(rules) = folders.into_iter().map(rule).collect::<Option<Vec<_>>>() else { return Ok(false) };
+        match self.restrict(rules, active).map(|status| status.ruleset) {
             Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced) => Ok(true),
             Ok(RulesetStatus::NotEnforced) => Err(Errno::OPNOTSUPP.into()),
             Err(error) => Err(io::Error::other(error)),
@@ -150,8 +149,7 @@ impl Jail {
 
     fn restrict(
         &self,
-        home: &FolderHandle,
-        granted: BitFlags<AccessFs>,
+        folders: Vec<PathBeneath<impl AsFd>>,
         active: ActiveMode,
     ) -> Result<RestrictionStatus, RulesetError> {
         let mut ruleset = handled()?;
@@ -162,7 +160,10 @@ impl Jail {
         if ports.is_some() {
             ruleset = ruleset.handle_access(AccessNet::BindTcp)?;
         }
-        let mut locked = ruleset.create()?.add_rule(PathBeneath::new(home, granted))?;
+        let mut locked = ruleset.create()?;
+        for folder in folders {
+            locked = locked.add_rule(folder)?;
+        }
         for port in ports.into_iter().flatten() {
             locked = locked.add_rule(NetPort::new(port, AccessNet::BindTcp))?;
         }
@@ -189,6 +190,19 @@ fn handled() -> Result<Ruleset, RulesetError> {
         .handle_access(AccessFs::from_all(HANDLED))?
         .handle_access(AccessNet::BindUdp | AccessNet::ConnectSendUdp)?
         .scope(Scope::from_all(HANDLED))
+}
+
+/// Whether the kernel lets a file, or a folder, move from where these rights hold to where those do: it must not gain any.
+pub fn grants_no_more(there: impl Iterator<Item = Right>, here: impl Iterator<Item = Right>, is_folder: bool) -> bool {
+    let access = |rights: &mut dyn Iterator<Item = Right>| {
+        rights.fold(BitFlags::<AccessFs>::empty(), |access, right| access | right.access())
+    };
+    let (mut there, mut here) = (there, here);
+    // Of a file only what is done with its content counts.
+    let counted =
+        if is_folder { BitFlags::all() } else { AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::Truncate };
+    let gained = access(&mut there) & !access(&mut here) & counted;
+    gained.is_empty()
 }
 
 /// The kernel's words for these rights, besides opening and listing folders; `None` if it can't grant them. Finer
@@ -224,6 +238,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::sys::folder::FolderHandle;
 
     /// The jail of a kernel that knows at least this; else the test is skipped.
     fn jail(least: ABI) -> Option<Jail> {
@@ -247,7 +262,7 @@ mod tests {
     ) -> T {
         let root = FolderHandle::open(home).expect("there");
         let locked = || {
-            assert!(jail.lock_in(&root, rights.iter().copied(), active).expect("locked in"));
+            assert!(jail.lock_in([(&root, rights.iter().copied())], active).expect("locked in"));
             test()
         };
         thread::scope(|scope| scope.spawn(locked).join()).expect("no panic")
@@ -274,6 +289,22 @@ mod tests {
             assert_eq!(granted(rights.iter().copied(), ABI::V7), Some(expected), "{rights:?}");
             let old = (!rights.contains(&Right::Move)).then_some(expected);
             assert_eq!(granted(rights.iter().copied(), ABI::V1), old, "{rights:?}");
+        }
+    }
+
+    #[test]
+    fn what_moves_must_gain_no_right() {
+        let cases: [(&[Right], &[Right], bool, bool); 6] = [
+            (&ALL, &ALL, true, true),
+            (&ALL, &[Right::ReadFiles], true, true),
+            (&[Right::StoreFiles, Right::Move], &[Right::ReadFiles], false, false),
+            (&[Right::ReadFiles, Right::Move], &[Right::ReadFiles, Right::Remove], true, true),
+            (&[Right::ReadFiles], &[Right::ReadFiles, Right::MakeFolders], true, false),
+            (&[Right::ReadFiles], &[Right::ReadFiles, Right::MakeFolders], false, true),
+        ];
+        for (here, there, is_folder, moves) in cases {
+            let found = grants_no_more(there.iter().copied(), here.iter().copied(), is_folder);
+            assert_eq!(found, moves, "{here:?} {there:?}");
         }
     }
 

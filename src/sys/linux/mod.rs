@@ -1,6 +1,7 @@
 //! Linux.
 
 pub mod access;
+mod ancestry;
 pub mod beneath;
 mod control_group;
 pub mod disk;

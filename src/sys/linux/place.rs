@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::ops::Deref;
 
 use nix::unistd::{Uid, setfsuid};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
@@ -126,6 +126,12 @@ impl Place<'_> {
 
     fn open(&self, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
         rustix::fs::openat(&*self.folder, &*self.name, flags | OFlags::NOFOLLOW | CAREFUL, mode)
+    }
+}
+
+impl AsFd for Handle<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        (**self).as_fd()
     }
 }
 

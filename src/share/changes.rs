@@ -1,0 +1,101 @@
+//! Acts that remove, make and rename, and that change times and modes.
+
+use std::io::ErrorKind;
+
+use super::{At, Share};
+use crate::auth::perm::Perm;
+use crate::protocol::path::VirtualPath;
+use crate::share::denied::Denied;
+use crate::share::tree::Last;
+
+/// A file or folder that the account may rename; only [`Share::renamable`] makes one.
+#[derive(Debug)]
+pub struct Renamable(VirtualPath);
+
+impl Share {
+    /// Removes a file.
+    pub fn remove_file(&self, path: &VirtualPath) -> Result<(), Denied> {
+        let at = self.look(path, Last::AsIs, Perm::Delete)?;
+        not_home(path)?;
+        Ok(at.loose()?.remove_file(&at.path, &self.at_login.name, &self.premises.claims)?)
+    }
+
+    /// Removes a folder that is empty as far as a client can see.
+    pub fn remove_folder(&self, path: &VirtualPath) -> Result<(), Denied> {
+        let at = self.look(path, Last::AsIs, Perm::Delete)?;
+        not_home(path)?;
+        Ok(at.loose()?.remove_folder(&at.path, &self.premises.claims)?)
+    }
+
+    /// Makes a folder.
+    pub fn create_folder(&self, path: &VirtualPath) -> Result<(), Denied> {
+        let at = self.make(path, Last::AsIs, Perm::MakeDir)?;
+        Ok(at.on_disk()?.create_folder(&at.path)?)
+    }
+
+    /// A file, folder or link that is there, to be renamed.
+    pub fn renamable(&self, from: VirtualPath) -> Result<Renamable, Denied> {
+        let at = self.look(&from, Last::AsIs, Perm::Rename)?;
+        not_home(&from)?;
+        at.loose()?.link_meta(&at.path)?;
+        drop(at);
+        Ok(Renamable(from))
+    }
+
+    /// The letter without which it replaces no file by a rename, if it lacks one.
+    pub(super) fn lacking_to_replace(&self, at: &At) -> Option<Perm> {
+        let perms = at.spot.as_ref().map_or(self.at_login.perms, |spot| spot.around.perms);
+        [Perm::Write, Perm::Delete].into_iter().find(|&perm| !perms.has(perm))
+    }
+
+    /// Renames it. It replaces a file only if the account may overwrite and delete.
+    pub fn rename(&self, from: &Renamable, to: &VirtualPath) -> Result<(), Denied> {
+        let target = self.make(to, Last::AsIs, Perm::Rename)?;
+        let old = self.look(&from.0, Last::AsIs, Perm::Rename)?;
+        not_home(to)?;
+        let (source, place) = (old.loose()?, target.loose()?);
+        if old.is_narrower_than(&target) {
+            return Err(Denied::Wider);
+        }
+        let lacking = self.lacking_to_replace(&target);
+        source.rename(&old.path, (place, &target.path), lacking.is_none()).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Denied::Occupied(lacking),
+            _ => Denied::File(error),
+        })
+    }
+
+    /// Sets the permission bits and the modification time (in Unix seconds), those of the two that are given.
+    pub fn change(&self, path: &VirtualPath, mode: Option<u16>, modified: Option<i64>) -> Result<(), Denied> {
+        if modified.is_some() {
+            self.permit(path, Perm::Time)?;
+        }
+        let at = self.look(path, Last::Followed, if mode.is_some() { Perm::Mode } else { Perm::Time })?;
+        let root = at.on_disk()?;
+        if let Some(mode) = mode {
+            root.set_mode(&at.path, mode)?;
+        }
+        if let Some(unix) = modified {
+            root.set_modified(&at.path, unix)?;
+        }
+        Ok(())
+    }
+}
+
+impl Renamable {
+    /// Where it is.
+    pub fn path(&self) -> &VirtualPath {
+        &self.0
+    }
+}
+
+/// An account's home itself is never removed or renamed.
+pub(super) fn not_home(path: &VirtualPath) -> Result<&VirtualPath, Denied> {
+    if path.is_root() { Err(Denied::Home) } else { Ok(path) }
+}
+
+#[cfg(test)]
+impl Renamable {
+    pub(crate) fn for_tests() -> Self {
+        Self(VirtualPath::root().join(b"a"))
+    }
+}

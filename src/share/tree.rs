@@ -1,0 +1,316 @@
+//! What an account with folder sections sees: its home, the folders that are mounted into it, and the sections that hold for
+//! places in them.
+//!
+//! The nearest section wins, and nearness is by the real place. A client's path is looked up by its text as long as the way
+//! there is plain, which one call of the kernel tells: no link, one mount of the system's, and a disk that has one spelling for
+//! each name. Otherwise its links are followed step by step ([`way`]), and the sections are found by the identity of the folders
+//! on the way down to it ([`identity`]).
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+
+use rustix::fd::AsFd;
+
+use crate::auth::folders::FolderSection;
+use crate::auth::perm::Perms;
+use crate::auth::user::User;
+use crate::fs::homes::Homes;
+use crate::fs::root::{Links, Root, hidden};
+use crate::protocol::hidden::{HiddenNames, RefusedNames};
+use crate::protocol::path::VirtualPath;
+use crate::share::denied::Denied;
+use crate::sys::meta::{FileKind, Meta};
+
+mod identity;
+pub mod overlay;
+mod way;
+
+/// The folders of one account, as they were at its login.
+pub struct Tree {
+    /// The account's own is the first; one that lies in another comes after it.
+    areas: Vec<Area>,
+    /// The home is the first; one that lies in another comes after it.
+    mounts: Vec<Mount>,
+    links: Links,
+    /// Whether a text may name a place for which another section is nearer.
+    deceives: bool,
+}
+
+/// A folder, and where the account sees it.
+struct Mount {
+    path: VirtualPath,
+    /// `None` if it was not there at the login.
+    root: Option<Arc<Root>>,
+    area: usize,
+}
+
+/// What holds for a folder and all below it, up to the next section.
+pub struct Area {
+    /// Where it is in the tree.
+    pub path: VirtualPath,
+    /// As it is in user.ini; `None` for the account's own.
+    pub written: Option<Arc<FolderSection>>,
+    /// The letters.
+    pub perms: Perms,
+    /// The letters that the jail grants there: its rights only add up downwards.
+    pub jailed: Perms,
+    mount: usize,
+    hide: Option<Arc<HiddenNames>>,
+    refuse: Option<Arc<RefusedNames>>,
+}
+
+/// Whether the link at the end of a path is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Last {
+    /// The path means what the link leads to.
+    Followed,
+    /// The path means the link itself.
+    AsIs,
+}
+
+/// Where a path of the client's really is.
+pub struct Spot<'t> {
+    /// The mount; `None` for a folder that is not on a disk, and only holds mounts.
+    pub root: Option<&'t Arc<Root>>,
+    /// The path in the mount; no component is a link, save perhaps the last.
+    pub path: VirtualPath,
+    /// The path in the tree, without links.
+    pub seen: VirtualPath,
+    /// What is there, if anything is.
+    pub meta: Option<Meta>,
+    /// The section that holds for it.
+    pub area: &'t Area,
+    /// The section that holds for the folder that it lies in.
+    pub around: &'t Area,
+    /// A section belongs to it, or to something below it.
+    pub is_fixed: bool,
+}
+
+/// A mount that could not be opened.
+pub struct Absent {
+    /// Its section.
+    pub section: Arc<FolderSection>,
+    /// Why.
+    pub error: io::Error,
+}
+
+impl Tree {
+    /// Opens the mounts of an account below its home; those that can't be opened are not there, and are told.
+    pub fn open(user: &User, home: Arc<Root>, homes: &Homes, links: Links) -> (Self, Vec<Absent>) {
+        let mut tree = Self { areas: vec![Area::own(user)], mounts: Vec::new(), links, deceives: false };
+        tree.mounts.push(Mount { path: VirtualPath::root(), root: Some(home), area: 0 });
+        let mut absent = Vec::new();
+        for written in &user.folders {
+            if let Some(home) = &written.home {
+                // Links are followed in the tree, and names are hidden by sections.
+                let root = homes.open(home, Links::Never, None);
+                let root = root.map_err(|error| absent.push(Absent { section: Arc::clone(written), error })).ok();
+                tree.mounts.push(Mount { path: written.path.clone(), root, area: tree.areas.len() });
+            }
+            let section = tree.section(written);
+            tree.areas.push(section);
+        }
+        tree.deceives = tree.is_entangled() || tree.folds_case();
+        (tree, absent)
+    }
+
+    /// The section of user.ini with what it leaves to the one above it.
+    fn section(&self, written: &Arc<FolderSection>) -> Area {
+        let above = &self.areas[self.section_of(written.path.as_bytes())];
+        let mount = self.mounts.len() - 1;
+        let mount = if written.home.is_some() { mount } else { self.mount_of(&written.path) };
+        let perms = written.perms.unwrap_or(above.perms);
+        // Only the letters cross into a mount.
+        let inherited = (above.mount == mount).then_some(above);
+        let keys = &written.keys;
+        Area {
+            path: written.path.clone(),
+            written: Some(Arc::clone(written)),
+            perms,
+            jailed: inherited.map_or(perms, |above| above.jailed.with(perms)),
+            mount,
+            hide: keys.hide.over(inherited.and_then(|above| above.hide.as_ref())).cloned(),
+            refuse: keys.refuse.over(inherited.and_then(|above| above.refuse.as_ref())).cloned(),
+        }
+    }
+
+    /// Every section, the account's own first.
+    pub fn areas(&self) -> &[Area] {
+        &self.areas
+    }
+
+    /// The mount that a section lies in, if that is there.
+    pub fn root_of(&self, section: &Area) -> Option<&Arc<Root>> {
+        self.mounts[section.mount].root.as_ref()
+    }
+
+    /// Where the folder of a section is in its mount.
+    pub fn place_of(&self, section: &Area) -> VirtualPath {
+        section.path.seen_from(&self.mounts[section.mount].path).unwrap_or_else(VirtualPath::root)
+    }
+
+    /// The section that is nearest to a path by its text.
+    pub fn nearest(&self, path: &VirtualPath) -> &Area {
+        &self.areas[self.section_of(path.as_bytes())]
+    }
+
+    /// An area and those that it lies in, the nearest first.
+    pub fn areas_above<'t>(&'t self, area: &'t Area) -> impl Iterator<Item = &'t Area> {
+        std::iter::successors(Some(area), |area| area.path.parent().map(|parent| self.nearest(&parent)))
+    }
+
+    /// The mount in which a path lies by its text, and its place there.
+    pub fn mounted(&self, path: &VirtualPath) -> Option<(&Root, VirtualPath)> {
+        let mount = &self.mounts[self.mount_of(path)];
+        Some((mount.root.as_deref()?, path.seen_from(&mount.path)?))
+    }
+
+    /// The folders that the jail has a rule for, with the letters there: each mount, and each section that widens the letters
+    /// of the one above it.
+    pub fn jailed_folders(&self) -> impl Iterator<Item = (impl AsFd + '_, Perms)> {
+        self.areas.iter().filter_map(|section| {
+            let place = self.place_of(section);
+            let above = section.path.parent().map_or(Perms::default(), |parent| self.nearest(&parent).jailed);
+            let widens = place.is_root() || section.jailed != above;
+            let folder = widens.then(|| self.root_of(section)?.handle_of(&place).ok())??;
+            Some((folder, section.perms))
+        })
+    }
+
+    /// Which links are followed.
+    pub fn links(&self) -> Links {
+        self.links
+    }
+
+    /// Finds what a path names.
+    ///
+    /// # Errors
+    /// `NotFound` for a hidden name, `PermissionDenied` for a link that leads out of its mount.
+    pub fn find(&self, path: &VirtualPath, last: Last) -> Result<Spot<'_>, Denied> {
+        if !self.deceives
+            && let Some(spot) = self.by_text(path, last)?
+        {
+            return Ok(spot);
+        }
+        let real = self.follow(path, last)?;
+        match if self.deceives { None } else { self.by_text(&real, Last::AsIs)? } {
+            Some(spot) => Ok(spot),
+            None => self.by_identity(real),
+        }
+    }
+
+    /// Finds it by its text; `None` if the way is not plain.
+    fn by_text(&self, path: &VirtualPath, last: Last) -> Result<Option<Spot<'_>>, Denied> {
+        let mount = &self.mounts[self.mount_of(path)];
+        let place = path.seen_from(&mount.path).unwrap_or_else(VirtualPath::root);
+        let root = mount.root.as_ref().ok_or_else(missing)?;
+        let meta = match root.plain_meta(&place) {
+            Ok(None) => return Ok(None),
+            Ok(Some(meta)) if meta.kind == FileKind::Link && last == Last::Followed => return Ok(None),
+            Ok(found) => found,
+            // The act will say why.
+            Err(_) => None,
+        };
+        let levels = self.levels(path);
+        self.spot(mount, path.clone(), meta, &levels).map(Some)
+    }
+
+    /// The sections of the root and of each folder on the way to a path, that included, by their text.
+    fn levels(&self, path: &VirtualPath) -> Vec<usize> {
+        let text = path.as_bytes();
+        let ends = (1..text.len()).filter(|&at| text[at] == b'/').chain((!path.is_root()).then_some(text.len()));
+        [0].into_iter().chain(ends.map(|end| self.section_of(&text[..end]))).collect()
+    }
+
+    /// The section that is nearest to a path with its leading `/`, by the text.
+    fn section_of(&self, path: &[u8]) -> usize {
+        self.areas.iter().rposition(|section| is_within(path, &section.path)).unwrap_or(0)
+    }
+
+    /// The mount that a path lies in.
+    fn mount_of(&self, path: &VirtualPath) -> usize {
+        self.mounts.iter().rposition(|mount| path.is_within(&mount.path)).unwrap_or(0)
+    }
+
+    /// Whether a mount that is there lies below a path.
+    fn leads_to_mount(&self, path: &VirtualPath) -> bool {
+        self.mounts.iter().any(|mount| mount.root.is_some() && mount.path != *path && mount.path.is_within(path))
+    }
+
+    /// Puts together what is known of a place: `levels` are the sections of the folders from the root down to itself.
+    fn spot<'t>(
+        &'t self,
+        mount: &'t Mount,
+        seen: VirtualPath,
+        meta: Option<Meta>,
+        levels: &[usize],
+    ) -> Result<Spot<'t>, Denied> {
+        let is_hidden = |(name, level): (&[u8], &usize)| self.areas[*level].hides(name);
+        if seen.components().zip(levels).any(is_hidden) {
+            return Err(hidden().into());
+        }
+        let own = levels.last().copied().unwrap_or(0);
+        let around = levels.iter().rev().nth(1).copied().unwrap_or(own);
+        let is_empty_folder = meta.is_none() && self.leads_to_mount(&seen);
+        let is_folder = is_empty_folder || meta.as_ref().is_some_and(|meta| meta.kind == FileKind::Folder);
+        // A rule is for a folder, not for a file that has its name.
+        let area = if is_folder { own } else { around };
+        let is_fixed = !seen.is_root() && self.keeps(&seen, is_folder);
+        Ok(Spot {
+            root: if is_empty_folder { None } else { mount.root.as_ref() },
+            path: seen.seen_from(&mount.path).unwrap_or_else(VirtualPath::root),
+            area: &self.areas[area],
+            around: &self.areas[around],
+            seen,
+            meta,
+            is_fixed,
+        })
+    }
+
+    /// Whether a section belongs to a place, or to something below it.
+    fn keeps(&self, seen: &VirtualPath, is_folder: bool) -> bool {
+        let mut paths = self.areas.iter().map(|section| &section.path);
+        paths.any(|path| path.is_within(seen) && (is_folder || path != seen))
+    }
+}
+
+impl Area {
+    fn own(user: &User) -> Self {
+        let keys = &user.keys;
+        Self {
+            path: VirtualPath::root(),
+            written: None,
+            perms: user.perms,
+            jailed: user.perms,
+            mount: 0,
+            hide: keys.hide.get().cloned(),
+            refuse: keys.refuse.get().cloned(),
+        }
+    }
+
+    /// Whether a name in its folders does not exist for clients.
+    pub fn hides(&self, name: &[u8]) -> bool {
+        self.hide.as_ref().is_some_and(|hide| hide.hides(name))
+    }
+
+    /// Whether a name may not be given to anything in its folders.
+    pub fn refuses(&self, name: &[u8]) -> bool {
+        self.refuse.as_ref().is_some_and(|refuse| refuse.refuses(name))
+    }
+
+    /// The names that its folders hide.
+    pub fn hidden_names(&self) -> Option<&Arc<HiddenNames>> {
+        self.hide.as_ref()
+    }
+}
+
+/// There is nothing of that name.
+fn missing() -> Denied {
+    Denied::File(ErrorKind::NotFound.into())
+}
+
+/// Whether an absolute path, empty for the root, is a folder or lies below it.
+fn is_within(path: &[u8], folder: &VirtualPath) -> bool {
+    let folder = if folder.is_root() { b"" } else { folder.as_bytes() };
+    path.strip_prefix(folder).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+}

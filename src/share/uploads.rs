@@ -1,0 +1,87 @@
+//! Acts that write a file.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::{Premises, Share, letter};
+use crate::auth::perm::{Perm, Perms};
+use crate::fs::root::Root;
+use crate::fs::upload::{Opened, Placement, Refused, Upload};
+use crate::protocol::path::{VirtualPath, has_control_bytes};
+use crate::share::denied::Denied;
+use crate::share::tree::{Last, Spot};
+
+/// A file that the account may write in this way; only [`Share::writable`] makes one.
+pub struct Writable<'p> {
+    pub(super) root: Arc<Root>,
+    pub(super) path: Cow<'p, VirtualPath>,
+    placement: Placement,
+    /// The letters for what is made there.
+    perms: Perms,
+}
+
+impl Share {
+    /// A file to write, old or new, with the letter that its placement takes. An old one keeps its name, whatever bytes
+    /// that holds.
+    pub fn writable<'p>(&self, path: &'p VirtualPath, placement: Placement) -> Result<Writable<'p>, Denied> {
+        let perm = if placement.appends() { Perm::Append } else { Perm::Write };
+        let is_odd = placement != Placement::New && path.file_name().is_some_and(has_control_bytes);
+        let odd = if is_odd { self.look(path, Last::Followed, perm).ok() } else { None };
+        let at = match odd.filter(|at| at.root.link_meta(&at.path).is_ok() && !at.is_refused()) {
+            Some(at) => at,
+            None => self.make(path, Last::Followed, perm)?,
+        };
+        at.on_disk()?;
+        let perms = at.spot.as_ref().map_or(self.at_login.perms, |spot| spot.around.perms);
+        let path = if at.spot.is_some() { Cow::Owned(at.path.into_owned()) } else { Cow::Borrowed(path) };
+        Ok(Writable { root: Arc::clone(at.root), path, placement, perms })
+    }
+
+    /// Whether the folder of this path is there. Takes no letter.
+    pub fn find_folder_of(&self, path: &VirtualPath) -> Result<(), Denied> {
+        match &self.tree {
+            None => Ok(self.root.locate(path).map(drop)?),
+            Some(tree) => match tree.find(path, Last::Followed)? {
+                Spot { root: Some(root), path, .. } => Ok(root.locate(&path).map(drop)?),
+                _ => Err(Denied::Fixed),
+            },
+        }
+    }
+
+    /// The old file to which [`Self::store`] would append, if it holds anything.
+    pub fn old_file(&self, target: &Writable) -> Option<File> {
+        let (file, meta) = target.appends().then(|| target.root.open_file(&target.path).ok())??;
+        (meta.size > 0).then_some(file)
+    }
+
+    /// Whether a finished upload must be on the disk, not only in the page cache.
+    pub fn is_durable(&self) -> bool {
+        self.conditions.uploads.durable
+    }
+
+    /// Opens a target for an upload.
+    pub fn store<'a>(&'a self, target: &'a Writable<'a>, now: SystemTime) -> Result<Opened<'a>, Denied> {
+        let Writable { root, path, placement, perms } = target;
+        let Premises { claims, partials, .. } = &*self.premises;
+        let (account, policy) = (self.at_login.name.as_str(), self.conditions.uploads);
+        let upload = Upload { root, path, account, policy, claims, partials };
+        upload.open(*placement, now).map_err(|refused| match refused {
+            Refused::AfterTheEnd => Denied::AfterTheEnd,
+            Refused::Pending(kept) => Denied::Pending(kept),
+            Refused::File(error) if error.kind() == ErrorKind::NotFound && *placement == Placement::AppendToOld => {
+                letter(*perms, Perm::Write).err().unwrap_or(Denied::File(error))
+            }
+            Refused::File(error) => Denied::File(error),
+        })
+    }
+}
+
+impl Writable<'_> {
+    /// True if the new bytes come after the old ones.
+    pub fn appends(&self) -> bool {
+        self.placement.appends()
+    }
+}

@@ -1,0 +1,354 @@
+//! More folders than one for an account: mounts, rules, and which of them holds where.
+
+use std::{fs, os::unix::fs::symlink, path::PathBuf};
+
+use crate::{
+    client::Client,
+    server::{Server, Tree},
+};
+
+/// Where the folder of `[bob /photos]` is: beside the home, or in it, so that two ways lead there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Photos {
+    Beside,
+    Within,
+}
+
+const ALL: &str = "elradfmwMT";
+
+/// A home with `photos` (covered), `inbox/deep`, `inbox/open`, `file` and links, and a mount with photos.
+fn tree(photos: Photos, sandbox: &str) -> Tree {
+    let place = if photos == Photos::Beside { "photos" } else { "home/real" };
+    let users = format!(
+        "[bob /photos]\nhome = {place}\nperm = elr\n[bob]\npassword = secret\nperm = {ALL}\nhome = home\n\
+         [bob /inbox]\nperm = elw\nrefuse = *.exe, Setup?.msi\n[bob /inbox/open]\nperm = {ALL}\n\
+         [bob /a/b/c]\nhome = {place}\nperm = el\n[* /public]\nhome = public\nperm = elr\n"
+    );
+    let tree = Tree::new(&format!("[server]\nsandbox = {sandbox}\n"), &users);
+    let home = tree.home();
+    for folder in ["photos", "inbox/deep", "inbox/open", "x"] {
+        fs::create_dir_all(home.join(folder)).unwrap();
+    }
+    fs::create_dir_all(tree.path(place).join("2024")).unwrap();
+    fs::create_dir(tree.path("public")).unwrap();
+    let outside = tree.path("secret");
+    for (path, content) in [
+        (home.join("file"), "of home"),
+        (home.join("photos/covered"), "covered"),
+        (home.join("inbox/i"), "of inbox"),
+        (home.join("inbox/deep/d"), "of deep"),
+        (home.join("inbox/open/o"), "of open"),
+        (tree.path(place).join("p.jpg"), "photo"),
+        (tree.path("public/notice"), "for all"),
+        (outside.clone(), "secret"),
+    ] {
+        fs::write(path, content).unwrap();
+    }
+    let absolute = home.join("photos");
+    for (name, target) in [
+        ("home/to-photos", PathBuf::from("photos")),
+        ("home/x/up", "..".into()),
+        ("home/absolute", absolute),
+        ("home/to-inbox", "inbox".into()),
+        ("home/to-file-of-inbox", "inbox/i".into()),
+        ("home/inbox/to-home", "../x".into()),
+        ("home/x/out", "../../secret".into()),
+    ] {
+        symlink(target, tree.path(name)).unwrap();
+    }
+    symlink(outside, tree.path(place).join("out")).unwrap();
+    symlink(tree.home(), tree.path(place).join("to-home")).unwrap();
+    symlink("2024", tree.path(place).join("latest")).unwrap();
+    tree
+}
+
+fn start(photos: Photos) -> Server {
+    tree(photos, "auto").start()
+}
+
+/// The kind and the letters of each entry of a folder.
+fn facts(client: &mut Client, folder: &str) -> Vec<(String, String, String)> {
+    let lines = client.lines(format!("MLSD {folder}"));
+    let fact = |line: &str, name: &str| {
+        let found = line.split(';').find_map(|fact| fact.strip_prefix(name));
+        found.unwrap_or_default().to_owned()
+    };
+    let entry = |line: &String| {
+        let name = line.split_once("; ").expect("a name").1.to_owned();
+        (name, fact(line, "type="), fact(line, "perm="))
+    };
+    let mut entries: Vec<_> =
+        lines.iter().map(entry).filter(|(_, kind, _)| !kind.ends_with("dir") || kind == "dir").collect();
+    entries.sort();
+    entries
+}
+
+fn names(client: &mut Client, folder: &str) -> Vec<String> {
+    client.lines(format!("NLST {folder}"))
+}
+
+#[test]
+fn a_mount_is_an_entry_of_its_parent_and_covers_what_lies_there() {
+    for photos in [Photos::Beside, Photos::Within] {
+        let server = start(photos);
+        let mut client = server.login();
+        let mut expected = vec!["a", "absolute", "file", "inbox", "photos", "public", "real", "to-file-of-inbox"];
+        expected.extend(["to-inbox", "to-photos", "x"]);
+        expected.retain(|name| photos == Photos::Within || *name != "real");
+        assert_eq!(names(&mut client, "/"), expected, "{photos:?}");
+        assert_eq!(names(&mut client, "ph*"), ["photos"]);
+        for way in ["/photos", "/to-photos", "/x/up/photos", "/absolute", "/a/b/c"] {
+            assert_eq!(names(&mut client, way), ["2024", "latest", "out", "p.jpg", "to-home"], "{photos:?} {way}");
+            client.expect(format!("SIZE {way}/covered"), 550);
+            client.expect(format!("MLST {way}/p.jpg"), 250);
+            client.expect(format!("CWD {way}/latest"), 250);
+            client.expect("CDUP", 250);
+            client.expect("CWD /", 250);
+        }
+        assert_eq!(client.retr("/photos/p.jpg"), b"photo");
+        for outside in ["/photos/out", "/photos/to-home", "/photos/to-home/file", "/x/out"] {
+            client.expect(format!("SIZE {outside}"), 550);
+            client.expect(format!("CWD {outside}"), 550);
+        }
+        assert_eq!(server.read("photos/covered"), b"covered");
+    }
+}
+
+#[test]
+fn a_folder_that_only_holds_a_mount_is_shown_and_nothing_is_made_there() {
+    let server = start(Photos::Beside);
+    let mut client = server.login();
+    assert_eq!(names(&mut client, "/a"), ["b"]);
+    assert_eq!(names(&mut client, "/a/b"), ["c"]);
+    client.expect("CWD /a/b", 250);
+    assert_eq!(client.expect("PWD", 257).text(), "257 \"/a/b\" is the current folder.");
+    client.expect("CDUP", 250);
+    assert_eq!(facts(&mut client, "/a"), [("b".to_owned(), "dir".to_owned(), "celmp".to_owned())]);
+    for refused in ["MKD new", "MKD b", "RMD b", "RMD /a", "RNFR /a", "DELE /a", "MKD /a"] {
+        client.expect(refused, 550);
+    }
+    client.passive();
+    client.expect("STOR new", 550);
+    assert!(!server.home().join("a").exists());
+}
+
+#[test]
+fn a_mount_whose_home_is_missing_is_not_there_until_it_comes() {
+    let tree = tree(Photos::Beside, "auto");
+    fs::rename(tree.path("photos"), tree.path("away")).unwrap();
+    let server = tree.start();
+    let mut client = server.login();
+    assert!(!names(&mut client, "/").contains(&"photos".to_owned()), "neither it nor what it covers");
+    client.expect("CWD /photos", 550);
+    client.expect("SIZE /photos/covered", 550);
+    assert_eq!(client.retr("file"), b"of home");
+    let line = server.wait_log("[bob /photos]: its folder is not there: * (*user.ini:2: [bob /photos] home = photos)");
+    assert!(line.starts_with("[W "), "{line}");
+    fs::rename(server.tree().path("away"), server.tree().path("photos")).unwrap();
+    assert_eq!(server.login().retr("/photos/p.jpg"), b"photo");
+}
+
+#[test]
+fn a_section_for_all_is_there_for_each_account_that_has_none_of_its_own() {
+    let tree = tree(Photos::Beside, "auto");
+    let users = fs::read_to_string(tree.path("user.ini")).unwrap();
+    let eve = "[eve]\npassword = secret\nperm = elradfmwMT\nhome = eve\n[eve /public]\nhome = photos\nperm = el\n";
+    tree.write_users(&(users + eve));
+    fs::create_dir(tree.path("eve")).unwrap();
+    let server = tree.start();
+    assert_eq!(names(&mut server.login(), "/public"), ["notice"]);
+    assert!(names(&mut server.login_as("eve"), "/public").contains(&"p.jpg".to_owned()));
+}
+
+/// Commands, the letter that each takes, and what it does to: a file or a folder of the place.
+#[rustfmt::skip]
+const COMMANDS: &[(&str, char)] = &[
+    ("SIZE {file}", 'l'), ("MDTM {file}", 'l'), ("MLST {file}", 'l'), ("STAT {folder}", 'l'), ("AVBL {folder}", 'l'),
+    ("CWD {folder}", 'e'), ("HASH {file}", 'r'), ("XCRC {file}", 'r'), ("DELE {file}", 'd'), ("RMD {folder}/none", 'd'),
+    ("RNFR {file}", 'f'), ("MKD {folder}/made", 'm'), ("SITE CHMOD 644 {file}", 'M'), ("MFMT 20240101000000 {file}", 'T'),
+];
+
+#[test]
+fn letters_are_those_of_the_nearest_section_whatever_the_way() {
+    for photos in [Photos::Beside, Photos::Within] {
+        let places = [
+            ("/", "file", ALL),
+            ("/inbox", "i", "elw"),
+            ("/to-inbox", "i", "elw"),
+            ("/x/up/inbox", "i", "elw"),
+            ("/inbox/deep", "d", "elw"),
+            ("/x/../to-inbox/deep", "d", "elw"),
+            ("/inbox/open", "o", ALL),
+            ("/to-inbox/open", "o", ALL),
+            ("/photos", "p.jpg", "elr"),
+            ("/absolute", "p.jpg", "elr"),
+            ("/inbox/to-home", "f", ALL),
+        ];
+        for (folder, file, letters) in places {
+            let server = start(photos);
+            fs::write(server.home().join("x/f"), "f").unwrap();
+            let mut client = server.login();
+            let folder = folder.trim_end_matches('/');
+            for (command, letter) in COMMANDS {
+                // What is not there is another reason for a 550.
+                let line = command.replace("{file}", &format!("{folder}/{file}")).replace("{folder}", folder);
+                let line = if line.ends_with(' ') { format!("{line}/") } else { line };
+                let reply = client.cmd(&line);
+                let lacks = reply.text().contains(&format!("it lacks the letter '{letter}'"));
+                assert_eq!(lacks, !letters.contains(*letter), "{photos:?} {line}: {reply:?}");
+                if line.starts_with("DELE") && reply.code == 250 {
+                    client.stor(&format!("{folder}/{file}"), "again");
+                }
+            }
+            for (verb, letter) in [("STOR", 'w'), ("APPE", 'a')] {
+                let line = format!("{verb} {folder}/{file}");
+                client.passive();
+                let reply = client.cmd(&line);
+                let lacks = reply.text().contains(&format!("it lacks the letter '{letter}'"));
+                assert_eq!(lacks, !letters.contains(letter), "{photos:?} {line}: {reply:?}");
+                if reply.code == 150 {
+                    client.read_reply();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_perm_fact_is_that_of_each_entry() {
+    let server = start(Photos::Beside);
+    let mut client = server.login();
+    let letters = |client: &mut Client, folder: &str, name: &str| {
+        facts(client, folder).into_iter().find(|(found, ..)| found == name).map(|(_, _, perm)| perm)
+    };
+    for (folder, name, perm) in [
+        ("/", "file", "adfrw"),
+        ("/", "x", "cdeflmp"),
+        ("/", "photos", "el"),
+        ("/", "inbox", "cel"),
+        ("/", "a", "celmp"),
+        ("/", "to-inbox", "cdefl"),
+        ("/", "to-file-of-inbox", "dfw"),
+        ("/inbox", "i", "w"),
+        ("/inbox", "deep", "cel"),
+        ("/inbox", "open", "celmp"),
+        ("/inbox/open", "o", "adfrw"),
+        ("/photos", "p.jpg", "r"),
+    ] {
+        assert_eq!(letters(&mut client, folder, name).as_deref(), Some(perm), "{folder} {name}");
+    }
+}
+
+#[test]
+fn folders_of_the_tree_stay_where_they_are() {
+    for photos in [Photos::Beside, Photos::Within] {
+        let server = start(photos);
+        let mut client = server.login();
+        client.stor("new", "new");
+        for refused in ["RMD /photos", "DELE /photos", "RNFR /inbox", "RMD /inbox", "RNFR /a/b", "RNFR /to-inbox/open"]
+        {
+            client.expect(refused, 550);
+        }
+        for to in ["/photos", "/inbox", "/inbox/open", "/a"] {
+            client.expect("RNFR new", 350);
+            client.expect(format!("RNTO {to}"), [550, 553]);
+        }
+        if photos == Photos::Within {
+            // The folder of a mount, by its own name.
+            client.expect("RNFR /real", 550);
+            client.expect("RNFR /x/up/real", 550);
+        }
+        assert!(server.home().join("inbox/open/o").exists() && server.home().join("new").exists());
+    }
+}
+
+#[test]
+fn what_moves_needs_the_letters_at_both_ends_and_gains_none() {
+    let server = start(Photos::Beside);
+    let mut client = server.login();
+    for (from, to, code) in [
+        ("/file", "/x/moved", 250),
+        ("/x/moved", "/inbox/moved", 550),
+        ("/inbox/open/o", "/x/o", 250),
+        ("/x/o", "/inbox/open/o", 250),
+        ("/x/moved", "/photos/moved", 550),
+    ] {
+        client.expect(format!("RNFR {from}"), 350);
+        client.expect(format!("RNTO {to}"), code);
+    }
+    let (home, users) = (server.home(), server.tree().path("user.ini"));
+    fs::create_dir(home.join("poor")).unwrap();
+    fs::write(home.join("poor/p"), "p").unwrap();
+    let text =
+        fs::read_to_string(&users).unwrap().replace(&format!("perm = {ALL}\nhome = home"), "perm = elf\nhome = home");
+    fs::write(users, text).unwrap();
+    let mut client = server.login();
+    client.expect("RNFR /poor/p", 350);
+    let reply = client.expect("RNTO /inbox/open/p", 553);
+    assert!(reply.text().contains("copy it, then delete it"), "{reply:?}");
+    assert!(home.join("poor/p").exists());
+}
+
+#[test]
+fn refused_names_are_not_made_in_the_folder_and_below_it() {
+    let server = start(Photos::Beside);
+    let mut client = server.login();
+    for (name, is_refused) in [
+        ("/inbox/a.exe", true),
+        ("/inbox/A.EXE. ", true),
+        ("/inbox/deep/a.Exe", true),
+        ("/to-inbox/setup1.MSI", true),
+        ("/inbox/open/a.exe", true),
+        ("/inbox/a.exe.txt", false),
+        ("/x/a.exe", false),
+    ] {
+        client.passive();
+        let reply = client.cmd(format!("STOR {name}"));
+        assert_eq!(reply.code, if is_refused { 553 } else { 150 }, "{name}: {reply:?}");
+        if !is_refused {
+            client.read_reply();
+        }
+    }
+    client.expect("RNFR /inbox/open/o", 350);
+    client.expect("RNTO /inbox/open/o.exe", 553);
+    server.wait_log("RNTO *: [bob /inbox] refuse = *.exe, Setup?.msi)");
+}
+
+#[test]
+fn a_refusal_names_the_line_of_the_section() {
+    let server = start(Photos::Beside);
+    let mut client = server.login();
+    let reply = client.expect("DELE /photos/p.jpg", 550);
+    assert!(!reply.text().contains("tmp"), "no real path: {reply:?}");
+    server.wait_log("DELE */photos/p.jpg 550 * (*user.ini:3: [bob /photos] perm = elr has no 'd')");
+    client.expect("RETR /inbox/i", [550, 425]);
+    server.wait_log("RETR */home/inbox/i 550 * (*user.ini:9: [bob /inbox] perm = elw has no 'r')");
+    client.expect("MKD /inbox/deep/new", 550);
+    server.wait_log("MKD */inbox/deep/new 550 * (*user.ini:9: [bob /inbox] perm = elw has no 'm')");
+}
+
+#[test]
+fn the_jail_has_a_rule_for_each_mount_and_each_wider_rule() {
+    let tree = tree(Photos::Beside, "require");
+    let users = fs::read_to_string(tree.path("user.ini")).unwrap();
+    let users = users.replace(&format!("perm = {ALL}\nhome = home"), "perm = elr\nhome = home");
+    tree.write_users(&users.replace("perm = elr\n[bob]", &format!("perm = {ALL}\n[bob]")));
+    let server = tree.start();
+    for _ in 0..2 {
+        let mut client = server.login();
+        client.stor("/photos/new", "new");
+        client.stor("/inbox/new", "new");
+        client.stor("/inbox/open/new", "new");
+        assert_eq!(client.retr("/photos/new"), b"new");
+        assert_eq!(client.retr("/inbox/open/new"), b"new");
+        client.passive();
+        client.expect("STOR /x/new", 550);
+        client.expect("REIN", 220);
+        client.login("bob", "secret");
+        client.expect("TYPE I", 200);
+        assert_eq!(client.retr("/public/notice"), b"for all");
+        for name in ["/photos/new", "/inbox/open/new"] {
+            client.expect(format!("DELE {name}"), 250);
+        }
+    }
+}
