@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{
-    process::Pid,
+    process::{Pid, Signal, kill_process_group},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
     termios::{Termios, Winsize, tcgetattr, tcsetwinsize},
 };
@@ -101,7 +101,10 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // With what it has started: a server takes the end of its terminal for a wish to reload.
+        if let Ok(None) = self.child.try_wait() {
+            let _ = kill_process_group(self.pid(), Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 }
