@@ -175,6 +175,7 @@ mod tests {
         }
     }
 
+    #[test]
     fn a_path_is_seen_from_the_folders_that_it_is_within() {
         let cases: &[(&str, &str, Option<&str>)] = &[
             ("/", "/", Some("/")),
