@@ -71,6 +71,15 @@ impl Config {
         (Config { doubts: found.clone(), ..config }, found)
     }
 
+    /// Reads the command line alone, on top of the defaults: there is to be no file.
+    pub fn without_file(overrides: &[Override]) -> (Config, Findings) {
+        let mut file = File::empty();
+        file.set(overrides);
+        let config = Config::read(&mut file);
+        let found = file.finish();
+        (Config { doubts: found.clone(), ..config }, found)
+    }
+
     fn read(file: &mut File) -> Config {
         let mut reader = SectionReader { file, sources: BTreeMap::new() };
         let server = reader.read("server", keys::SERVER, ServerSection::read);

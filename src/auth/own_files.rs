@@ -141,8 +141,23 @@ impl OwnFile {
 }
 
 impl Reach<'_> {
+    /// The files, as people know them.
+    fn names(&self) -> String {
+        let named = self.files.iter().map(|file| match file.path.ends_with(file.name) {
+            true => file.path.display().to_string(),
+            false => format!("{} ({})", file.name, file.path.display()),
+        });
+        named.collect::<Vec<_>>().join(", ")
+    }
+
     /// What is wrong with the account.
     pub fn finding(&self) -> Finding {
+        if let words @ Source::CommandLine(_) = self.folder.source() {
+            let (verb, names) = (if self.changes { "replace" } else { "read" }, self.names());
+            let reason = format!("whoever is let in could {verb} the server's own files there: {names}");
+            let fix = "share a folder inside it, or move these files elsewhere first";
+            return Finding::error(&words, reason).fix(fix);
+        }
         let what = match self.folder.section {
             None => format!("give {} another home", self.folder.user.name),
             Some(section) => format!("name another folder in {}", section.title()),
@@ -174,15 +189,11 @@ fn may_change(path: &Path, meta: &Meta, person: Option<&Person>) -> bool {
 
 impl fmt::Display for Reach<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { folder, files, changes } = self;
+        let Self { folder, changes, .. } = self;
         let verb = if *changes { "change" } else { "read" };
         let (name, folder, perms) = (&folder.user.name, folder.real.display(), folder.perms);
-        write!(f, "{name} may {verb} files in {folder} (perm = {perms}), where the server's own files lie: ")?;
-        let named = files.iter().map(|file| match file.path.ends_with(file.name) {
-            true => file.path.display().to_string(),
-            false => format!("{} ({})", file.name, file.path.display()),
-        });
-        f.write_str(&named.collect::<Vec<_>>().join(", "))
+        let names = self.names();
+        write!(f, "{name} may {verb} files in {folder} (perm = {perms}), where the server's own files lie: {names}")
     }
 }
 

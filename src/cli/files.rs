@@ -10,7 +10,7 @@ use crate::auth::shared_folder::SharedFolder;
 use crate::auth::users::Users;
 use crate::config::{Config, ControlSocket, TlsFiles};
 use crate::control::place;
-use crate::ini::{Finding, Findings, Holds, Override, Source};
+use crate::ini::{Finding, Findings, Holds, Override, Source, shell_word};
 use crate::sys::state_folder;
 
 /// Where settings and accounts come from.
@@ -58,7 +58,11 @@ impl Files {
         // Who shares a folder wants it to be found; --set can say otherwise.
         let announced = Override::new("server", "announce", "on");
         let overrides: Vec<Override> = [announced].into_iter().chain(self.overrides.iter().cloned()).collect();
-        let (mut config, found) = Config::examine(self.config_file().as_deref(), &overrides);
+        let (mut config, found) = match &self.config {
+            Some(file) => Config::examine(Some(file), &overrides),
+            None => Config::without_file(&overrides),
+        };
+        let found = found.and(accounts_in(folder));
         if found.has_errors() {
             return Err(found);
         }
@@ -119,6 +123,16 @@ impl Files {
         let accounts = accounts.unwrap_or_else(|| "no user.ini in this folder: anonymous only".to_owned());
         format!("{settings}, {accounts}")
     }
+}
+
+/// The folder holds a file of accounts, which everybody could read.
+#[cold]
+fn accounts_in(folder: &SharedFolder) -> Option<Finding> {
+    let file = folder.path.join("user.ini");
+    let holds_accounts = Holds::of(&file) == Some(Holds::Accounts);
+    let reason = "these are accounts with their passwords, and the folder that they lie in would be shared";
+    let fix = || format!("share another folder, or serve these accounts: ftpd -u {}", shell_word(&file));
+    holds_accounts.then(|| Finding::error(&Source::file(file.display()), reason).fix(fix()))
 }
 
 /// The files of a certificate that the server makes: those of its user, unless they would lie in the folder.

@@ -17,7 +17,7 @@ pub struct Sharing {
     #[arg(value_name = "DIR", value_parser = PathBufValueParser::new().try_map(folder), conflicts_with = "users")]
     folder: Option<PathBuf>,
 
-    /// Others may also upload, rename and delete
+    /// Others may also upload, replace, rename and delete
     #[arg(long, requires = "folder")]
     write: bool,
 
@@ -29,7 +29,7 @@ pub struct Sharing {
     #[arg(long, requires = "folder")]
     public: bool,
 
-    /// Show names that begin with a dot, too
+    /// Show names that begin with a dot, too; with --write, let them be changed
     #[arg(long, requires = "folder")]
     hidden: bool,
 }

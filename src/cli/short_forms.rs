@@ -17,7 +17,7 @@ pub struct ShortForms {
     #[arg(short, long, value_name = "ADDRESS")]
     pub ip: Option<IpAddr>,
 
-    /// Encrypt: short for --set tls.tls=on
+    /// Offer encryption: short for --set tls.tls=on
     #[arg(long)]
     pub tls: bool,
 }

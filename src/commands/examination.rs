@@ -19,6 +19,7 @@ mod passive_ports;
 mod ports;
 mod running;
 mod server_user;
+mod shared_folder;
 mod sockets;
 
 pub use own_files::{own_files, unsafe_files};
@@ -60,6 +61,7 @@ pub fn examine(subject: &Setup, occasion: Occasion) -> Findings {
     found.extend(logs::findings(subject, &server, &collide));
     found.extend(certificates::findings(subject, &server));
     found.extend(own_files::findings(subject, &server));
+    found.extend(subject.files.shared.iter().flat_map(|folder| shared_folder::findings(folder, &server)));
     found.extend(homes::findings(users, &server));
     found.extend(ports::findings(subject, &server, occasion));
     if !collide.contains(&"control_socket") {

@@ -1,6 +1,6 @@
 //! `ftpd`: serves until asked to stop.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -10,8 +10,9 @@ use crossbeam_channel::{Receiver, after, never, select};
 use crate::auth::users::Users;
 use crate::cli::{Cli, Files};
 use crate::commands::examination::{self, Occasion, Setup};
+use crate::commands::introduction::ShownCertificate;
 use crate::commands::{fail, introduction};
-use crate::config::Config;
+use crate::config::{Config, TlsFiles};
 use crate::ini::{self, Findings, SHOWN, Severity};
 use crate::logging::Logging;
 use crate::net::tls::Tls;
@@ -61,7 +62,8 @@ fn serve(files: &Files, config: Config, users: Arc<Users>, logging: &Logging) ->
     let wishes = signals::wishes()?;
     let server = Server::start(config.clone(), Arc::clone(&users))?;
     introduce(files, &config, &users, &server);
-    Running { files, server: &server, users: &users, logging }.until_stopped(&wishes);
+    let ends_with_terminal = files.shared.is_some() && io::stdin().is_terminal();
+    Running { files, server: &server, users: &users, logging, ends_with_terminal }.until_stopped(&wishes);
     end_on_second_wish(wishes, server.socket_name());
     server.stop();
     Ok(())
@@ -72,7 +74,9 @@ fn introduce(files: &Files, config: &Config, users: &Users, server: &Server) {
     let urls = introduction::urls(&server.addresses());
     match &files.shared {
         Some(folder) => {
-            let banner = introduction::banner(folder, &urls, config.tls.files.is_some());
+            let is_passing = config.tls.files == Some(TlsFiles::InMemory);
+            let certificate = server.fingerprint().map(|fingerprint| ShownCertificate { fingerprint, is_passing });
+            let banner = introduction::banner(folder, urls, certificate.as_ref());
             // What was logged before comes before. A closed output is no reason to stop.
             log::logger().flush();
             let _ = io::stdout().write_all(banner.as_bytes());
@@ -87,6 +91,8 @@ struct Running<'a> {
     server: &'a Server,
     users: &'a Users,
     logging: &'a Logging,
+    /// A folder is shared from a terminal: when that is closed, SIGHUP says so.
+    ends_with_terminal: bool,
 }
 
 impl Running<'_> {
@@ -97,6 +103,7 @@ impl Running<'_> {
             let tick = service::watchdog().map_or_else(never, after);
             select! {
                 recv(wishes) -> wish => match wish {
+                    Ok(Wish::Reload) if self.ends_with_terminal => return,
                     Ok(Wish::Reload) => drop(self.reload()),
                     Ok(Wish::Stop) | Err(_) => return,
                 },
@@ -176,6 +183,7 @@ fn end_on_second_wish(wishes: Receiver<Wish>, socket: Option<SocketName>) {
         while let Ok(wish) = wishes.recv() {
             if wish == Wish::Stop {
                 log::warn!("stopping at once");
+                log::logger().flush();
                 socket.iter().for_each(SocketName::remove);
                 std::process::exit(0);
             }

@@ -73,7 +73,14 @@ pub fn misnamed(path: &Path) -> Option<PathBuf> {
     let files = fs::read_dir(folder).ok()?.flatten().filter(|entry| !entry.path().is_dir());
     let mut close: Vec<OsString> = files.map(|entry| entry.file_name()).filter(is_close).collect();
     close.sort();
-    close.into_iter().next().map(|name| path.with_file_name(name))
+    close.into_iter().map(|name| path.with_file_name(name)).find(|file| is_text(file))
+}
+
+/// Whether a file begins as a text does; the program itself may have nearly the wanted name.
+fn is_text(file: &Path) -> bool {
+    let mut sample = [0; SAMPLE];
+    let read = fs::File::open(file).and_then(|mut file| io::Read::read(&mut file, &mut sample));
+    read.is_ok_and(|length| !sample[..length].contains(&0) || is_utf16(&sample[..length]))
 }
 
 /// The command that gives a misnamed file its name.

@@ -53,7 +53,7 @@ impl Announcement {
     /// Starts to publish services that listen at these addresses. If that can't be done, the log says why.
     pub fn start(services: &[Service], listening: Vec<IpAddr>) -> Option<Announcement> {
         if listening.iter().all(IpAddr::is_loopback) {
-            log::info!("announce = on, but the server listens on loopback only: nothing is announced");
+            log::info!("not announced on the network: the server listens on loopback only");
             return None;
         }
         let announcement = Announcement::publish(services, listening);

@@ -160,6 +160,11 @@ impl Server {
         self.listeners.greeting()
     }
 
+    /// The SHA-256 of the certificate, as clients show it; `None` without TLS.
+    pub fn fingerprint(&self) -> Option<String> {
+        self.gate.settings().tls.as_ref().map(|tls| tls.certificate().fingerprint())
+    }
+
     /// Orders for the main thread that come from the local socket.
     pub fn errands(&self) -> &Receiver<Errand> {
         &self.errands
@@ -209,7 +214,7 @@ impl Server {
         for thread in self.accepting {
             let _ = thread.join();
         }
-        log::info!("stopping: {present}, {} s for transfers", grace.as_secs());
+        log::info!("stopping: {present}, {} s for transfers; a second signal stops at once", grace.as_secs());
         roster.tell_all();
         if !roster.wait_until_empty(deadline + GOODBYE) {
             roster.disconnect();

@@ -16,6 +16,7 @@ impl From<&Denied> for Reply {
             Denied::ControlBytes => Self::new(553, "No control characters in a new name, please."),
             Denied::ServersOwn => Self::new(553, "Names of that form are the server's own."),
             Denied::Fixed => Self::new(550, "That folder is part of this account's tree, and stays as it is."),
+            Denied::HoldsHidden => Self::new(550, "The folder holds names that are not shown here."),
             Denied::RefusedName => Self::new(553, "Files of that name are not taken here."),
             Denied::Wider => Self::new(553, "The account may do more there: copy it, then delete it."),
             Denied::HiddenName => Self::new(553, "Names of that form are not taken here."),

@@ -147,6 +147,7 @@ impl Login {
     fn denied_by(&self, denied: &Denied, path: Option<&VirtualPath>, need: Need) -> Option<String> {
         let user = self.share.user_now();
         match denied {
+            Denied::HoldsHidden => Some(self.share.line(path, "hide")),
             denied if denied.is_hidden() => Some(self.share.line(path, "hide")),
             Denied::Letter(perm) => Some(self.share.lacks(path, *perm)),
             Denied::Home => Some(user.source("home").to_string()),

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 
 use super::{At, Share};
 use crate::auth::perm::Perm;
+use crate::fs::folder::{Folder, Guise, Order};
 use crate::protocol::path::VirtualPath;
 use crate::share::denied::Denied;
 use crate::share::tree::Last;
@@ -24,7 +25,22 @@ impl Share {
     pub fn remove_folder(&self, path: &VirtualPath) -> Result<(), Denied> {
         let at = self.look(path, Last::AsIs, Perm::Delete)?;
         not_home(path)?;
-        Ok(at.loose()?.remove_folder(&at.path, &self.premises.claims)?)
+        at.loose()?.remove_folder(&at.path, &self.premises.claims).map_err(|error| match error.kind() {
+            ErrorKind::DirectoryNotEmpty if self.seems_empty(&at) => Denied::HoldsHidden,
+            _ => Denied::File(error),
+        })
+    }
+
+    /// Whether nothing of a folder is shown to clients, because names are hidden.
+    #[cold]
+    fn seems_empty(&self, at: &At) -> bool {
+        let guise = match (&at.spot, &self.tree) {
+            (Some(spot), Some(tree)) => tree.guise(spot),
+            _ => Guise { hide: at.root.hidden_names().cloned(), ..Guise::default() },
+        };
+        let handle = if guise.hide.is_some() { at.root.open_folder(&at.path).ok() } else { None };
+        let folder = handle.map(|handle| Folder::read(Some(handle), guise, Order::AsStored, None));
+        folder.is_some_and(|folder| folder.and_then(|mut folder| folder.advance()).is_ok_and(|more| !more))
     }
 
     /// Makes a folder.

@@ -25,6 +25,8 @@ pub enum Denied {
     ControlBytes,
     /// A folder that has a section of its own, or holds one, stays where it is; in one that is on no disk, nothing is made.
     Fixed,
+    /// The folder holds nothing but what is hidden from clients.
+    HoldsHidden,
     /// A new name has a form that is refused there.
     RefusedName,
     /// Nothing moves to where the account may do more with it.

@@ -203,7 +203,7 @@ fn without_the_key_nothing_listens_for_mdns_and_no_thread_waits() {
 #[test]
 fn a_server_on_loopback_only_announces_nothing_and_says_so() {
     let announced = Server::start("[server]\nip = 127.0.0.1\nannounce = on\n", BOB);
-    announced.wait_log("[I *announce = on, but the server listens on loopback only: nothing is announced");
+    announced.wait_log("[I *not announced on the network: the server listens on loopback only");
     assert_eq!(announced.udp_sockets(), Vec::<String>::new());
     assert_eq!(announced.threads(), Server::start("[server]\nip = 127.0.0.1\n", BOB).threads());
 }

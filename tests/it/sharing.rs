@@ -87,10 +87,13 @@ fn a_folder_is_shared_read_only_with_anonymous() {
     client.passive();
     client.expect("STOR new", 550);
     shared.server.wait_log("STOR *new 550 *(shared without --write)");
+    assert!(shared.server.log_lines("ftpd.conf").is_empty(), "no file is missed");
     let port = shared.server.address().port();
     let home = shared.server.home().canonicalize().unwrap();
-    let expected =
-        format!("Sharing {}, read-only, for everybody on this machine.\n  ftp://127.0.0.1:{port}/ ", home.display());
+    let expected = format!(
+        "Sharing {}, read-only, for everybody on this machine.\n  ftp://127.0.0.1:{port}/\n  Paste",
+        home.display()
+    );
     assert!(shared.banner.starts_with(&expected), "{}", shared.banner);
 }
 
@@ -145,6 +148,8 @@ fn an_account_without_a_password_gets_one_that_is_shown() {
 fn a_password_that_is_given_is_not_shown() {
     let shared = share(&["--user", "bob:so secret"]);
     assert!(shared.banner.contains("for bob.") && !shared.banner.contains("so secret"), "{}", shared.banner);
+    assert!(shared.banner.contains("  ftp://bob@127.0.0.1:"), "some clients try anonymous first: {}", shared.banner);
+    assert!(shared.banner.contains("unencrypted"), "{}", shared.banner);
     assert_eq!(shared.client("bob", "so secret").retr("file"), b"content");
 }
 
@@ -206,7 +211,10 @@ fn the_key_of_its_certificate_is_not_shared() {
     command.current_dir(tree.home());
     let shared = start(tree, &command);
     assert!(state.exists(), "it is kept for the next start");
-    assert!(shared.banner.contains("explicit FTP over TLS"), "{}", shared.banner);
+    let line = shared.server.wait_log("TLS certificate SHA-256 ");
+    let fingerprint = line.split("SHA-256 ").nth(1).unwrap();
+    assert!(shared.banner.contains("Encrypted for clients that ask"), "{}", shared.banner);
+    assert!(shared.banner.contains(&format!("the SHA-256\n  {fingerprint}\n")), "{}", shared.banner);
     shared.anonymous().expect("FEAT", 211);
     assert_eq!(shared.anonymous().lines("NLST"), ["file"]);
     // Everything is shared, the folder for the state, too: nothing is left for a key.
@@ -214,6 +222,7 @@ fn the_key_of_its_certificate_is_not_shared() {
     let mut command = self::command(&tree, &[&["."], HERE, &["--tls", "--write", "--hidden"]].concat());
     command.current_dir(tree.home()).env("XDG_STATE_HOME", tree.home().join("state"));
     let shared = start(tree, &command);
+    assert!(shared.banner.contains("SHA-256 (for this run only)"), "{}", shared.banner);
     assert_eq!(shared.anonymous().lines("NLST"), ["file"]);
     shared.anonymous().expect("AUTH TLS", 234);
     let fingerprints = |times| shared.server.wait_log_times("TLS certificate SHA-256 ", times);
@@ -258,6 +267,67 @@ fn ctrl_c_on_a_terminal_ends_it() {
     assert!(screen.contains("read-only") && screen.contains("ftp://127.0.0.1:"), "{screen}");
     terminal.press("\x03");
     assert_eq!(terminal.ended(), Some(0));
+}
+
+#[test]
+fn a_folder_that_seems_empty_and_is_not_says_so() {
+    let shared = share(&["--write"]);
+    fs::create_dir(shared.server.home().join("summer")).unwrap();
+    fs::write(shared.server.home().join("summer/.DS_Store"), "x").unwrap();
+    let mut client = shared.anonymous();
+    assert!(client.lines("NLST summer").is_empty());
+    assert!(client.expect("RMD summer", 550).text().contains("not shown here"));
+    shared.server.wait_log("RMD *summer 550 *(shared without --hidden)");
+    fs::write(shared.server.home().join("summer/shown"), "x").unwrap();
+    assert!(client.expect("RMD summer", 550).text().contains("not empty"));
+}
+
+#[test]
+fn a_closed_terminal_ends_it() {
+    let tree = tree();
+    let mut terminal = Terminal::run(&command(&tree, &[&["home"], HERE].concat()), 120, 40);
+    terminal.wait_for("Stop with Ctrl-C.");
+    rustix::process::kill_process(terminal.pid(), Signal::HUP).unwrap();
+    assert_eq!(terminal.ended(), Some(0));
+}
+
+#[test]
+fn what_should_not_be_shared_is_refused_with_a_way_out() {
+    let tree = tree();
+    fs::write(tree.home().join("user.ini"), "[bob]\npassword = 1\nperm = elr\nhome = .\n").unwrap();
+    let refused = |words: &[&str], prepare: &dyn Fn(&mut Command)| {
+        let mut command = command(&tree, &[words, HERE].concat());
+        prepare(&mut command);
+        let ended = run_to_its_end(command);
+        assert_eq!(ended.code, Some(1), "{words:?}: {ended:?}");
+        assert!(!ended.output.contains("Sharing ") && !ended.output.contains("mv ftpd"), "{words:?}: {ended:?}");
+        ended.output
+    };
+    let said = refused(&["home"], &|_| ());
+    assert!(said.contains("these are accounts with their passwords") && said.contains("ftpd -u "), "{said}");
+    fs::remove_file(tree.home().join("user.ini")).unwrap();
+    let said = refused(&["home", "--write", "--hidden"], &|command| {
+        command.env("HOME", tree.home());
+    });
+    assert!(said.contains(".ssh") && said.contains("leave out --hidden"), "{said}");
+    let program = tree.home().join("ftpd");
+    fs::copy(env!("CARGO_BIN_EXE_ftpd"), &program).unwrap();
+    let ended = run_to_its_end({
+        let mut command = Command::new(&program);
+        command.args(["home", "--write"]).args(HERE).current_dir(tree.path("")).env("XDG_RUNTIME_DIR", tree.runtime());
+        command
+    });
+    assert!(ended.output.contains("share a folder inside it"), "{ended:?}");
+    if rustix::process::geteuid().is_root() {
+        let said = refused(&["/"], &|_| ());
+        assert!(said.contains("root would show everybody"), "{said}");
+    }
+}
+
+#[test]
+fn everybody_who_may_change_everything_is_a_warning() {
+    let shared = share(&["--write", "--public"]);
+    shared.server.wait_log("[W *may change and delete files without a password");
 }
 
 /// Shares a folder on a machine of this name.

@@ -73,6 +73,7 @@ impl Decision<'_> {
             Denied::ControlBytes => format!("{shown} holds control bytes"),
             Denied::ServersOwn => format!("{shown} is a name that the server keeps for its own files"),
             Denied::Fixed => format!("{shown} belongs to the account's tree, or holds what does"),
+            Denied::HoldsHidden => format!("{shown} holds names that are hidden"),
             Denied::RefusedName => format!("names such as {shown} are not taken there"),
             Denied::Wider => format!("{shown} is where the account may do more"),
             Denied::HiddenName => format!("{shown} is a hidden name"),

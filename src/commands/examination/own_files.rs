@@ -18,6 +18,7 @@ use crate::sys::access;
 use crate::sys::meta::Meta;
 use crate::sys::owners::{self, Owners};
 use crate::sys::route::Route;
+use crate::sys::state_folder;
 
 /// The same with a command that leaves the file to the server's user: chmod alone would keep that from reading it.
 pub fn kept_readable(finding: Finding, server: &ServerUser) -> Finding {
@@ -80,6 +81,9 @@ pub fn own_files(files: &Files, config: &Config) -> Vec<OwnFile> {
     let own = |name, path: Option<PathBuf>, secret| path.map(|path| OwnFile { name, path, secret });
     let pair = encryption::pair(&config.tls);
     let left = pair.is_none().then(|| Pair::self_signed(&folder_of(files)).private_key);
+    // Without dot names, nobody sees it below a home.
+    let hidden = files.shared.as_ref().filter(|folder| folder.shows_hidden).and_then(|_| state_folder::of_user());
+    let kept = hidden.map(|folder| Pair::self_signed(&folder).private_key).filter(|key| key.exists());
     let (certificate, key) = pair.map(|pair| (pair.certificate, pair.private_key)).unzip();
     // One file may hold both.
     let certificate = certificate.filter(|certificate| key.as_ref() != Some(certificate));
@@ -95,6 +99,7 @@ pub fn own_files(files: &Files, config: &Config) -> Vec<OwnFile> {
         own("certificate", certificate, Secrecy::None),
         // It was made by the server when TLS was on.
         own("ftpd-private-key.pem", left.filter(|key| key.exists()), Secrecy::Key),
+        own("ftpd-private-key.pem", kept, Secrecy::Key),
         own("client_ca", config.tls.client_ca.clone(), Secrecy::None),
         own("control_socket", socket, Secrecy::None),
         own(PROGRAM, std::env::current_exe().ok(), Secrecy::None),

@@ -180,7 +180,7 @@ impl Ports<'_> {
                     Finding::note(source, format!("{address} is held by {holder}, to be handed over to the server"))
                 }
                 Some(holder) => Finding::error(source, format!("{address} is held by {holder}"))
-                    .fix("stop that program, or choose another port"),
+                    .fix("stop that program, or choose another port, such as -p 2122"),
                 None => {
                     Finding::error(source, format!("{address} is held by another program, which only root can see"))
                         .fix(format!("find it with ss -ltnp 'sport = :{port}' as root, or choose another port"))
