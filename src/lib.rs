@@ -13,7 +13,7 @@
 //!      │         │         │
 //!     net        │         │          control and data connections, passive ports, TLS
 //!      └─────────┼─────────┘
-//!            protocol                 commands, replies, paths, addresses: no I/O, no clock, std only
+//!            protocol                 commands, replies, paths, charsets, addresses: no I/O, no clock
 //!                │
 //!               sys                   the one floor that names an operating system
 //! ```

@@ -26,6 +26,7 @@ pub fn consequence(old: &User, new: Option<&User>) -> Consequence {
         home,
         keys,
         folders,
+        charset,
         system_user,
         // Limits, messages and what concerns only the next login or transfer.
         max_cons: _,
@@ -46,6 +47,7 @@ pub fn consequence(old: &User, new: Option<&User>) -> Consequence {
         () if keys.hide != old.keys.hide => Consequence::EndAfterTransfer("has other hidden names"),
         () if !keys.hold_the_same(&old.keys) => Consequence::EndAfterTransfer("has other rules for its files"),
         () if *folders != old.folders => Consequence::EndAfterTransfer("has other folders"),
+        () if *charset != old.charset => Consequence::EndAfterTransfer("has another charset"),
         () if *system_user != old.system_user => Consequence::EndAfterTransfer("has another system_user"),
         () => Consequence::TakenOver,
     }
@@ -92,6 +94,8 @@ mod tests {
             (format!("{OLD}[bob /a]\nperm = elr"), later("has other folders")),
             (format!("{OLD}[* /a]\nperm = elr"), later("has other folders")),
             (format!("{OLD}[anonymous /a]\nperm = elr"), silent),
+            (format!("{OLD}charset = gbk"), later("has another charset")),
+            (format!("{OLD}charset = utf-8"), silent),
             (OLD.replace("one", "two").replace("elr", "el"), gone("has another password")),
             (format!("{OLD}max_cons = 1"), silent),
             (format!("{OLD}max_upload = 1K\nmax_download = 1K"), silent),

@@ -8,6 +8,7 @@ use crate::auth::folders::{FolderKeys, FolderSection};
 use crate::auth::hash::StoredPassword;
 use crate::auth::perm::{Perm, Perms};
 use crate::ini::{Key, Mistake, Section, Source, Sources, Value, word};
+use crate::protocol::charset::{Charset, NoCharset};
 use crate::protocol::content::Conversion;
 use crate::protocol::hidden::HiddenNames;
 use crate::sys::access;
@@ -54,6 +55,9 @@ pub const KEYS: &[Key] = &[
     Key::new("on_upload", "program", "off",
         "A program, and its arguments, that is told of each upload when the file is in its place: `/usr/local/bin/scan -q`. No \
          shell runs it."),
+    Key::new("charset", "charset", "utf-8",
+        "In which charset its clients write names until they say OPTS UTF8 ON: `gb18030`, `gbk`, `big5`, `shift_jis`, \
+         `euc-kr`, `koi8-r`, `windows-1251`, … On the disk names are UTF-8."),
     Key::new("system_user", "name", "off",
         "The system user that owns its files and whose rights the kernel checks; only if the server stays root."),
 ];
@@ -89,6 +93,8 @@ pub struct User {
     pub keys: FolderKeys,
     /// Its other folders and the rules for some, sorted by path; those for all accounts are among them.
     pub folders: Vec<Arc<FolderSection>>,
+    /// In which its clients write names until they ask for UTF-8; `None` if names are not converted.
+    pub charset: Option<Charset>,
     /// The user that its sessions are to the file system; `None` is the server's.
     pub system_user: Option<Person>,
     /// What a client's password is compared with; `None` for the anonymous account.
@@ -138,6 +144,7 @@ impl User {
             hasty: section.take("hasty"),
             keys: FolderKeys::read(section).topmost(),
             folders: Vec::new(),
+            charset: section.take::<Option<Charset>>("charset").filter(|charset| !charset.is_utf8()),
             system_user: system_user(section, terms),
             name: name.to_owned(),
             // Last, as a key that was not asked for would count as unknown.
@@ -165,6 +172,7 @@ impl User {
             hasty: false,
             keys: FolderKeys { hide: anonymous.hide.clone().into(), ..FolderKeys::default() }.topmost(),
             folders: Vec::new(),
+            charset: None,
             system_user: None,
             password: None,
             sources: anonymous.sources.clone(),
@@ -229,6 +237,15 @@ impl Value for Person {
 impl Value for Conversion {
     fn parse(text: &str, _: &Path) -> Result<Conversion, Mistake> {
         word(text, &[("auto", Conversion::Auto), ("on", Conversion::On), ("off", Conversion::Off)])
+    }
+}
+
+impl Value for Charset {
+    fn parse(text: &str, _: &Path) -> Result<Charset, Mistake> {
+        text.parse().map_err(|no| match no {
+            NoCharset::Unknown => Mistake::new(format!("'{text}' is no charset that is known here")),
+            NoCharset::NotAscii => Mistake::new(format!("names can't be in '{text}': it writes ASCII in another way")),
+        })
     }
 }
 

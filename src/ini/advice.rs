@@ -26,6 +26,9 @@ pub(super) use names::{alias, bare, is_word_for_password, may_be_password, meant
 /// The lines of an account, to be pasted.
 pub const ACCOUNT: &str = "[alex]\npassword = choose one\nperm = elr\nhome = /srv/share";
 
+/// Longest name of a charset, with a slip.
+const LONGEST_CHARSET: usize = 13;
+
 /// Maximum length of a wrong value that is quoted.
 const LONGEST_QUOTE: usize = 60;
 
@@ -80,6 +83,13 @@ pub(super) fn doubt(row: &Key, value: &str) -> Option<Mistake> {
     doubt.map(|doubt| shortened(value, doubt))
 }
 
+/// Whether a value names a charset or nearly so, and nothing else.
+pub(super) fn is_charset(value: &str) -> bool {
+    let is_word =
+        value.len() <= LONGEST_CHARSET && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    is_word && words::charset(value).is_some()
+}
+
 /// The value that was probably meant; `None` if `value` is right, or if nobody knows.
 pub(super) fn better(row: &Key, value: &str) -> Option<String> {
     let bare = decoration::removed(value);
@@ -95,6 +105,7 @@ pub(super) fn better(row: &Key, value: &str) -> Option<String> {
         "networks" => addresses::networks(bare),
         "letters" => letters::together(bare).or_else(|| letters::small(bare)),
         "on or off" => words::switch(bare),
+        "charset" => words::charset(bare),
         list if list.contains(", ") => words::one_of(list, bare),
         _ => None,
     };
@@ -119,6 +130,7 @@ fn explained(row: &Key, value: &str) -> Option<Mistake> {
 fn form(row: &Key) -> Option<&'static str> {
     match row.value {
         "ports" => Some("write a range such as 8300-8500, or off"),
+        "charset" => Some("write one such as gb18030, big5, shift_jis, euc-kr, koi8-r or windows-1251"),
         "addresses" => Some("write addresses such as 127.0.0.1, or 0.0.0.0, :: for every network"),
         _ => None,
     }

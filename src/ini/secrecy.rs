@@ -54,6 +54,7 @@ pub(super) fn plain(row: &Key, value: &str, has_passwords: bool) -> usize {
     };
     let beside_passwords = || match row.value {
         "text" | "name" => None,
+        "charset" if advice::is_charset(value) => None,
         "letters" => [other_key(value), comment(value), foreign_letter(value)].into_iter().flatten().min(),
         "folder" | "file" | "patterns" => [other_key(value), comment(value)].into_iter().flatten().min(),
         // Of `--token=sesame`, the name alone.
@@ -199,6 +200,12 @@ mod tests {
             ("size", "100 * 1024", "100 * 1024"),
             ("size", "unlimited", "unlimited"),
             ("size", "correct-horse-battery", ""),
+            ("charset", "shift_jis", "shift_jis"),
+            ("charset", "windows1251", "windows1251"),
+            ("charset", "sesame-17", ""),
+            ("charset", "gbk # sesame", "gbk #"),
+            ("charset", "windows-1251 sesame", ""),
+            ("charset", "windows-1251:sesame", ""),
             ("networks", "10.0.0.0/255.0.0.0, ::1, localhost", "10.0.0.0/255.0.0.0, ::1, localhost"),
             ("on or off", "on pass=sesame", "on "),
             ("name", "alex:sesame", "alex:"),

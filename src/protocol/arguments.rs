@@ -192,8 +192,11 @@ pub(super) fn opts(arg: &[u8]) -> Understood {
     let (option, value) = split_words(arg);
     match option.to_ascii_uppercase().as_slice() {
         b"" => Err(Syntax("OPTS takes UTF8, MLST or HASH.")),
-        b"UTF8" | b"UTF-8" if value.is_empty() || value.eq_ignore_ascii_case(b"ON") => Ok(Command::Opts(Opts::Utf8)),
-        b"UTF8" | b"UTF-8" => Err(Value("UTF-8 can't be turned off: names are bytes.")),
+        b"UTF8" | b"UTF-8" => match value.to_ascii_uppercase().as_slice() {
+            b"" | b"ON" => Ok(Command::Opts(Opts::Utf8)),
+            b"OFF" => Ok(Command::Opts(Opts::NoUtf8)),
+            _ => Err(Value("OPTS UTF8 takes ON or OFF.")),
+        },
         b"MLST" => Ok(Command::Opts(Opts::Mlst(value.to_vec()))),
         b"HASH" if value.is_empty() => Ok(Command::Opts(Opts::Hash(None))),
         b"HASH" => match Algorithm::parse(value) {

@@ -118,6 +118,23 @@ pub enum FileCommand {
     Avbl(Option<Name>),
 }
 
+impl FileCommand {
+    /// The names in it, as they were sent.
+    pub fn names_mut(&mut self) -> [Option<&mut Name>; 2] {
+        use FileCommand as F;
+        match self {
+            F::Size(name) | F::Mdtm(name) | F::SetFacts(_, name) | F::Retr(name) | F::Stor(name) => [Some(name), None],
+            F::Appe(name) | F::Dele(name) | F::Rmd(name) | F::Mkd(name) | F::Rnfr(name) => [Some(name), None],
+            F::Rnto(name) | F::Hash(name) | F::Checksum(_, name) => [Some(name), None],
+            F::MdtmOrSet(whole, _, name) => [Some(whole), Some(name)],
+            F::Cwd(name) | F::List(_, _, name) | F::Mlst(name) | F::StatPath(_, name) => [name.as_mut(), None],
+            F::Stou(name) | F::Avbl(name) => [name.as_mut(), None],
+            F::Pwd | F::Cdup | F::Rest(_) | F::Allo(_) | F::SiteHelp | F::Type(_) | F::Structure => [None, None],
+            F::Pasv | F::Epsv(_) | F::Port(_) | F::Abor | F::Rang(_) => [None, None],
+        }
+    }
+}
+
 /// A part of a file, from its first to its last byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -262,8 +279,10 @@ pub enum Epsv {
 /// Options that OPTS sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opts {
-    /// OPTS UTF8 ON: names are bytes, so UTF-8 always works.
+    /// OPTS UTF8 ON: names are UTF-8, even those of an account with a charset.
     Utf8,
+    /// OPTS UTF8 OFF: names are in the account's charset, if it has one.
+    NoUtf8,
     /// OPTS MLST with the facts wanted, separated by `;`.
     Mlst(Vec<u8>),
     /// OPTS HASH: another checksum for HASH, or which one it is.

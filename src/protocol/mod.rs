@@ -1,7 +1,8 @@
-//! The words of FTP: commands, replies, paths, addresses, times. No I/O, no clock, std only.
+//! The words of FTP: commands, replies, paths, addresses, times. No I/O, no clock; std and encoding_rs alone.
 
 pub mod address;
 mod arguments;
+pub mod charset;
 pub mod command;
 pub mod content;
 pub mod glob;

@@ -109,10 +109,10 @@ pub fn has_control_bytes(name: &[u8]) -> bool {
 }
 
 /// A path as the 257 reply shows it: in quotes, those inside doubled (RFC 959 appendix II).
-pub fn quoted(path: &VirtualPath) -> Vec<u8> {
-    let mut text = Vec::with_capacity(path.as_bytes().len() + 2);
+pub fn quoted(path: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(path.len() + 2);
     text.push(b'"');
-    for &byte in path.as_bytes() {
+    for &byte in path {
         text.extend(std::iter::repeat_n(byte, if byte == b'"' { 2 } else { 1 }));
     }
     text.push(b'"');
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn quotes_in_a_path_are_doubled() {
-        assert_eq!(quoted(&VirtualPath::root().join(b"a\"b")), b"\"/a\"\"b\"");
+        assert_eq!(quoted(b"/a\"b"), b"\"/a\"\"b\"");
     }
 
     proptest! {

@@ -307,7 +307,7 @@ mod tests {
             ("EPSV 3", 522),
             ("EPSV x", 501),
             ("OPTS", 501),
-            ("OPTS UTF8 OFF", 504),
+            ("OPTS UTF8 NO", 504),
             ("OPTS X", 504),
             ("LANG de", 504),
             ("MFMT x y", 501),

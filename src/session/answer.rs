@@ -109,7 +109,7 @@ impl Session {
             Command::Pbsz => self.pbsz(),
             Command::Prot(level) => self.prot(level),
             Command::Ccc => self.ccc(),
-            Command::File(command) => return self.carry_out_with_login(verb, &command, prepared),
+            Command::File(mut command) => return self.carry_out_with_login(verb, &mut command, prepared),
         };
         answer.unwrap_or_else(|refusal| {
             self.note_refusal(verb.name, &refusal);
@@ -117,11 +117,12 @@ impl Session {
         })
     }
 
-    fn carry_out_with_login(&mut self, verb: &'static Verb, command: &FileCommand, prepared: Prepared) -> Step {
+    fn carry_out_with_login(&mut self, verb: &'static Verb, command: &mut FileCommand, prepared: Prepared) -> Step {
         let Some(login) = self.access.login_mut() else {
             return Reply::new(530, "Log in with USER and PASS first.").into();
         };
-        match login.run(verb.name, command, prepared, &mut self.control) {
+        let named = login.take_names(command);
+        match named.and_then(|()| login.run(verb.name, command, prepared, &mut self.control)) {
             Ok(step) => step,
             Err(refusal) => {
                 login.note_refusal(verb.name, command, &refusal, &self.control.who);

@@ -16,7 +16,7 @@ use crate::sys::meta::FileKind;
 impl Login {
     /// PWD, and the answer to CWD.
     pub(super) fn current_folder(&self, code: u16) -> Reply {
-        Reply::raw(code, [&quoted(&self.cwd)[..], b" is the current folder."].concat())
+        Reply::raw(code, [&quoted(&self.told(self.cwd.as_bytes()))[..], b" is the current folder."].concat())
     }
 
     pub(super) fn cwd(&mut self, name: Option<&Name>) -> Answer {
@@ -62,7 +62,7 @@ impl Login {
 
     pub(super) fn mlst(&self, name: Option<&Name>) -> Answer {
         let line = self.facts_of(&self.path_or_cwd(name))?;
-        Ok(Reply::lines(250, "Facts:", vec![line], "End.").into())
+        Ok(Reply::lines(250, "Facts:", [self.over_telnet(line.into())], "End.").into())
     }
 
     /// RFC 959 §4.1.3: as LIST, but on the control connection. The reply is sent while it is made, and what the client sends

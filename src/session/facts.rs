@@ -29,6 +29,7 @@ impl Login {
     pub(super) fn write_facts(&self, entry: Entry, kind: &str, may: (EntryLetters, bool), out: &mut Vec<u8>) {
         let rights = self.share.identity().rights(entry.meta);
         let perm = perm_fact(may.0, entry.meta.kind, rights, may.1);
+        let entry = Entry { name: &self.listed(entry.name), ..entry };
         listing::facts(entry, kind, &perm, self.agreed.preferences.facts, out);
     }
 }

@@ -17,11 +17,13 @@ pub struct Preferences {
     pub facts: Facts,
     /// How HASH reads a file.
     pub algorithm: Algorithm,
+    /// Names are UTF-8, whatever the charset of the account.
+    pub utf8: bool,
 }
 
 impl Default for Preferences {
     fn default() -> Self {
-        Self { facts: Facts::DEFAULT, algorithm: Algorithm::Sha256 }
+        Self { facts: Facts::DEFAULT, algorithm: Algorithm::Sha256, utf8: false }
     }
 }
 
@@ -29,7 +31,7 @@ impl Session {
     /// RFC 2389 §3: each feature's line begins with one blank.
     #[cold]
     pub(super) fn feat(&mut self) -> Answer {
-        let Preferences { facts, algorithm: chosen } = self.access.agreed().preferences;
+        let Preferences { facts, algorithm: chosen, .. } = self.access.agreed().preferences;
         let offered = offered(self.tls.is_some());
         let mut features: Vec<String> = offered.filter_map(Verb::feature).collect();
         features.extend(OTHER_FEATURES.iter().map(|&feature| feature.to_owned()));
@@ -43,9 +45,18 @@ impl Session {
 
     #[cold]
     pub(super) fn opts(&mut self, opts: Opts) -> Answer {
-        let Preferences { facts, algorithm } = &mut self.access.agreed().preferences;
+        let charset = self.access.login().and_then(|login| login.charset);
+        let Preferences { facts, algorithm, utf8 } = &mut self.access.agreed().preferences;
         let text = match opts {
-            Opts::Utf8 => Cow::Borrowed("UTF-8 is always on."),
+            Opts::Utf8 => {
+                *utf8 = true;
+                Cow::Borrowed(if charset.is_some() { "Names are in UTF-8 now." } else { "UTF-8 is always on." })
+            }
+            Opts::NoUtf8 => {
+                let Some(charset) = charset else { return refuse(504, "UTF-8 can't be turned off: names are bytes.") };
+                *utf8 = false;
+                Cow::Owned(format!("Names are in {charset} now."))
+            }
             Opts::Hash(wanted) => {
                 *algorithm = wanted.unwrap_or(*algorithm);
                 Cow::Borrowed(algorithm.name())

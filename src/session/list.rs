@@ -55,7 +55,7 @@ struct Entries {
     folder: Folder,
     path: VirtualPath,
     pattern: Option<Pattern>,
-    /// What comes before each name of NLST.
+    /// What comes before each name of NLST, as it is shown.
     prefix: Vec<u8>,
     /// Whether the file system lets this process change the folder.
     writable: bool,
@@ -121,7 +121,7 @@ impl<'a> Listing<'a> {
             Shown::Nothing => Ok(false),
             Shown::One(path, meta, asked) => {
                 match self.format {
-                    ListFormat::Names => listing::name_line(&asked, out),
+                    ListFormat::Names => listing::name_line(&self.login.listed(&asked), out),
                     ListFormat::Long | ListFormat::Facts => self.long(&path, &meta, last_component(&asked), out),
                 }
                 Ok(true)
@@ -170,7 +170,7 @@ impl<'a> Listing<'a> {
         let mut line = Vec::new();
         while self.next_entry(&mut line)? {
             if let Some(text) = line.strip_suffix(b"\r\n") {
-                reply.add(text, control)?;
+                reply.add(&self.login.over_telnet(text.into()), control)?;
             }
             line.clear();
         }
@@ -184,7 +184,7 @@ impl<'a> Listing<'a> {
         }
         if self.format == ListFormat::Names {
             out.extend_from_slice(&entries.prefix);
-            listing::name_line(name, out);
+            listing::name_line(&self.login.listed(name), out);
             return;
         }
         // It may have vanished meanwhile.
@@ -213,6 +213,8 @@ impl<'a> Listing<'a> {
     fn long_line(&self, entry: Entry, out: &mut Vec<u8>) {
         let shared = &self.login.shared;
         let zone = (!self.login.config.transfer.use_gmt_times).then_some(&shared.zone);
+        let (name, target) = (self.login.listed(entry.name), entry.target.map(|target| self.login.listed(target)));
+        let entry = Entry { name: &name, target: target.as_deref(), ..entry };
         listing::long_line(entry, LongFormat { now: self.now, zone, owners: &shared.owners }, out);
     }
 
@@ -259,7 +261,8 @@ fn glob(login: &Login, path: &VirtualPath, asked: &[u8], order: Order) -> Result
         return Ok(None);
     };
     let after_slash = asked.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-    let entries = Entries::of(login, parent, Some(pattern), asked[..after_slash].to_vec(), order)?;
+    let prefix = login.listed(&asked[..after_slash]).into_owned();
+    let entries = Entries::of(login, parent, Some(pattern), prefix, order)?;
     Ok(Some(Shown::Entries(entries)))
 }
 

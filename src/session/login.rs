@@ -11,6 +11,7 @@ use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::tls::Protection;
 use crate::net::who::Who;
+use crate::protocol::charset::Charset;
 use crate::protocol::command::{FileCommand, Representation};
 use crate::protocol::legible::Legible;
 use crate::protocol::path::{Name, VirtualPath};
@@ -30,6 +31,8 @@ pub struct Login {
     pub(super) share: Box<Share>,
     pub(super) throttles: Throttles,
     pub(super) cwd: VirtualPath,
+    /// In which its names come and go: see `names`.
+    pub(super) charset: Option<Charset>,
     /// What was said in advance of commands to come.
     pub(super) prepared: Prepared,
     pub(super) representation: Representation,
@@ -50,6 +53,7 @@ impl Login {
     pub fn new(share: Box<Share>, session: &mut Session) -> Box<Self> {
         Box::new(Self {
             throttles: share.throttles(),
+            charset: share.user_now().charset,
             share,
             cwd: VirtualPath::root(),
             prepared: Prepared::default(),

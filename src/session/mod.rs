@@ -3,7 +3,7 @@
 //! [`Session`] holds what there is before login; `Login` all that needs one, so that without a login there is no root to
 //! touch. The commands are grouped: `access` who you are, `browse` and `list` looking, `modify` changing, `parameters`,
 //! `download` and `upload` moving bytes (`transfer` is what they have in common, `outcome` how they end), `verify` comparing,
-//! `security` TLS, `info` the rest.
+//! `security` TLS, `info` the rest. What the client calls a file is the business of `names`.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
@@ -37,6 +37,7 @@ mod info;
 mod list;
 mod login;
 mod modify;
+mod names;
 mod outcome;
 mod parameters;
 mod parting;

@@ -22,7 +22,7 @@ impl Login {
     pub(super) fn mkd(&self, name: &Name) -> Answer {
         let path = self.path(name);
         self.share.create_folder(&path)?;
-        Ok(Reply::raw(257, [&quoted(&path)[..], b" created."].concat()).into())
+        Ok(Reply::raw(257, [&quoted(&self.told(path.as_bytes()))[..], b" created."].concat()).into())
     }
 
     pub(super) fn rename_from(&mut self, name: &Name) -> Answer {
@@ -50,7 +50,7 @@ impl Login {
     pub(super) fn set_facts(&self, control: &Control, change: &FactChange, name: &Name) -> Answer {
         let act = || {
             self.share.change(&self.path(name), change.mode, change.modify)?;
-            Ok(Reply::raw(change.code, [change.echo.as_bytes(), name.as_bytes()].concat()).into())
+            Ok(Reply::raw(change.code, [change.echo.as_bytes(), &self.told(name.as_bytes())].concat()).into())
         };
         self.changed(control, change.verb, name, act())
     }

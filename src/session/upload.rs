@@ -101,7 +101,8 @@ impl Login {
             }
             let target = self.share.writable(&path, Placement::New)?;
             let port = self.take_data_port_for(&path)?;
-            let preliminary = Reply::raw(150, [b"FILE: ", path.file_name().unwrap_or_default()].concat());
+            let name = self.told(path.file_name().unwrap_or_default());
+            let preliminary = Reply::raw(150, [b"FILE: ", &name[..]].concat());
             let subject = Subject::upload(verb, &path, prepared);
             match self.store(port, &subject, &target, preliminary, control) {
                 // Another session was faster with that name, or is uploading to it just now.

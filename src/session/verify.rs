@@ -49,7 +49,7 @@ impl Login {
         let excerpt = Excerpt { verb, path: &path, file, range };
         let digest = self.digest(excerpt, algorithm, 213, control)?;
         let head = format!("{} {first}-{last} {digest} ", algorithm.name());
-        Ok(Reply::raw(213, [head.as_bytes(), name.as_bytes()].concat()).into())
+        Ok(Reply::raw(213, [head.as_bytes(), &self.told(name.as_bytes())].concat()).into())
     }
 
     /// XCRC and its like: a name, in quotes or not, and where the checksum begins and (exclusively) ends.
@@ -100,7 +100,7 @@ impl Login {
     fn find_with_range(&self, argument: &[u8]) -> Result<(VirtualPath, Range<u64>), Box<Refusal>> {
         let found = |name: &[u8]| -> Result<(u64, VirtualPath), Box<Refusal>> {
             let name = Name::new(name).ok_or_else(|| Reply::new(550, "No such file or folder."))?;
-            let path = self.path(&name);
+            let path = self.path(&self.meant(name));
             Ok((self.share.readable_size(&path)?, path))
         };
         if let Ok((size, path)) = found(argument) {

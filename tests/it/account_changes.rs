@@ -45,12 +45,13 @@ fn looks_by_itself(_: &Server) {}
 
 #[test]
 fn sessions_end_of_an_account_that_is_gone_disabled_or_other() {
-    let cases: [(Change, &str, &str); 6] = [
+    let cases: [(Change, &str, &str); 7] = [
         (|_| String::new(), "is gone: the session ends now", UNAVAILABLE),
         (|bob| format!("{bob}enabled = off\n"), "is disabled: the session ends now", UNAVAILABLE),
         (|bob| bob.replace("secret", "other"), "has another password: the session ends now", CHANGED),
         (|bob| bob.replace("elradfmwMT", "elr"), "has other letters: the session ends after its transfer", CHANGED),
         (|bob| bob.replace("= home", "= elsewhere"), "has another home: the session ends after its transfer", CHANGED),
+        (|bob| format!("{bob}charset = gbk\n"), "has another charset: the session ends after its transfer", CHANGED),
         (|bob| format!("{bob}hide = .*\n"), "has other hidden names: the session ends after its transfer", CHANGED),
     ];
     for (change, line, text) in cases {

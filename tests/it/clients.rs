@@ -48,8 +48,13 @@ struct Stage {
 
 impl Stage {
     fn new() -> Stage {
+        Stage::with(BOB)
+    }
+
+    /// One with these accounts.
+    fn with(users: &str) -> Stage {
         let has_ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
-        let server = Server::start(if has_ipv6 { BOTH_FAMILIES } else { "" }, BOB);
+        let server = Server::start(if has_ipv6 { BOTH_FAMILIES } else { "" }, users);
         let local = server.tree().path("local");
         fs::create_dir(&local).unwrap();
         let hosts =
@@ -290,6 +295,36 @@ fn lftp_mirrors_in_parallel_and_finds_nothing_to_do_the_second_time() {
     stage.run(&mut command);
     expect_same_files(&stage.local.join("tree"), &stage.server.home().join("remote"));
     expect_same_files(&stage.local.join("tree"), &stage.local.join("back"));
+}
+
+#[test]
+fn lftp_mirrors_names_in_the_charset_of_the_account() {
+    for (charset, names) in
+        [("gbk", ["目录", "乗亅乚.txt"]), ("shift_jis", ["表ポ", "能力ソ.txt"]), ("koi8-r", ["Ъ", "привет"])]
+    {
+        let stage = Stage::with(&format!("{BOB}charset = {charset}\n"));
+        let tree = stage.local.join("tree").join(names[0]);
+        fs::create_dir_all(&tree).unwrap();
+        for name in names {
+            fs::write(tree.join(name), name).unwrap();
+        }
+        let settings = format!("set ftp:use-feat no; set ftp:charset {charset}; set file:charset utf-8;");
+        for mlsd in ["yes", "no"] {
+            let settings = format!("{settings}set ftp:use-mlsd {mlsd};");
+            let script = format!("mirror -R tree remote-{mlsd}; mirror remote-{mlsd} back-{mlsd}");
+            let Some(mut command) = lftp(&stage, &stage.hosts[0], &settings, &script) else { return };
+            stage.run(&mut command);
+            expect_same_files(&stage.local.join("tree"), &stage.server.home().join(format!("remote-{mlsd}")));
+            expect_same_files(&stage.local.join("tree"), &stage.local.join(format!("back-{mlsd}")));
+        }
+        // Left to itself, it says OPTS UTF8 ON, as FEAT offers it.
+        stage.server.write("smile/😀/😁", "smile");
+        let script = "mirror smile in-utf8; set ftp:use-utf8 no; close; mirror smile spelled; rm -r smile";
+        stage.run(&mut lftp(&stage, &stage.hosts[0], "", script).expect("lftp"));
+        assert_eq!(fs::read(stage.local.join("in-utf8/😀/😁")).unwrap(), b"smile");
+        assert_eq!(fs::read(stage.local.join("spelled/?1F600?/?1F601?")).unwrap(), b"smile");
+        assert!(!stage.server.home().join("smile").exists());
+    }
 }
 
 #[test]

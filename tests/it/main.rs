@@ -29,6 +29,7 @@ mod announcement;
 mod architecture;
 mod ascii;
 mod balancers;
+mod charset;
 mod checksums;
 mod clients;
 mod command_line;

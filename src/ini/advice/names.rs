@@ -110,6 +110,13 @@ const ALIASES: &[(&str, &str)] = &[
     ("allow", "allow_from"),
     ("allowed_ips", "allow_from"),
     ("msg", "msg_login"),
+    ("encoding", "charset"),
+    ("codepage", "charset"),
+    ("code_page", "charset"),
+    ("codec", "charset"),
+    ("unicode_encoding", "charset"),
+    ("编码", "charset"),
+    ("字符集", "charset"),
 ];
 
 /// Our name of a key that is called `key` elsewhere; an object in front of it, as in `handler.banner`, does not count.

@@ -16,7 +16,7 @@ fuzz_target!(|names: Vec<&[u8]>| {
             above = parent;
         }
         assert!(above.is_root());
-        let shown = quoted(&path);
+        let shown = quoted(path.as_bytes());
         let quotes = path.as_bytes().iter().filter(|&&byte| byte == b'"').count();
         assert_eq!(shown.len(), path.as_bytes().len() + quotes + 2);
     }

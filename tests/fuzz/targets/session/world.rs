@@ -20,6 +20,7 @@ const CONF: &str = "[server]\nip = 127.0.0.1\nmax_cons_per_ip = 0\nauth_failed_d
                     [anonymous]\nenable_anonymous = on\nanonymous_path = home\n";
 
 const USERS: &str = "[DEFAULT]\nhome = home\n[bob]\npassword = secret\nperm = elradfmwMT\n\
+                     [kim]\npassword = secret\nperm = elradfmwMT\ncharset = gb18030\n\
                      [ubuntu]\npassword = ubuntu\nperm = elradfmwMT\n[eve]\npassword = secret\nperm = elf\n";
 
 pub struct World {
