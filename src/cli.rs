@@ -30,7 +30,10 @@ Examples:
   ftpd -c ftpd.conf -u user.ini     Serve the accounts of user.ini with the settings of ftpd.conf
   ftpd init                         Write these two files, with a comment for each setting
 
-More: man ftpd, man ftpd.conf and man user.ini, or the folder docs beside the source";
+More:
+  ftpd init --print users           The keys of an account, and the letters of perm
+  ftpd init --print conf            The settings, each with a comment
+  man ftpd, man ftpd.conf and man user.ini, or the folder docs beside the source";
 
 /// An FTP server for the folders and accounts of two small files.
 #[derive(Debug, Parser)]
@@ -152,12 +155,32 @@ impl Cli {
             cli.verbose = cli.verbose.saturating_add(after.get_count("verbose"));
             cli.quiet = cli.quiet.saturating_add(after.get_count("quiet"));
         }
+        if let Some(option) = cli.is_init().then(|| cli.of_server()).flatten() {
+            return Err(hints::not_for_init(option));
+        }
         cli.files.shared = cli.sharing.shared();
         if let (Some(folder), Some(name)) = (&cli.files.shared, command) {
             let reason = format!("ftpd {name} takes no folder to share, and {} is one", folder.path.display());
             return Err(Cli::definition().error(ErrorKind::ArgumentConflict, reason));
         }
         Ok(cli.with_short_forms())
+    }
+
+    fn is_init(&self) -> bool {
+        matches!(self.command, Some(Task::Init(_)))
+    }
+
+    /// An option that was given and that only the server needs.
+    fn of_server(&self) -> Option<&'static str> {
+        let given = [
+            ("-c", self.files.config.is_some()),
+            ("-u", self.files.users.is_some()),
+            ("--set", !self.files.overrides.is_empty()),
+            ("-p", self.short_forms.port.is_some()),
+            ("-i", self.short_forms.ip.is_some()),
+            ("--tls", self.short_forms.tls),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
     }
 
     /// The same with overrides in place of their short forms.

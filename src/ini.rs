@@ -29,7 +29,7 @@ mod unread;
 mod value;
 mod written;
 
-pub use advice::{ACCOUNT, hint};
+pub use advice::{ACCOUNT, hint, windows_path};
 pub use decode::{misnamed, renamed, without_number};
 pub use excerpt::LineExcerpt;
 pub use finding::{Finding, Severity};
@@ -40,7 +40,7 @@ pub use mistake::Mistake;
 pub use overrides::Override;
 pub use secrecy::section as shown;
 pub use section::Section;
-pub use shell::shell_word;
+pub use shell::{program, shell_word};
 pub use source::{Source, Sources};
 pub use title::FolderTitle;
 pub use value::{Bounded, Value, word};

@@ -4,36 +4,49 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::auth::made_up::made_up;
-use crate::ini::shell_word;
+use crate::ini::{program, shell_word};
+
+/// The end of the lines in the shell; a comment if somebody takes it along.
+const END: &str = "# end";
 
 /// Names for the home, in the folder of user.ini: that folder itself would give user.ini away.
 const HOMES: [&str; 3] = ["share", "shared", "ftp-share"];
 
-/// Four lines for user.ini at `file`, with a password that was just made up, and what else leads to a server.
+/// The ways to a server without user.ini at `file`: the short ones, and a block for a shell that adds four lines to the file, with
+/// a password that was just made up.
 pub fn advice(file: &Path) -> String {
     let home = home(&folder_of(file));
     // Without random numbers the lines are still those of an account.
     let password = made_up().unwrap_or_else(|_| "choose one".to_owned());
-    let make = (!home.is_dir()).then(|| (format!("mkdir -p {}", shell_word(&home)), "makes that home"));
-    let others = [
-        ("ftpd init".to_owned(), "asks three questions, and writes user.ini and ftpd.conf"),
-        ("ftpd DIR".to_owned(), "shares a folder without any file"),
-    ];
-    let commands: Vec<(String, &str)> = make.into_iter().chain(others).collect();
-    let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or_default();
-    let commands = commands.iter().map(|(command, effect)| format!("\n{command:width$}  # {effect}"));
+    let make = if home.is_dir() { String::new() } else { format!("mkdir -p {}\n", shell_word(&home)) };
+    let ftpd = program();
     format!(
-        "paste these four lines into {}:\n[alex]\npassword = {password}\nperm = elradfmwMT\nhome = {}\n{}",
-        file.display(),
+        "{}type one of these:\n\
+         {ftpd} DIR   # shares a folder without any file\n\
+         {ftpd} init  # asks three questions, and writes user.ini and ftpd.conf\n\n\
+         or paste this into a shell, and start {ftpd} again:\n\
+         {make}(umask 077; cat >> {}) <<'{END}'\n\
+         [alex]\npassword = {password}\nperm = elradfmwMT\nhome = {}\n{END}",
+        of_name(file),
+        shell_word(file),
         home.display(),
-        commands.collect::<String>()
     )
 }
 
-/// The folder that a file lies in, as an absolute path.
+/// What was probably meant by a file that is called like an account.
+fn of_name(file: &Path) -> String {
+    let is_name = file.extension().is_none() && file.components().count() == 1 && !file.exists();
+    if is_name {
+        "-u names a file of accounts; --user is for a name: ftpd DIR --user NAME; ".to_owned()
+    } else {
+        String::new()
+    }
+}
+
+/// The folder that a file lies in, as an absolute path, without links if it is there.
 pub fn folder_of(file: &Path) -> PathBuf {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+    fs::canonicalize(folder).or_else(|_| std::path::absolute(folder)).unwrap_or_else(|_| folder.to_owned())
 }
 
 /// A folder beside user.ini that is there or can be made. A link could lead anywhere, and some names can't be written in a file
@@ -57,18 +70,22 @@ mod tests {
     #[test]
     fn the_lines_are_a_sound_file_whose_password_is_new() {
         let folder = tempfile::tempdir().unwrap();
-        let home = folder.path().join("share");
-        let file = folder.path().join("user.ini");
+        let home = fs::canonicalize(folder.path()).unwrap().join("share");
+        fs::create_dir(folder.path().join("conf")).unwrap();
+        let file = folder.path().join("conf/../user.ini");
         let [one, other] = [(); 2].map(|()| advice(&file));
         assert_ne!(one, other);
-        let lines: String = one.lines().skip(1).take(4).map(|line| format!("{line}\n")).collect();
+        let lines: String = one.lines().skip_while(|line| *line != "[alex]").map(|line| format!("{line}\n")).collect();
+        assert_eq!(lines.lines().count(), 5, "{one}");
         let accounts = Accounts::parse(Path::new("user.ini"), Ok(lines.into()), &terms(None)).unwrap();
         let account = accounts.find(b"alex").unwrap();
         assert_eq!((accounts.count(), &account.home, accounts.doubts().count()), (1, &home, 0));
         assert!(account.plain_password().is_some_and(|password| password.len() == 12), "{one}");
-        assert!(one.contains(&format!("\nmkdir -p {}  # ", home.display())), "{one}");
+        assert!(one.contains(&format!("\nmkdir -p {}\n", home.display())), "{one}");
         fs::create_dir(&home).unwrap();
         assert!(!advice(&file).contains("mkdir"));
+        assert!(advice(Path::new("alex")).starts_with("-u names a file of accounts"));
+        assert!(!advice(Path::new("alex.ini")).contains("-u"));
     }
 
     #[test]

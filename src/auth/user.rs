@@ -250,7 +250,7 @@ impl Value for Charset {
 }
 
 /// Whether a name means the account without a password.
-pub(super) fn is_anonymous(name: &[u8]) -> bool {
+pub fn is_anonymous(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"anonymous") || name.eq_ignore_ascii_case(b"ftp")
 }
 

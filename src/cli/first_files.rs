@@ -14,9 +14,9 @@ pub struct InitOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SampleFile {
     /// ftpd.conf
-    #[value(help = None::<&'static str>)]
+    #[value(alias = "ftpd.conf", help = None::<&'static str>)]
     Conf,
     /// user.ini
-    #[value(help = None::<&'static str>)]
+    #[value(alias = "user.ini", help = None::<&'static str>)]
     Users,
 }

@@ -2,6 +2,9 @@
 //!
 //! Nothing here repeats a value, which may be a password.
 
+use std::net::IpAddr;
+use std::path::Path;
+
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use strsim::osa_distance;
@@ -75,14 +78,18 @@ const OPTIONS: &[(&[&str], &str)] = &[
         "--public"),
     (&["all", "dotfiles", "dot-files", "show-hidden", "hidden-files"],
         "--hidden"),
+    (&["t", "test", "check", "dry-run", "verify", "validate", "configtest"],
+        "ftpd check"),
     (&["daemon", "daemonize", "background", "fork", "detach", "B", "service"],
         "a service of systemd (it stays in the foreground; packaging/systemd has a unit)"),
 ];
 
-/// Words that people write for a subcommand, and what stands after `ftpd` instead.
+/// Words that people write for a subcommand, and what stands after `ftpd` instead, or a sentence.
 #[rustfmt::skip]
 const COMMANDS: &[(&[&str], &str)] = &[
-    (&["serve", "start", "run", "share", "launch", "up", "server", "daemon", "open"],
+    (&["serve", "start", "run", "launch", "up", "server", "daemon", "open"],
+        "ftpd alone, which starts the server with user.ini, or ftpd DIR, which shares a folder"),
+    (&["share"],
         "DIR"),
     (&["test", "verify", "validate", "doctor", "lint", "diagnose", "examine", "configtest"],
         "check"),
@@ -98,7 +105,11 @@ const COMMANDS: &[(&[&str], &str)] = &[
         "kick"),
     (&["stop", "shutdown", "quit", "exit", "halt", "down", "ftpshut"],
         "drain"),
-    (&["restart", "refresh", "rehash", "hup", "sighup", "reread"],
+    (&["restart"],
+        "stop it and start it again (ftpd reload has the running server read both files again)"),
+    (&["adduser", "useradd", "add-user", "user-add", "add", "user", "account", "newuser", "mkuser"],
+        "accounts are sections of user.ini: add [NAME] with password, perm and home"),
+    (&["refresh", "rehash", "hup", "sighup", "reread"],
         "reload"),
     (&["info", "stats", "metrics", "health", "state", "statistics", "unban"],
         "status"),
@@ -110,6 +121,9 @@ const COMMANDS: &[(&[&str], &str)] = &[
 
 /// What is said about a word too many.
 const WORD_TOO_MANY: &str = "--user NAME:PASSWORD, or quotes around a name with blanks";
+
+/// What is said about a folder too many.
+const FOLDER_TOO_MANY: &str = "one folder, in quotes if its name has blanks; several are homes of accounts in user.ini";
 
 /// Longest word that is compared; no subcommand has a longer one.
 const LONGEST: usize = 20;
@@ -153,12 +167,26 @@ pub fn command_like(word: &str) -> Option<&'static str> {
     })
 }
 
+/// What to write instead of a word that is no subcommand, as a whole.
+fn instead_of(word: &str) -> Option<String> {
+    command_like(word).map(|meant| if meant.contains(' ') { meant.to_owned() } else { format!("ftpd {meant}") })
+}
+
+/// That `ftpd init` has no use for an option of the server.
+pub(super) fn not_for_init(option: &str) -> clap::Error {
+    let reason = format!("ftpd init takes no {option}: it writes ftpd.conf and user.ini into this folder");
+    Cli::definition().error(ErrorKind::ArgumentConflict, reason)
+}
+
 /// The same error with what was probably meant, in place of what clap suggests. What could be a password is left out. `first` is
 /// the first word after the program's name.
 pub(super) fn with_hint(mut error: clap::Error, first: &str) -> clap::Error {
+    if let Some(option) = of_server(&error) {
+        return not_for_init(&option);
+    }
     let hint = match error.kind() {
         ErrorKind::UnknownArgument => of_unknown(&mut error, first),
-        ErrorKind::InvalidSubcommand => of_word(&mut error),
+        ErrorKind::InvalidSubcommand => of_word(&mut error, first),
         ErrorKind::ValueValidation => of_value(&mut error),
         ErrorKind::MissingRequiredArgument => of_missing(&error),
         ErrorKind::ArgumentConflict => of_conflict(&error),
@@ -173,6 +201,20 @@ pub(super) fn with_hint(mut error: clap::Error, first: &str) -> clap::Error {
     error
 }
 
+/// An option that only the server has, behind `init`.
+fn of_server(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::UnknownArgument || subcommand(error) != Some("init") {
+        return None;
+    }
+    let word = text(error, ContextKind::InvalidArg)?;
+    let option = word.split('=').next()?;
+    let is_it = |known: &clap::Arg| {
+        known.get_long().is_some_and(|name| option.strip_prefix("--") == Some(name))
+            || known.get_short().is_some_and(|name| option.strip_prefix('-') == Some(name.to_string().as_str()))
+    };
+    Cli::definition().get_arguments().any(is_it).then(|| option.to_owned())
+}
+
 /// An option that doesn't exist, or a word too many.
 fn of_unknown(error: &mut clap::Error, first: &str) -> Option<String> {
     let word = text(error, ContextKind::InvalidArg)?;
@@ -180,12 +222,15 @@ fn of_unknown(error: &mut clap::Error, first: &str) -> Option<String> {
     // It would be how to share a folder called like an option.
     error.remove(ContextKind::Suggested);
     if !word.starts_with('-') && matches!(subcommand, None | Some("hash-password")) {
+        if subcommand.is_none() {
+            return Some(of_many(error, ContextKind::InvalidArg, &word, first));
+        }
         // It may be a password.
         error.insert(ContextKind::InvalidArg, ContextValue::String("…".to_owned()));
-        return Some(match subcommand {
-            None => WORD_TOO_MANY.to_owned(),
-            Some(_) => "ftpd hash-password (it asks for the password)".to_owned(),
-        });
+        return Some("ftpd hash-password (it asks for the password)".to_owned());
+    }
+    if !word.starts_with('-') && subcommand == Some("init") {
+        return Some("ftpd init alone (it writes into the current folder, and asks which folder to share)".to_owned());
     }
     let similar = || text(error, ContextKind::SuggestedArg);
     match subcommand {
@@ -206,14 +251,24 @@ fn of_subcommands(option: &str, first: &str) -> Option<String> {
     (!commands.is_empty()).then(|| commands.join(" or "))
 }
 
-/// A word that is neither a folder nor a subcommand: a mistyped one, or a word too many, perhaps a password.
-fn of_word(error: &mut clap::Error) -> Option<String> {
+/// A word that is neither a folder nor a subcommand: a mistyped one, or a word too many.
+fn of_word(error: &mut clap::Error, first: &str) -> Option<String> {
     let word = text(error, ContextKind::InvalidSubcommand)?;
-    if let Some(meant) = command_like(&word) {
-        return Some(format!("ftpd {meant}"));
+    instead_of(&word).or_else(|| Some(of_many(error, ContextKind::InvalidSubcommand, &word, first)))
+}
+
+/// A word too many: behind another one that is wrong, a second folder, or perhaps a password.
+fn of_many(error: &mut clap::Error, kind: ContextKind, word: &str, first: &str) -> String {
+    if Path::new(word).exists() && word != first {
+        return if Path::new(first).exists() { FOLDER_TOO_MANY.to_owned() } else { of_first(first) };
     }
-    error.insert(ContextKind::InvalidSubcommand, ContextValue::String("…".to_owned()));
-    Some(WORD_TOO_MANY.to_owned())
+    error.insert(kind, ContextValue::String("…".to_owned()));
+    of_first(first)
+}
+
+fn of_first(first: &str) -> String {
+    let meant = instead_of(first).filter(|_| !Path::new(first).exists());
+    meant.unwrap_or_else(|| WORD_TOO_MANY.to_owned())
 }
 
 /// A file of accounts beside a folder to share: probably a name was meant.
@@ -239,9 +294,11 @@ fn of_value(error: &mut clap::Error) -> Option<String> {
         }
         "--port" if !value.bytes().all(|byte| byte.is_ascii_digit()) => {
             error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
-            Some("-p 2121 (a password belongs to its name: --user NAME:PASSWORD)".to_owned())
+            Some("-p 2121 (a port is a number, and a password belongs to its name: --user NAME:PASSWORD)".to_owned())
         }
-        "[DIR]" => command_like(&value).map(|meant| format!("ftpd {meant}")),
+        "[DIR]" => instead_of(&value),
+        "[ID]..." if value.parse::<IpAddr>().is_ok() => Some(format!("ftpd kick --address {value}")),
+        "[ID]..." => Some(format!("ftpd kick --user {value}")),
         "--ip" if value.eq_ignore_ascii_case("localhost") => Some("-i 127.0.0.1".to_owned()),
         _ => None,
     }
@@ -323,10 +380,8 @@ mod tests {
             ("drian", "drain"),
             ("relaod", "reload"),
             ("satus", "status"),
-            ("serve", "DIR"),
-            ("start", "DIR"),
-            ("run", "DIR"),
-            ("restart", "reload"),
+            ("share", "DIR"),
+            ("rehash", "reload"),
             ("stop", "drain"),
         ];
         for (word, meant) in cases {

@@ -8,6 +8,7 @@ use clap::Args;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 
 use crate::auth::shared_folder::{Member, SharedFolder};
+use crate::ini::{Holds, shell_word, windows_path};
 
 /// A folder to share without any file, and with whom.
 #[derive(Clone, Debug, Default, Args)]
@@ -47,7 +48,10 @@ impl Sharing {
 /// The folder of this name, absolute and without links.
 fn folder(given: PathBuf) -> Result<PathBuf, String> {
     let path = fs::canonicalize(&given).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => "there is no folder of this name".to_owned(),
+        ErrorKind::NotFound => match given.to_str().and_then(windows_path) {
+            Some(example) => format!("this is a path of Windows; here its disk may be at {example}"),
+            None => "there is no folder of this name".to_owned(),
+        },
         _ => error.to_string(),
     })?;
     if path.is_dir() { Ok(path) } else { Err(file(&given)) }
@@ -56,6 +60,18 @@ fn folder(given: PathBuf) -> Result<PathBuf, String> {
 /// It is no folder.
 #[cold]
 fn file(given: &Path) -> String {
+    let kind = match Holds::of(given) {
+        Some(kind) => Some(kind),
+        None if given.extension().is_some_and(|extension| extension == "ini") => Some(Holds::Accounts),
+        None if given.extension().is_some_and(|extension| extension == "conf") => Some(Holds::Settings),
+        None => None,
+    };
+    let shown = shell_word(given);
+    match kind {
+        Some(Holds::Accounts) => return format!("it is a file of accounts: ftpd -u {shown}"),
+        Some(Holds::Settings) => return format!("it is a file of settings: ftpd -c {shown}"),
+        None => {}
+    }
     let parent = given.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     format!("it is a file; share the folder that it is in: ftpd {}", parent.display())
 }

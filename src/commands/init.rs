@@ -11,8 +11,8 @@ use crate::commands::examination::{self, Occasion, Setup};
 use crate::commands::fail;
 use crate::commands::init::interview::{Answers, Interview};
 use crate::commands::prompt::{self, Prompt};
-use crate::ini::{Finding, Findings, SHOWN, shell_word, without_number};
-use crate::sys::{files, signals};
+use crate::ini::{Finding, Findings, SHOWN, program, without_number};
+use crate::sys::{access, files, signals};
 
 mod interview;
 mod samples;
@@ -23,9 +23,10 @@ const ACCOUNTS: &str = "user.ini";
 /// What is said if somebody ends the questions.
 const FAREWELL: &str = "ftpd init: stopped; nothing is written";
 
-/// Permission bits of a file that everybody may read, and of one with passwords.
+/// Permission bits of a file that everybody may read, of one with passwords, and of a folder to share.
 const PUBLIC: u32 = 0o644;
 const PRIVATE: u32 = 0o600;
+const SHARED: u32 = 0o755;
 
 /// Writes both files, or prints one; the exit code is 1 if nothing was written.
 pub fn run(options: &InitOptions) -> ExitCode {
@@ -54,6 +55,9 @@ fn print(text: &str) -> ExitCode {
 fn make() -> io::Result<ExitCode> {
     let here = env::current_dir()?;
     let is_there = |name: &str| here.join(name).symlink_metadata().is_ok();
+    if !is_there(ACCOUNTS) || !is_there(SETTINGS) {
+        access::change(&here).map_err(|error| unfit(&here, &error))?;
+    }
     let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let answers = if is_terminal && !is_there(ACCOUNTS) {
         let names = if is_there(SETTINGS) { ACCOUNTS.to_owned() } else { format!("{ACCOUNTS} and {SETTINGS}") };
@@ -63,10 +67,20 @@ fn make() -> io::Result<ExitCode> {
         signals::wishes()?;
         None
     };
-    let files = written(&here, answers)?;
+    let files = FirstFiles { is_terminal, ..written(&here, answers)? };
     // Nobody to read it is no failure.
     let _ = prompt::say(&files.text());
     Ok(if files.settings_are_new || files.accounts_are_new { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// No file can be made in the current folder.
+#[cold]
+fn unfit(here: &Path, error: &io::Error) -> io::Error {
+    io::Error::other(format!(
+        "nothing can be written into {}: {}; cd to a folder of your own, and type the same again",
+        here.display(),
+        without_number(error)
+    ))
 }
 
 fn asked(here: &Path, names: &str) -> io::Result<Answers> {
@@ -89,7 +103,14 @@ fn written(here: &Path, answers: Option<Answers>) -> io::Result<FirstFiles<'_>> 
         Some(Answers { name, hash, folder, .. }) => samples::accounts_of(name, hash, folder),
         None => samples::ACCOUNTS.to_owned(),
     };
-    let accounts_are_new = write(ACCOUNTS, &accounts, PRIVATE)?;
+    let made = answers.as_ref().filter(|answers| answers.is_missing).map(|answers| answers.folder.clone());
+    let undo = || made.as_ref().map(fs::remove_dir);
+    if let Some(folder) = &made {
+        files::make_folder(folder, SHARED).map_err(|error| {
+            io::Error::other(format!("{} can't be made: {}", folder.display(), without_number(&error)))
+        })?;
+    }
+    let accounts_are_new = write(ACCOUNTS, &accounts, PRIVATE).inspect_err(|_| drop(undo()))?;
     // Accounts that somebody else has written meanwhile may have passwords that everybody knows.
     let answers = answers.filter(|_| accounts_are_new);
     let settings = match answers {
@@ -100,8 +121,9 @@ fn written(here: &Path, answers: Option<Answers>) -> io::Result<FirstFiles<'_>> 
         if accounts_are_new {
             let _ = fs::remove_file(ACCOUNTS);
         }
+        drop(undo());
     })?;
-    Ok(FirstFiles { here, answers, settings_are_new, accounts_are_new })
+    Ok(FirstFiles { here, answers, is_terminal: false, settings_are_new, accounts_are_new })
 }
 
 /// Makes a file in the current folder; false if there is something of this name.
@@ -125,15 +147,28 @@ fn write(name: &str, text: &str, mode: u32) -> io::Result<bool> {
 struct FirstFiles<'a> {
     here: &'a Path,
     answers: Option<Answers>,
+    /// Whether there was somebody to ask.
+    is_terminal: bool,
     settings_are_new: bool,
     accounts_are_new: bool,
 }
 
 impl FirstFiles<'_> {
     fn text(&self) -> String {
-        let files = self.accounts() + &self.settings();
+        let files = self.silence().to_owned() + &self.accounts() + &self.settings();
         let parts = [files, self.password(), self.found(), self.next()];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Why nothing was asked.
+    fn silence(&self) -> &'static str {
+        match () {
+            () if self.is_terminal || !(self.accounts_are_new || self.settings_are_new) => "",
+            () if self.accounts_are_new && self.settings_are_new => {
+                "No terminal, so no questions were asked: these are the samples.\n"
+            }
+            () => "No terminal, so no questions were asked: this is the sample.\n",
+        }
     }
 
     fn stays(&self, name: &str) -> String {
@@ -143,8 +178,9 @@ impl FirstFiles<'_> {
     fn accounts(&self) -> String {
         match &self.answers {
             _ if !self.accounts_are_new => self.stays(ACCOUNTS),
-            Some(Answers { name, folder, .. }) => {
-                format!("{ACCOUNTS} is written: {name} may read and change everything in {}.\n", folder.display())
+            Some(Answers { name, folder, is_missing, .. }) => {
+                let made = if *is_missing { ", which is new" } else { "" };
+                format!("{ACCOUNTS} is written: {name} may read and change everything in {}{made}.\n", folder.display())
             }
             None => format!(
                 "{ACCOUNTS} is written: alex may change everything in share/alex, egon may read share/egon. Both passwords are \
@@ -157,7 +193,8 @@ impl FirstFiles<'_> {
         match &self.answers {
             _ if !self.settings_are_new => self.stays(SETTINGS),
             Some(_) => format!(
-                "{SETTINGS} is written: the server listens on all networks (ip = 0.0.0.0, ::), because the password is your own.\n"
+                "{SETTINGS} is written. Other machines can reach the server (ip = 0.0.0.0, ::); for this machine alone write ip = \
+                 127.0.0.1.\n"
             ),
             None => format!(
                 "{SETTINGS} is written: the server listens on this machine alone; ip = 0.0.0.0, :: lets others in.\n"
@@ -198,10 +235,4 @@ impl FirstFiles<'_> {
         let lines = commands.iter().map(|(command, effect)| format!("  {command:width$}  # {effect}\n"));
         format!("Next, type:\n{}", lines.collect::<String>())
     }
-}
-
-/// This program as it was called.
-fn program() -> String {
-    let called = env::args_os().next().filter(|called| Path::new(called).components().count() > 1);
-    called.map_or_else(|| "ftpd".to_owned(), |called| shell_word(Path::new(&called)))
 }

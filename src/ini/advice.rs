@@ -22,6 +22,7 @@ pub(super) use decoration::comment;
 pub(super) use letters::are_words as are_words_for_letters;
 pub use names::hint;
 pub(super) use names::{alias, bare, is_word_for_password, may_be_password, meant, place, shown_key};
+pub use paths::windows as windows_path;
 
 /// The lines of an account, to be pasted.
 pub const ACCOUNT: &str = "[alex]\npassword = choose one\nperm = elr\nhome = /srv/share";

@@ -81,7 +81,7 @@ impl Findings {
         }
         match self.0.len().saturating_sub(limit) {
             0 => {}
-            more => drop(writeln!(text, "and {more} more")),
+            more => drop(writeln!(text, "and {more} more: ftpd check --json shows all")),
         }
         text.truncate(text.trim_end().len());
         text
@@ -148,7 +148,7 @@ mod tests {
     fn ten_are_shown_and_the_others_counted() {
         let many = |count: usize| Findings::new((0..count).map(|n| Finding::error(&Source::file(n), "x")).collect());
         assert_eq!(many(10).to_string().lines().count(), 10);
-        assert_eq!(many(100).to_string().lines().last(), Some("and 90 more"));
+        assert_eq!(many(100).to_string().lines().last(), Some("and 90 more: ftpd check --json shows all"));
         assert_eq!(many(0).show(SHOWN), "");
     }
 }

@@ -32,6 +32,9 @@ impl FromStr for Override {
             Some([section, key, value]) if ![&section, &key, &value].iter().any(|part| part.is_empty()) => {
                 Ok(Override { section, key, value })
             }
+            Some([section, key, value]) if value.is_empty() && !section.is_empty() && !key.is_empty() => {
+                Err(format!("the value behind '{section}.{key}=' is empty; leave it out for the default"))
+            }
             _ => Err("expected section.key=value, such as server.port=2121".to_owned()),
         }
     }
@@ -48,5 +51,6 @@ mod tests {
         {
             assert_eq!(text.parse::<Override>().is_ok(), sound, "{text}");
         }
+        assert!("a.b=".parse::<Override>().is_err_and(|told| told.contains("is empty")));
     }
 }

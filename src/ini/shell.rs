@@ -1,6 +1,13 @@
-//! Paths in commands that a person may paste into a shell.
+//! Words of commands that a person may paste into a shell.
 
+use std::env;
 use std::path::Path;
+
+/// This program as it was called: `./ftpd` if it is not installed.
+pub fn program() -> String {
+    let called = env::args_os().next().filter(|called| Path::new(called).components().count() > 1);
+    called.map_or_else(|| "ftpd".to_owned(), |called| shell_word(Path::new(&called)))
+}
 
 /// A path as a shell takes it for one word: in quotes if it needs them.
 pub fn shell_word(path: &Path) -> String {

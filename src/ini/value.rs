@@ -39,7 +39,9 @@ impl Value for String {
 
 impl Value for PathBuf {
     fn parse(text: &str, folder: &Path) -> Result<PathBuf, Mistake> {
-        Ok(folder.join(text))
+        let path: PathBuf = folder.join(text).components().collect();
+        // The slash says that a folder is meant.
+        Ok(if text.ends_with('/') { path.join("") } else { path })
     }
 }
 

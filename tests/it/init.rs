@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fs,
     net::TcpListener,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        process::CommandExt,
+    },
     path::Path,
     process::{Command, Stdio},
 };
@@ -42,18 +45,25 @@ fn the_lines_that_a_missing_user_ini_shows_can_be_pasted() {
     for words in [&[][..], &["check"]] {
         let told = ftpd(&top, words);
         assert_eq!(told.code, Some(1), "{}", told.output);
-        for text in [&format!("there is no user.ini in {}", real.display()), "\nftpd DIR  ", "\nftpd init  "] {
+        let called = env!("CARGO_BIN_EXE_ftpd");
+        for text in [
+            &format!("there is no user.ini in {}", real.display()),
+            &format!("\n{called} DIR  "),
+            &format!("\n{called} init  "),
+            &format!("start {called} again"),
+        ] {
             assert!(told.output.contains(text), "{text}: {}", told.output);
         }
     }
     let told = ftpd(&top, &[]).output;
-    let lines: String = told.lines().skip(1).take(4).map(|line| format!("{line}\n")).collect();
-    let name = lines.lines().next().unwrap().trim_matches(['[', ']']).to_owned();
-    let command = told.lines().find_map(|line| line.strip_prefix("mkdir -p ")?.split(' ').next());
-    let home = command.expect("it is not there").to_owned();
-    assert_eq!(value(&lines, "home"), home);
-    fs::create_dir(&home).unwrap();
-    tree.write_users(&lines);
+    let block: String =
+        told.lines().skip_while(|line| !line.starts_with("mkdir")).map(|line| format!("{line}\n")).collect();
+    let pasted = Command::new("sh").args(["-c", &block]).current_dir(&top).output().unwrap();
+    assert!(pasted.status.success() && pasted.stdout.is_empty() && pasted.stderr.is_empty(), "{pasted:?}");
+    let lines = fs::read_to_string(tree.path("user.ini")).unwrap();
+    assert_eq!((lines.lines().count(), lines.lines().next()), (4, Some("[alex]")), "{lines}");
+    assert_eq!(fs::metadata(tree.path("user.ini")).unwrap().permissions().mode() & 0o7777, 0o600);
+    let (name, home) = ("alex", value(&lines, "home"));
     let checked = ftpd(&top, &["check"]);
     assert_eq!(checked.code, Some(0), "{}", checked.output);
     let server = tree.start();
@@ -61,7 +71,16 @@ fn the_lines_that_a_missing_user_ini_shows_can_be_pasted() {
     client.expect(format!("USER {name}"), 331);
     client.expect(format!("PASS {}", value(&lines, "password")), 230);
     client.expect("MKD inside", 257);
-    assert!(Path::new(&home).join("inside").is_dir());
+    assert!(Path::new(home).join("inside").is_dir());
+}
+
+#[test]
+fn a_name_is_no_file_of_accounts() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = ftpd(folder.path(), &["-u", "alex"]);
+    assert_eq!(told.code, Some(1));
+    assert!(told.output.contains("-u names a file of accounts; --user is for a name"), "{}", told.output);
+    assert!(!ftpd(folder.path(), &["-u", "alex.ini"]).output.contains("--user"));
 }
 
 #[test]
@@ -113,7 +132,8 @@ fn three_answers_make_an_account_that_can_log_in() {
     let before = fs::read_to_string(tree.path("ftpd.conf")).unwrap();
     fs::remove_file(tree.path("user.ini")).unwrap();
     let mut terminal = init(&tree.path(""));
-    answer(&mut terminal, "nowhere\r", "Folder to share", 2);
+    answer(&mut terminal, "nowhere\r", "make it? [Y/n]", 1);
+    answer(&mut terminal, "n\r", "Folder to share", 2);
     answer(&mut terminal, ".\r", "Folder to share", 3);
     let screen = answer(&mut terminal, "home\r", "Name to log in with", 1);
     assert!(
@@ -122,6 +142,10 @@ fn three_answers_make_an_account_that_can_log_in() {
     );
     answer(&mut terminal, "a]b\r", "Name to log in with", 2);
     answer(&mut terminal, "a\u{16}\u{1}b\r", "Name to log in with", 3);
+    let screen = answer(&mut terminal, "DEFAULT\r", "Name to log in with", 4);
+    assert!(screen.contains("DEFAULT is reserved; take another name"), "{screen}");
+    let screen = answer(&mut terminal, "ftp\r", "Name to log in with", 5);
+    assert!(screen.contains("ftp is the name of guests"), "{screen}");
     answer(&mut terminal, "ann\r", "Password", 1);
     answer(&mut terminal, "sesame one\r", "Once more", 1);
     let screen = answer(&mut terminal, "sesame two\r", "Password", 2);
@@ -158,12 +182,77 @@ fn a_password_is_made_up_for_who_gives_none_and_both_files_are_for_all_networks(
     answer(&mut terminal, "ann\r", "Password", 1);
     let screen = answer(&mut terminal, "\r", "Next, type", 1);
     assert_eq!(terminal.ended(), Some(0));
-    assert!(screen.contains("listens on all networks (ip = 0.0.0.0, ::)"), "{screen}");
+    assert!(screen.contains("Other machines can reach the server (ip = 0.0.0.0, ::)"), "{screen}");
+    assert!(!screen.contains("your own"), "{screen}");
     let password = screen.split("The password of ann is ").nth(1).and_then(|rest| rest.get(..12)).unwrap().to_owned();
     let written = content(folder.path());
     assert_eq!(written["ftpd.conf"], sample("ftpd.conf").replace("\nip = 127.0.0.1\n", "\nip = 0.0.0.0, ::\n"));
     let tree = Tree::new("", &written["user.ini"]);
     tree.start().client().login("ann", &password);
+}
+
+#[test]
+fn a_folder_that_is_missing_is_made() {
+    for (keys, name) in [("\r", "share"), ("share\r", "share"), ("some/photos\r", "some/photos")] {
+        let folder = tempfile::tempdir().unwrap();
+        let shown = fs::canonicalize(folder.path()).unwrap().join("share");
+        let mut terminal = init(folder.path());
+        terminal.wait_for(&format!("Folder to share [{}, made now]: ", shown.display()));
+        if name == "share" {
+            answer(&mut terminal, keys, "Name to log in with", 1);
+        } else {
+            let screen = answer(&mut terminal, keys, "make it? [Y/n]", 1);
+            assert!(
+                screen.contains(&format!("there is no folder {}", shown.with_file_name(name).display())),
+                "{screen}"
+            );
+            answer(&mut terminal, "\r", "Name to log in with", 1);
+        }
+        answer(&mut terminal, "ann\r", "Password", 1);
+        // Nothing is made before the last answer.
+        assert!(!folder.path().join(name).exists());
+        let screen = answer(&mut terminal, "\r", "Next, type", 1);
+        assert_eq!(terminal.ended(), Some(0));
+        assert!(screen.contains(", which is new") && !screen.contains("does not exist"), "{screen}");
+        assert_eq!(fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o7777, 0o755);
+    }
+}
+
+#[test]
+fn a_folder_that_can_not_be_written_is_told_before_the_first_question() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    let mut command = here(folder.path(), &["init"]);
+    if rustix::process::geteuid().is_root() {
+        command.uid(65534).gid(65534);
+    }
+    let ended = run_to_its_end(command);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.output.contains("cd to a folder of your own"), "{}", ended.output);
+    assert!(content(folder.path()).is_empty());
+}
+
+#[test]
+fn options_of_the_server_mean_nothing_to_init() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: [(&[&str], &str); 9] = [
+        (&["init", "-c", "x.conf"], "takes no -c"),
+        (&["-c", "x.conf", "init"], "takes no -c"),
+        (&["init", "-u", "bob"], "takes no -u"),
+        (&["init", "--set", "server.port=1"], "takes no --set"),
+        (&["-p", "2121", "init"], "takes no -p"),
+        (&["init", "-p", "2121"], "takes no -p"),
+        (&["init", "--user", "bob"], "takes no --user"),
+        (&["init", "--user=bob:sesame"], "takes no --user"),
+        (&["init", "--tls"], "takes no --tls"),
+    ];
+    for (words, reason) in cases {
+        let told = ftpd(folder.path(), words);
+        assert_eq!(told.code, Some(2), "{words:?}");
+        let reason = format!("ftpd init {reason}: it writes ftpd.conf and user.ini into this folder");
+        assert!(told.output.contains(&reason) && !told.output.contains("sesame"), "{words:?}: {}", told.output);
+    }
+    assert!(content(folder.path()).is_empty());
 }
 
 #[test]
@@ -211,6 +300,11 @@ fn without_a_terminal_the_samples_are_written() {
     let folder = tempfile::tempdir().unwrap();
     let told = ftpd(folder.path(), &["init"]);
     assert_eq!(told.code, Some(0));
+    assert!(
+        told.output.starts_with("No terminal, so no questions were asked: these are the samples.\n"),
+        "{}",
+        told.output
+    );
     for text in ["passwords are 123", "everybody knows", "mkdir -p share/alex share/egon", "this machine alone"] {
         assert!(told.output.contains(text), "{text}: {}", told.output);
     }
@@ -257,13 +351,15 @@ fn on_a_terminal_nothing_is_asked_if_there_are_accounts() {
     let screen = terminal.wait_for("Next, type");
     assert_eq!(terminal.ended(), Some(0));
     assert!(screen.contains("this machine alone") && !screen.contains("Folder to share"), "{screen}");
+    assert!(!screen.contains("No terminal"), "{screen}");
     assert_eq!(content(folder.path())["ftpd.conf"], sample("ftpd.conf"));
 }
 
 #[test]
 fn samples_are_printed_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
-    for (word, name) in [("conf", "ftpd.conf"), ("users", "user.ini")] {
+    let words = [("conf", "ftpd.conf"), ("users", "user.ini"), ("ftpd.conf", "ftpd.conf"), ("user.ini", "user.ini")];
+    for (word, name) in words {
         let printed = ftpd(folder.path(), &["init", "--print", word]);
         assert_eq!((printed.code, printed.output), (Some(0), sample(name)));
         let mut reader = here(folder.path(), &["init", "--print", word]).stdout(Stdio::piped()).spawn().unwrap();

@@ -9,13 +9,14 @@ use super::samples;
 use crate::auth::hash;
 use crate::auth::made_up::made_up;
 use crate::auth::own_files::OwnGround;
+use crate::auth::user::is_anonymous;
 use crate::auth::users::Users;
 use crate::cli::Files;
 use crate::commands::examination;
 use crate::commands::hash_password::usable;
 use crate::commands::prompt::{self, Prompt};
 use crate::config::Config;
-use crate::ini::{shell_word, without_number};
+use crate::ini::{windows_path, without_number};
 use crate::sys::owners::Owners;
 use crate::sys::{access, disk};
 
@@ -24,12 +25,22 @@ use crate::sys::{access, disk};
 pub struct Answers {
     /// The home of the account.
     pub folder: PathBuf,
+    /// Whether the home is not there, and has to be made.
+    pub is_missing: bool,
     /// The name of the account.
     pub name: String,
     /// The hash of its password.
     pub hash: String,
     /// The password, if the person left it to us.
     pub made_up: Option<String>,
+}
+
+/// A folder that can be the home.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct HomeWish {
+    path: PathBuf,
+    /// Whether it has to be made first.
+    is_missing: bool,
 }
 
 /// What an answer is compared with: the place where the files will be.
@@ -62,36 +73,68 @@ impl Interview {
 
     /// Asks until all is answered; the error is that of the terminal, or its end.
     pub fn hold(&self, prompt: &Prompt) -> io::Result<Answers> {
-        let usual = USUAL.iter().find_map(|folder| self.folder(folder).ok()).map(|folder| folder.display().to_string());
-        let folder = ask(prompt, "Folder to share", usual.as_deref(), |answer| self.folder(answer))?;
+        let HomeWish { path: folder, is_missing } = self.ask_for_folder(prompt)?;
         let login = Owners::of_system().user(access::user_id()).map(str::to_owned);
         let login = login.filter(|login| self.name(login).is_ok());
         let name = ask(prompt, "Name to log in with", login.as_deref(), |answer| self.name(answer))?;
         let (password, made_up) = password(prompt)?;
         let hash = hash::hash(&password).map_err(io::Error::other)?;
-        Ok(Answers { folder, name, hash, made_up: made_up.then_some(password) })
+        Ok(Answers { folder, is_missing, name, hash, made_up: made_up.then_some(password) })
+    }
+
+    /// A folder that is there, or that the person wants to be made.
+    fn ask_for_folder(&self, prompt: &Prompt) -> io::Result<HomeWish> {
+        let usual = self.usual();
+        let shown = usual.as_ref().map(|usual| {
+            let made = if usual.is_missing { ", made now" } else { "" };
+            format!("{}{made}", usual.path.display())
+        });
+        let read = |answer: &str| match &usual {
+            Some(usual) if shown.as_deref() == Some(answer) => Ok(usual.clone()),
+            _ => self.folder(answer),
+        };
+        loop {
+            let folder = ask(prompt, "Folder to share", shown.as_deref(), read)?;
+            let question = || format!("  there is no folder {}; make it? [Y/n]", folder.path.display());
+            if !folder.is_missing || Some(&folder) == usual.as_ref() || ask(prompt, &question(), None, yes_or_no)? {
+                return Ok(folder);
+            }
+        }
+    }
+
+    /// The folder that is meant if nothing is answered.
+    fn usual(&self) -> Option<HomeWish> {
+        let all = || USUAL.iter().filter_map(|folder| self.folder(folder).ok());
+        all().find(|folder| !folder.is_missing).or_else(|| self.folder(USUAL[0]).ok())
     }
 
     /// The folder that is meant, or why it can't be shared.
-    fn folder(&self, answer: &str) -> Result<PathBuf, String> {
-        let folder = self.absolute(answer)?;
-        let shown = folder.display();
-        match fs::metadata(&folder) {
-            Ok(found) if found.is_dir() => {}
+    fn folder(&self, answer: &str) -> Result<HomeWish, String> {
+        let path = self.absolute(answer)?;
+        let shown = path.display();
+        let is_missing = match fs::metadata(&path) {
+            Ok(found) if found.is_dir() => false,
             Ok(_) => return Err(format!("{shown} is a file, not a folder")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(format!("there is no folder {shown}; mkdir -p {} makes it", shell_word(&folder)));
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => true,
             Err(error) => return Err(format!("{shown} can't be used: {}", without_number(&error))),
-        }
-        if !access::may_pass(&folder) || !access::may_read(&folder) {
+        };
+        let folder = if is_missing { new_folder(answer, &path)? } else { path };
+        let shown = folder.display();
+        if !is_missing && (!access::may_pass(&folder) || !access::may_read(&folder)) {
             return Err(format!("you may not list or enter {shown}"));
         }
         let real = fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone());
         if let Some(reason) = disk::unfit_to_share(&real) {
             return Err(format!("{shown} {reason}"));
         }
-        let users = self.accounts(ANY_NAME, &folder).map_err(|reason| format!("{shown} can't be used: {reason}"))?;
+        self.may_be_home(&folder)?;
+        Ok(HomeWish { path: folder, is_missing })
+    }
+
+    /// Fails if an account can't have this home, or could change the server's own files in it.
+    fn may_be_home(&self, folder: &Path) -> Result<(), String> {
+        let shown = folder.display();
+        let users = self.accounts(ANY_NAME, folder).map_err(|reason| format!("{shown} can't be used: {reason}"))?;
         let accounts = users.accounts();
         let account = accounts.all().find(|account| account.home == folder);
         let account = account.ok_or_else(|| format!("the name of {shown} can't be written in user.ini"))?;
@@ -100,7 +143,7 @@ impl Interview {
         let files = reached.iter().flat_map(|reach| &reach.files);
         let own: Vec<String> = files.map(|file| file.path.display().to_string()).collect();
         if own.is_empty() {
-            return Ok(folder);
+            return Ok(());
         }
         Err(format!(
             "the account could change the server's own files in {shown}: {}\n  name another folder, or end this and run ftpd \
@@ -133,6 +176,10 @@ impl Interview {
         let shown = answer.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect::<String>();
         if answer.is_empty() {
             return Err("a name is needed".to_owned());
+        } else if answer.eq_ignore_ascii_case("DEFAULT") {
+            return Err(format!("{shown} is reserved; take another name"));
+        } else if is_anonymous(answer.as_bytes()) {
+            return Err(format!("{shown} is the name of guests, who need no password; take another name"));
         } else if answer.contains(char::is_control) {
             return Err("a name can't hold control characters".to_owned());
         } else if answer.contains(']') {
@@ -150,6 +197,37 @@ impl Interview {
         let text = samples::accounts_of(name, ANY_PASSWORD, home);
         let read = Users::parse(&self.here.join("user.ini"), &text, self.config.terms());
         read.map_err(|found| found.iter().next().map(|finding| finding.reason.clone()).unwrap_or_default())
+    }
+}
+
+/// The real path of a folder that is missing, or why it can't be made.
+fn new_folder(answer: &str, path: &Path) -> Result<PathBuf, String> {
+    let gone = format!("there is no folder {}", path.display());
+    if let Some(example) = windows_path(answer) {
+        return Err(format!("{gone}: this is a path of Windows; its disk may be at {example}"));
+    }
+    let is_there = |above: &&Path| above.symlink_metadata().is_ok();
+    let above = path.ancestors().find(is_there).unwrap_or(Path::new("/"));
+    let below = path.strip_prefix(above).unwrap_or(path);
+    let is_name = |component: Component| matches!(component, Component::Normal(_));
+    if answer.starts_with('~') && !answer.starts_with("~/")
+        || below.as_os_str().is_empty()
+        || !below.components().all(is_name)
+    {
+        return Err(gone);
+    }
+    let told =
+        |error: io::Error| format!("{gone}, and none can be made in {}: {}", above.display(), without_number(&error));
+    let real = fs::canonicalize(above).map_err(told)?;
+    access::change(&real).map_err(told)?;
+    Ok(real.join(below))
+}
+
+fn yes_or_no(answer: &str) -> Result<bool, String> {
+    match answer.to_ascii_lowercase().as_str() {
+        "" | "y" | "yes" => Ok(true),
+        "n" | "no" => Ok(false),
+        _ => Err("answer y or n".to_owned()),
     }
 }
 
@@ -230,7 +308,8 @@ mod tests {
             ("../with # blank".to_owned(), &top.join("with # blank")),
         ];
         for (answer, folder) in cases {
-            assert_eq!(interview.folder(&answer).as_ref(), Ok(folder), "{answer}");
+            let found = HomeWish { path: folder.clone(), is_missing: false };
+            assert_eq!(interview.folder(&answer), Ok(found), "{answer}");
         }
     }
 
@@ -240,11 +319,16 @@ mod tests {
         fs::write(top.join("file"), "").unwrap();
         fs::create_dir(top.join("line\nend")).unwrap();
         symlink("conf", top.join("to-conf")).unwrap();
+        symlink("gone", top.join("nowhere")).unwrap();
         let all = top.display().to_string();
         let cases = [
             ("", "a folder is needed"),
-            ("../none", "there is no folder"),
-            ("../none", "mkdir -p"),
+            ("../gone/../none", "there is no folder"),
+            ("../nowhere", "there is no folder"),
+            ("../file/below", "can't be used: Not a directory"),
+            ("D:\\photos", "a path of Windows"),
+            ("/proc/none", "what the kernel knows"),
+            ("/etc/none", "a folder of the system"),
             ("../file", "is a file"),
             ("../line\nend", "can't be"),
             (".", "own files"),
@@ -263,17 +347,27 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_one_that_user_ini_can_hold() {
+    fn a_folder_that_is_missing_can_be_made_where_its_person_may_write() {
         let (_made, top, interview) = place();
+        let missing = |path: &str| Ok(HomeWish { path: top.join(path), is_missing: true });
+        for (answer, path) in [("../none", "none"), ("share", "conf/share"), ("sub/a/b/", "conf/sub/a/b")] {
+            assert_eq!(interview.folder(answer), missing(path), "{answer}");
+        }
+        assert_eq!(yes_or_no("Y"), Ok(true));
+        assert_eq!((yes_or_no("no"), yes_or_no("maybe").is_err()), (Ok(false), true));
+    }
+
+    #[test]
+    fn a_name_is_one_that_user_ini_can_hold() {
+        let (_made, _, interview) = place();
         for name in ["ann", "Ann Lee", "ann@example.org", "ånn", "[x", "#1", "server", "a=b"] {
             assert_eq!(interview.name(name).as_deref(), Ok(name));
         }
         for name in ["", "a]b", "]", "a\tb", "a\x1bb", "DEFAULT", "default", &"x".repeat(65)] {
             assert!(interview.name(name).is_err(), "{name:?}");
         }
-        assert!(interview.name("ftp").is_ok());
-        fs::write(top.join("conf/ftpd.conf"), "[anonymous]\nenable_anonymous = on\nanonymous_path = /srv\n").unwrap();
-        let told = Interview::at(top.join("conf")).name("ftp").err();
-        assert!(told.is_some_and(|told| told.contains("hidden by enable_anonymous")));
+        for (name, reason) in [("default", "is reserved"), ("ftp", "of guests"), ("Anonymous", "of guests")] {
+            assert!(interview.name(name).is_err_and(|told| told.contains(reason)), "{name}");
+        }
     }
 }

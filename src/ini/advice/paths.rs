@@ -69,7 +69,7 @@ fn url(value: &str) -> Option<&str> {
 }
 
 /// What a path of Windows may be on Linux.
-fn windows(value: &str) -> Option<String> {
+pub fn windows(value: &str) -> Option<String> {
     if cfg!(windows) {
         return None;
     }

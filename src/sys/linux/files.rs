@@ -1,8 +1,8 @@
 //! Files that are open, and how the server's own are opened.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, chown};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
@@ -18,6 +18,11 @@ pub fn create_private(path: &Path) -> io::Result<File> {
 /// Makes a file with these permission bits, less those of the umask; fails if there is anything of this name, a link included.
 pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+}
+
+/// Makes a folder and those above it that are missing, with these permission bits, less those of the umask.
+pub fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(mode).create(path)
 }
 
 /// Opens a file, which is made if it is missing, to write lines to its end. Does not wait for a reader if it is a FIFO:
