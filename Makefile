@@ -11,8 +11,8 @@ TARGET  := $(or $(CARGO_TARGET_DIR),target)
 NEXTEST := $(shell command -v cargo-nextest 2>/dev/null)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo 2>/dev/null)
 # iproute2, nftables and haproxy build the networks of some tests (as root), strace the faults of a system; groff renders
-# man pages.
-CLIENTS := curl lftp wget ncftp tnftp python3 python3-venv openssl gnutls-bin rclone libio-socket-ssl-perl php-cli iproute2 nftables haproxy strace groff-base
+# man pages, debootstrap makes a Debian for its package.
+CLIENTS := curl lftp wget ncftp tnftp python3 python3-venv openssl gnutls-bin rclone libio-socket-ssl-perl php-cli iproute2 nftables haproxy strace groff-base debootstrap
 # A nodejs that is not Debian's brings its own npm, and Debian's npm can't be installed with it.
 CLIENTS += $(shell command -v npm >/dev/null || echo nodejs npm)
 TARGETS := line command path charset address ini session

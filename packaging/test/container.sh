@@ -23,6 +23,7 @@ print(*sum(map(json.loads, sys.stdin), []), sep="\n")')
 in_image() { serve env -i "$(command -v chroot)" --userspec="$user" "$image" "$@" -p 0 -i 127.0.0.1; }
 
 # Alone: /srv for everybody, and nothing that could be written.
+install -d -o 65534 "$image/srv"
 echo 'it works' >"$image/srv/file"
 in_image "${command[@]}"
 [ "$(curl -sS "ftp://127.0.0.1:$port/file")" = 'it works' ] || fail "no download"
