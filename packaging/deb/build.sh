@@ -35,6 +35,7 @@ printf 'ftpd (1:%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s 
 install -D -m 644 packaging/logrotate/ftpd "$tree/etc/logrotate.d/ftpd"
 install -d -m 750 "$tree/etc/ftpd"
 install -m 640 ftpd.conf "$tree/etc/ftpd/ftpd.conf"
+grep -q "^# The passwords below" user.ini
 sed '/^# The passwords below/,$d' user.ini | cat - packaging/deb/account.ini >"$tree/etc/ftpd/user.ini"
 chmod 640 "$tree/etc/ftpd/user.ini"
 

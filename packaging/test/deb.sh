@@ -49,7 +49,7 @@ dpkg_in_tree --install "/root/ftpd_0.0.1_$(dpkg --print-architecture).deb"
 serve_unit
 grep '^\[[WE]' "$work/log" && fail "warnings of the packaged settings"
 code=0
-curl -sS "ftp://alex:alex@127.0.0.1:$port/" || code=$?
+curl -sS "ftp://alex:123@127.0.0.1:$port/" || code=$?
 [ "$code" = 67 ] || fail "the login of the disabled account ends with $code"
 stop
 
