@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::auth::first_account;
 use crate::auth::folder_sections::FolderSections;
 use crate::auth::folder_titles::Titles;
+use crate::auth::folders::FolderKeys;
 use crate::auth::hash::StoredPassword;
 use crate::auth::shared_folder::SharedFolder;
 use crate::auth::user::{KEYS, Terms, User, is_anonymous};
@@ -94,7 +95,7 @@ impl Accounts {
 
     /// The first key or section that the server does not obey yet.
     fn not_served(&self) -> Option<Finding> {
-        let keys = ["quota", "keep", "on_upload"].into_iter();
+        let keys = ["quota", "keep"].into_iter();
         let of_keys = self.all().flat_map(|user| keys.clone().map(|key| user.source(key)));
         let folders = self.all().flat_map(|user| &user.folders);
         let of_folders = folders.flat_map(|folder| keys.clone().map(|key| folder.source(key)));
@@ -124,6 +125,12 @@ impl Accounts {
     /// The account of this reading that has the name of one from an earlier reading.
     pub fn now(&self, old: &User) -> Option<&Arc<User>> {
         if old.is_anonymous() { self.anonymous.as_ref() } else { self.by_name.get(old.name.as_bytes()) }
+    }
+
+    /// Whether a program is told of uploads anywhere.
+    pub fn has_programs(&self) -> bool {
+        let has_program = |keys: &FolderKeys| keys.on_upload.get().is_some();
+        self.all().any(|user| has_program(&user.keys) || user.folders.iter().any(|folder| has_program(&folder.keys)))
     }
 
     /// Number of accounts, the anonymous one included.
@@ -316,7 +323,6 @@ mod tests {
         for (text, line) in [
             (account("bob", "x", "quota = 1G"), 5),
             (account("bob", "x", "keep = 30d"), 5),
-            (account("bob", "x", "on_upload = /bin/scan"), 5),
             (account("bob", "x", "[bob /photos]\nquota = 1G"), 6),
         ] {
             let told = problems(&text, None);

@@ -11,6 +11,7 @@ use crate::auth::accounts::Accounts;
 use crate::auth::change::{Consequence, consequence};
 use crate::auth::users::{Look, Users};
 use crate::net::ending::Farewell;
+use crate::server::hooks::Hooks;
 use crate::server::roster::Roster;
 use crate::session::activity::Seat;
 
@@ -24,8 +25,8 @@ const CHANGED: Farewell = Farewell { text: "The account has changed; log in agai
 const UNAVAILABLE: Farewell = Farewell { text: "This account is no longer available", ..CHANGED };
 
 /// Starts to look, for as long as the process lives.
-pub fn start(roster: &Arc<Roster>, users: &Arc<Users>) -> io::Result<()> {
-    let (roster, users) = (Arc::clone(roster), Arc::clone(users));
+pub fn start(roster: &Arc<Roster>, users: &Arc<Users>, hooks: &Arc<Hooks>) -> io::Result<()> {
+    let (roster, users, hooks) = (Arc::clone(roster), Arc::clone(users), Arc::clone(hooks));
     let watch = move || {
         let (mut last, mut asked) = (None, BTreeSet::new());
         loop {
@@ -34,6 +35,8 @@ pub fn start(roster: &Arc<Roster>, users: &Arc<Users>) -> io::Result<()> {
             asked = cut_overstayers(&roster, &asked);
             look(&roster, &users, &mut last);
             thread::sleep(PERIOD);
+            // After the pause: a session may have come and gone meanwhile.
+            hooks.look(&users.accounts());
         }
     };
     thread::Builder::new().name("accounts".to_owned()).spawn(watch)?;

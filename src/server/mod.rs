@@ -25,6 +25,7 @@ use crate::server::announcement::{Announcement, Service};
 use crate::server::control_socket::ControlServer;
 use crate::server::control_socket::desk::{Desk, Errand};
 use crate::server::gate::{Gate, Settings};
+use crate::server::hooks::Hooks;
 use crate::server::listeners::Listeners;
 use crate::session::shared::Shared;
 use crate::session::site::{self, Site};
@@ -41,6 +42,7 @@ pub mod capacity;
 pub mod control_socket;
 pub mod encryption;
 mod gate;
+mod hooks;
 pub mod listen;
 mod listeners;
 mod lookout;
@@ -60,6 +62,7 @@ pub struct Server {
     accepting: Vec<JoinHandle<()>>,
     control: Option<ControlServer>,
     announcement: Option<Announcement>,
+    hooks: Arc<Hooks>,
     errands: Receiver<Errand>,
 }
 
@@ -101,12 +104,14 @@ impl Server {
         let (told, errands) = bounded(MAX_ERRANDS);
         let desk = |waker| Desk::new(Arc::clone(&gate), listeners.describe(), told, waker);
         let control = socket.map(|socket| ControlServer::start(socket, desk)).transpose()?;
-        lookout::start(&gate.roster, &gate.shared.users)?;
+        let hooks = Arc::new(Hooks::new(&gate.shared.premises));
+        hooks.look(&gate.shared.users.accounts());
+        lookout::start(&gate.roster, &gate.shared.users, &hooks)?;
         let accepting = listeners.accept(&gate)?;
         log::info!(">>> starting FTP server on {}, pid={} <<<", listeners.describe(), std::process::id());
         let announcement = started.server.announce.then(|| announce(&listeners)).flatten();
         service::ready();
-        Ok(Self { gate, started, listeners, tickets, accepting, control, announcement, errands })
+        Ok(Self { gate, started, listeners, tickets, accepting, control, announcement, hooks, errands })
     }
 
     /// Reads the files that a new configuration names for TLS.
@@ -146,6 +151,7 @@ impl Server {
         if let Err(error) = self.gate.shared.names.follow(masquerade(&config)) {
             tell(Level::Error, format!("masquerade_address: {error}"));
         }
+        self.hooks.look(&self.gate.shared.users.accounts());
         match lookout::compare(&self.gate.roster, &self.gate.shared.users.accounts()) {
             0 => {}
             // The log has a line for each.
@@ -220,6 +226,7 @@ impl Server {
             roster.disconnect();
             roster.wait_until_empty(Instant::now() + GOODBYE);
         }
+        self.hooks.finish(deadline);
         shared.transfer_log.flush();
         drop(self.announcement);
         drop(self.control);
@@ -279,6 +286,7 @@ fn share(config: &Config, users: Arc<Users>, addresses: &[SocketAddr], opened: O
             jail,
             claims: Arc::default(),
             partials: Default::default(),
+            arrivals: Default::default(),
             upload_rates: Default::default(),
             download_rates: Default::default(),
             identity: Identity::of_process(),

@@ -22,12 +22,14 @@ use crate::fs::partials::Partials;
 use crate::fs::root::{Links, Root, is_hidden};
 use crate::fs::upload::UploadPolicy;
 use crate::protocol::path::{VirtualPath, has_control_bytes};
+use crate::share::arrivals::Arrivals;
 use crate::share::denied::{Closed, Denied};
 use crate::share::tree::{Absent, Last, Spot, Tree};
 use crate::sys::identity::Identity;
 use crate::sys::jail::{self, ActiveMode, Jail};
 use crate::sys::meta::FileKind;
 
+pub mod arrivals;
 mod changes;
 pub mod denied;
 mod looks;
@@ -52,6 +54,8 @@ pub struct Premises {
     pub claims: Arc<Claims>,
     /// What is kept of broken uploads.
     pub partials: Partials,
+    /// Uploads that programs are told of.
+    pub arrivals: Arrivals,
     /// Rates of accounts, from client to server.
     pub upload_rates: SharedPaces,
     /// Rates of accounts, from server to client.
@@ -320,6 +324,7 @@ mod tests {
             jail: None,
             claims: Default::default(),
             partials: Default::default(),
+            arrivals: Default::default(),
             upload_rates: Default::default(),
             download_rates: Default::default(),
             identity: Identity::of_process(),

@@ -13,6 +13,7 @@ use rustix::fd::AsFd;
 
 use crate::auth::folders::FolderSection;
 use crate::auth::perm::Perms;
+use crate::auth::program::Program;
 use crate::auth::user::User;
 use crate::fs::homes::Homes;
 use crate::fs::root::{Links, Root, hidden};
@@ -57,6 +58,8 @@ pub struct Area {
     mount: usize,
     hide: Option<Arc<HiddenNames>>,
     refuse: Option<Arc<RefusedNames>>,
+    /// The program that is told of uploads into its folders.
+    pub on_upload: Option<Arc<Program>>,
 }
 
 /// Whether the link at the end of a path is followed.
@@ -131,6 +134,7 @@ impl Tree {
             mount,
             hide: keys.hide.over(inherited.and_then(|above| above.hide.as_ref())).cloned(),
             refuse: keys.refuse.over(inherited.and_then(|above| above.refuse.as_ref())).cloned(),
+            on_upload: keys.on_upload.over(inherited.and_then(|above| above.on_upload.as_ref())).cloned(),
         }
     }
 
@@ -285,6 +289,7 @@ impl Area {
             mount: 0,
             hide: keys.hide.get().cloned(),
             refuse: keys.refuse.get().cloned(),
+            on_upload: keys.on_upload.get().cloned(),
         }
     }
 

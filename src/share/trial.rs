@@ -58,6 +58,7 @@ impl Share {
             jail: None,
             claims: Arc::default(),
             partials: Default::default(),
+            arrivals: Default::default(),
             upload_rates: Default::default(),
             download_rates: Default::default(),
             identity,

@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{Premises, Share, letter};
 use crate::auth::perm::{Perm, Perms};
+use crate::auth::program::Program;
 use crate::fs::root::Root;
 use crate::fs::upload::{Opened, Placement, Refused, Upload};
 use crate::protocol::path::{VirtualPath, has_control_bytes};
+use crate::share::arrivals::NewFile;
 use crate::share::denied::Denied;
 use crate::share::tree::{Last, Spot};
 
@@ -21,6 +24,8 @@ pub struct Writable<'p> {
     placement: Placement,
     /// The letters for what is made there.
     perms: Perms,
+    /// The program that is told of it.
+    on_upload: Option<Arc<Program>>,
 }
 
 impl Share {
@@ -36,8 +41,9 @@ impl Share {
         };
         at.on_disk()?;
         let perms = at.spot.as_ref().map_or(self.at_login.perms, |spot| spot.around.perms);
+        let on_upload = at.spot.as_ref().and_then(|spot| spot.around.on_upload.clone());
         let path = if at.spot.is_some() { Cow::Owned(at.path.into_owned()) } else { Cow::Borrowed(path) };
-        Ok(Writable { root: Arc::clone(at.root), path, placement, perms })
+        Ok(Writable { root: Arc::clone(at.root), path, placement, perms, on_upload })
     }
 
     /// Whether the folder of this path is there. Takes no letter.
@@ -64,7 +70,7 @@ impl Share {
 
     /// Opens a target for an upload.
     pub fn store<'a>(&'a self, target: &'a Writable<'a>, now: SystemTime) -> Result<Opened<'a>, Denied> {
-        let Writable { root, path, placement, perms } = target;
+        let Writable { root, path, placement, perms, .. } = target;
         let Premises { claims, partials, .. } = &*self.premises;
         let (account, policy) = (self.at_login.name.as_str(), self.conditions.uploads);
         let upload = Upload { root, path, account, policy, claims, partials };
@@ -75,6 +81,24 @@ impl Share {
                 letter(*perms, Perm::Write).err().unwrap_or(Denied::File(error))
             }
             Refused::File(error) => Denied::File(error),
+        })
+    }
+}
+
+impl Share {
+    /// A finished upload to a path of the client's is to be told to the program of its folder, if there is one. Nobody waits
+    /// for that. Returns the upload that nobody is told of, as too many wait.
+    pub fn pass_on(&self, target: &Writable, seen: &VirtualPath, peer: SocketAddr) -> Option<NewFile> {
+        let program = Arc::clone(target.on_upload.as_ref()?);
+        self.premises.arrivals.add(NewFile {
+            program,
+            line: self.line(Some(seen), "on_upload"),
+            person: self.at_login.system_user.clone(),
+            path: target.root.real_path(&target.path),
+            seen: seen.clone(),
+            bytes: target.root.meta(&target.path).map_or(0, |meta| meta.size),
+            user: self.at_login.name.clone(),
+            peer,
         })
     }
 }

@@ -13,6 +13,7 @@
 //! - [`owners`]: the names of users and groups
 //! - [`person`]: another user that a thread or the process can become
 //! - [`privileges`]: what is left of root after the process has become another user
+//! - [`program`]: a program that the server starts
 //! - [`route`]: the folders that decide where a path leads
 //! - [`service`]: what started the server, and wants to know how it is
 //! - [`signals`]: what the administrator wants
@@ -25,6 +26,6 @@ mod linux;
 
 pub use linux::{
     access, beneath, disk, files, folder, holder, identity, interfaces, jail, limits, local_socket, members, meta,
-    own_file, owners, person, place, privileges, process, route, runtime_folder, service, signals, sockets, stamp,
-    state_folder, terminal, ticker, waker, zero_copy,
+    own_file, owners, person, place, privileges, process, program, route, runtime_folder, service, signals, sockets,
+    stamp, state_folder, terminal, ticker, waker, zero_copy,
 };

@@ -43,6 +43,7 @@ mod examination;
 mod exhaustion;
 mod hasty;
 mod hidden;
+mod hooks;
 mod hostile;
 mod init;
 mod installation;

@@ -21,6 +21,7 @@ pub mod person;
 pub mod place;
 pub mod privileges;
 pub mod process;
+pub mod program;
 pub mod route;
 pub mod runtime_folder;
 pub mod service;
