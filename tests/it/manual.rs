@@ -141,7 +141,9 @@ fn bash_completes_commands_options_and_folders() {
     bash.args(["--norc", "--noprofile", "-i"]).current_dir(&folder).env("PS1", "> ").env("INPUTRC", "/dev/null");
     let mut terminal = Terminal::run(&bash, 100, 30);
     terminal.wait_for("> ");
-    terminal.press("source ./script\r");
+    // The next keys are for the line editor, so it has to be back.
+    terminal.press("source ./script; PS1='$? ready '\r");
+    terminal.wait_for("0 ready ");
     let cases = [
         ("ftpd ch", "ftpd check "),
         ("ftpd who --j", "ftpd who --json "),
@@ -153,7 +155,7 @@ fn bash_completes_commands_options_and_folders() {
     ];
     for (typed, completed) in cases {
         terminal.press(&format!("{typed}\t|"));
-        terminal.wait_for(&format!("> {completed}|"));
+        terminal.wait_for(&format!("0 ready {completed}|"));
         // Ctrl-U takes the line away.
         terminal.press("\x15");
     }
