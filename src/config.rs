@@ -65,6 +65,7 @@ impl Config {
             file.refuse("these are accounts, not settings", "give the file with -u");
             return (Config::default(), file.only_refused());
         }
+        file.adopt_section("server", keys::SERVER);
         file.set(overrides);
         let config = Config::read(&mut file);
         let found = file.finish().and(unnoticed(path));
@@ -327,7 +328,7 @@ mod tests {
             ("[transfer]\nfollow_symlinks = all", "ftpd.conf:2: follow_symlinks: 'all' is none of: inside, never"),
             ("[log]\nlog_level = loud", "ftpd.conf:2: log_level: 'loud' is none of: error, warn, info, debug"),
             ("[anonymous]\nenable_anonymous = on", "ftpd.conf:2: enable_anonymous: needs an anonymous_path"),
-            ("[tsl]\ntls = on", "ftpd.conf:1: unknown section 'tsl'"),
+            ("[tsl]\ntls = on", "ftpd.conf:1: unknown section 'tsl', did you mean 'tls'?"),
             ("[tls]\nprivate_key = k", "ftpd.conf:2: private_key: needs a certificate"),
             ("[tls]\ntls_control_required = on", "ftpd.conf:2: tls_control_required: needs tls = on"),
             ("[tls]\nimplicit_tls_port = 0", "ftpd.conf:2: implicit_tls_port: needs tls = on"),

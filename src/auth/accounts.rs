@@ -260,7 +260,19 @@ mod tests {
     #[test]
     fn what_is_wrong_with_an_account_is_told_with_its_line() {
         let cases = [
-            ("[a]\npassword = x\nhome = /", vec!["user.ini:1: perm: missing in [a]"]),
+            (
+                "[a]\npassword = x\nhome = /",
+                vec![
+                    "user.ini:1: perm: missing in [a]; write perm = elr, which reads, or perm = elradfmwMT, which may do everything",
+                ],
+            ),
+            (
+                "[a]\nperm = elr",
+                vec![
+                    "user.ini:1: home: missing in [a]; write home = /srv/share, or another folder",
+                    "user.ini:1: password: missing in [a]; write password = with one behind it, or with what ftpd hash-password prints",
+                ],
+            ),
             (
                 "[a]\npasswort = x\nperm = elx\nhome = /",
                 vec![
@@ -282,9 +294,8 @@ mod tests {
         }
         for text in ["# none\n", "[DEFAULT]\nperm = e\n"] {
             let [told] = &problems(text, None)[..] else { panic!("one problem of {text}") };
-            let words = "user.ini: there is no account in it, and anonymous is off: nobody could log in; paste these \
-                         four lines into user.ini:\n[alex]\npassword = ";
-            assert!(told.starts_with(words), "{told}");
+            let words = "user.ini: there is no account in it, and anonymous is off: nobody could log in; type one of ";
+            assert!(told.starts_with(words) && told.contains("\n[alex]\npassword = "), "{told}");
         }
     }
 
@@ -311,7 +322,10 @@ mod tests {
     #[test]
     fn anonymous_hides_no_account() {
         for name in ["ftp", "FTP", "anonymous", "Anonymous"] {
-            let expected = format!("user.ini:1: the account '{name}' is hidden by enable_anonymous = on");
+            let expected = format!(
+                "user.ini:1: the account '{name}' is hidden by enable_anonymous = on; give it another name, or write \
+                 enable_anonymous = off in ftpd.conf"
+            );
             assert_eq!(problems(&account(name, "x", ""), public()), [expected]);
             assert!(problems(&account(name, "x", ""), None).is_empty());
         }

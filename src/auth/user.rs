@@ -129,7 +129,8 @@ impl User {
     /// Reads an account's section; `None` if a needed key is missing or wrong, which is a problem of the section.
     pub(super) fn read(section: &mut Section, name: &str, terms: &Terms) -> Option<User> {
         if terms.anonymous.is_some() && is_anonymous(name.as_bytes()) {
-            section.refuse("", format!("the account '{name}' is hidden by enable_anonymous = on"));
+            let hidden = Mistake::new(format!("the account '{name}' is hidden by enable_anonymous = on"));
+            section.refuse("", hidden.fix("give it another name, or write enable_anonymous = off in ftpd.conf"));
         }
         let (password, perms, home) = (section.need("password"), section.need("perm"), section.need("home"));
         Some(User {

@@ -110,7 +110,7 @@ mod tests {
             "ftpd.conf:4: prot: unknown key in [server], did you mean 'port'?",
             "    prot = 1",
             "    ^^^^",
-            "user.ini:1: home: missing in [bob]",
+            "user.ini:1: home: missing in [bob]; write home = /srv/share, or another folder",
             "    [bob]",
             "    ^^^^^",
         ];

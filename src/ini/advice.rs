@@ -58,6 +58,17 @@ pub(super) fn empty(row: &Key) -> Mistake {
     Mistake::new(NO_VALUE).fix(fix)
 }
 
+/// A line for a needed key that is missing.
+pub(super) fn line_for(row: &Key) -> Option<String> {
+    let name = row.name;
+    match row.value {
+        "letters" => Some(format!("write {name} = elr, which reads, or {name} = elradfmwMT, which may do everything")),
+        "folder" => Some(format!("write {name} = /srv/share, or another folder")),
+        "password" => Some(format!("write {name} = with one behind it, or with what ftpd hash-password prints")),
+        _ => None,
+    }
+}
+
 /// Why a value can't be meant at all, although its reader would take it.
 pub(super) fn refused(row: &Key, value: &str) -> Option<Mistake> {
     match row.value {

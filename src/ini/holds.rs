@@ -2,14 +2,21 @@
 
 use std::path::Path;
 
+use super::advice;
+use super::secrecy::{self, Secret};
 use super::written::Written;
-use super::{DEFAULT, File, FolderTitle};
+use super::{DEFAULT, File, Finding, FolderTitle, Key};
 
 /// Sections of the settings.
 const SETTINGS: &[&str] = &["server", "transfer", "passive", "active", "anonymous", "tls", "log", "web"];
 
 /// Keys of every account.
 const ACCOUNTS: &[&str] = &["password", "perm", "home"];
+
+/// Whether a section of this name is one of the settings.
+pub(super) fn is_of_settings(section: &str) -> bool {
+    SETTINGS.contains(&section)
+}
 
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +49,24 @@ impl File {
             () if sections.all(is_account) => Some(Holds::Accounts),
             () => None,
         }
+    }
+
+    /// If there is no section `name`, but one of another name with keys of its `table`, that one is read as it, so that all
+    /// that is wrong in it is told, and the name is an error of the file.
+    pub fn adopt_section(&mut self, name: &str, table: &[Key]) {
+        if self.sections.iter().any(|section| section.name == name) {
+            return;
+        }
+        let mut unknown = self.sections.iter_mut().filter(|section| !is_of_settings(&section.name));
+        let (Some(section), None) = (unknown.next(), unknown.next()) else { return };
+        let is_known = |key: &String| table.iter().any(|row| row.name == key || advice::alias(key) == Some(row.name));
+        if !section.keys.keys().any(is_known) {
+            return;
+        }
+        let source = section.origin.source(&self.name, "", Secret::AllButSection);
+        let reason = format!("unknown section '{}', did you mean '{name}'?", secrecy::section(&section.name));
+        self.found.push(Finding::error(&source, reason).at_key());
+        name.clone_into(&mut section.name);
     }
 
     /// If there is no `[DEFAULT]`, but a section of that name in another case, or of nearly that name

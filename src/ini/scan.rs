@@ -7,9 +7,9 @@ use std::collections::btree_map::Entry;
 
 use configparser::ini::Ini;
 
-use super::secrecy;
 use super::written::{NumberedLine, Origin, Written, WrittenValue};
 use super::{DEFAULT, FolderTitle, Mistake};
+use super::{holds, secrecy};
 
 /// What was found so far.
 #[derive(Debug)]
@@ -209,6 +209,7 @@ impl Scan {
         let mistake = Mistake::new(format!("'{key}' is in [{name}] twice, first in line {line}"));
         Err(match self.commented {
             Some(line) => mistake.fix(format!("line {line} is a comment: take the sign in front of its [ away")),
+            None if holds::is_of_settings(&section.name) => mistake.fix("delete one of the two"),
             None => mistake.fix("delete one of the two, or begin another account with a line such as [alex]"),
         })
     }

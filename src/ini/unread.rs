@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::advice::{self, ACCOUNT};
 use super::scan::{BadLine, NO_VALUE};
 use super::secrecy::{self, Secret};
-use super::written::{Origin, Written, WrittenValue};
+use super::written::{Keys, Origin, Written, WrittenValue};
 use super::{DEFAULT, File, Finding, FolderTitle, Key, Severity, Source};
 
 /// A finding for each section and key that nobody has read, and for each line that can't be used.
@@ -101,13 +101,25 @@ impl Unread<'_> {
 
     fn sections(&self) -> Vec<Finding> {
         let names: BTreeSet<&str> = self.file.known().map(|(section, _)| section).chain([DEFAULT]).collect();
-        let finding = |Written { name, origin, .. }: &Written| {
+        let finding = |Written { name, origin, keys, .. }: &Written| {
             let source = origin.source(&self.file.name, "", Secret::AllButSection);
-            let hint = advice::hint(name, names.iter().copied());
+            let hint = match advice::hint(name, names.iter().copied()) {
+                hint if hint.is_empty() => {
+                    self.home_of_all(keys).map_or(hint, |home| format!(", did you mean '{home}'?"))
+                }
+                hint => hint,
+            };
             let finding = Finding::error(&source, format!("unknown section '{}'{hint}", secrecy::section(name)));
             finding.at_key()
         };
         self.file.sections.iter().map(finding).collect()
+    }
+
+    /// The section that all known keys of an unknown one belong to.
+    fn home_of_all(&self, keys: &Keys) -> Option<&str> {
+        let mut homes = keys.keys().filter_map(|key| self.home_of(key)).map(|(home, _)| home);
+        let first = homes.next()?;
+        homes.all(|home| home == first).then_some(first)
     }
 
     /// Whether nothing in a section makes sense: it holds all accounts, perhaps.
@@ -156,7 +168,11 @@ impl Unread<'_> {
             let strange = section.unread().map(|(key, _)| key).filter(is_strange).count()
                 + faults.filter(|fault| !section.keys.contains_key(&fault.key.to_ascii_lowercase())).count();
             let missing = section.missing.iter().filter(|key| !meant.contains(key)).skip(strange);
-            let finding = |key: &&'static str| Finding::error(&source, format!("missing in [{name}]")).about(*key);
+            let finding = |key: &&'static str| {
+                let finding = Finding::error(&source, format!("missing in [{name}]")).about(*key);
+                let row = section.table.iter().find(|row| row.name == *key);
+                row.and_then(advice::line_for).into_iter().fold(finding, Finding::fix)
+            };
             missing.map(finding).collect::<Vec<_>>()
         };
         self.familiar().flat_map(of_section).collect()

@@ -194,7 +194,7 @@ fn a_mistake_in_a_password_is_told_without_it() {
         users("= sesame and more", "two =", Doubted).says(&["second '='"]),
         Case::users(format!("{ALEX}password = sesame\n"), "twice", Refused)
             .at("user.ini:5", "password")
-            .says(&["in [alex] twice, first in line 2"])
+            .says(&["in [alex] twice, first in line 2", "begin another account"])
             .hides("sesame"),
         Case::users(format!("{ALEX}password sesame\n"), "no =", Refused).at("user.ini:5", "").hides("sesame"),
         Case::users(format!("{ALEX}pasword2: sesame\n"), "mistyped", Refused)
@@ -427,6 +427,14 @@ fn a_mistake_in_a_line_of_the_settings_is_told_with_what_to_write() {
         below("[tls]\ntls = on # yes\ntls_control_required = on", "tls", &["a comment needs a line of its own"]),
         below("[anonymous]\nanonymous_perm = e,l,r", "anonymous_perm", &["write anonymous_perm = elr"]),
         below("[anonymous]\nanonymous_perm = elrx", "anonymous_perm", &["'x'"]),
+        Case::settings("[ftpd]\nip = 127.0.0.1\nport = x\ntimeout = 5 min\n", "[ftpd]", Refused)
+            .at("ftpd.conf:1", "")
+            .says(&["did you mean 'server'?", "0 to 65535", "write timeout = 5m"])
+            .finds(3),
+        Case::conf("[data]\npassive_ports = 1-2", Refused).at("ftpd.conf:4", "").says(&["did you mean 'passive'?"]),
+        server("masquerade = 203.0.113.1", "masquerade", &["'masquerade_address' here and belongs in [passive]"]),
+        below("[passive]\nmasquerade = 203.0.113.1", "masquerade", &["did you mean 'masquerade_address'?"]),
+        below("max_cons = 5\nmax_cons = 6", "max_cons", &["twice, first in line 4; delete one of the two"]),
         Case::conf("[sever]\nport = 1\nprot = 2", Refused).at("ftpd.conf:4", "").says(&["did you mean 'server'?"]),
         Case::conf("port = 0", Refused)
             .with(&["--set", "server.sandbox=none"])

@@ -54,6 +54,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("masquerade_ip", "masquerade_address"),
     ("masqueradeaddress", "masquerade_address"),
     ("nat_ip", "masquerade_address"),
+    ("nat_address", "masquerade_address"),
+    ("masquerade", "masquerade_address"),
     ("auth_failed_timeout", "auth_failed_delay"),
     ("idle_timeout", "timeout"),
     ("idle_session_timeout", "timeout"),
