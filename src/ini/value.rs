@@ -238,6 +238,20 @@ mod tests {
     }
 
     #[test]
+    fn a_path_has_no_dots_that_say_nothing_and_keeps_a_slash_at_its_end() {
+        for (text, path) in [
+            ("./share/./alex", "/srv/share/alex"),
+            ("./share/", "/srv/share/"),
+            (".", "/srv"),
+            ("../x", "/srv/../x"),
+            ("/", "/"),
+        ] {
+            let read = PathBuf::parse(text, Path::new("/srv/.")).map(|read| read.display().to_string());
+            assert_eq!(read.as_deref(), Ok(path), "{text}");
+        }
+    }
+
+    #[test]
     fn switches_are_read_in_any_case() {
         for text in ["on", "Yes", "TRUE", "1"] {
             assert_eq!(read(text), Some(true));
