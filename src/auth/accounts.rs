@@ -6,6 +6,7 @@ use std::iter;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::auth::first_account;
 use crate::auth::folder_sections::FolderSections;
@@ -95,7 +96,7 @@ impl Accounts {
 
     /// The first key or section that the server does not obey yet.
     fn not_served(&self) -> Option<Finding> {
-        let keys = ["quota", "keep"].into_iter();
+        let keys = ["quota"].into_iter();
         let of_keys = self.all().flat_map(|user| keys.clone().map(|key| user.source(key)));
         let folders = self.all().flat_map(|user| &user.folders);
         let of_folders = folders.flat_map(|folder| keys.clone().map(|key| folder.source(key)));
@@ -131,6 +132,13 @@ impl Accounts {
     pub fn has_programs(&self) -> bool {
         let has_program = |keys: &FolderKeys| keys.on_upload.get().is_some();
         self.all().any(|user| has_program(&user.keys) || user.folders.iter().any(|folder| has_program(&folder.keys)))
+    }
+
+    /// The shortest time that files stay anywhere, unless they stay for ever.
+    pub fn shortest_keep(&self) -> Option<Duration> {
+        let folders = self.all().flat_map(|user| user.folders.iter().map(|folder| &folder.keys));
+        let keys = self.all().map(|user| &user.keys).chain(folders);
+        keys.filter_map(|keys| keys.keep.get()).min().copied()
     }
 
     /// Number of accounts, the anonymous one included.
@@ -334,11 +342,9 @@ mod tests {
 
     #[test]
     fn what_is_not_obeyed_yet_is_refused() {
-        for (text, line) in [
-            (account("bob", "x", "quota = 1G"), 5),
-            (account("bob", "x", "keep = 30d"), 5),
-            (account("bob", "x", "[bob /photos]\nquota = 1G"), 6),
-        ] {
+        for (text, line) in
+            [(account("bob", "x", "quota = 1G"), 5), (account("bob", "x", "[bob /photos]\nquota = 1G"), 6)]
+        {
             let told = problems(&text, None);
             assert!(told.len() == 1 && told[0].starts_with(&format!("user.ini:{line}: ")), "{told:?}");
             assert!(told[0].ends_with(NOT_SERVED), "{told:?}");

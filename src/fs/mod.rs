@@ -1,6 +1,8 @@
 //! Files at rest: everything that touches the disk on behalf of a client, below one folder.
 
 pub mod claims;
+pub mod downloads;
+pub mod expiry;
 pub mod folder;
 pub mod homes;
 pub mod listing;

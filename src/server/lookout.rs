@@ -12,6 +12,7 @@ use crate::auth::change::{Consequence, consequence};
 use crate::auth::users::{Look, Users};
 use crate::net::ending::Farewell;
 use crate::server::hooks::Hooks;
+use crate::server::keeping::Keeping;
 use crate::server::roster::Roster;
 use crate::session::activity::Seat;
 
@@ -25,8 +26,9 @@ const CHANGED: Farewell = Farewell { text: "The account has changed; log in agai
 const UNAVAILABLE: Farewell = Farewell { text: "This account is no longer available", ..CHANGED };
 
 /// Starts to look, for as long as the process lives.
-pub fn start(roster: &Arc<Roster>, users: &Arc<Users>, hooks: &Arc<Hooks>) -> io::Result<()> {
-    let (roster, users, hooks) = (Arc::clone(roster), Arc::clone(users), Arc::clone(hooks));
+pub fn start(roster: &Arc<Roster>, users: &Arc<Users>, hooks: &Arc<Hooks>, keeping: &Arc<Keeping>) -> io::Result<()> {
+    let (roster, users) = (Arc::clone(roster), Arc::clone(users));
+    let (hooks, keeping) = (Arc::clone(hooks), Arc::clone(keeping));
     let watch = move || {
         let (mut last, mut asked) = (None, BTreeSet::new());
         loop {
@@ -36,7 +38,9 @@ pub fn start(roster: &Arc<Roster>, users: &Arc<Users>, hooks: &Arc<Hooks>) -> io
             look(&roster, &users, &mut last);
             thread::sleep(PERIOD);
             // After the pause: a session may have come and gone meanwhile.
-            hooks.look(&users.accounts());
+            let accounts = users.accounts();
+            hooks.look(&accounts);
+            keeping.look(&accounts);
         }
     };
     thread::Builder::new().name("accounts".to_owned()).spawn(watch)?;

@@ -26,6 +26,7 @@ use crate::server::control_socket::ControlServer;
 use crate::server::control_socket::desk::{Desk, Errand};
 use crate::server::gate::{Gate, Settings};
 use crate::server::hooks::Hooks;
+use crate::server::keeping::Keeping;
 use crate::server::listeners::Listeners;
 use crate::session::shared::Shared;
 use crate::session::site::{self, Site};
@@ -43,6 +44,7 @@ pub mod control_socket;
 pub mod encryption;
 mod gate;
 mod hooks;
+mod keeping;
 pub mod listen;
 mod listeners;
 mod lookout;
@@ -63,6 +65,7 @@ pub struct Server {
     control: Option<ControlServer>,
     announcement: Option<Announcement>,
     hooks: Arc<Hooks>,
+    keeping: Arc<Keeping>,
     errands: Receiver<Errand>,
 }
 
@@ -105,13 +108,15 @@ impl Server {
         let desk = |waker| Desk::new(Arc::clone(&gate), listeners.describe(), told, waker);
         let control = socket.map(|socket| ControlServer::start(socket, desk)).transpose()?;
         let hooks = Arc::new(Hooks::new(&gate.shared.premises));
+        let keeping = Arc::new(Keeping::new(&gate.shared.users, &gate.shared.premises));
         hooks.look(&gate.shared.users.accounts());
-        lookout::start(&gate.roster, &gate.shared.users, &hooks)?;
+        keeping.look(&gate.shared.users.accounts());
+        lookout::start(&gate.roster, &gate.shared.users, &hooks, &keeping)?;
         let accepting = listeners.accept(&gate)?;
         log::info!(">>> starting FTP server on {}, pid={} <<<", listeners.describe(), std::process::id());
         let announcement = started.server.announce.then(|| announce(&listeners)).flatten();
         service::ready();
-        Ok(Self { gate, started, listeners, tickets, accepting, control, announcement, hooks, errands })
+        Ok(Self { gate, started, listeners, tickets, accepting, control, announcement, hooks, keeping, errands })
     }
 
     /// Reads the files that a new configuration names for TLS.
@@ -152,6 +157,7 @@ impl Server {
             tell(Level::Error, format!("masquerade_address: {error}"));
         }
         self.hooks.look(&self.gate.shared.users.accounts());
+        self.keeping.look(&self.gate.shared.users.accounts());
         match lookout::compare(&self.gate.roster, &self.gate.shared.users.accounts()) {
             0 => {}
             // The log has a line for each.
@@ -287,6 +293,7 @@ fn share(config: &Config, users: Arc<Users>, addresses: &[SocketAddr], opened: O
             claims: Arc::default(),
             partials: Default::default(),
             arrivals: Default::default(),
+            downloads: Default::default(),
             upload_rates: Default::default(),
             download_rates: Default::default(),
             identity: Identity::of_process(),

@@ -25,6 +25,7 @@ impl Login {
     ) -> Answer {
         let path = self.path(name);
         let (file, meta) = self.share.open_file(&path)?;
+        let _download = self.share.download(&meta);
         let range = prepared.window.map_or(prepared.restart..meta.size, |window| window.within(meta.size));
         if range.start > range.end {
             return Err(Denied::AfterTheEnd.into());

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 
 use super::{At, Share};
 use crate::auth::perm::{Perm, Perms};
+use crate::fs::downloads::Download;
 use crate::fs::folder::{Folder, Order};
 use crate::protocol::glob::Pattern;
 use crate::protocol::path::VirtualPath;
@@ -36,6 +37,11 @@ impl Share {
     pub fn open_file(&self, path: &VirtualPath) -> Result<(File, Meta), Denied> {
         let at = self.look(path, Last::Followed, Perm::Read)?;
         Ok(at.on_disk()?.open_file(&at.path)?)
+    }
+
+    /// Notes that an opened file is being read, as long as the result is there.
+    pub fn download(&self, file: &Meta) -> Download {
+        self.premises.downloads.begin(file.id)
     }
 
     /// The size of a file that is to be read.

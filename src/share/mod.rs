@@ -16,6 +16,7 @@ use crate::auth::perm::{Perm, Perms};
 use crate::auth::user::User;
 use crate::copy::pace::SharedPaces;
 use crate::fs::claims::Claims;
+use crate::fs::downloads::Downloads;
 use crate::fs::homes::Homes;
 use crate::fs::partial::is_partial;
 use crate::fs::partials::Partials;
@@ -54,6 +55,8 @@ pub struct Premises {
     pub claims: Arc<Claims>,
     /// What is kept of broken uploads.
     pub partials: Partials,
+    /// Files that are being read.
+    pub downloads: Arc<Downloads>,
     /// Uploads that programs are told of.
     pub arrivals: Arrivals,
     /// Rates of accounts, from client to server.
@@ -325,6 +328,7 @@ mod tests {
             claims: Default::default(),
             partials: Default::default(),
             arrivals: Default::default(),
+            downloads: Default::default(),
             upload_rates: Default::default(),
             download_rates: Default::default(),
             identity: Identity::of_process(),

@@ -23,6 +23,7 @@ use crate::share::denied::Denied;
 use crate::sys::meta::{FileKind, Meta};
 
 mod identity;
+pub mod kept;
 pub mod overlay;
 mod way;
 

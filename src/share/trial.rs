@@ -59,6 +59,7 @@ impl Share {
             claims: Arc::default(),
             partials: Default::default(),
             arrivals: Default::default(),
+            downloads: Default::default(),
             upload_rates: Default::default(),
             download_rates: Default::default(),
             identity,

@@ -47,6 +47,7 @@ mod hooks;
 mod hostile;
 mod init;
 mod installation;
+mod keeping;
 mod kick;
 mod kills;
 mod large;

@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::statfs::{self, FsType};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Access, AtFlags, IFlags, Mode, OFlags, RawDir};
+use rustix::fs::{Access, AtFlags, IFlags, Mode, OFlags, RawDir, ResolveFlags};
+use rustix::io::Errno;
 
 use crate::sys::meta::{FileKind, Meta};
 
@@ -119,6 +121,32 @@ impl FolderHandle {
             if entries.is_buffer_empty() {
                 return Ok(true);
             }
+        }
+    }
+
+    /// The same of a name that is no link, with the time at which it came there: a change of its owner, mode or times counts as
+    /// its arrival, too.
+    pub fn arrival_of(&self, name: &[u8]) -> io::Result<(Meta, SystemTime)> {
+        let stat = rustix::fs::statat(self, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let fraction = Duration::from_nanos(stat.st_ctime_nsec);
+        let whole = Duration::from_secs(stat.st_ctime.unsigned_abs());
+        let arrived =
+            if stat.st_ctime < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole + fraction) };
+        // A time that can't be is that of now: the file stays.
+        Ok((stat.into(), arrived.unwrap_or_else(SystemTime::now)))
+    }
+
+    /// A folder in it: neither a link nor what is mounted there.
+    pub fn below(&self, name: &[u8]) -> io::Result<Self> {
+        let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+        let flags = FIND_FOLDER | OFlags::NOFOLLOW;
+        match rustix::fs::openat2(self, name, flags, Mode::empty(), how) {
+            Err(Errno::NOSYS | Errno::PERM) => {
+                let below = Self(rustix::fs::openat(self, name, flags, Mode::empty())?);
+                let is_same = below.meta()?.id.device == self.meta()?.id.device;
+                if is_same { Ok(below) } else { Err(ErrorKind::CrossesDevices.into()) }
+            }
+            found => Ok(Self(found?)),
         }
     }
 

@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::Mode;
+use rustix::time::ClockId;
 
 /// Sets the permission bits that new files and folders do not get.
 pub fn set_umask(mask: u32) {
@@ -17,6 +19,11 @@ pub fn set_umask(mask: u32) {
 pub fn forbid_more_rights() {
     // Kernels older than 3.5 lack it, and nothing else depends on it.
     let _ = rustix::thread::set_no_new_privs(true);
+}
+
+/// The time since the machine was started, in which it may have slept.
+pub fn uptime() -> Duration {
+    rustix::time::clock_gettime(ClockId::Boottime).try_into().unwrap_or_default()
 }
 
 /// How a process was started.

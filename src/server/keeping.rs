@@ -1,0 +1,169 @@
+//! Files that do not stay for ever (`keep`): one thread outside of every jail looks for those whose time is over, and removes
+//! them. A server whose accounts keep all has no such thread.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
+
+use crate::auth::accounts::Accounts;
+use crate::auth::users::Users;
+use crate::fs::expiry::Expiry;
+use crate::ini;
+use crate::protocol::legible::Legible;
+use crate::protocol::path::VirtualPath;
+use crate::share::Premises;
+use crate::share::tree::kept::KeptFolder;
+use crate::sys::meta::FileId;
+use crate::sys::process;
+
+/// The folders of all accounts.
+pub struct Keeping {
+    users: Arc<Users>,
+    premises: Arc<Premises>,
+    /// Whether there is a thread.
+    is_started: Mutex<bool>,
+}
+
+/// The clock of the machine, and one that nobody sets.
+struct Clocks {
+    wall: SystemTime,
+    steady: Duration,
+    /// Until then, by the steady one, the other is not believed.
+    doubted_until: Duration,
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// The shortest time between two looks.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// How often user.ini is checked.
+const CHECK: Duration = Duration::from_secs(60);
+
+impl Keeping {
+    /// Those of the accounts that share these premises; nothing is started yet.
+    pub fn new(users: &Arc<Users>, premises: &Arc<Premises>) -> Keeping {
+        Keeping { users: Arc::clone(users), premises: Arc::clone(premises), is_started: Mutex::new(false) }
+    }
+
+    /// Starts the thread, if there is none and one is needed. Not to be called from a jail, which it would inherit.
+    pub fn look(&self, accounts: &Accounts) {
+        let mut is_started = self.is_started.lock();
+        if *is_started || accounts.shortest_keep().is_none() {
+            return;
+        }
+        let (users, premises) = (Arc::clone(&self.users), Arc::clone(&self.premises));
+        let started = thread::Builder::new().name("keep".to_owned()).spawn(move || work(&users, &premises));
+        *is_started = started.inspect_err(|error| log::error!("keep: no thread can be started: {error}")).is_ok();
+    }
+}
+
+fn work(users: &Users, premises: &Premises) {
+    let mut clocks = Clocks { wall: SystemTime::now(), steady: process::uptime(), doubted_until: Duration::ZERO };
+    let (mut last, mut due) = (None, Instant::now());
+    loop {
+        let (accounts, look) = users.look();
+        // An editor that writes in place shows a cut file for a moment, which may lack an `off`.
+        let is_settled = last.as_ref() == Some(&look);
+        let is_believed = clocks.are_believed(SystemTime::now(), process::uptime());
+        if !is_settled {
+            due = Instant::now();
+        } else if Instant::now() >= due {
+            if is_believed {
+                remove_old(&accounts, premises);
+            }
+            due = Instant::now() + accounts.shortest_keep().map_or(HOUR, |keep| (keep / 4).clamp(SHORTEST, HOUR));
+        }
+        last = Some(look);
+        thread::sleep(if is_settled { due.saturating_duration_since(Instant::now()).min(CHECK) } else { SHORTEST });
+    }
+}
+
+/// Removes what is too old by now, from the folders of all accounts.
+fn remove_old(accounts: &Accounts, premises: &Premises) {
+    // A folder that can't be opened is looked at the next time.
+    let found = accounts.all().filter_map(|user| KeptFolder::all_of(user, &premises.homes).ok());
+    let found: Vec<Vec<KeptFolder>> = found.collect();
+    let written: Vec<FileId> =
+        found.iter().flatten().filter(|folder| folder.is_written).map(|folder| folder.id).collect();
+    for (id, folders) in in_one_place(&found) {
+        let Some(longest) = longest(&folders) else { continue };
+        let own = |folder: &KeptFolder| {
+            found.iter().find(|of_account| of_account.iter().any(|other| std::ptr::eq(other, folder)))
+        };
+        let of_accounts = folders.iter().filter_map(|folder| own(folder)).flatten().map(|folder| folder.id);
+        let spared: Vec<FileId> = written.iter().copied().chain(of_accounts).filter(|other| *other != id).collect();
+        remove_from(longest, &spared, premises);
+    }
+}
+
+/// The folders that are written about, each with what all accounts say of it.
+fn in_one_place(found: &[Vec<KeptFolder>]) -> HashMap<FileId, Vec<&KeptFolder>> {
+    let mut places: HashMap<FileId, Vec<&KeptFolder>> = HashMap::new();
+    for folder in found.iter().flatten().filter(|folder| folder.is_written) {
+        places.entry(folder.id).or_default().push(folder);
+    }
+    places
+}
+
+/// If accounts differ about a folder, files stay as long as any of them says.
+fn longest<'k>(folders: &[&'k KeptFolder]) -> Option<&'k KeptFolder> {
+    if folders.iter().any(|folder| folder.keep.is_none()) {
+        return None;
+    }
+    folders.iter().copied().max_by_key(|folder| folder.keep)
+}
+
+fn remove_from(folder: &KeptFolder, spared: &[FileId], premises: &Premises) {
+    let Some(before) = folder.keep.and_then(|keep| SystemTime::now().checked_sub(keep)) else { return };
+    let Premises { claims, downloads, .. } = premises;
+    let expiry = Expiry { root: &folder.root, folder: &folder.place, before, spared, claims, downloads };
+    let line = &folder.line;
+    let shown = |path: &VirtualPath| Legible(folder.root.real_path(path).as_os_str().as_encoded_bytes()).to_string();
+    let searched = expiry.enforce(|path, removed| match removed {
+        Ok(()) => log::info!("keep: {} removed, its time is over ({line})", shown(path)),
+        Err(error) => log::warn!("keep: {}: {} ({line})", shown(path), ini::without_number(&error)),
+    });
+    if let Err(error) = searched {
+        log::warn!("keep: {}: {} ({line})", shown(&folder.place), ini::without_number(&error));
+    }
+}
+
+impl Clocks {
+    /// Whether the time that the machine says may decide about files: it has not jumped for a day.
+    fn are_believed(&mut self, wall: SystemTime, steady: Duration) -> bool {
+        let expected = self.wall + steady.saturating_sub(self.steady);
+        let jump = wall.duration_since(expected).unwrap_or_else(|before| before.duration());
+        (self.wall, self.steady) = (wall, steady);
+        if jump > HOUR {
+            log::warn!("keep: the clock has jumped by {} minutes: no file is removed for a day", jump.as_secs() / 60);
+            self.doubted_until = steady + DAY;
+        }
+        steady >= self.doubted_until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_has_jumped_is_not_believed_for_a_day() {
+        let begin = SystemTime::now();
+        for jump in [2 * HOUR, 400 * DAY] {
+            for forward in [true, false] {
+                let mut clocks = Clocks { wall: begin, steady: DAY, doubted_until: Duration::ZERO };
+                let moved = |time: SystemTime| if forward { time + jump } else { time - jump };
+                let after = |passed: Duration| DAY + passed;
+                assert!(clocks.are_believed(begin + HOUR, after(HOUR)));
+                // A leap of less than an hour, and a machine that slept.
+                assert!(clocks.are_believed(begin + 30 * HOUR + HOUR / 2, after(30 * HOUR)));
+                assert!(!clocks.are_believed(moved(begin + 31 * HOUR), after(31 * HOUR)));
+                assert!(!clocks.are_believed(moved(begin + 54 * HOUR), after(54 * HOUR)));
+                assert!(clocks.are_believed(moved(begin + 55 * HOUR), after(55 * HOUR)));
+            }
+        }
+    }
+}

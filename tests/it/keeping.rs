@@ -1,0 +1,152 @@
+//! `keep`: files that do not stay for ever.
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::symlink,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    data::read_all,
+    server::{BOB, Server, Tree, eventually},
+};
+
+/// A home with an inbox whose files stay for a second.
+fn start(more: &str) -> Server {
+    let tree = Tree::new("", &format!("{BOB}[bob /inbox]\nkeep = 1s\n{more}"));
+    for folder in ["inbox/deep/deeper", "inbox/kept", "inbox/longer", "outside"] {
+        fs::create_dir_all(tree.home().join(folder)).unwrap();
+    }
+    tree.start()
+}
+
+#[track_caller]
+fn wait_gone(server: &Server, name: &str) {
+    eventually(&format!("{name} is removed"), || fs::symlink_metadata(server.home().join(name)).is_err());
+}
+
+#[test]
+fn a_file_is_removed_when_its_time_is_over_and_not_before() {
+    let server = start("");
+    let mut client = server.login();
+    server.write("outside/old", "stays");
+    client.stor("inbox/deep/deeper/two", "content");
+    let begin = Instant::now();
+    client.stor("inbox/one", "content");
+    wait_gone(&server, "inbox/one");
+    assert!(begin.elapsed() >= Duration::from_secs(1));
+    wait_gone(&server, "inbox/deep/deeper/two");
+    let line = server.wait_log("keep: *home/inbox/one removed, its time is over (*user.ini:6: [bob /inbox] keep = 1s)");
+    assert!(line.starts_with("[I "), "{line}");
+    assert!(server.home().join("inbox/deep/deeper").is_dir() && server.home().join("inbox/kept").is_dir());
+    assert_eq!(server.read("outside/old"), b"stays");
+    client.expect("SIZE inbox/one", 550);
+}
+
+#[test]
+fn what_a_client_says_of_a_files_time_means_nothing() {
+    let server = start("");
+    let mut client = server.login();
+    for (name, time) in [("future", "20990101000000"), ("old", "19700102000000")] {
+        client.stor(&format!("outside/{name}"), "content");
+        client.expect(format!("MFMT {time} outside/{name}"), 213);
+        let begin = Instant::now();
+        client.expect(format!("RNFR outside/{name}"), 350);
+        client.expect(format!("RNTO inbox/{name}"), 250);
+        wait_gone(&server, &format!("inbox/{name}"));
+        assert!(begin.elapsed() >= Duration::from_secs(1), "{name}");
+    }
+}
+
+#[test]
+fn a_section_below_says_for_itself_and_links_and_folders_stay() {
+    let server =
+        start("[bob /inbox/kept]\nkeep = off\n[bob /inbox/longer]\nkeep = 30d\n[bob /inbox/plain]\nperm = elr\n");
+    server.write("inbox/kept/deep/file", "stays");
+    server.write("inbox/longer/file", "stays");
+    server.write("outside/target", "stays");
+    server.write("inbox/plain/file", "goes");
+    symlink("../outside", server.home().join("inbox/link")).unwrap();
+    symlink("../outside/target", server.home().join("inbox/file-link")).unwrap();
+    server.write("inbox/last", "goes");
+    wait_gone(&server, "inbox/last");
+    wait_gone(&server, "inbox/plain/file");
+    // A round that has begun after all of them were old.
+    server.write("inbox/again", "goes");
+    wait_gone(&server, "inbox/again");
+    for stays in ["inbox/kept/deep/file", "inbox/longer/file", "outside/target", "inbox/file-link", "inbox/link/target"]
+    {
+        assert_eq!(server.read(stays), b"stays", "{stays}");
+    }
+    assert!(server.home().join("inbox/plain").is_dir());
+}
+
+#[test]
+fn an_accounts_own_holds_for_its_home_and_not_for_its_mounts() {
+    let eve = "[eve]\npassword = secret\nperm = elradfmwMT\nhome = eve\n";
+    let users =
+        format!("{BOB}keep = 1s\n{eve}[bob /mount]\nhome = home/mount\n[bob /short]\nhome = short\nkeep = 1s\n");
+    let tree = Tree::new("", &users);
+    for (name, content) in [
+        ("home/file", "goes"),
+        ("home/deep/file", "goes"),
+        ("short/file", "goes"),
+        ("home/mount/file", "stays"),
+        ("eve/file", "stays"),
+    ] {
+        fs::create_dir_all(tree.path(name).parent().unwrap()).unwrap();
+        fs::write(tree.path(name), content).unwrap();
+    }
+    let server = tree.start();
+    wait_gone(&server, "file");
+    wait_gone(&server, "deep/file");
+    wait_gone(&server, "../short/file");
+    server.write("again", "goes");
+    wait_gone(&server, "again");
+    for stays in ["mount/file", "../eve/file"] {
+        assert_eq!(server.read(stays), b"stays", "{stays}");
+    }
+}
+
+#[test]
+fn what_is_being_written_or_read_stays_until_that_ends() {
+    let server = start("");
+    let mut one = server.login();
+    server.write_sparse("outside/large", 32 << 20);
+    let reading = one.stalled_download("outside/large");
+    fs::rename(server.home().join("outside/large"), server.home().join("inbox/large")).unwrap();
+    let mut two = server.login();
+    let mut writing = two.stalled_upload("APPE inbox/growing", b"first");
+    // The second one came when they were old, and was removed by a later round.
+    for _ in 0..2 {
+        server.write("inbox/later", "goes");
+        wait_gone(&server, "inbox/later");
+    }
+    assert!(server.home().join("inbox/large").exists() && server.home().join("inbox/growing").exists());
+    writing.write_all(b" last").unwrap();
+    drop(writing);
+    two.read_reply().expect(226);
+    assert_eq!(read_all(reading).len(), 32 << 20);
+    one.read_reply().expect(226);
+    wait_gone(&server, "inbox/large");
+    wait_gone(&server, "inbox/growing");
+}
+
+#[test]
+fn a_keep_that_user_ini_names_later_is_obeyed_and_one_that_goes_is_not() {
+    let server = Server::plain();
+    server.write("file", "goes");
+    server.tree().write_users(&format!("{BOB}keep = 1s\n"));
+    let client = server.login();
+    wait_gone(&server, "file");
+    drop(client);
+    server.tree().write_users(BOB);
+    let mut client = server.login();
+    client.stor("file", "stays");
+    eventually("a while has passed", || {
+        let age = fs::metadata(server.home().join("file")).unwrap().modified().unwrap().elapsed();
+        age.is_ok_and(|age| age > Duration::from_secs(4))
+    });
+    assert_eq!(server.read("file"), b"stays");
+}
