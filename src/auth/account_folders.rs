@@ -4,11 +4,13 @@
 //! by what it opens instead (`share`).
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::auth::folders::{FolderSection, Setting};
 use crate::auth::perm::Perms;
 use crate::auth::user::User;
 use crate::ini::Source;
+use crate::protocol::hidden::HiddenNames;
 use crate::protocol::path::VirtualPath;
 
 /// A folder for which user.ini has a section: the account's own for its home, or another.
@@ -24,10 +26,14 @@ pub struct AccountFolder<'a> {
     pub real: PathBuf,
     /// The letters that hold there.
     pub perms: Perms,
+    /// The letters that hold anywhere on the way to it from the folder of its mount, its own left out.
+    pub letters_above: Perms,
     /// Where the letters come from.
     pub letters_from: Source,
     /// Where the values come from that hold there, besides the letters.
     pub rules: Vec<(&'static str, Source)>,
+    /// Names that do not exist there.
+    pub hide: Option<&'a HiddenNames>,
     /// The number of the folder above it whose letters it has or changes.
     pub above: Option<usize>,
 }
@@ -41,8 +47,10 @@ impl User {
             path: VirtualPath::root(),
             real: self.home.clone(),
             perms: self.perms,
+            letters_above: Perms::default(),
             letters_from: self.source("perm"),
             rules: rules(&[], self.keys.states(), |key| self.source(key)),
+            hide: self.keys.hide.get().map(Arc::as_ref),
             above: None,
         }];
         for section in &self.folders {
@@ -60,9 +68,13 @@ impl<'a> AccountFolder<'a> {
     fn below(&self, section: &'a FolderSection) -> AccountFolder<'a> {
         // A section's path was text once.
         let rest = section.path.below(&self.path).and_then(|rest| std::str::from_utf8(rest).ok());
-        let (real, inherited) = match &section.home {
-            Some(home) => (home.clone(), &[][..]),
-            None => (self.real.join(Path::new(rest.unwrap_or_default())), &self.rules[..]),
+        let (real, above) = match &section.home {
+            Some(home) => (home.clone(), None),
+            None => (self.real.join(Path::new(rest.unwrap_or_default())), Some(self)),
+        };
+        let hide = match &section.keys.hide {
+            Setting::Inherited => above.and_then(|above| above.hide),
+            own => own.get().map(Arc::as_ref),
         };
         AccountFolder {
             user: self.user,
@@ -70,8 +82,10 @@ impl<'a> AccountFolder<'a> {
             path: section.path.clone(),
             real,
             perms: section.perms.unwrap_or(self.perms),
+            letters_above: above.map_or_else(Perms::default, |above| above.letters_above.with(above.perms)),
             letters_from: section.perms.map_or_else(|| self.letters_from.clone(), |_| section.source("perm")),
-            rules: rules(inherited, section.keys.states(), |key| section.source(key)),
+            rules: rules(above.map_or(&[], |above| &above.rules), section.keys.states(), |key| section.source(key)),
+            hide,
             above: None,
         }
     }

@@ -38,7 +38,7 @@ impl FolderSections {
             file.read(name, KEYS, |section| {
                 let path = path(title).map_err(|mistake| section.refuse("", mistake)).ok();
                 owners.examine(section, title);
-                titles.doubt(section, title);
+                titles.doubt(section, title, &owners);
                 let read = FolderSection::read(section, title, path.clone().unwrap_or_else(VirtualPath::root));
                 path.map(|_| Arc::new(read))
             })
@@ -58,6 +58,13 @@ impl FolderSections {
 }
 
 impl FolderOwners<'_> {
+    /// Whether this is true of every account that there is.
+    fn all_have(&self, has: impl Fn(&str) -> bool) -> bool {
+        let mut all =
+            self.accounts.iter().map(String::as_str).chain(self.has_anonymous.then_some(ANONYMOUS)).peekable();
+        all.peek().is_some() && all.all(has)
+    }
+
     /// Whether the account of a section exists.
     fn examine(&self, section: &mut Section, title: &FolderTitle) {
         let FolderTitle { account, path } = title;
@@ -87,15 +94,21 @@ impl FolderOwners<'_> {
 }
 
 impl Titles {
+    fn has(&self, account: &str, path: &str) -> bool {
+        self.folders.iter().any(|(_, title)| title.account == account && title.path == path)
+    }
+
     /// Adds what is probably not what was meant with a section.
-    fn doubt(&self, section: &mut Section, title: &FolderTitle) {
+    fn doubt(&self, section: &mut Section, title: &FolderTitle, owners: &FolderOwners) {
         let comment = ["] #", "] ;"].iter().find_map(|begin| title.path.find(begin));
         // One for all accounts does not hold where an account has its own.
-        let is_for_all = |other: &FolderTitle| other.account == FOR_ALL && other.path == title.path;
-        let replaces = || title.account != FOR_ALL && self.folders.iter().any(|(_, other)| is_for_all(other));
+        let replaces = || title.account != FOR_ALL && self.has(FOR_ALL, &title.path);
         if let Some(at) = comment {
             let mistake = Mistake::new("a comment needs a line of its own: it is part of the path");
             section.doubt("", mistake.fix(format!("write [{} {}]", title.account, &title.path[..at])));
+        } else if title.account == FOR_ALL && owners.all_have(|owner| self.has(owner, &title.path)) {
+            let mistake = Mistake::new("it holds for nobody, as each account has a section of its own for that folder");
+            section.doubt("", mistake.fix("delete one of them"));
         } else if section.is_empty() && !replaces() {
             section.doubt("", Mistake::new("there is nothing in it").fix("give it a key such as perm, or delete it"));
         }

@@ -62,6 +62,12 @@ pub struct Reach<'a> {
 }
 
 impl OwnGround {
+    /// Finds where these files and the programs of the accounts lie.
+    pub fn guarded_from(accounts: &Accounts, files: Vec<OwnFile>) -> Self {
+        let files = files.into_iter().chain(accounts.program_files()).collect();
+        Self::of(files, accounts.has_plain_passwords())
+    }
+
     /// Finds where these files lie. If an account has a password in plain text, the file of the accounts is a secret, too.
     pub fn of(files: Vec<OwnFile>, has_plain_passwords: bool) -> Self {
         let mut folders: HashMap<FileId, BTreeSet<usize>> = HashMap::new();

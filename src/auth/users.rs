@@ -254,13 +254,18 @@ impl Current {
         let other_names = own.filter_map(|file| file.other_names(&self.accounts));
         let found = exposed.iter().map(|exposed| exposed.finding(path)).chain(other_names);
         let found = Findings::new(found.collect());
-        if found.has_errors() { Err(found) } else { Accounts::parse(path, content, &self.terms) }
+        if found.has_errors() {
+            return Err(found);
+        }
+        let accounts = Accounts::parse(path, content, &self.terms)?;
+        let found = Findings::new(accounts.unsafe_programs(access::user_id()));
+        if found.has_errors() { Err(found) } else { Ok(accounts) }
     }
 
     /// Takes away the accounts that reach files of the server.
     fn leave_out(&mut self) -> Vec<String> {
         let accounts = &self.accounts;
-        let ground = OwnGround::of(self.own_files.clone(), accounts.has_plain_passwords());
+        let ground = OwnGround::guarded_from(accounts, self.own_files.clone());
         let reaches: Vec<_> = accounts.all().flat_map(|user| ground.reached_by(user)).collect();
         if reaches.is_empty() {
             return Vec::new();

@@ -3,10 +3,12 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::auth::account_folders::AccountFolder;
 use crate::auth::accounts::Accounts;
 use crate::auth::perm::{Perm, Perms};
 use crate::auth::user::User;
@@ -32,7 +34,7 @@ const SIMILAR: f64 = 0.8;
 pub fn show(files: &Files, name: &str, out: &mut impl Write) -> ExitCode {
     answer(files, name, out, |subject, server, user| {
         let who = subject_of(server, user);
-        let lines = server.run_for(user, || tree(subject, user, &who));
+        let lines = server.run_for(user, || tree(subject, server, user, &who));
         (lines.unwrap_or_else(|error| vec![ini::without_number(&error)]), ExitCode::SUCCESS)
     })
 }
@@ -99,24 +101,20 @@ fn subject_of(server: &ServerUser, user: &User) -> String {
     user.system_user.as_ref().map_or_else(|| server.name.clone(), |person| person.name.clone())
 }
 
-/// The folders of an account, a line each, then what the file system refuses in them.
-fn tree(subject: &Setup, user: &User, who: &str) -> Vec<String> {
-    let perms = user.perms;
-    let mut lines = vec![
-        format!("{}, {who} to the file system:", user.name),
-        format!("  /  is {}, letters {perms} ({})", user.home.display(), user.source("perm").place()),
-    ];
-    if user.hidden_names().is_some() {
-        lines.push(format!("  some names do not exist for it ({})", user.source("hide")));
-    }
-    let found = super::examination::about(subject, user, who);
+/// The folders of an account with what holds there, then what the file system refuses in them.
+fn tree(subject: &Setup, server: &ServerUser, user: &User, who: &str) -> Vec<String> {
+    let folders = user.all_folders();
+    let mut lines = vec![format!("{}, {who} to the file system:", user.name)];
+    lines.extend(folders.iter().flat_map(described));
+    let found = super::examination::about(subject, server, user, who);
     lines.extend(found.iter().map(|finding| format!("  {finding}")));
     if !user.home.is_dir() {
         return lines;
     }
-    let refused = refusals(user, who);
+    let refused = refusals(&folders, who);
     if refused.is_empty() {
-        lines.push("  the file system refuses nothing of that in / and the folders right below".to_owned());
+        let and_others = if folders.len() > 1 { ", its other folders" } else { "" };
+        lines.push(format!("  the file system refuses nothing of that in /{and_others} and the folders right below"));
     }
     lines.extend(refused.iter().take(SHOWN).cloned());
     if let Some(more) = refused.len().checked_sub(SHOWN).filter(|more| *more > 0) {
@@ -125,24 +123,52 @@ fn tree(subject: &Setup, user: &User, who: &str) -> Vec<String> {
     lines
 }
 
-/// What the letters promise and the file system refuses, in the home and the folders right below.
-fn refusals(user: &User, who: &str) -> Vec<String> {
-    let mut folders = vec![("/".to_owned(), user.home.clone())];
-    let mut below: Vec<_> = fs::read_dir(&user.home).into_iter().flatten().flatten().collect();
-    below.sort_by_key(fs::DirEntry::file_name);
-    let is_hidden = |name: &OsStr| user.hidden_names().is_some_and(|hide| hide.hides(name.as_encoded_bytes()));
-    for entry in below {
-        if !is_hidden(&entry.file_name()) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            let name = entry.file_name();
-            folders.push((format!("/{}", name.as_encoded_bytes().escape_ascii()), entry.path()));
+/// Where a folder is, its letters, and a line for each other key that holds there.
+fn described(folder: &AccountFolder) -> Vec<String> {
+    let (path, real) = (shown(folder.path.as_bytes()), folder.real.display());
+    let state = if folder.is_mount() || folder.real.is_dir() { "" } else { " (not there yet)" };
+    let (perms, line) = (folder.perms, folder.letters_from.place());
+    let first = format!("  {path}  is {real}{state}, letters {perms} ({line})");
+    let rules = folder.rules.iter().map(|(_, source)| format!("     {} ({})", source.text(), source.place()));
+    iter::once(first).chain(rules).collect()
+}
+
+fn shown(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// What the letters promise and the file system refuses, in the folders of an account and those right below its mounts.
+fn refusals(folders: &[AccountFolder], who: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for folder in folders.iter().filter(|folder| folder.real.is_dir()) {
+        all.push((shown(folder.path.as_bytes()), folder.real.clone(), folder.perms));
+        if folder.is_mount() {
+            all.extend(right_below(folder, folders));
         }
     }
-    let refusal = |(shown, path): &(String, PathBuf)| {
-        let letters = refused(user.perms, path);
-        let belonging = belonging(path, who);
-        (!letters.is_empty()).then(|| format!("  {shown}  the file system refuses {letters}: {belonging}"))
+    let refusal = |(shown, path, perms): &(String, PathBuf, Perms)| {
+        let letters = refused(*perms, path);
+        (!letters.is_empty()).then(|| {
+            let belonging = belonging(path, who);
+            format!("  {shown}  the file system refuses {letters}: {belonging}")
+        })
     };
-    folders.iter().filter_map(refusal).collect()
+    all.iter().filter_map(refusal).collect()
+}
+
+/// The folders in one that no section is about.
+fn right_below(folder: &AccountFolder, folders: &[AccountFolder]) -> Vec<(String, PathBuf, Perms)> {
+    let mut below: Vec<_> = fs::read_dir(&folder.real).into_iter().flatten().flatten().collect();
+    below.sort_by_key(fs::DirEntry::file_name);
+    let is_hidden = |name: &OsStr| folder.hide.is_some_and(|hide| hide.hides(name.as_encoded_bytes()));
+    let entry = |entry: fs::DirEntry| {
+        let name = entry.file_name();
+        let path = folder.path.join(name.as_encoded_bytes());
+        let is_other = is_hidden(&name) || folders.iter().any(|other| other.path == path);
+        let is_folder = !is_other && entry.file_type().is_ok_and(|kind| kind.is_dir());
+        is_folder.then(|| (path.as_bytes().escape_ascii().to_string(), entry.path(), folder.perms))
+    };
+    below.into_iter().filter_map(entry).collect()
 }
 
 /// The letters that are of no use in a folder.

@@ -3,6 +3,9 @@
 //! `ftpd check` and the start run the same examination, after both files were read: what it calls an error keeps the server
 //! from starting. Each subject has a file. What the server does as its own user is tried as that user.
 
+use std::iter;
+use std::sync::Arc;
+
 use crate::auth::user::User;
 use crate::auth::users::Users;
 use crate::cli::Files;
@@ -12,11 +15,13 @@ use crate::server::capacity;
 
 mod certificates;
 mod collisions;
+mod folders;
 mod homes;
 mod logs;
 mod own_files;
 mod passive_ports;
 mod ports;
+mod programs;
 mod running;
 mod server_user;
 mod shared_folder;
@@ -63,6 +68,8 @@ pub fn examine(subject: &Setup, occasion: Occasion) -> Findings {
     found.extend(own_files::findings(subject, &server));
     found.extend(subject.files.shared.iter().flat_map(|folder| shared_folder::findings(folder, &server)));
     found.extend(homes::findings(users, &server));
+    found.extend(programs::findings(subject, &server));
+    found.extend(folders::unnoticed(&users.accounts()));
     found.extend(ports::findings(subject, &server, occasion));
     if !collide.contains(&"control_socket") {
         found.extend(sockets::findings(subject, &server, occasion));
@@ -70,13 +77,23 @@ pub fn examine(subject: &Setup, occasion: Occasion) -> Findings {
     found.extend(collisions.into_iter().map(|collision| collision.finding));
     let found = Findings::new(found);
     // A person who has to fix an error has no use for notes.
-    if found.has_errors() { found } else { found.and(server_user::stays_root(subject)) }
+    if found.has_errors() {
+        return found;
+    }
+    let accounts = users.accounts();
+    found.and(server_user::stays_root(subject)).and(folders::notes(accounts.all().map(Arc::as_ref)))
 }
 
 /// What is found about one account alone, whose sessions are `who` to the file system, as the calling thread is.
-pub fn about(subject: &Setup, user: &User, who: &str) -> Findings {
-    let found = own_files::about(subject, user).into_iter().chain(homes::about(user, who));
-    Findings::new(found.collect())
+pub fn about(subject: &Setup, server: &ServerUser, user: &User, who: &str) -> Findings {
+    let found = [
+        own_files::about(subject, user),
+        homes::about(user, who),
+        programs::about(user, server.number),
+        folders::unnoticed_by(user),
+        folders::notes(iter::once(user)),
+    ];
+    Findings::new(found.concat())
 }
 
 /// What `work` finds as the server's user; it finds nothing if that can't be tried.

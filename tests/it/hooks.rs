@@ -265,13 +265,24 @@ fn a_program_runs_as_the_server_or_as_the_accounts_system_user_and_never_as_root
     let (user, group) = ids(SOMEBODY);
     chown(tree.path("told"), Some(user), Some(group)).unwrap();
     let eve = BOB.replace("[bob]", "[eve]");
-    tree.write_users(&format!("{BOB}{}{eve}system_user = {SOMEBODY}\n{}", key(&tree), key(&tree)));
+    let eve = format!("{eve}system_user = {SOMEBODY}\n{}", key(&tree));
+    let of_root = format!("{BOB}{}{eve}", key(&tree));
+    tree.write_users(&of_root);
+    let refused = tree.run();
+    assert!(
+        refused.code == Some(1) && refused.output.contains("user.ini:5: on_upload: root would run it"),
+        "{refused:?}"
+    );
+    tree.write_users(&format!("{BOB}{eve}"));
     let server = tree.start();
-    server.login().stor("roots", "content");
     server.login_as("eve").stor("eves", "content");
     assert_eq!(told(&server, "eve"), format!("{user}\n{group}\n"));
-    let line = server.wait_log("on_upload *roots: nobody was told of it: /bin/sh would run as root; *system_user");
-    assert!(line.starts_with("[W "), "{line}");
+    // Nor does a changed file bring that about.
+    server.tree().write_users(&of_root);
+    server.login().stor("roots", "content");
+    server.wait_log("user.ini:5: on_upload: root would run it");
+    server.login_as("eve").stor("more", "content");
+    eventually("the script is told", || fs::read_dir(server.tree().path("told")).is_ok_and(|told| told.count() == 1));
     assert!(!server.tree().path("told/bob").exists());
 }
 

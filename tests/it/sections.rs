@@ -1,8 +1,12 @@
 //! Sections of folders in user.ini: each mistake is told once, with its line and with what to write instead.
 
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
 use crate::{
     channel::leave_out,
-    trial::{ALEX, Case, Refused, run_all},
+    privileges::{SOMEBODY, is_root},
+    server::{Ended, Server, Tree, run_to_its_end},
+    trial::{ALEX, Case, Doubted, Refused, Silent, Verdict, run_all},
 };
 
 /// Alex, and what follows in the file from line 5 on.
@@ -124,4 +128,298 @@ fn a_key_or_a_value_that_a_folder_can_not_have_is_told() {
             .at("user.ini:2", "keep")
             .says(&["each account says itself"]),
     ]);
+}
+
+/// Alex with these letters, what follows in the file from line 5 on, and folders beside the home.
+fn with_folders(perm: &str, text: &'static str, verdict: Verdict) -> Case {
+    let users = format!("{}{text}\n", ALEX.replace("elr", perm));
+    Case { users: users.into(), ..Case::user(text, verdict) }.prepared(|root| {
+        for folder in ["photos/2024", "other", "home/inbox/deep", "home/wide"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+    })
+}
+
+#[test]
+fn sections_in_any_order_are_accepted_without_a_word() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let mount = "[alex /photos]\nhome = photos\nperm = elr\n";
+    let silent = |text: String, name| {
+        Case::users(text, name, Silent)
+            .prepared(|root| ["photos", "all"].iter().for_each(|name| fs::create_dir(root.join(name)).unwrap()))
+    };
+    run_all(vec![
+        silent(format!("{mount}{ALEX}[alex /inbox]\nperm = elrw\n[* /all]\nhome = all\n"), "before, after and for all"),
+        silent(
+            format!("[* /a]\nperm = elr\n{ALEX}{}[bob /x]\nhome = photos\n", ALEX.replace("alex", "bob")),
+            "between",
+        ),
+        silent(format!("[alex   /photos]\nhome = photos\n[alex /Photos]\nperm = elr\n{ALEX}"), "blanks and case"),
+        silent(format!("{ALEX}[alex /a [1]] b]\nperm = elr\n[alex /Ärger = 1: x]\nperm = elr\n"), "signs in a path"),
+        silent(
+            format!("{ALEX}[alex /in/not/yet]\nperm = elrw\nhide = off\nrefuse = *.exe, Thumbs.db\n"),
+            "a folder to come",
+        ),
+        with_folders("elr", "[alex /wide]\nperm = elradfmwMT\n[alex /inbox]\nperm = elrw", Silent),
+    ]);
+}
+
+#[test]
+fn the_folder_of_a_mount_is_looked_at_as_a_home_is() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let doubted =
+        |text, words: &[&'static str]| with_folders("elr", text, Doubted).at("user.ini:6", "home").says(words);
+    run_all(vec![
+        doubted("[alex /p]\nhome = gone", &["the folder gone of [alex /p] does not exist", "mkdir -p gone"]),
+        doubted("[alex /p]\nhome = user.ini", &["the folder user.ini of [alex /p] is a file"]),
+        doubted("[* /p]\nhome = gone/x", &["the folder gone/x of [* /p] does not exist"]),
+        doubted("[alex /p]\nhome = /\nperm = el", &["is the whole disk"]),
+        doubted("[alex /p]\nhome = ~/photos", &["write the whole path"]),
+        doubted("[alex /p]\nhome = D:/photos", &["/mnt/d/photos"]),
+        with_folders("elr", "[alex /file]\nperm = elr", Doubted)
+            .at("user.ini:5", "")
+            .says(&["file is a file, and the section of a folder holds for no file"])
+            .prepared(|root| fs::write(root.join("home/file"), "x").unwrap()),
+        with_folders("elr", "[alex /p]\nhome = photos", Silent),
+    ]);
+    if is_root() {
+        let closed =
+            |text| with_folders("elr", text, Doubted).in_settings(format!("{}user = nobody\n", crate::trial::CONF));
+        run_all(vec![
+            closed("[alex /p]\nhome = photos\nperm = elw")
+                .finds(2)
+                .at("user.ini:7", "perm")
+                .says(&["elw lets clients change files in [alex /p], but nobody may not write in photos"]),
+        ]);
+    }
+}
+
+#[test]
+fn a_section_that_no_client_notices_is_told() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let bob = ALEX.replace("alex", "bob");
+    run_all(vec![
+        with_folders("elr", "[alex /inbox]\nrefuse = *.exe", Doubted)
+            .at("user.ini:6", "refuse")
+            .says(&["no letter lets clients make a file there"]),
+        with_folders("elr", "[alex /inbox]\nrefuse = *.exe\n[alex /inbox/deep]\nperm = elrw", Silent),
+        with_folders("elw", "[alex /inbox]\nrefuse = *.exe", Silent),
+        Case::users(format!("{ALEX}{}[* /wide]\nrefuse = *.exe\n", bob.replace("elr", "elw")), "one may", Silent),
+        Case::users(format!("{ALEX}{bob}[* /wide]\nrefuse = *.exe\n"), "nobody may", Doubted)
+            .at("user.ini:10", "refuse"),
+        with_folders("elr", "hide = .*\n[alex /.x/y]\nperm = el", Doubted)
+            .at("user.ini:6", "")
+            .says(&["clients can't reach it: .x is hidden by user.ini:5: hide = .*"]),
+        with_folders("elr", "[alex /wide]\nhide = x*\n[alex /wide/a/xy]\nhome = photos", Doubted)
+            .at("user.ini:7", "")
+            .says(&["clients can't reach it: xy is hidden by user.ini:6: [alex /wide] hide = x*"]),
+        with_folders("elr", "[* /inbox]\nperm = el\n[alex /inbox]\nperm = elr", Doubted)
+            .at("user.ini:5", "")
+            .says(&["it holds for nobody"]),
+        with_folders("elr", "[anonymous /inbox]\nperm = el", Doubted)
+            .at("user.ini:5", "")
+            .says(&["anonymous logins are off"]),
+        with_folders("elr", "[alex /inbox]", Doubted).at("user.ini:5", "").says(&["there is nothing in it"]),
+        with_folders("elr", "[alex /inbox] # see [1]\nperm = elr", Doubted)
+            .at("user.ini:5", "")
+            .says(&["write [alex /inbox]"]),
+    ]);
+}
+
+#[test]
+fn what_the_kernel_can_not_hold_is_noted() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let cases = [
+        (
+            "elradfmw",
+            "[alex /inbox]\nperm = elw",
+            "user.ini:6: perm: it takes 'radfm' from what holds around it; the kernel's jail can't hold this: letters hold it",
+        ),
+        (
+            "elr",
+            "[alex /wide]\nperm = elradf\n[alex /wide/x]\nperm = elr",
+            "user.ini:8: perm: it takes 'adf' from what holds around it",
+        ),
+        (
+            "elr",
+            "[alex /wide]\nperm = elradf\n[alex /wide/x]\nperm = elrw",
+            "user.ini:8: perm: it takes 'adf' from what holds around it",
+        ),
+        ("elr", "[alex /inbox]\nperm = elradfmw", ""),
+        ("elw", "[alex /inbox]\nrefuse = x", ""),
+        ("elradf", "[alex /p]\nhome = photos\nperm = elr", ""),
+        ("elradf", "[alex /p]\nhome = photos\nperm = elr\n[alex /p/q]\nperm = elradf", ""),
+        (
+            "elr",
+            "[alex /p]\nhome = photos\n[alex /p/q]\nhome = other",
+            "user.ini:8: home: it is a mount in the mount [alex /p]",
+        ),
+        (
+            "elr",
+            "[alex /p]\nhome = photos\n[alex /q]\nhome = photos/2024",
+            "user.ini:8: home: its folder lies in that of [alex /p]",
+        ),
+        (
+            "elradf",
+            "[alex /p]\nhome = home/inbox\nperm = elr",
+            "the kernel's jail can't hold that 'adf' is missing here: letters hold it",
+        ),
+        (
+            "elradf",
+            "[* /p]\nhome = photos\n[alex /inbox]\nperm = elr",
+            "user.ini:8: perm: it takes 'adf' from what holds around it",
+        ),
+    ];
+    for (perm, text, expected) in cases {
+        let case = with_folders(perm, text, Silent);
+        let tree = Tree::new("", std::str::from_utf8(&case.users).unwrap());
+        (case.prepare)(&tree.path(""));
+        let mut check = tree.command();
+        check.arg("check");
+        let Ended { code, output } = run_to_its_end(check);
+        assert_eq!(code, Some(0), "{text}: {output}");
+        let notes: Vec<&str> =
+            output.lines().filter(|line| line.starts_with("note: ") && line.contains("user.ini:")).collect();
+        match (expected, &notes[..]) {
+            ("", []) => {}
+            (expected, [note]) if !expected.is_empty() && note.contains(expected) => {}
+            _ => panic!("{text}: {expected:?} in {notes:?}"),
+        }
+        if !expected.is_empty() {
+            tree.start().wait_log(expected);
+        }
+    }
+}
+
+#[test]
+fn no_folder_of_an_account_leads_to_the_servers_own_files() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let own = |text, line, letters: &'static str| {
+        with_folders("elr", text, Refused).at(line, "home").says(&["alex may change files in", letters, "user.ini"])
+    };
+    run_all(vec![
+        own("[alex /all]\nhome = .\nperm = elw", "user.ini:6", "name another folder in [alex /all]"),
+        own("[* /all]\nhome = ..\nperm = elw", "user.ini:6", "name another folder in [* /all]"),
+        own("[alex /all]\nperm = elr\nhome = .\n[alex /all/photos]\nperm = elw", "user.ini:7", "")
+            .says(&["alex may read files in"]),
+        with_folders("el", "[alex /all]\nhome = .\n[alex /all/photos]\nperm = elw", Silent),
+    ]);
+}
+
+#[test]
+fn check_shows_the_folders_of_an_account() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let text =
+        "hide = .*\n[alex /inbox]\nperm = elw\nrefuse = *.exe\n[alex /p]\nhome = photos\n[alex /p/new]\nperm = elrw";
+    let case = with_folders("elradfmw", text, Silent);
+    let tree = Tree::new("", std::str::from_utf8(&case.users).unwrap());
+    (case.prepare)(&tree.path(""));
+    let asked = |words: &str| {
+        let mut command = tree.command();
+        command.arg("check").args(words.split(' '));
+        let Ended { code, output } = run_to_its_end(command);
+        let root = tree.path("").display().to_string();
+        (code, output.replace(&format!("{}/", root.trim_end_matches('/')), ""))
+    };
+    let (code, output) = asked("--user alex");
+    let expected = "  /  is home, letters elradfmw (user.ini:3)\n     hide = .* (user.ini:5)\n\
+                    \x20 /inbox  is home/inbox, letters elw (user.ini:7)\n     hide = .* (user.ini:5)\n     refuse = *.exe (user.ini:8)\n\
+                    \x20 /p  is photos, letters elradfmw (user.ini:3)\n\
+                    \x20 /p/new  is photos/new (not there yet), letters elrw (user.ini:12)\n";
+    assert!(code == Some(0) && output.contains(expected), "{output}");
+    assert!(output.contains("user.ini:7: perm: it takes 'radfm' from what holds around it"), "{output}");
+    assert!(
+        output.ends_with("refuses nothing of that in /, its other folders and the folders right below\n"),
+        "{output}"
+    );
+    for (words, code, said) in [
+        ("STOR /inbox/x", 0, "yes: user.ini:7: [alex /inbox] perm = elw has 'w'"),
+        ("RETR /inbox/x", 1, "no: user.ini:7: [alex /inbox] perm = elw has no 'r'"),
+        ("STOR /inbox/x.EXE", 1, "no: user.ini:8: [alex /inbox] refuse = *.exe"),
+        ("RETR /.x", 1, "no: user.ini:5: hide = .*"),
+        ("STOR /p/x", 0, "yes: user.ini:3: perm = elradfmw has 'w'"),
+        ("RMD /p", 1, "no: "),
+    ] {
+        let (ended, output) = asked(&format!("--can alex {words}"));
+        assert!(ended == Some(code) && output.contains(said), "{words}: {output}");
+    }
+}
+
+#[test]
+fn the_start_counts_the_folders_of_each_account() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let case =
+        with_folders("elr", "[alex /inbox]\nperm = elrw\n[alex /p]\nhome = photos\n[* /wide]\nperm = elrw", Silent);
+    let bob = ALEX.replace("alex", "bob");
+    let tree = Tree::new("", &format!("{}{bob}", std::str::from_utf8(&case.users).unwrap()));
+    (case.prepare)(&tree.path(""));
+    let server = tree.start();
+    server.wait_log(", elr, 3 folders");
+    server.wait_log(", elr, 1 folder");
+}
+
+/// An account that tells a program of its uploads. Root runs none, so its server leaves that to another user.
+fn with_program(call: &str) -> String {
+    let person = if is_root() { format!("system_user = {SOMEBODY}\n") } else { String::new() };
+    format!("{}{person}on_upload = {call}\n", ALEX.replace("elr", "elrw"))
+}
+
+#[test]
+fn a_program_that_can_not_be_run_is_told() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let line = if is_root() { "user.ini:6" } else { "user.ini:5" };
+    let case = |call, verdict| {
+        let open = |root: &Path| fs::set_permissions(root.join("home"), fs::Permissions::from_mode(0o777)).unwrap();
+        Case::users(with_program(call), call, verdict).prepared(open)
+    };
+    let doubted = |call, words: &[&'static str]| case(call, Doubted).at(line, "on_upload").says(words);
+    run_all(vec![
+        case("/bin/sh -c 'exit 0'", Silent),
+        doubted("/nowhere/scan", &["there is no program /nowhere/scan"]),
+        doubted("/etc/passwd -q", &["/etc/passwd can't be run", "chmod a+x /etc/passwd"]),
+        doubted("/etc", &["/etc is a folder"]),
+        doubted("/bin/sh -c cat > /tmp/x", &["no shell runs the program", "'>'"]),
+        case("/bin/sh 'x", Refused).at(line, "on_upload").says(&["the quote ' has no end"]),
+    ]);
+}
+
+/// The server looks at user.ini before each login.
+fn look_again(server: &Server) {
+    let mut client = server.client();
+    client.expect("USER nobody", 331);
+    client.expect("PASS secret", 530);
+}
+
+#[test]
+fn a_program_that_others_could_change_is_refused_at_the_start_and_later() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let tree = Tree::new("", ALEX);
+    let script = |name: &str, mode| {
+        let path = tree.path(name);
+        fs::write(&path, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        with_program(path.to_str().unwrap())
+    };
+    let cases = [
+        (script("open", 0o777), "on_upload: everybody on this machine may write *open, and so could decide what runs"),
+        (script("home/inside", 0o755), "where the server's own files lie: on_upload (*inside)"),
+    ];
+    let is_told = |output: &str, expected: &str| {
+        let (before, after) = expected.split_once('*').unwrap();
+        output.lines().any(|line| line.contains(before) && line.contains(after))
+    };
+    for (users, expected) in &cases {
+        tree.write_users(users);
+        let Ended { code, output } = tree.run();
+        assert!(code == Some(1) && is_told(&output, expected), "{expected}: {output}");
+    }
+    tree.write_users(ALEX);
+    let server = tree.start();
+    let [(open, told), (inside, _)] = cases;
+    server.tree().write_users(&open);
+    look_again(&server);
+    server.wait_log(told);
+    server.tree().write_users(&inside);
+    look_again(&server);
+    server.wait_log("own files lie: on_upload *; the account is left out");
 }

@@ -51,34 +51,34 @@ impl Decision<'_> {
         let real = share.real_path(path);
         let shown = real.as_os_str().as_encoded_bytes().escape_ascii();
         let letters: String = acts.iter().map(|act| letter(*act).letter()).collect();
-        let has = format!("{} has '{letters}'", self.user.source("perm"));
+        let has = format!("{} has '{letters}'", share.line(Some(path), "perm"));
         for act in acts {
             match share.would(*act, path) {
                 Ok(()) => {}
-                Err(denied) if denied.is_hidden() => return Err(self.user.source("hide").to_string()),
+                Err(denied) if denied.is_hidden() => return Err(share.line(Some(path), "hide")),
                 Err(denied) if is_only_missing(&denied, *act, &real) => {
                     return Ok(format!("{has}, but {shown} does not exist at the moment"));
                 }
-                Err(denied) => return Err(self.denied(&denied, path, &real)),
+                Err(denied) => return Err(self.denied(&denied, &share, path, &real)),
             }
         }
         Ok(format!("{has}, and {} may do it with {shown}", self.who))
     }
 
-    fn denied(&self, denied: &Denied, path: &VirtualPath, real: &Path) -> String {
+    fn denied(&self, denied: &Denied, share: &Share, path: &VirtualPath, real: &Path) -> String {
         let shown = path.as_bytes().escape_ascii();
         match denied {
-            Denied::Letter(perm) => self.user.lacks(*perm),
+            Denied::Letter(perm) => share.lacks(Some(path), *perm),
             Denied::Home => "the home itself is never removed or renamed".to_owned(),
             Denied::ControlBytes => format!("{shown} holds control bytes"),
             Denied::ServersOwn => format!("{shown} is a name that the server keeps for its own files"),
             Denied::Fixed => format!("{shown} belongs to the account's tree, or holds what does"),
             Denied::HoldsHidden => format!("{shown} holds names that are hidden"),
-            Denied::RefusedName => format!("names such as {shown} are not taken there"),
+            Denied::RefusedName => share.line(Some(path), "refuse"),
             Denied::Wider => format!("{shown} is where the account may do more"),
             Denied::HiddenName => format!("{shown} is a hidden name"),
             Denied::Occupied(Some(perm)) => {
-                format!("{shown} is there already, and {}", self.user.lacks(*perm))
+                format!("{shown} is there already, and {}", share.lacks(Some(path), *perm))
             }
             Denied::Occupied(None) => format!("{shown} is there already"),
             Denied::AfterTheEnd | Denied::Pending(_) => "the file has another length".to_owned(),

@@ -43,7 +43,7 @@ pub fn findings(subject: &Setup, server: &ServerUser) -> Vec<Finding> {
     found.extend(owned_by_others(files, server.number));
     found.extend(tried(server, || {
         let accounts = users.accounts();
-        let ground = OwnGround::of(own_files(files, config), accounts.has_plain_passwords());
+        let ground = OwnGround::guarded_from(&accounts, own_files(files, config));
         let reached = accounts.all().flat_map(|user| ground.reached_by(user));
         reached.map(|reach| reach.finding()).chain(other_names(subject)).collect()
     }));
@@ -59,7 +59,9 @@ pub fn findings(subject: &Setup, server: &ServerUser) -> Vec<Finding> {
 /// log would be written to one of them.
 pub fn unsafe_files(subject: &Setup, server: u32) -> Vec<Finding> {
     let collisions = collisions::find(subject.files, subject.config).into_iter().map(|collision| collision.finding);
-    exposed(subject.files, subject.config, server).into_iter().chain(other_names(subject)).chain(collisions).collect()
+    let programs = subject.users.accounts().unsafe_programs(server);
+    let found = exposed(subject.files, subject.config, server).into_iter().chain(other_names(subject));
+    found.chain(collisions).chain(programs).collect()
 }
 
 /// Own files that have other names, too. How a program was linked is its installer's affair.
@@ -72,7 +74,7 @@ fn other_names(subject: &Setup) -> Vec<Finding> {
 /// What is wrong with an account that reaches files of the server.
 pub fn about(subject: &Setup, user: &User) -> Vec<Finding> {
     let accounts = subject.users.accounts();
-    let ground = OwnGround::of(own_files(subject.files, subject.config), accounts.has_plain_passwords());
+    let ground = OwnGround::guarded_from(&accounts, own_files(subject.files, subject.config));
     ground.reached_by(user).iter().map(Reach::finding).collect()
 }
 

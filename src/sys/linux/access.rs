@@ -31,6 +31,11 @@ pub fn may_pass(folder: &Path) -> bool {
     may(folder, Access::EXEC_OK)
 }
 
+/// Whether it may run a program.
+pub fn may_run(program: &Path) -> bool {
+    may(program, Access::EXEC_OK)
+}
+
 /// Whether it may list a folder and use what is in it.
 pub fn may_enter(folder: &Path) -> bool {
     may(folder, Access::READ_OK | Access::EXEC_OK)

@@ -1,0 +1,163 @@
+//! Sections of folders: those that are of no use, and what the kernel can't hold of them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::auth::account_folders::AccountFolder;
+use crate::auth::accounts::Accounts;
+use crate::auth::perm::{Perm, Perms};
+use crate::auth::user::User;
+use crate::ini::{Finding, Source};
+use crate::sys::route::Route;
+
+/// Keys that are about what clients send, and the letters of which one lets them.
+const ABOUT_UPLOADS: [(&str, &[Perm]); 3] = [
+    ("quota", &[Perm::Write, Perm::Append]),
+    ("refuse", &[Perm::Write, Perm::MakeDir, Perm::Rename]),
+    ("on_upload", &[Perm::Write, Perm::Append]),
+];
+
+/// Sections that no client ever notices, in whatever account they hold.
+pub fn unnoticed(accounts: &Accounts) -> Vec<Finding> {
+    // One section may hold for many accounts.
+    let mut of_all: BTreeMap<(String, &str), Vec<Option<Finding>>> = BTreeMap::new();
+    for user in accounts.all() {
+        for (source, key, finding) in judged(user) {
+            of_all.entry((source.place(), key)).or_default().push(finding);
+        }
+    }
+    let is_of_no_use = |found: Vec<Option<Finding>>| found.into_iter().collect::<Option<Vec<_>>>()?.into_iter().next();
+    of_all.into_values().filter_map(is_of_no_use).collect()
+}
+
+/// The same for one account.
+pub fn unnoticed_by(user: &User) -> Vec<Finding> {
+    judged(user).into_iter().filter_map(|(_, _, finding)| finding).collect()
+}
+
+/// Each line of an account's folder sections that could be of no use, and whether it is, for this account.
+fn judged(user: &User) -> Vec<(Source, &'static str, Option<Finding>)> {
+    let folders = user.all_folders();
+    let mut judged = Vec::new();
+    for (at, folder) in folders.iter().enumerate() {
+        let (Some(section), Some(above)) = (folder.section, folder.above) else { continue };
+        judged.push((section.begin(), "", hidden(folder, &folders[above])));
+        for (key, letters) in ABOUT_UPLOADS {
+            if folder.rules.iter().any(|(known, source)| *known == key && *source == section.source(key)) {
+                let lets = |perms: Perms| letters.iter().any(|perm| perms.has(*perm));
+                let is_used = below(&folders, at).any(|folder| lets(folder.perms));
+                let reason = "no letter lets clients make a file there";
+                let finding =
+                    (!is_used).then(|| Finding::warning(&section.source(key), reason).fix("w in perm lets them"));
+                judged.push((section.source(key), key, finding));
+            }
+        }
+    }
+    judged
+}
+
+/// A folder and those that a key of it reaches: in its mount, and below it.
+fn below<'f, 'u>(folders: &'f [AccountFolder<'u>], at: usize) -> impl Iterator<Item = &'f AccountFolder<'u>> {
+    let is_reached = move |folder: &AccountFolder| {
+        let mut folder = folder;
+        loop {
+            match folder.above {
+                Some(above) if above == at && !folder.is_mount() => return true,
+                Some(above) if above > at && !folder.is_mount() => folder = &folders[above],
+                _ => return false,
+            }
+        }
+    };
+    folders[at..]
+        .iter()
+        .enumerate()
+        .filter(move |(number, folder)| *number == 0 || is_reached(folder))
+        .map(|(_, folder)| folder)
+}
+
+/// A section for a name that does not exist for clients.
+fn hidden(folder: &AccountFolder, above: &AccountFolder) -> Option<Finding> {
+    let hide = above.hide?;
+    let rest = folder.path.below(&above.path)?;
+    let name = rest.split(|byte| *byte == b'/').find(|name| hide.hides(name))?;
+    let line = above.rules.iter().find(|(key, _)| *key == "hide").map(|(_, source)| source.to_string());
+    let reason = format!("clients can't reach it: {} is hidden by {}", name.escape_ascii(), line.unwrap_or_default());
+    Some(Finding::warning(&folder.section?.begin(), reason))
+}
+
+/// What is good to know of folders: letters that only the server's own checks hold, and mounts that lie in others.
+pub fn notes<'a>(users: impl Iterator<Item = &'a User>) -> Vec<Finding> {
+    let mut notes: BTreeMap<(String, bool), Finding> = BTreeMap::new();
+    for user in users {
+        let folders = user.all_folders();
+        let places: Vec<Option<PathBuf>> = folders.iter().map(place).collect();
+        for (at, folder) in folders.iter().enumerate() {
+            // Accounts may have a section in common, which is told of once.
+            let mut note = |kind: bool, found: Option<Finding>| {
+                let found = found.map(|found| ((folder.source().place(), kind), found));
+                notes.extend(found);
+            };
+            if folder.is_mount() {
+                note(false, in_mount(folder, &folders));
+                note(true, within(at, &folders, &places));
+            } else {
+                note(true, narrower(folder));
+            }
+        }
+    }
+    notes.into_values().collect()
+}
+
+/// Where the folder of a mount really is.
+fn place(folder: &AccountFolder) -> Option<PathBuf> {
+    let route = folder.is_mount().then(|| Route::to(&folder.real).ok())??;
+    route.end().is_dir().then(|| route.end().to_owned())
+}
+
+/// A rule that takes letters away from what holds above it.
+fn narrower(folder: &AccountFolder) -> Option<Finding> {
+    let section = folder.section.filter(|section| section.perms.is_some())?;
+    let taken = taken(folder.letters_above, folder.perms)?;
+    let reason =
+        format!("it takes '{taken}' from what holds around it; the kernel's jail can't hold this: letters hold it");
+    Some(Finding::note(&section.source("perm"), reason))
+}
+
+/// The letters of `above` that are not in `perms`, if there are any.
+fn taken(above: Perms, perms: Perms) -> Option<String> {
+    let taken: String = above.granted().filter(|perm| !perms.has(*perm)).map(Perm::letter).collect();
+    (!taken.is_empty()).then_some(taken)
+}
+
+/// A mount at a place in another one.
+fn in_mount(folder: &AccountFolder, folders: &[AccountFolder]) -> Option<Finding> {
+    let section = folder.section?;
+    let is_around = |other: &&AccountFolder| other.is_mount() && folder.path.below(&other.path).is_some();
+    let around = folders.iter().rev().find(is_around).filter(|around| around.section.is_some())?;
+    let reason = format!("it is a mount in the mount {}, of which only the letters reach it", around.title());
+    Some(Finding::note(&section.source("home"), reason))
+}
+
+/// A mount whose folder lies in that of another one, or is the same.
+fn within(at: usize, folders: &[AccountFolder], places: &[Option<PathBuf>]) -> Option<Finding> {
+    let (folder, place) = (&folders[at], places[at].as_deref()?);
+    let section = folder.section?;
+    let others = folders.iter().zip(places).enumerate().filter_map(|(number, (other, real))| {
+        // Of two that are the same, the second is told of.
+        let real = real.as_deref().filter(|real| number < at || (number > at && *real != place))?;
+        Some((other, real))
+    });
+    let around = others.filter(|(_, other)| place.starts_with(other));
+    let (around, other) = around.max_by_key(|(_, other)| other.as_os_str().len())?;
+    let reason = match other == place {
+        true => format!("its folder is that of {}, too", around.title()),
+        false => format!("its folder lies in that of {}: what is in it has two paths there", around.title()),
+    };
+    let reason = match taken(around.letters_above.with(around.perms), folder.perms) {
+        Some(taken) => {
+            format!("{reason}; the kernel's jail can't hold that '{taken}' is missing here: letters hold it")
+        }
+        None => reason,
+    };
+    Some(Finding::note(&section.source("home"), reason))
+}
