@@ -88,7 +88,6 @@ pub struct Share {
     root: Arc<Root>,
     /// Without folder sections the home is all there is.
     tree: Option<Box<Tree>>,
-    absent: Vec<Absent>,
     conditions: Conditions,
     /// Who it is to the file system, if not the user of the process.
     identity: Option<Identity>,
@@ -114,20 +113,15 @@ impl Share {
         // With folder sections, links are followed in the tree, and each section hides names of its own.
         let (links, hide) = if has_sections { (Links::Never, None) } else { (conditions.links, user.keys.hide.get()) };
         let root = premises.homes.open(&user.home, links, hide).map_err(Closed::Home)?;
-        let (tree, absent) = if has_sections {
-            let (tree, absent) = Tree::open(&user, Arc::clone(&root), &premises.homes, conditions.links);
-            (Some(Box::new(tree)), absent)
-        } else {
-            (None, Vec::new())
-        };
+        let tree = has_sections.then(|| Tree::open(&user, &root, &premises.homes, conditions.links));
         let identity = user.system_user.as_ref().map(obstacle::identity_of);
         let (live, premises) = (Arc::clone(live), Arc::clone(premises));
-        Ok(Box::new(Self { at_login: user, live, root, tree, absent, conditions, identity, premises, _place: place }))
+        Ok(Box::new(Self { at_login: user, live, root, tree, conditions, identity, premises, _place: place }))
     }
 
     /// The mounts that are not there.
     pub fn absent(&self) -> &[Absent] {
-        &self.absent
+        self.tree.as_ref().map_or(&[], |tree| tree.absent())
     }
 
     /// Makes this thread the account's system user, if it has one, and locks it into the home, if the kernel has a jail;

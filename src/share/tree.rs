@@ -33,6 +33,7 @@ pub struct Tree {
     areas: Vec<Area>,
     /// The home is the first; one that lies in another comes after it.
     mounts: Vec<Mount>,
+    absent: Vec<Absent>,
     links: Links,
     /// Whether a text may name a place for which another section is nearer.
     deceives: bool,
@@ -99,15 +100,18 @@ pub struct Absent {
 }
 
 impl Tree {
-    /// Opens the mounts of an account below its home; those that can't be opened are not there, and are told.
-    pub fn open(user: &User, home: Arc<Root>, homes: &Homes, links: Links) -> (Self, Vec<Absent>) {
-        let mut tree = Self { areas: vec![Area::own(user)], mounts: Vec::new(), links, deceives: false };
-        tree.mounts.push(Mount { path: VirtualPath::root(), root: Some(home), area: 0 });
-        let mut absent = Vec::new();
+    /// Opens the mounts of an account below its home; those that can't be opened are not there.
+    #[cold]
+    #[inline(never)]
+    pub fn open(user: &User, home: &Arc<Root>, homes: &Homes, links: Links) -> Box<Self> {
+        let (areas, mounts, absent) = (vec![Area::own(user)], Vec::new(), Vec::new());
+        let mut tree = Box::new(Self { areas, mounts, absent, links, deceives: false });
+        tree.mounts.push(Mount { path: VirtualPath::root(), root: Some(Arc::clone(home)), area: 0 });
         for written in &user.folders {
             if let Some(home) = &written.home {
                 // Links are followed in the tree, and names are hidden by sections.
                 let root = homes.open(home, Links::Never, None);
+                let absent = &mut tree.absent;
                 let root = root.map_err(|error| absent.push(Absent { section: Arc::clone(written), error })).ok();
                 tree.mounts.push(Mount { path: written.path.clone(), root, area: tree.areas.len() });
             }
@@ -115,7 +119,12 @@ impl Tree {
             tree.areas.push(section);
         }
         tree.deceives = tree.is_entangled() || tree.folds_case();
-        (tree, absent)
+        tree
+    }
+
+    /// The mounts that are not there.
+    pub fn absent(&self) -> &[Absent] {
+        &self.absent
     }
 
     /// The section of user.ini with what it leaves to the one above it.

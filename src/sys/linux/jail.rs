@@ -138,20 +138,21 @@ impl Jail {
         folders: impl IntoIterator<Item = (impl AsFd, R)>,
         active: ActiveMode,
     ) -> io::Result<bool> {
-        let rule = |(folder, rights)| Some(PathBeneath::new(folder, granted(rights, self.abi)?));
-        let Some(rules) = folders.into_iter().map(rule).collect::<Option<Vec<_>>>() else { return Ok(false) };
-        match self.restrict(rules, active).map(|status| status.ruleset) {
-            Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced) => Ok(true),
-            Ok(RulesetStatus::NotEnforced) => Err(Errno::OPNOTSUPP.into()),
+        match self.restrict(folders, active).map(|status| status.map(|status| status.ruleset)) {
+            Ok(Some(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced)) => Ok(true),
+            Ok(Some(RulesetStatus::NotEnforced)) => Err(Errno::OPNOTSUPP.into()),
+            Ok(None) => Ok(false),
             Err(error) => Err(io::Error::other(error)),
         }
     }
 
-    fn restrict(
+    /// A function of its own, so that the stack of a session that idles later stays small.
+    #[inline(never)]
+    fn restrict<R: Iterator<Item = Right>>(
         &self,
-        folders: Vec<PathBeneath<impl AsFd>>,
+        folders: impl IntoIterator<Item = (impl AsFd, R)>,
         active: ActiveMode,
-    ) -> Result<RestrictionStatus, RulesetError> {
+    ) -> Result<Option<RestrictionStatus>, RulesetError> {
         let mut ruleset = handled()?;
         if active == ActiveMode::Never {
             ruleset = ruleset.handle_access(AccessNet::ConnectTcp)?;
@@ -161,13 +162,14 @@ impl Jail {
             ruleset = ruleset.handle_access(AccessNet::BindTcp)?;
         }
         let mut locked = ruleset.create()?;
-        for folder in folders {
-            locked = locked.add_rule(folder)?;
+        for (folder, rights) in folders {
+            let Some(granted) = granted(rights, self.abi) else { return Ok(None) };
+            locked = locked.add_rule(PathBeneath::new(folder, granted))?;
         }
         for port in ports.into_iter().flatten() {
             locked = locked.add_rule(NetPort::new(port, AccessNet::BindTcp))?;
         }
-        locked.restrict_self()
+        locked.restrict_self().map(Some)
     }
 
     /// The ports that a session may have to bind; `None` if they are too many to be listed. Port 0 stands for any free
