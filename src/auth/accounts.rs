@@ -34,7 +34,7 @@ pub struct Accounts {
 const NEEDED: [&str; 3] = ["password", "perm", "home"];
 
 /// Until the server obeys what is read of folders.
-const NOT_SERVED: &str = "this key is not obeyed yet";
+const NOT_SERVED: &str = "quotas are not served yet: leave the key out";
 
 /// A plain password with fewer characters gets a warning.
 const SHORT: usize = 8;

@@ -32,7 +32,7 @@ impl KeptFolder {
     /// Those of an account that are there now: its home, its mounts, and the folders of rules that say it.
     pub fn all_of(user: &User, homes: &Homes) -> io::Result<Vec<KeptFolder>> {
         let home = homes.open(&user.home, Links::Never, None)?;
-        let (tree, _absent) = Tree::open(user, home, homes, Links::Never);
+        let tree = Tree::open(user, &home, homes, Links::Never);
         let found = tree.areas().iter().filter_map(|area| {
             let (setting, source) = match &area.written {
                 None => (&user.keys.keep, user.source("keep")),
