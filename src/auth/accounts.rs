@@ -251,6 +251,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_commented_out_in_the_sample_can_be_used() {
+        let sample = include_str!("../../user.ini");
+        let is_sample =
+            |line: &&str| line.strip_prefix('#').is_some_and(|rest| rest.starts_with(|c: char| !" #".contains(c)));
+        let text: Vec<&str> = sample.lines().filter(is_sample).map(|line| &line[1..]).collect();
+        let accounts =
+            Accounts::read_all(Path::new("/srv/user.ini"), Ok(text.join("\n").into()), &terms(None)).unwrap();
+        assert_eq!(accounts.doubts().count(), 0);
+        let folders = |user: &Arc<User>| user.folders.iter().map(|folder| folder.title()).collect::<Vec<_>>().concat();
+        let rows: Vec<_> = accounts.all().map(|user| (user.name.as_str(), folders(user))).collect();
+        assert_eq!(
+            rows,
+            [("scanner", ""), ("family", "[family /new]"), ("drives", "[drives /backup]")]
+                .map(|(a, b)| (a, b.to_owned()))
+        );
+    }
+
+    #[test]
+    fn the_folders_of_the_manual_can_be_used() {
+        let manual = include_str!("../../docs/user.ini.md").split("\n## More folders\n").nth(1).unwrap();
+        let text: Vec<&str> =
+            manual.split("\n## ").next().unwrap().lines().filter_map(|line| line.strip_prefix("    ")).collect();
+        let accounts =
+            Accounts::read_all(Path::new("/srv/user.ini"), Ok(text.join("\n").into()), &terms(public())).unwrap();
+        assert_eq!(accounts.doubts().count(), 0);
+        let numbers: Vec<_> = accounts.all().map(|user| (user.name.as_str(), user.folders.len())).collect();
+        assert_eq!(numbers, [("alex", 3), ("anonymous", 1)]);
+    }
+
+    #[test]
     fn every_key_of_an_account_is_read() {
         let more = "max_cons = 2\nmax_upload = 1M\nmax_download = off\nallow_from = 10.0.0.0/8, ::1\nmsg_login = hi\nmsg_quit = 0\n\
                     ascii_conversion = off\nhasty = on";

@@ -166,7 +166,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::auth::user;
+    use crate::auth::{folders, user};
     use crate::config::Config;
     use crate::ini::{File, Finding, Holds, Missing};
 
@@ -236,17 +236,19 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_the_accounts_is_made_from_these() {
-        Document::open("docs/user.ini.md").replace("| key |", "\n", &table(user::KEYS)).check();
+    fn the_tables_of_the_accounts_are_made_from_these() {
+        let of_folders = table("key of a folder", folders::KEYS);
+        let document = Document::open("docs/user.ini.md").replace("| key |", "\n", &table("key", user::KEYS));
+        document.replace("| key of a folder |", "\n", &of_folders).check();
     }
 
     #[test]
     fn the_tables_of_the_settings_are_made_from_these() {
-        let tables = SECTIONS.map(|(section, keys)| format!("## [{section}]\n\n{}", table(keys)));
+        let tables = SECTIONS.map(|(section, keys)| format!("## [{section}]\n\n{}", table("key", keys)));
         Document::open("docs/ftpd.conf.md").replace("## [server]", "", &tables.join("\n")).check();
     }
 
-    fn table(keys: &[Key]) -> String {
+    fn table(head: &str, keys: &[Key]) -> String {
         let line = |Key { name, value, missing, meaning }: &Key| {
             let default = match missing {
                 Missing::Default(text) => format!("`{text}`"),
@@ -256,7 +258,7 @@ mod tests {
             format!("| `{name}` | {value} | {default} | {meaning} |\n")
         };
         let rows: String = keys.iter().map(line).collect();
-        format!("| key | value | default | meaning |\n|---|---|---|---|\n{rows}")
+        format!("| {head} | value | default | meaning |\n|---|---|---|---|\n{rows}")
     }
 
     #[test]
