@@ -41,30 +41,34 @@ impl Prompt {
 
     /// Asks for a line, and gives it without its end; the error is `UnexpectedEof` if there is none.
     pub fn line(&self, question: &str) -> io::Result<Vec<u8>> {
-        say(question)?;
-        let mut line = Vec::new();
-        if io::stdin().lock().read_until(b'\n', &mut line)? == 0 {
-            return ended();
-        }
+        let mut line = Self::answer(question)?;
         let length = line.trim_ascii_end().len();
         line.truncate(length);
         Ok(line)
     }
 
+    /// Asks, and gives the bytes up to the end of the line, that included.
+    fn answer(question: &str) -> io::Result<Vec<u8>> {
+        say(question)?;
+        let mut line = Vec::new();
+        if io::stdin().lock().read_until(b'\n', &mut line)? == 0 { ended() } else { Ok(line) }
+    }
+
     /// Asks for a line that is not shown.
     pub fn secret(&self, question: &str) -> io::Result<String> {
-        // Before the question: who answers at once must not see the answer either.
+        // Before the question: who answers at once must not see the answer either. A signal that comes now waits, so that
+        // what it restores stays restored.
+        let undisturbed = self.undisturbed.lock();
         let unechoed = TerminalSettings::now()?.without_echo()?;
-        let answer = rpassword::prompt_password(question);
+        drop(undisturbed);
+        let answer = Self::answer(question);
+        let undisturbed = self.undisturbed.lock();
         drop(unechoed);
-        match answer {
-            // Ctrl-C: the thread of the signals ends the process.
-            Err(error) if error.kind() == ErrorKind::Interrupted => loop {
-                thread::park();
-            },
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => ended(),
-            answer => answer,
-        }
+        drop(undisturbed);
+        let answer = answer?;
+        say("\n")?;
+        let secret = answer.strip_suffix(b"\n").unwrap_or(&answer);
+        String::from_utf8(secret.to_vec()).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is no text in UTF-8"))
     }
 
     /// No more questions: from here on, no signal ends the process.

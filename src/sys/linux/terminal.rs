@@ -15,10 +15,10 @@ impl TerminalSettings {
         Ok(Self(tcgetattr(io::stdin().as_fd())?))
     }
 
-    /// Gives keys one by one and unseen, Ctrl-C among them, until the value is dropped, which brings these settings back.
+    /// Shows nothing of what is typed until the value is dropped, which brings these settings back.
     pub fn without_echo(self) -> io::Result<Unechoed> {
         let mut changed = self.0.clone();
-        changed.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG;
+        changed.local_modes -= LocalModes::ECHO | LocalModes::ECHONL;
         tcsetattr(io::stdin().as_fd(), OptionalActions::Now, &changed)?;
         Ok(Unechoed(self))
     }
