@@ -3,8 +3,8 @@
 //!
 //! The nearest section wins, and nearness is by the real place. A client's path is looked up by its text as long as the way
 //! there is plain, which one call of the kernel tells: no link, one mount of the system's, and a disk that has one spelling for
-//! each name. Otherwise its links are followed step by step ([`way`]), and the sections are found by the identity of the folders
-//! on the way down to it ([`identity`]).
+//! each name. Otherwise its links are followed step by step (`way`), and the sections are found by the identity of the folders
+//! on the way down to it (`identity`).
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
