@@ -18,7 +18,7 @@ use crate::{
 const TELLS: &str = "printf '%s|' \"$FTPD_USER\" \"$FTPD_PATH\" \"$FTPD_VIRTUAL_PATH\" \"$FTPD_BYTES\" \"$FTPD_PEER\" \
     >> \"$1/calls\"\nprintf '%s\\0' $(wc -c < \"$FTPD_PATH\") >> \"$1/calls\"\n";
 /// Waits until it may go on.
-const HANGS: &str = "echo $$ > \"$1/begun\"\nwhile [ ! -e \"$1/go\" ]; do sleep 0.02; done\n";
+const HANGS: &str = "echo $$ > \"$1/begun\"\nwhile [ -d \"$1\" ] && [ ! -e \"$1/go\" ]; do sleep 0.02; done\n";
 
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
