@@ -136,7 +136,7 @@ mod tests {
         let text = "[alex]\npassword = x\nperm = elr\nhome = /srv/alex\nhide = .*\nkeep = 9d\nquota = 5G\n\
                     [alex /a]\nperm = elw\nhide = off\n[alex /a/b c]\nrefuse = *.exe\n\
                     [alex /m]\nhome = /mnt/m\nquota = 1G\n[alex /m/in]\nperm = el\n[alex /a/b c/m]\nhome = rel\n[* /ab]\nperm = e\n";
-        let accounts = Accounts::read_all(Path::new("/etc/user.ini"), Ok(text.into()), &terms(None)).unwrap();
+        let accounts = Accounts::parse(Path::new("/etc/user.ini"), Ok(text.into()), &terms(None)).unwrap();
         let user = accounts.find(b"alex").unwrap();
         let folders = user.all_folders();
         let row = |folder: &AccountFolder| {

@@ -33,9 +33,6 @@ pub struct Accounts {
 /// The keys that every account needs.
 const NEEDED: [&str; 3] = ["password", "perm", "home"];
 
-/// Until the server obeys what is read of folders.
-const NOT_SERVED: &str = "quotas are not served yet: leave the key out";
-
 /// A plain password with fewer characters gets a warning.
 const SHORT: usize = 8;
 
@@ -55,15 +52,6 @@ impl Accounts {
 
     /// The accounts in `content`, which was read from `path`.
     pub(super) fn parse(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<Accounts, Findings> {
-        let accounts = Accounts::read_all(path, content, terms)?;
-        match accounts.not_served() {
-            Some(finding) => Err(finding.into()),
-            None => Ok(accounts),
-        }
-    }
-
-    /// The same, with what is not obeyed yet.
-    pub(super) fn read_all(path: &Path, content: io::Result<Vec<u8>>, terms: &Terms) -> Result<Accounts, Findings> {
         let is_gone = content.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         let mut file = File::decode(path, content).map_err(|found| match found.fix {
             None if is_gone => found.fix(first_account::advice(path)),
@@ -92,15 +80,6 @@ impl Accounts {
         let served = users.into_iter().flatten().chain(anonymous);
         let all = served.map(|user| User { folders: folders.of(&user.name), ..user });
         Ok(Accounts { doubts: found, ..Accounts::new(all.map(Arc::new)) })
-    }
-
-    /// The first key or section that the server does not obey yet.
-    fn not_served(&self) -> Option<Finding> {
-        let keys = ["quota"].into_iter();
-        let of_keys = self.all().flat_map(|user| keys.clone().map(|key| user.source(key)));
-        let folders = self.all().flat_map(|user| &user.folders);
-        let of_folders = folders.flat_map(|folder| keys.clone().map(|key| folder.source(key)));
-        of_keys.chain(of_folders).find(Source::is_written).map(|source| Finding::error(&source, NOT_SERVED))
     }
 
     /// The account of a folder that the command line shares, and no other.
@@ -256,8 +235,7 @@ mod tests {
         let is_sample =
             |line: &&str| line.strip_prefix('#').is_some_and(|rest| rest.starts_with(|c: char| !" #".contains(c)));
         let text: Vec<&str> = sample.lines().filter(is_sample).map(|line| &line[1..]).collect();
-        let accounts =
-            Accounts::read_all(Path::new("/srv/user.ini"), Ok(text.join("\n").into()), &terms(None)).unwrap();
+        let accounts = Accounts::parse(Path::new("/srv/user.ini"), Ok(text.join("\n").into()), &terms(None)).unwrap();
         assert_eq!(accounts.doubts().count(), 0);
         let folders = |user: &Arc<User>| user.folders.iter().map(|folder| folder.title()).collect::<Vec<_>>().concat();
         let rows: Vec<_> = accounts.all().map(|user| (user.name.as_str(), folders(user))).collect();
@@ -274,7 +252,7 @@ mod tests {
         let text: Vec<&str> =
             manual.split("\n## ").next().unwrap().lines().filter_map(|line| line.strip_prefix("    ")).collect();
         let accounts =
-            Accounts::read_all(Path::new("/srv/user.ini"), Ok(text.join("\n").into()), &terms(public())).unwrap();
+            Accounts::parse(Path::new("/srv/user.ini"), Ok(text.join("\n").into()), &terms(public())).unwrap();
         assert_eq!(accounts.doubts().count(), 0);
         let numbers: Vec<_> = accounts.all().map(|user| (user.name.as_str(), user.folders.len())).collect();
         assert_eq!(numbers, [("alex", 3), ("anonymous", 1)]);
@@ -368,17 +346,6 @@ mod tests {
             assert!(problems(&account(name, "x", ""), None).is_empty());
         }
         assert!(problems("", public()).is_empty());
-    }
-
-    #[test]
-    fn what_is_not_obeyed_yet_is_refused() {
-        for (text, line) in
-            [(account("bob", "x", "quota = 1G"), 5), (account("bob", "x", "[bob /photos]\nquota = 1G"), 6)]
-        {
-            let told = problems(&text, None);
-            assert!(told.len() == 1 && told[0].starts_with(&format!("user.ini:{line}: ")), "{told:?}");
-            assert!(told[0].ends_with(NOT_SERVED), "{told:?}");
-        }
     }
 
     #[test]

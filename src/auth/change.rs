@@ -64,7 +64,7 @@ mod tests {
 
     fn bob(text: &str) -> Arc<User> {
         let text = format!("[bob]\n{text}");
-        let accounts = Accounts::read_all(Path::new("/user.ini"), Ok(text.into()), &terms(None)).unwrap();
+        let accounts = Accounts::parse(Path::new("/user.ini"), Ok(text.into()), &terms(None)).unwrap();
         Arc::clone(accounts.find(b"bob").unwrap())
     }
 

@@ -22,7 +22,7 @@ pub const KEYS: &[Key] = &[
     Key::optional("perm", "letters",
         "What the account may do there and below; without it, the letters of the nearest section above."),
     Key::new("quota", "size", "off",
-        "Bytes of all files below that folder, mounts in it left out. Not served yet: the server refuses a file that sets it."),
+        "Bytes of all files below that folder, mounts in it left out; an upload beyond that is refused with 552."),
     Key::optional("keep", "time",
         "Files below it are removed that long after they arrived: `30d`, `12h`. Folders stay."),
     Key::optional("hide", "patterns",

@@ -262,7 +262,7 @@ mod tests {
         let (top, files) = tree();
         let read = |sections: &str| {
             let text = format!("[bob]\npassword = long-enough\nperm = elr\nhome = home\n{sections}");
-            let accounts = Accounts::read_all(&top.path().join("user.ini"), Ok(text.into()), &terms(None)).unwrap();
+            let accounts = Accounts::parse(&top.path().join("user.ini"), Ok(text.into()), &terms(None)).unwrap();
             let user = Arc::clone(accounts.find(b"bob").unwrap());
             let ground = OwnGround::of(files.clone(), false);
             let told = |reach: &Reach| {

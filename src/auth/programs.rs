@@ -104,7 +104,7 @@ mod tests {
     use crate::auth::samples::{account, terms};
 
     fn told(text: &str, server: u32) -> Vec<String> {
-        let accounts = Accounts::read_all(Path::new("user.ini"), Ok(text.into()), &terms(None)).unwrap();
+        let accounts = Accounts::parse(Path::new("user.ini"), Ok(text.into()), &terms(None)).unwrap();
         accounts.unsafe_programs(server).iter().map(Finding::to_string).collect()
     }
 

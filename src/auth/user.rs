@@ -44,7 +44,7 @@ pub const KEYS: &[Key] = &[
         "For devices that close both connections at once and wait for no reply: an upload that ended in good order replaces \
          the old file. With `off` it doesn't, because a killed client looks the same."),
     Key::new("quota", "size", "off",
-        "Bytes of all files below its home, mounts left out. Not served yet: the server refuses a file that sets it."),
+        "Bytes of all files below its home, mounts left out; an upload beyond that is refused with 552."),
     Key::new("keep", "time", "off",
         "Files below its home are removed that long after they arrived: `30d`, `12h`. Folders stay. `[DEFAULT]` can't hold it."),
     Key::new("hide", "patterns", "off",

@@ -63,6 +63,7 @@ impl Transfer<'_, '_> {
             match pipe.fill(self.stream.as_fd()) {
                 Ok(0) => return Ok(true),
                 Ok(received) => {
+                    sink.take(received)?;
                     let goes_on = empty(&pipe, received, sink)?;
                     self.moved(received)?;
                     if !goes_on {
@@ -97,7 +98,7 @@ fn copy_out(pipe: &Pipe, mut left: usize, sink: &mut Sink) -> Result<(), Error> 
     let mut buffer = vec![0; LARGE_BUFFER.min(left)];
     while left > 0 {
         let read = pipe.read(&mut buffer).map_err(Error::File)?;
-        sink.write(&buffer[..read])?;
+        sink.write_taken(&buffer[..read])?;
         left -= read;
     }
     Ok(())

@@ -1,9 +1,16 @@
 //! Where an upload's bytes go.
 
+use std::fmt::Debug;
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 
 use crate::copy::Error;
+
+/// What says how much may be written.
+pub trait Allowance: Debug {
+    /// Takes room for bytes that are about to be written, or fails.
+    fn take(&mut self, bytes: u64) -> io::Result<()>;
+}
 
 /// A file that is being written, and how much of it the disk does not have yet.
 #[derive(Debug)]
@@ -15,6 +22,8 @@ pub struct Sink<'a> {
     /// The kernel does not splice into a file that is opened to append.
     appends: bool,
     written: u64,
+    /// Without it, the disk alone says how much.
+    room: Option<&'a mut dyn Allowance>,
 }
 
 /// With durable uploads, the bytes are written back as they come, so that the end is short.
@@ -23,7 +32,13 @@ const MAX_DIRTY: usize = 64 << 20;
 impl<'a> Sink<'a> {
     /// Writes to this file; if the upload must be durable, never far ahead of the disk.
     pub fn new(file: &'a mut File, durable: bool, appends: bool) -> Self {
-        Self { file, dirty: durable.then_some(0), appends, written: 0 }
+        Self { file, dirty: durable.then_some(0), appends, written: 0, room: None }
+    }
+
+    /// The same with as much room as this says.
+    #[must_use]
+    pub fn within(self, room: Option<&'a mut dyn Allowance>) -> Self {
+        Self { room, ..self }
     }
 
     /// Whether the kernel can move bytes from a pipe into it.
@@ -36,8 +51,20 @@ impl<'a> Sink<'a> {
         self.written
     }
 
+    /// Takes room for bytes that are about to be written.
+    pub fn take(&mut self, bytes: usize) -> Result<(), Error> {
+        let Some(room) = &mut self.room else { return Ok(()) };
+        room.take(u64::try_from(bytes).unwrap_or(u64::MAX)).map_err(Error::File)
+    }
+
     /// Writes all bytes.
-    pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.take(bytes.len())?;
+        self.write_taken(bytes)
+    }
+
+    /// Writes bytes for which room is taken.
+    pub fn write_taken(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
             match self.file.write(bytes) {
                 Ok(0) => return Err(Error::File(ErrorKind::WriteZero.into())),

@@ -9,6 +9,7 @@ pub mod listing;
 mod lock;
 pub mod partial;
 pub mod partials;
+pub mod quota;
 mod remove;
 mod rename;
 pub mod root;

@@ -38,13 +38,15 @@ const MAX_SWEPT: usize = 4096;
 
 impl Partials {
     /// Removes the partials from a folder that were not touched for `max_age` and that nobody writes, unless that was done
-    /// lately.
-    pub fn sweep(&self, swept: Swept, max_age: Duration, now: SystemTime) {
-        if self.is_due(swept.id, now) {
-            let oldest = now.checked_sub(max_age).and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-            // A folder that can't be read is not swept; nothing depends on it.
-            let _ = swept.remove_older(oldest.map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX)));
+    /// lately. Returns the bytes that they held.
+    pub fn sweep(&self, swept: Swept, max_age: Duration, now: SystemTime) -> u64 {
+        if !self.is_due(swept.id, now) {
+            return 0;
         }
+        let oldest = now.checked_sub(max_age).and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let oldest = oldest.map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+        // A folder that can't be read is not swept; nothing depends on it.
+        swept.remove_older(oldest).unwrap_or(0)
     }
 
     /// True for the first session that asks within the interval.
@@ -63,22 +65,38 @@ impl Partials {
 }
 
 impl Swept<'_> {
-    /// Removes the partials that were last changed before this time, in Unix seconds.
-    fn remove_older(&self, oldest: i64) -> io::Result<()> {
+    /// Removes the partials that were last changed before this time, in Unix seconds. Returns the bytes that they held.
+    fn remove_older(&self, oldest: i64) -> io::Result<u64> {
+        let mut freed = 0_u64;
         let mut folder = Folder::with_partials(self.folder.open_to_read()?);
         while folder.advance()? {
-            let is_old = is_partial(folder.name()) && folder.meta().is_ok_and(|meta| meta.modified < oldest);
-            if is_old && !self.claims.has(self.id, folder.name()) {
-                let _ = folder.remove_partial(folder.name());
+            let meta = if is_partial(folder.name()) { folder.meta().ok() } else { None };
+            let Some(old) = meta.filter(|meta| meta.modified < oldest) else { continue };
+            if !self.claims.has(self.id, folder.name()) && folder.remove_partial(folder.name()).is_ok() {
+                freed = freed.saturating_add(old.size);
             }
         }
-        Ok(())
+        Ok(freed)
     }
 }
 
 /// The bytes that wait to be resumed in this partial.
 pub fn pending(partial: &Place) -> Option<u64> {
     partial.meta().ok().filter(|meta| meta.kind == FileKind::File).map(|meta| meta.size)
+}
+
+/// The bytes of the partials in a folder.
+pub fn bytes_in(root: &Root, path: &VirtualPath) -> u64 {
+    let sum = || {
+        let mut folder = Folder::with_partials(root.open_folder(path)?);
+        let mut bytes = 0_u64;
+        while folder.advance()? {
+            let size = if is_partial(folder.name()) { folder.meta()?.size } else { 0 };
+            bytes = bytes.saturating_add(size);
+        }
+        Ok::<_, io::Error>(bytes)
+    };
+    sum().unwrap_or(0)
 }
 
 /// Removes the partials of a folder that holds nothing else, so that it can be removed; false if it can't.

@@ -7,6 +7,7 @@ use crate::fs::claims::Claims;
 use crate::fs::root::Root;
 use crate::fs::{partial, partials};
 use crate::protocol::path::VirtualPath;
+use crate::sys::place::Place;
 
 impl Root {
     /// Removes a file, and then what the account has kept of a broken overwrite of it; either alone will do.
@@ -18,6 +19,15 @@ impl Root {
         let gone = removed.as_ref().err().is_none_or(|error| error.kind() == ErrorKind::NotFound);
         let forgotten = || place.beside(&partial::name(account, &place.name)).remove_idle_file().is_ok();
         if gone && claim.is_ok() && forgotten() { Ok(()) } else { removed }
+    }
+
+    /// The bytes that [`Self::remove_file`] would free; `None` while it is being written.
+    pub fn bytes_of(&self, path: &VirtualPath, account: &str, claims: &Claims) -> Option<u64> {
+        let place = self.place(path).ok()??;
+        let partial = partial::name(account, &place.name);
+        let size = |place: &Place| place.meta().ok().map_or(0, |meta| meta.sole_bytes());
+        let is_free = !claims.has(place.folder_id().ok()?, &place.name);
+        is_free.then(|| size(&place).saturating_add(size(&place.beside(&partial))))
     }
 
     /// Removes a folder that is empty as far as a client can see; never the home itself.

@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 use crate::fs::claims::{Claim, Claims};
 use crate::fs::partial;
 use crate::fs::partials::{Partials, Swept};
+use crate::fs::quota::{QuotaChain, Reservation};
 use crate::fs::root::Root;
 use crate::fs::upload::found::{Found, Way};
 use crate::protocol::path::VirtualPath;
@@ -40,6 +41,8 @@ pub struct Upload<'a> {
     pub claims: &'a Arc<Claims>,
     /// The partials of all accounts.
     pub partials: &'a Partials,
+    /// The quotas that hold in its folder.
+    pub quota: Option<&'a QuotaChain>,
 }
 
 /// What the administrator wants of all uploads.
@@ -134,25 +137,31 @@ struct Writing<'a> {
     policy: UploadPolicy,
     /// Closing the file can't fail.
     is_local: bool,
+    /// What it takes of the quotas that hold there.
+    room: Option<Reservation>,
     _claim: Claim,
 }
 
 impl<'a> Upload<'a> {
     /// Opens or makes the file; existing content is not touched yet.
     pub fn open(self, placement: Placement, now: SystemTime) -> Result<Opened<'a>, Refused> {
-        let Self { root, path, account, policy, claims, partials } = self;
+        let Self { root, path, account, policy, claims, partials, quota } = self;
         let (target, old) = root.locate(path)?;
         let partial = policy.atomic.then(|| partial::name(account, &target.name));
         let mut claim = claims.claim(&target, partial.as_deref())?;
         if policy.atomic {
-            partials.sweep(Swept { folder: &target.folder, id: claim.folder(), claims }, policy.max_age, now);
+            let freed =
+                partials.sweep(Swept { folder: &target.folder, id: claim.folder(), claims }, policy.max_age, now);
+            quota.inspect(|quota| quota.credit(freed));
         }
         let found = Found::find(&target, old, placement, partial)?;
         if let (Way::InPlace, Some(old)) = (&found.way, &found.old) {
             claim.extend_to_all_names(old)?;
         }
         let is_local = root.is_local(claim.folder().device);
-        Ok(Opened(Writing { target, found, placement, policy, is_local, _claim: claim }))
+        let reserve = |quota: &QuotaChain| Ok::<_, io::Error>(quota.reserve(files::meta(&found.file)?.size));
+        let room = quota.map(reserve).transpose()?;
+        Ok(Opened(Writing { target, found, placement, policy, is_local, room, _claim: claim }))
     }
 }
 
@@ -172,7 +181,7 @@ impl<'a> Opened<'a> {
     /// The data connection is open: prepares the file for the first byte. From here on Drop no longer removes it;
     /// [`Receiving::abandon`] decides.
     pub fn begin(mut self) -> io::Result<Receiving<'a>> {
-        let Writing { found, placement, .. } = &mut self.0;
+        let Writing { found, placement, room, .. } = &mut self.0;
         let start = match (&found.way, *placement) {
             (Way::Partial { held, .. }, _) => *held,
             (_, Placement::Resume(offset)) => offset,
@@ -184,14 +193,17 @@ impl<'a> Opened<'a> {
             found.file.set_len(0)?;
         }
         found.made = false;
+        if let Some(room) = room {
+            room.start((!placement.appends()).then_some(start));
+        }
         Ok(Receiving(self.0))
     }
 }
 
 impl Receiving<'_> {
-    /// The file to write to.
-    pub fn file(&mut self) -> &mut File {
-        &mut self.0.found.file
+    /// The file to write to, and what it takes of quotas.
+    pub fn file(&mut self) -> (&mut File, Option<&mut Reservation>) {
+        (&mut self.0.found.file, self.0.room.as_mut())
     }
 
     /// All bytes of the upload are `written`: the file gets its name, and is on the disk if that is wanted.
@@ -239,7 +251,12 @@ impl Writing<'_> {
     fn give_name(&self) -> io::Result<()> {
         match &self.found.way {
             Way::InPlace => Ok(()),
-            Way::Partial { name, .. } => self.target.beside(name).rename(&self.target),
+            Way::Partial { name, .. } => {
+                let old = self.room.as_ref().and_then(|room| Some((room, self.target.meta().ok()?)));
+                self.target.beside(name).rename(&self.target)?;
+                old.inspect(|(room, old)| room.chain().credit(old.sole_bytes()));
+                Ok(())
+            }
         }
     }
 
@@ -284,6 +301,11 @@ impl Drop for Writing<'_> {
                 Way::InPlace => self.target.remove_file(),
                 Way::Partial { name, .. } => self.target.beside(name).remove_file(),
             };
+        }
+        if let Some(room) = &mut self.room {
+            // What has no name any more is gone when it is closed.
+            let left = files::meta(&self.found.file).map(|file| if file.links == 0 { 0 } else { file.size });
+            left.into_iter().for_each(|size| room.settle(size));
         }
     }
 }

@@ -14,6 +14,7 @@ use log::Level;
 use crate::auth::limits::Limits;
 use crate::auth::users::Users;
 use crate::config::Config;
+use crate::fs::quota::Quotas;
 use crate::ini::{self, Finding};
 use crate::net::names::{FollowedName, Names};
 use crate::net::passive::PassivePorts;
@@ -41,6 +42,7 @@ use crate::sys::{limits, process, service};
 mod announcement;
 pub mod capacity;
 pub mod control_socket;
+mod counting;
 pub mod encryption;
 mod gate;
 mod hooks;
@@ -112,6 +114,7 @@ impl Server {
         hooks.look(&gate.shared.users.accounts());
         keeping.look(&gate.shared.users.accounts());
         lookout::start(&gate.roster, &gate.shared.users, &hooks, &keeping)?;
+        counting::start(&gate.shared.users, &gate.shared.premises)?;
         let accepting = listeners.accept(&gate)?;
         log::info!(">>> starting FTP server on {}, pid={} <<<", listeners.describe(), std::process::id());
         let announcement = started.server.announce.then(|| announce(&listeners)).flatten();
@@ -294,6 +297,7 @@ fn share(config: &Config, users: Arc<Users>, addresses: &[SocketAddr], opened: O
             partials: Default::default(),
             arrivals: Default::default(),
             downloads: Default::default(),
+            quotas: Quotas::walked(),
             upload_rates: Default::default(),
             download_rates: Default::default(),
             identity: Identity::of_process(),

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::fs::quota;
 use crate::protocol::reply::Reply;
 use crate::share::denied::Denied;
 
@@ -35,6 +36,9 @@ impl From<&Denied> for Reply {
 /// What a failed file operation means to the client: never the system's own text, never a real path.
 impl From<&io::Error> for Reply {
     fn from(error: &io::Error) -> Self {
+        if quota::is_over(error) {
+            return Self::new(552, "That is more than the quota of this folder has room for.");
+        }
         let (kind, errno) = (error.kind(), error.raw_os_error());
         let passing = errno.is_some_and(|errno| PASSING_ERRORS.contains(&errno));
         let known = FILE_ERRORS.iter().find(|(known, ..)| *known == kind);

@@ -1,7 +1,5 @@
 //! Why a transfer or a checksum failed, in words: for the client and for the log.
 
-use std::io;
-
 use log::Level;
 
 use crate::copy::Error;
@@ -25,7 +23,7 @@ impl Login {
             Error::Handshake(error) => {
                 Reply::new(522, format!("TLS on the data connection failed: {}.", handshake::explain(error)))
             }
-            Error::File(cause) if error.is_full() => Reply::from(&io::Error::from(cause.kind())),
+            Error::File(cause) if error.is_full() => Reply::from(cause),
             Error::File(_) => Reply::new(451, "The file system failed; the transfer is incomplete."),
             Error::Data(_) => Reply::new(426, "The data connection broke; the transfer is incomplete."),
             Error::Stalled => Reply::new(426, "The data connection did not move in time; the transfer is incomplete."),

@@ -46,7 +46,7 @@ impl Login {
 
     pub(super) fn allo(&mut self, bytes: u64) -> Answer {
         if bytes > self.share.free_space(&self.cwd)? {
-            return refuse(552, "The disk has not that much room.");
+            return refuse(552, "There is not that much room.");
         }
         self.prepared.announced = Some(bytes);
         reply(200, "There is room.")

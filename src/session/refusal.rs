@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use log::Level;
 
+use crate::fs::quota;
 use crate::net::who::Who;
 use crate::protocol::command::FileCommand;
 use crate::protocol::legible::Legible;
@@ -160,6 +161,7 @@ impl Login {
                 Some(perm) => self.share.lacks(path, *perm),
                 None => "file system: it is there already".to_owned(),
             }),
+            Denied::File(error) if quota::is_over(error) => Some(self.share.line(path, "quota")),
             Denied::File(error) if denied.is_busy() => Some(format!("another session or server writes it: {error}")),
             Denied::File(error) if self.share.is_kept_from_links(error) => {
                 Some(self.config.source("transfer", "follow_symlinks").to_string())

@@ -10,7 +10,7 @@ use log::Level;
 use crate::auth::perm::Perm;
 use crate::copy::Error;
 use crate::copy::ascii::{Incoming, LineEnds};
-use crate::copy::sink::Sink;
+use crate::copy::sink::{Allowance, Sink};
 use crate::copy::transfer::Transfer;
 use crate::copy::watch::{Progress, Watch};
 use crate::fs::upload::{Break, Broken, Opened, Placement, Receiving};
@@ -225,7 +225,9 @@ fn receive<'a>(
 ) -> Result<Received<'a>, Error> {
     let replaced = opened.replaced();
     let mut file = opened.begin().map_err(Error::File)?;
-    let mut sink = Sink::new(file.file(), share.is_durable(), target.appends());
+    let (to, room) = file.file();
+    let room = room.map(|room| room as &mut dyn Allowance);
+    let mut sink = Sink::new(to, share.is_durable(), target.appends()).within(room);
     let received = transfer.receive(&mut sink, incoming);
     let written = sink.written();
     let result = received.and_then(|()| judge_end(&mut transfer, replaced, share.user_now().hasty));

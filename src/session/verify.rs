@@ -19,7 +19,6 @@ use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
 use crate::session::refusal::{Refusal, Why};
 use crate::session::step::{Answer, Step, refuse, reply};
-use crate::sys::meta::FileKind;
 
 /// A part of a file, and which command asks for its checksum.
 struct Excerpt<'a> {
@@ -70,9 +69,8 @@ impl Login {
     /// Bytes that may still be written here.
     pub(super) fn avbl(&self, name: Option<&Name>) -> Answer {
         let path = self.path_or_cwd(name);
-        let meta = self.share.meta(&path)?;
-        let folder = if meta.kind == FileKind::Folder { path } else { path.parent().unwrap_or_else(VirtualPath::root) };
-        reply(213, self.share.free_space(&folder)?.to_string())
+        self.share.meta(&path)?;
+        reply(213, self.share.free_space(&path)?.to_string())
     }
 
     /// The checksum of a part of a file; its answer, which will have this code, keeps the client patient meanwhile.

@@ -2,9 +2,11 @@
 
 use std::io::ErrorKind;
 
+use super::moved::QuotaMove;
 use super::{At, Share};
 use crate::auth::perm::Perm;
 use crate::fs::folder::{Folder, Guise, Order};
+use crate::fs::partials;
 use crate::protocol::path::VirtualPath;
 use crate::share::denied::Denied;
 use crate::share::tree::Last;
@@ -18,14 +20,32 @@ impl Share {
     pub fn remove_file(&self, path: &VirtualPath) -> Result<(), Denied> {
         let at = self.look(path, Last::AsIs, Perm::Delete)?;
         not_home(path)?;
-        Ok(at.loose()?.remove_file(&at.path, &self.at_login.name, &self.premises.claims)?)
+        let (root, account, claims) = (at.loose()?, self.at_login.name.as_str(), &self.premises.claims);
+        let quota = self.quota_around(&at);
+        let bytes = || quota.as_ref().and_then(|_| root.bytes_of(&at.path, account, claims));
+        let before = bytes();
+        root.remove_file(&at.path, account, claims)?;
+        quota.as_ref().inspect(|quota| match before {
+            Some(before) => quota.credit(before.saturating_sub(bytes().unwrap_or(0))),
+            None => quota.doubt(),
+        });
+        Ok(())
     }
 
     /// Removes a folder that is empty as far as a client can see.
     pub fn remove_folder(&self, path: &VirtualPath) -> Result<(), Denied> {
         let at = self.look(path, Last::AsIs, Perm::Delete)?;
         not_home(path)?;
-        at.loose()?.remove_folder(&at.path, &self.premises.claims).map_err(|error| match error.kind() {
+        let root = at.loose()?;
+        let quota = at.spot.as_ref().and_then(|spot| self.quota_in(spot.area));
+        let bytes = || quota.as_ref().map_or(0, |_| partials::bytes_in(root, &at.path));
+        let before = bytes();
+        let removed = root.remove_folder(&at.path, &self.premises.claims);
+        match &removed {
+            Ok(()) => quota.as_ref().inspect(|quota| quota.credit(before)),
+            Err(_) => quota.as_ref().filter(|_| before > 0).inspect(|quota| quota.doubt()),
+        };
+        removed.map_err(|error| match error.kind() {
             ErrorKind::DirectoryNotEmpty if self.seems_empty(&at) => Denied::HoldsHidden,
             _ => Denied::File(error),
         })
@@ -74,10 +94,13 @@ impl Share {
             return Err(Denied::Wider);
         }
         let lacking = self.lacking_to_replace(&target);
+        let moved = QuotaMove::begin(self, (source, &old), (place, &target))?;
         source.rename(&old.path, (place, &target.path), lacking.is_none()).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => Denied::Occupied(lacking),
             _ => Denied::File(error),
-        })
+        })?;
+        moved.into_iter().for_each(QuotaMove::end);
+        Ok(())
     }
 
     /// Sets the permission bits and the modification time (in Unix seconds), those of the two that are given.

@@ -7,6 +7,7 @@ use super::{At, Share};
 use crate::auth::perm::{Perm, Perms};
 use crate::fs::downloads::Download;
 use crate::fs::folder::{Folder, Order};
+use crate::fs::root::Root;
 use crate::protocol::glob::Pattern;
 use crate::protocol::path::VirtualPath;
 use crate::share::denied::Denied;
@@ -130,14 +131,25 @@ impl Share {
         }
     }
 
-    /// Bytes that may still be written into a folder. Takes no letter.
-    pub fn free_space(&self, folder: &VirtualPath) -> Result<u64, Denied> {
-        match &self.tree {
-            None => Ok(self.root.free_space(folder)?),
-            Some(tree) => match tree.find(folder, Last::Followed)? {
-                Spot { root: Some(root), path, .. } => Ok(root.free_space(&path)?),
-                _ => Ok(0),
-            },
+    /// Bytes that may still be written into a folder, or into that of a file. Takes no letter.
+    pub fn free_space(&self, path: &VirtualPath) -> Result<u64, Denied> {
+        let Some(tree) = &self.tree else { return Ok(free_on_disk(&self.root, path)?) };
+        match tree.find(path, Last::Followed)? {
+            Spot { root: Some(root), path, area, .. } => {
+                let on_disk = free_on_disk(root, &path)?;
+                Ok(self.quota_in(area).map_or(on_disk, |quota| quota.rest().min(on_disk)))
+            }
+            _ => Ok(0),
         }
+    }
+}
+
+/// What the disk of a folder or file has room for.
+fn free_on_disk(root: &Root, path: &VirtualPath) -> io::Result<u64> {
+    match root.free_space(path) {
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            root.free_space(&path.parent().unwrap_or_else(VirtualPath::root))
+        }
+        free => free,
     }
 }

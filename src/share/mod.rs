@@ -20,12 +20,13 @@ use crate::fs::downloads::Downloads;
 use crate::fs::homes::Homes;
 use crate::fs::partial::is_partial;
 use crate::fs::partials::Partials;
+use crate::fs::quota::{QuotaChain, Quotas};
 use crate::fs::root::{Links, Root, is_hidden};
 use crate::fs::upload::UploadPolicy;
 use crate::protocol::path::{VirtualPath, has_control_bytes};
 use crate::share::arrivals::Arrivals;
 use crate::share::denied::{Closed, Denied};
-use crate::share::tree::{Absent, Last, Spot, Tree};
+use crate::share::tree::{Absent, Area, Last, Spot, Tree};
 use crate::sys::identity::Identity;
 use crate::sys::jail::{self, ActiveMode, Jail};
 use crate::sys::meta::FileKind;
@@ -34,6 +35,7 @@ pub mod arrivals;
 mod changes;
 pub mod denied;
 mod looks;
+mod moved;
 pub mod obstacle;
 pub mod throttles;
 pub mod tree;
@@ -59,6 +61,8 @@ pub struct Premises {
     pub downloads: Arc<Downloads>,
     /// Uploads that programs are told of.
     pub arrivals: Arrivals,
+    /// How full the folders with a quota are.
+    pub quotas: Quotas,
     /// Rates of accounts, from client to server.
     pub upload_rates: SharedPaces,
     /// Rates of accounts, from server to client.
@@ -229,6 +233,18 @@ impl Share {
         tree.areas_above(area).filter_map(|area| area.written.as_ref()).find(|section| section.says(key)).cloned()
     }
 
+    /// The quotas that hold in the folder that a place lies in.
+    fn quota_around(&self, at: &At) -> Option<QuotaChain> {
+        at.spot.as_ref().and_then(|spot| self.quota_in(spot.around))
+    }
+
+    /// The quotas that hold in an area. The first to ask waits a moment until they are counted.
+    fn quota_in(&self, area: &Area) -> Option<QuotaChain> {
+        let quota = self.tree.as_ref()?.quota(area, &self.premises.quotas)?;
+        quota.wait();
+        Some(quota)
+    }
+
     /// Where a path is on this machine, for logs.
     pub fn real_path(&self, path: &VirtualPath) -> PathBuf {
         let (root, path) = self.written(path);
@@ -323,6 +339,7 @@ mod tests {
             partials: Default::default(),
             arrivals: Default::default(),
             downloads: Default::default(),
+            quotas: Default::default(),
             upload_rates: Default::default(),
             download_rates: Default::default(),
             identity: Identity::of_process(),

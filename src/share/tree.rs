@@ -25,6 +25,7 @@ use crate::sys::meta::{FileKind, Meta};
 mod identity;
 pub mod kept;
 pub mod overlay;
+mod quotas;
 mod way;
 
 /// The folders of one account, as they were at its login.
@@ -58,6 +59,8 @@ pub struct Area {
     /// The letters that the jail grants there: its rights only add up downwards.
     pub jailed: Perms,
     mount: usize,
+    /// Bytes below its folder; each section counts for itself.
+    quota: Option<u64>,
     hide: Option<Arc<HiddenNames>>,
     refuse: Option<Arc<RefusedNames>>,
     /// The program that is told of uploads into its folders.
@@ -142,6 +145,7 @@ impl Tree {
             perms,
             jailed: inherited.map_or(perms, |above| above.jailed.with(perms)),
             mount,
+            quota: keys.quota,
             hide: keys.hide.over(inherited.and_then(|above| above.hide.as_ref())).cloned(),
             refuse: keys.refuse.over(inherited.and_then(|above| above.refuse.as_ref())).cloned(),
             on_upload: keys.on_upload.over(inherited.and_then(|above| above.on_upload.as_ref())).cloned(),
@@ -297,6 +301,7 @@ impl Area {
             perms: user.perms,
             jailed: user.perms,
             mount: 0,
+            quota: keys.quota,
             hide: keys.hide.get().cloned(),
             refuse: keys.refuse.get().cloned(),
             on_upload: keys.on_upload.get().cloned(),

@@ -60,6 +60,7 @@ impl Share {
             partials: Default::default(),
             arrivals: Default::default(),
             downloads: Default::default(),
+            quotas: Default::default(),
             upload_rates: Default::default(),
             download_rates: Default::default(),
             identity,

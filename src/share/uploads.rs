@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,6 +10,8 @@ use std::time::SystemTime;
 use super::{Premises, Share, letter};
 use crate::auth::perm::{Perm, Perms};
 use crate::auth::program::Program;
+use crate::copy::sink::Allowance;
+use crate::fs::quota::{QuotaChain, Reservation};
 use crate::fs::root::Root;
 use crate::fs::upload::{Opened, Placement, Refused, Upload};
 use crate::protocol::path::{VirtualPath, has_control_bytes};
@@ -26,6 +28,7 @@ pub struct Writable<'p> {
     perms: Perms,
     /// The program that is told of it.
     on_upload: Option<Arc<Program>>,
+    quota: Option<QuotaChain>,
 }
 
 impl Share {
@@ -42,8 +45,9 @@ impl Share {
         at.on_disk()?;
         let perms = at.spot.as_ref().map_or(self.at_login.perms, |spot| spot.around.perms);
         let on_upload = at.spot.as_ref().and_then(|spot| spot.around.on_upload.clone());
+        let quota = self.quota_around(&at);
         let path = if at.spot.is_some() { Cow::Owned(at.path.into_owned()) } else { Cow::Borrowed(path) };
-        Ok(Writable { root: Arc::clone(at.root), path, placement, perms, on_upload })
+        Ok(Writable { root: Arc::clone(at.root), path, placement, perms, on_upload, quota })
     }
 
     /// Whether the folder of this path is there. Takes no letter.
@@ -70,10 +74,10 @@ impl Share {
 
     /// Opens a target for an upload.
     pub fn store<'a>(&'a self, target: &'a Writable<'a>, now: SystemTime) -> Result<Opened<'a>, Denied> {
-        let Writable { root, path, placement, perms, .. } = target;
+        let Writable { root, path, placement, perms, quota, .. } = target;
         let Premises { claims, partials, .. } = &*self.premises;
         let (account, policy) = (self.at_login.name.as_str(), self.conditions.uploads);
-        let upload = Upload { root, path, account, policy, claims, partials };
+        let upload = Upload { root, path, account, policy, claims, partials, quota: quota.as_ref() };
         upload.open(*placement, now).map_err(|refused| match refused {
             Refused::AfterTheEnd => Denied::AfterTheEnd,
             Refused::Pending(kept) => Denied::Pending(kept),
@@ -100,6 +104,12 @@ impl Share {
             user: self.at_login.name.clone(),
             peer,
         })
+    }
+}
+
+impl Allowance for Reservation {
+    fn take(&mut self, bytes: u64) -> io::Result<()> {
+        self.take(bytes)
     }
 }
 

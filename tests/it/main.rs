@@ -64,6 +64,7 @@ mod partials;
 mod permissions;
 mod pictures;
 mod privileges;
+mod quota;
 mod readme;
 mod renames;
 mod sandbox;

@@ -62,7 +62,7 @@ impl Tree {
     }
 
     /// What other mounts cover in the folders of this one, or of any other.
-    fn covered(&self, inside: &Mount) -> Vec<FileId> {
+    pub(super) fn covered(&self, inside: &Mount) -> Vec<FileId> {
         let below = self.mounts.iter().skip(1).filter_map(|mount| {
             let outer = &self.mounts[self.mount_of(&mount.path.parent()?)];
             let meta = outer.root.as_ref()?.link_meta(&mount.path.seen_from(&outer.path)?).ok()?;

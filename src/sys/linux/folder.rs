@@ -62,6 +62,11 @@ impl FolderHandle {
         Ok(Self(rustix::fs::openat(self, ".", FIND_FOLDER, Mode::empty())?))
     }
 
+    /// The folder of this name in it, no link followed, to name what is in it.
+    pub fn child(&self, name: &[u8]) -> io::Result<Self> {
+        Ok(Self(rustix::fs::openat(self, name, FIND_FOLDER | OFlags::NOFOLLOW, Mode::empty())?))
+    }
+
     /// The folder that holds it; of `/`, that itself.
     pub fn above(&self) -> io::Result<Self> {
         Ok(Self(rustix::fs::openat(self, "..", FIND_FOLDER, Mode::empty())?))

@@ -56,6 +56,11 @@ impl Meta {
         Ok(rustix::fs::stat(path)?.into())
     }
 
+    /// The bytes that are free when this name is gone: those of a file that has no other.
+    pub fn sole_bytes(&self) -> u64 {
+        if self.kind == FileKind::File && self.links == 1 { self.size } else { 0 }
+    }
+
     /// An entry of device 1 and inode 255 that belongs to user 4000000000 and group 5.
     #[cfg(test)]
     pub(crate) fn for_tests(kind: FileKind, mode: u32, size: u64, modified: i64) -> Self {

@@ -1,0 +1,412 @@
+//! Quotas: how many bytes the files below a folder hold, and how many they may.
+//!
+//! A [`Counter`] belongs to a real folder, whoever reaches it by whatever way. It is filled by a walk ([`walk`]) on a thread
+//! outside every jail, and kept true by what the server does: bytes are taken before they are written, and credited when the
+//! last name of a file is gone. What others do on the disk is found by the next walk.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use parking_lot::{Condvar, Mutex};
+
+use crate::sys::folder::FolderHandle;
+use crate::sys::meta::FileId;
+
+pub mod walk;
+
+/// How long a session waits for the first walk through a folder; after that, what is counted so far is what holds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The counters of all folders with a quota; shared by all sessions.
+#[derive(Debug, Default)]
+pub struct Quotas {
+    counters: Mutex<HashMap<FileId, Arc<Counter>>>,
+    /// To the thread that walks; without one, nothing is counted that was there before.
+    orders: Option<Orders>,
+}
+
+/// Folders that are to be walked through.
+type Orders = (Sender<Arc<Counter>>, Receiver<Arc<Counter>>);
+
+/// The bytes below one folder.
+#[derive(Debug)]
+pub struct Counter {
+    /// It keeps the folder open, so that its number is given to no other.
+    folder: FolderHandle,
+    /// Where it is, for the log.
+    pub path: PathBuf,
+    state: Mutex<Filling>,
+    counted: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Filling {
+    used: u64,
+    /// Each change has its number, so that a walk notices what it may have missed.
+    changes: u64,
+    writers: usize,
+    /// The first walk is over.
+    is_counted: bool,
+    /// What was done can't be reckoned: only a walk tells.
+    is_doubtful: bool,
+    /// Folders below it that belong to others.
+    apart: Vec<FileId>,
+}
+
+/// What came of a walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recount {
+    /// The first one, with the bytes that it found.
+    First(u64),
+    /// What was counted, and what it found.
+    Again(u64, u64),
+    /// Files were written meanwhile, so it may have missed some.
+    Busy,
+}
+
+/// A counter, and how many bytes it may come to.
+#[derive(Debug, Clone)]
+struct Limit {
+    counter: Arc<Counter>,
+    most: u64,
+}
+
+/// The quotas that hold for a folder: its own and those above it. There is at least one.
+#[derive(Debug, Clone)]
+pub struct QuotaChain(Vec<Limit>);
+
+/// The room of one file that is being written.
+#[derive(Debug)]
+pub struct Reservation {
+    chain: QuotaChain,
+    /// As many bytes of the file are counted.
+    counted: u64,
+    /// Where the next byte goes.
+    at: u64,
+}
+
+/// There is no room for so much below a folder.
+#[derive(Debug)]
+struct OverQuota;
+
+impl Quotas {
+    /// With orders for a thread that walks.
+    pub fn walked() -> Self {
+        Self { orders: Some(unbounded()), ..Self::default() }
+    }
+
+    /// The folders that are to be counted, for the thread that walks.
+    pub fn orders(&self) -> Option<Receiver<Arc<Counter>>> {
+        self.orders.as_ref().map(|(_, orders)| orders.clone())
+    }
+
+    /// Every counter that there is.
+    pub fn all(&self) -> Vec<Arc<Counter>> {
+        self.counters.lock().values().cloned().collect()
+    }
+
+    /// The counter of a folder, which is made and ordered if there is none; `describe` gives its path and the folders below it
+    /// that belong to others.
+    pub fn counter(
+        &self,
+        folder: &FolderHandle,
+        describe: impl FnOnce() -> (PathBuf, Vec<FileId>),
+    ) -> io::Result<Arc<Counter>> {
+        let id = folder.meta()?.id;
+        let mut counters = self.counters.lock();
+        if let Some(counter) = counters.get(&id) {
+            return Ok(Arc::clone(counter));
+        }
+        let (path, apart) = describe();
+        let state = Filling { is_counted: self.orders.is_none(), apart, ..Filling::default() };
+        let (folder, state, counted) = (folder.again()?, Mutex::new(state), Condvar::new());
+        let counter = Arc::new(Counter { folder, path, state, counted });
+        counters.insert(id, Arc::clone(&counter));
+        drop(counters);
+        // Without the thread nothing is walked.
+        let _ = self.orders.as_ref().map(|(orders, _)| orders.send(Arc::clone(&counter)));
+        Ok(counter)
+    }
+}
+
+impl Counter {
+    /// Whether it is to be walked through again before the night.
+    pub fn is_doubtful(&self) -> bool {
+        self.state.lock().is_doubtful
+    }
+
+    /// Walks through the folder. `tell` hears of each file.
+    pub fn count(&self, mut tell: impl FnMut(u64)) -> io::Result<Recount> {
+        let (before, is_first, apart) = {
+            let mut state = self.state.lock();
+            state.is_doubtful = false;
+            (state.changes, !state.is_counted, state.apart.clone())
+        };
+        let mut found = 0_u64;
+        let walked = walk::files(self.folder.again()?, &apart, |size| {
+            found = found.saturating_add(size);
+            if is_first {
+                let mut state = self.state.lock();
+                state.used = state.used.saturating_add(size);
+            }
+            tell(size);
+            Ok(())
+        });
+        let mut state = self.state.lock();
+        state.is_counted = true;
+        self.counted.notify_all();
+        walked?;
+        if state.writers > 0 || state.changes != before {
+            state.is_doubtful = true;
+            return Ok(Recount::Busy);
+        }
+        let was = std::mem::replace(&mut state.used, found);
+        Ok(if is_first { Recount::First(found) } else { Recount::Again(was, found) })
+    }
+
+    /// The bytes that are counted now.
+    pub fn used(&self) -> u64 {
+        self.state.lock().used
+    }
+
+    fn wait(&self, deadline: Instant) {
+        let mut state = self.state.lock();
+        while !state.is_counted && !self.counted.wait_until(&mut state, deadline).timed_out() {}
+    }
+
+    fn take(&self, bytes: u64, most: u64) -> bool {
+        let mut state = self.state.lock();
+        let fits = state.used.checked_add(bytes).filter(|used| *used <= most);
+        state.changes += 1;
+        state.used = fits.unwrap_or(state.used);
+        fits.is_some()
+    }
+
+    fn credit(&self, bytes: u64) {
+        let mut state = self.state.lock();
+        state.changes += 1;
+        // Others may have put the file there since the last walk.
+        state.used = state.used.saturating_sub(bytes);
+    }
+}
+
+impl QuotaChain {
+    /// Of the folders with their bytes; `None` if there is none. Waits a moment for their first walk.
+    pub fn of(limits: impl Iterator<Item = (Arc<Counter>, u64)>) -> Option<Self> {
+        let mut chain: Vec<Limit> = Vec::new();
+        for (counter, most) in limits {
+            match chain.iter_mut().find(|limit| Arc::ptr_eq(&limit.counter, &counter)) {
+                Some(same) => same.most = same.most.min(most),
+                None => chain.push(Limit { counter, most }),
+            }
+        }
+        (!chain.is_empty()).then_some(Self(chain))
+    }
+
+    /// Waits a moment for the first walk through its folders.
+    pub fn wait(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        self.0.iter().for_each(|limit| limit.counter.wait(deadline));
+    }
+
+    /// The bytes that still fit.
+    pub fn rest(&self) -> u64 {
+        let rests = self.0.iter().map(|limit| limit.most.saturating_sub(limit.counter.used()));
+        rests.min().unwrap_or(u64::MAX)
+    }
+
+    /// Counts bytes that are about to come.
+    ///
+    /// # Errors
+    /// [`is_over`] if they don't fit; nothing is counted then.
+    pub fn take(&self, bytes: u64) -> io::Result<()> {
+        for (number, limit) in self.0.iter().enumerate() {
+            if bytes > 0 && !limit.counter.take(bytes, limit.most) {
+                self.0[..number].iter().for_each(|limit| limit.counter.credit(bytes));
+                return Err(io::Error::new(ErrorKind::QuotaExceeded, OverQuota));
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts bytes no more that are gone.
+    pub fn credit(&self, bytes: u64) {
+        if bytes > 0 {
+            self.0.iter().for_each(|limit| limit.counter.credit(bytes));
+        }
+    }
+
+    /// Has its folders walked through again after a while: what was done there can't be reckoned.
+    pub fn doubt(&self) {
+        self.0.iter().for_each(|limit| limit.counter.state.lock().is_doubtful = true);
+    }
+
+    /// Those that are not in another chain, too; `None` if all are.
+    pub fn without(&self, other: Option<&Self>) -> Option<Self> {
+        let others = other.map_or(&[][..], |other| &other.0);
+        let is_other = |limit: &&Limit| !others.iter().any(|other| Arc::ptr_eq(&other.counter, &limit.counter));
+        let rest: Vec<Limit> = self.0.iter().filter(is_other).cloned().collect();
+        (!rest.is_empty()).then_some(Self(rest))
+    }
+
+    /// The room of a file of which so many bytes are counted already.
+    pub fn reserve(&self, counted: u64) -> Reservation {
+        self.0.iter().for_each(|limit| limit.counter.state.lock().writers += 1);
+        Reservation { chain: self.clone(), counted, at: 0 }
+    }
+}
+
+impl Reservation {
+    /// The quotas that hold for the file.
+    pub fn chain(&self) -> &QuotaChain {
+        &self.chain
+    }
+
+    /// The next byte goes there; `None` is the end of the file.
+    pub fn start(&mut self, at: Option<u64>) {
+        self.at = at.unwrap_or(self.counted);
+    }
+
+    /// Counts the bytes that are about to be written, as far as the file grows by them.
+    ///
+    /// # Errors
+    /// [`is_over`] if they don't fit.
+    pub fn take(&mut self, bytes: u64) -> io::Result<()> {
+        let end = self.at.saturating_add(bytes);
+        self.chain.take(end.saturating_sub(self.counted))?;
+        self.counted = self.counted.max(end);
+        self.at = end;
+        Ok(())
+    }
+
+    /// The file is closed with this size.
+    pub fn settle(&mut self, size: u64) {
+        self.chain.credit(self.counted.saturating_sub(size));
+        self.counted = self.counted.min(size);
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        for limit in &self.chain.0 {
+            let mut state = limit.counter.state.lock();
+            state.writers = state.writers.saturating_sub(1);
+            state.changes += 1;
+        }
+    }
+}
+
+impl fmt::Display for OverQuota {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("the quota is used up")
+    }
+}
+
+impl Error for OverQuota {}
+
+/// Whether an error says that a quota is used up: one of a folder's, not the disk's.
+pub fn is_over(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|cause| cause.is::<OverQuota>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::thread;
+
+    use super::*;
+
+    fn counter(quotas: &Quotas, folder: &Path) -> Arc<Counter> {
+        let handle = FolderHandle::open(folder).expect("there");
+        quotas.counter(&handle, || (folder.to_owned(), Vec::new())).expect("a counter")
+    }
+
+    fn chain(limits: &[(&Arc<Counter>, u64)]) -> QuotaChain {
+        QuotaChain::of(limits.iter().map(|(counter, most)| (Arc::clone(counter), *most))).expect("a limit")
+    }
+
+    #[test]
+    fn eight_writers_fill_a_quota_to_the_byte_and_never_over_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let quotas = Quotas::default();
+        let (one, twin) = (counter(&quotas, folder.path()), counter(&quotas, folder.path()));
+        assert!(Arc::ptr_eq(&one, &twin));
+        let chain = chain(&[(&one, 10_007), (&twin, 20_000)]);
+        let fill = || {
+            let mut room = chain.reserve(0);
+            while room.take(7).is_ok() || room.take(1).is_ok() {
+                assert!(one.used() <= 10_007);
+            }
+            room.counted
+        };
+        let sum: u64 = thread::scope(|scope| {
+            let writers: Vec<_> = (0..8).map(|_| scope.spawn(fill)).collect();
+            writers.into_iter().map(|writer| writer.join().expect("no panic")).sum()
+        });
+        assert_eq!((sum, one.used(), chain.rest()), (10_007, 10_007, 0));
+        assert!(is_over(&chain.take(1).expect_err("full")));
+    }
+
+    #[test]
+    fn what_does_not_fit_into_one_of_two_quotas_is_counted_in_neither() {
+        let (outer, inner) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let quotas = Quotas::default();
+        let (outer, inner) = (counter(&quotas, outer.path()), counter(&quotas, inner.path()));
+        let both = chain(&[(&inner, 100), (&outer, 50)]);
+        assert!(is_over(&both.take(51).expect_err("too much")));
+        assert_eq!((inner.used(), outer.used(), both.rest()), (0, 0, 50));
+        both.take(50).expect("fits");
+        let apart = both.without(Some(&chain(&[(&outer, 1)]))).expect("the inner one");
+        apart.credit(80);
+        assert_eq!((inner.used(), outer.used()), (0, 50));
+        assert!(both.without(Some(&both)).is_none());
+    }
+
+    #[test]
+    fn a_file_takes_room_only_as_far_as_it_grows_and_gives_back_what_it_lost() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let counter = counter(&Quotas::default(), folder.path());
+        let chain = chain(&[(&counter, 100)]);
+        chain.take(60).expect("an old file");
+        let mut room = chain.reserve(60);
+        room.start(Some(0));
+        room.take(50).expect("has the room of the old one");
+        assert_eq!(counter.used(), 60);
+        room.take(10).expect("no more than it was");
+        room.take(40).expect("grows to all there is");
+        assert!(is_over(&room.take(1).expect_err("full")));
+        assert_eq!(counter.used(), 100);
+        room.settle(30);
+        room.settle(30);
+        drop(room);
+        assert_eq!(counter.used(), 30);
+        let mut more = chain.reserve(30);
+        more.start(None);
+        more.take(5).expect("appended");
+        assert_eq!(counter.used(), 35);
+    }
+
+    #[test]
+    fn a_walk_corrects_the_count_unless_somebody_writes_meanwhile() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("a"), [0; 10]).expect("written");
+        let counter = counter(&Quotas::walked(), folder.path());
+        assert_eq!(counter.count(|_| ()).expect("walked"), Recount::First(10));
+        fs::write(folder.path().join("b"), [0; 5]).expect("written");
+        let chain = chain(&[(&counter, 100)]);
+        let room = chain.reserve(0);
+        assert_eq!(counter.count(|_| ()).expect("walked"), Recount::Busy);
+        drop(room);
+        let tell = |_| chain.take(1).expect("fits");
+        assert_eq!(counter.count(tell).expect("walked"), Recount::Busy);
+        assert_eq!(counter.count(|_| ()).expect("walked"), Recount::Again(12, 15));
+        assert_eq!(counter.used(), 15);
+    }
+}
