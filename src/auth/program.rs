@@ -1,5 +1,6 @@
 //! A program with its arguments, as `on_upload` names it: split as a shell does it, but no shell runs it.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use crate::ini::{Mistake, Value};
@@ -11,6 +12,31 @@ pub struct Program {
     pub path: PathBuf,
     /// Its arguments, without its name.
     pub arguments: Vec<String>,
+}
+
+/// Programs that do what is in a file, or start a program, which an argument names; a version may follow.
+#[rustfmt::skip]
+const INTERPRETERS: [&str; 19] = [
+    "sh", "bash", "dash", "ash", "ksh", "zsh", "busybox", "python", "perl", "ruby", "node", "php",
+    "env", "nice", "ionice", "timeout", "setsid", "flock", "systemd-run",
+];
+
+impl Program {
+    /// The files that decide what it does: itself, and the script that it interprets, also by way of other interpreters.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let named = self.arguments.iter().map(Path::new).filter(|path| path.is_absolute());
+        let mut is_followed = true;
+        iter::once(self.path.as_path()).chain(named).take_while(move |path| {
+            let is_meant = is_followed;
+            is_followed = is_meant && is_interpreter(path);
+            is_meant
+        })
+    }
+}
+
+fn is_interpreter(program: &Path) -> bool {
+    let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    INTERPRETERS.contains(&name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
 }
 
 impl Value for Program {
@@ -77,6 +103,26 @@ mod tests {
             let Program { path, arguments } = Program::parse(text, Path::new("/")).expect(text);
             assert_eq!(path, Path::new(expected[0]), "{text}");
             assert_eq!(arguments, expected[1..], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_script_decides_as_much_as_its_interpreter() {
+        let cases: &[(&str, &[&str])] = &[
+            ("/bin/scan -q /srv/x", &["/bin/scan"]),
+            ("/bin/sh /srv/x.sh /srv/y", &["/bin/sh", "/srv/x.sh"]),
+            ("/usr/bin/python3.12 -u /srv/x.py", &["/usr/bin/python3.12", "/srv/x.py"]),
+            ("/usr/bin/env python3 /srv/x.py", &["/usr/bin/env", "/srv/x.py"]),
+            ("/usr/bin/nice -n 9 /bin/sh -e /srv/x /srv/y", &["/usr/bin/nice", "/bin/sh", "/srv/x"]),
+            ("/bin/sh -c 'cat /srv/x'", &["/bin/sh"]),
+        ];
+        for (text, expected) in cases {
+            let program = Program::parse(text, Path::new("/")).expect(text);
+            assert_eq!(
+                program.files().collect::<Vec<_>>(),
+                expected.iter().map(Path::new).collect::<Vec<_>>(),
+                "{text}"
+            );
         }
     }
 

@@ -1,7 +1,7 @@
 //! The programs that user.ini names, and who could make them do something else.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::auth::accounts::Accounts;
 use crate::auth::exposed::Exposed;
@@ -36,8 +36,9 @@ impl Accounts {
 
     /// The files of all programs, which no account may reach.
     pub fn program_files(&self) -> Vec<OwnFile> {
-        let paths: BTreeSet<PathBuf> = self.programs().map(|calling| calling.program.path.clone()).collect();
-        paths.into_iter().map(|path| OwnFile { name: "on_upload", path, secret: Secrecy::None }).collect()
+        let paths: BTreeSet<&Path> = self.programs().flat_map(|calling| calling.program.files()).collect();
+        let own = |path: &Path| OwnFile { name: "on_upload", path: path.to_owned(), secret: Secrecy::None };
+        paths.into_iter().map(own).collect()
     }
 
     /// Programs that root would run, or that other users of the machine could change, if the server is the user `server`.
@@ -67,9 +68,11 @@ impl Calling<'_> {
     /// Who else could decide what it does, if the server is the user `server`.
     pub fn dangers(&self, server: u32) -> Vec<Finding> {
         let runner = self.runner(server);
-        let exposed = Exposed::on_the_way_to(&self.program.path, runner);
-        let exposed = exposed.iter().map(|exposed| exposed.finding_at(&self.source, POWER));
-        exposed.chain(self.of_others(runner)).chain(self.as_root(runner)).collect()
+        let of_file = |file| {
+            let exposed = Exposed::on_the_way_to(file, runner).into_iter();
+            exposed.map(|exposed| exposed.finding_at(&self.source, POWER)).chain(self.of_others(file, runner))
+        };
+        self.program.files().flat_map(of_file).chain(self.as_root(runner)).collect()
     }
 
     fn as_root(&self, runner: u32) -> Option<Finding> {
@@ -80,10 +83,10 @@ impl Calling<'_> {
         })
     }
 
-    /// Whether it, or a folder that decides what it is, belongs to a user who is neither root, nor this process's, nor the one
-    /// that runs it.
-    fn of_others(&self, runner: u32) -> Option<Finding> {
-        let route = Route::to(&self.program.path).ok()?;
+    /// Whether a file, or a folder that decides what it is, belongs to a user who is neither root, nor this process's, nor the
+    /// one that runs it.
+    fn of_others(&self, file: &Path, runner: u32) -> Option<Finding> {
+        let route = Route::to(file).ok()?;
         let end = Meta::of(route.end()).ok().map(|meta| (route.end().to_owned(), meta));
         let folders = route.folders().into_iter().map(|folder| (folder.path, folder.meta));
         let is_trusted = |owner: u32| [0, runner, access::user_id()].contains(&owner) || owners::is_unmapped(owner);
@@ -98,7 +101,6 @@ impl Calling<'_> {
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
-    use std::path::Path;
 
     use super::*;
     use crate::auth::samples::{account, terms};
@@ -127,6 +129,7 @@ mod tests {
         fs::create_dir(top.join("bin")).unwrap();
         fs::write(&program, "").unwrap();
         let text = account("bob", "x", &format!("on_upload = {}", program.display()));
+        let script = account("bob", "x", &format!("on_upload = /bin/sh -e {}", program.display()));
         let server = 4_000_000_000;
         for (path, open, closed) in [(top.join("bin"), 0o777, 0o755), (program.clone(), 0o646, 0o644)] {
             set(&path, open);
@@ -134,7 +137,8 @@ mod tests {
                 "user.ini:5: on_upload: everybody on this machine may write {0}, and so could {POWER}; chmod o-w {0}",
                 path.display()
             );
-            assert_eq!(told(&text, server), [expected]);
+            assert_eq!(told(&text, server), [expected.as_str()]);
+            assert_eq!(told(&script, server), [expected.as_str()]);
             set(&path, closed);
             assert_eq!(told(&text, server), Vec::<String>::new());
         }
