@@ -181,17 +181,19 @@ fn a_slow_program_delays_no_session() {
 #[test]
 fn each_folder_has_the_program_of_its_nearest_section() {
     let tree = tree("", TELLS);
-    for folder in ["home/in", "home/in/below", "home/in/quiet", "mount", "mount/deep", "home/other"] {
+    for folder in ["home/in", "home/in/below", "home/in/quiet", "mount", "mount/deep", "home/other", "within"] {
         own_folder(&tree, folder);
     }
     symlink("in", tree.path("home/link")).unwrap();
     let sections = [("/in", key(&tree)), ("/in/quiet", "on_upload = off\n".to_owned())];
     let rules = sections.map(|(path, key)| format!("[bob {path}]\n{key}")).concat();
     let mount = format!("[bob /mount]\nhome = mount\n{}[bob /bare]\nhome = mount/deep\n", key(&tree));
-    tree.write_users(&format!("{BOB}{rules}{mount}"));
+    let inherits = "[bob /in/below]\nperm = elradfmwMT\n[bob /in/mount]\nhome = within\n";
+    tree.write_users(&format!("{BOB}{rules}{mount}{inherits}"));
     let server = tree.start();
     let mut client = server.login();
-    let uploads = ["file", "in/a", "in/quiet/no", "in/below/b", "other/no", "link/c", "link/quiet/no", "other/../in/d"];
+    let uploads =
+        ["file", "in/a", "in/quiet/no", "in/below/b", "in/mount/no", "link/c", "link/quiet/no", "other/../in/d"];
     for name in uploads.into_iter().chain(["mount/m", "mount/deep/n", "last", "in/end"]) {
         client.stor(name, "content");
     }
