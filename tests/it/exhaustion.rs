@@ -122,11 +122,11 @@ fn sessions_that_the_address_space_has_no_room_for_are_warned_about_and_not_admi
     let limited = |arguments: &[&str]| {
         let inner = tree.command();
         let mut command = Command::new("sh");
-        command.args(["-c", "ulimit -v 57344; exec \"$0\" \"$@\""]).arg(inner.get_program()).args(inner.get_args());
+        command.args(["-c", "ulimit -v 69632; exec \"$0\" \"$@\""]).arg(inner.get_program()).args(inner.get_args());
         command.args(arguments).env_remove("RUST_LOG");
         command
     };
-    let warning = "max_cons = 512 may need 483328 KiB of address space, but the limit is 57344 KiB: 18 sessions";
+    let warning = "max_cons = 512 may need 495616 KiB of address space, but the limit is 69632 KiB: 18 sessions";
     let checked = run_to_its_end(limited(&["check"]));
     assert!(checked.output.contains(warning), "{}", checked.output);
     let server = limited(&[]);
