@@ -2,7 +2,7 @@
 //! them. A server whose accounts keep all has no such thread.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,10 +10,13 @@ use parking_lot::Mutex;
 
 use crate::auth::accounts::Accounts;
 use crate::auth::users::Users;
+use crate::fs::downloads::Downloads;
 use crate::fs::expiry::Expiry;
 use crate::ini;
 use crate::protocol::legible::Legible;
 use crate::protocol::path::VirtualPath;
+use crate::server::roster::Roster;
+use crate::session::activity::{Doing, Moves};
 use crate::share::Premises;
 use crate::share::tree::kept::KeptFolder;
 use crate::sys::meta::FileId;
@@ -23,6 +26,7 @@ use crate::sys::process;
 pub struct Keeping {
     users: Arc<Users>,
     premises: Arc<Premises>,
+    roster: Arc<Roster>,
     /// Whether there is a thread.
     is_started: Mutex<bool>,
 }
@@ -35,6 +39,13 @@ struct Clocks {
     doubted_until: Duration,
 }
 
+/// Commands that read files. They are noted only while some account has `keep`; as nobody knows which files those read that
+/// began before, no file is removed until they have ended.
+#[derive(Default)]
+struct Readings {
+    not_noted: Vec<Weak<Doing>>,
+}
+
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// The shortest time between two looks.
@@ -44,8 +55,9 @@ const CHECK: Duration = Duration::from_secs(60);
 
 impl Keeping {
     /// Those of the accounts that share these premises; nothing is started yet.
-    pub fn new(users: &Arc<Users>, premises: &Arc<Premises>) -> Keeping {
-        Keeping { users: Arc::clone(users), premises: Arc::clone(premises), is_started: Mutex::new(false) }
+    pub fn new(users: &Arc<Users>, premises: &Arc<Premises>, roster: &Arc<Roster>) -> Keeping {
+        let (users, premises, roster) = (Arc::clone(users), Arc::clone(premises), Arc::clone(roster));
+        Keeping { users, premises, roster, is_started: Mutex::new(false) }
     }
 
     /// Starts the thread, if there is none and one is needed. Not to be called from a jail, which it would inherit.
@@ -54,24 +66,25 @@ impl Keeping {
         if *is_started || accounts.shortest_keep().is_none() {
             return;
         }
-        let (users, premises) = (Arc::clone(&self.users), Arc::clone(&self.premises));
-        let started = thread::Builder::new().name("keep".to_owned()).spawn(move || work(&users, &premises));
+        let (users, premises, roster) = (Arc::clone(&self.users), Arc::clone(&self.premises), Arc::clone(&self.roster));
+        let started = thread::Builder::new().name("keep".to_owned()).spawn(move || work(&users, &premises, &roster));
         *is_started = started.inspect_err(|error| log::error!("keep: no thread can be started: {error}")).is_ok();
     }
 }
 
-fn work(users: &Users, premises: &Premises) {
+fn work(users: &Users, premises: &Premises, roster: &Roster) {
     let mut clocks = Clocks { wall: SystemTime::now(), steady: process::uptime(), doubted_until: Duration::ZERO };
-    let (mut last, mut due) = (None, Instant::now());
+    let (mut last, mut due, mut readings) = (None, Instant::now(), Readings::default());
     loop {
         let (accounts, look) = users.look();
         // An editor that writes in place shows a cut file for a moment, which may lack an `off`.
         let is_settled = last.as_ref() == Some(&look);
+        readings.look(&premises.downloads, roster, accounts.shortest_keep().is_some());
         let is_believed = clocks.are_believed(SystemTime::now(), process::uptime());
         if !is_settled {
             due = Instant::now();
         } else if Instant::now() >= due {
-            if is_believed {
+            if is_believed && readings.are_noted() {
                 remove_old(&accounts, premises);
             }
             due = Instant::now() + accounts.shortest_keep().map_or(HOUR, |keep| (keep / 4).clamp(SHORTEST, HOUR));
@@ -128,6 +141,23 @@ fn remove_from(folder: &KeptFolder, spared: &[FileId], premises: &Premises) {
     });
     if let Err(error) = searched {
         log::warn!("keep: {}: {} ({line})", shown(&folder.place), ini::without_number(&error));
+    }
+}
+
+impl Readings {
+    /// Has readings noted from now on, if some account does not keep all its files.
+    fn look(&mut self, downloads: &Downloads, roster: &Roster, is_needed: bool) {
+        if downloads.ask(is_needed) {
+            let doing = roster.seats().into_iter().filter_map(|seat| seat.activity.doing());
+            let reading = doing.filter(|(doing, _)| doing.moves != Moves::In);
+            self.not_noted = reading.map(|(doing, _)| Arc::downgrade(&doing)).collect();
+        }
+        self.not_noted.retain(|reading| reading.strong_count() > 0);
+    }
+
+    /// Whether those that began before have ended.
+    fn are_noted(&self) -> bool {
+        self.not_noted.is_empty()
     }
 }
 

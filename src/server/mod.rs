@@ -110,7 +110,7 @@ impl Server {
         let desk = |waker| Desk::new(Arc::clone(&gate), listeners.describe(), told, waker);
         let control = socket.map(|socket| ControlServer::start(socket, desk)).transpose()?;
         let hooks = Arc::new(Hooks::new(&gate.shared.premises));
-        let keeping = Arc::new(Keeping::new(&gate.shared.users, &gate.shared.premises));
+        let keeping = Arc::new(Keeping::new(&gate.shared.users, &gate.shared.premises, &gate.roster));
         hooks.look(&gate.shared.users.accounts());
         keeping.look(&gate.shared.users.accounts());
         lookout::start(&gate.roster, &gate.shared.users, &hooks, &keeping)?;

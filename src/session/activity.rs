@@ -89,7 +89,8 @@ pub struct Doing {
     pub total: Option<u64>,
     /// When it began.
     pub began: Instant,
-    moves: Moves,
+    /// What becomes of the bytes.
+    pub moves: Moves,
     /// Where the counter stood when it began.
     base: u64,
 }

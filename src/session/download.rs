@@ -25,7 +25,6 @@ impl Login {
     ) -> Answer {
         let path = self.path(name);
         let (file, meta) = self.share.open_file(&path)?;
-        let _download = self.share.download(&meta);
         let range = prepared.window.map_or(prepared.restart..meta.size, |window| window.within(meta.size));
         if range.start > range.end {
             return Err(Denied::AfterTheEnd.into());
@@ -35,6 +34,7 @@ impl Login {
         let line_ends = asked.decide(&file)?;
         let port = self.take_data_port()?;
         let busy = Activity::begin(&self.activity, verb, &path, Moves::Out, Some(range.end - range.start));
+        let _download = self.share.download(&meta);
         let preliminary = Reply::new(150, format!("Sending {}.", Plural(range.end - range.start, "byte")));
         let mut attention = Attention { control, says: Says::Preliminary(&preliminary) };
         let mut watch = Watch::new(&mut attention, self.patience(), busy.counter());

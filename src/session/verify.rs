@@ -19,12 +19,14 @@ use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
 use crate::session::refusal::{Refusal, Why};
 use crate::session::step::{Answer, Step, refuse, reply};
+use crate::sys::meta::Meta;
 
 /// A part of a file, and which command asks for its checksum.
 struct Excerpt<'a> {
     verb: &'static str,
     path: &'a VirtualPath,
     file: File,
+    meta: Meta,
     range: Range<u64>,
 }
 
@@ -45,7 +47,7 @@ impl Login {
             None => 0..meta.size,
         };
         let (algorithm, first, last) = (self.agreed.preferences.algorithm, range.start, range.end.saturating_sub(1));
-        let excerpt = Excerpt { verb, path: &path, file, range };
+        let excerpt = Excerpt { verb, path: &path, file, meta, range };
         let digest = self.digest(excerpt, algorithm, 213, control)?;
         let head = format!("{} {first}-{last} {digest} ", algorithm.name());
         Ok(Reply::raw(213, [head.as_bytes(), &self.told(name.as_bytes())].concat()).into())
@@ -60,8 +62,8 @@ impl Login {
         control: &mut Control,
     ) -> Answer {
         let (path, range) = self.find_with_range(argument.as_bytes())?;
-        let (file, _) = self.share.open_file(&path)?;
-        let excerpt = Excerpt { verb, path: &path, file, range };
+        let (file, meta) = self.share.open_file(&path)?;
+        let excerpt = Excerpt { verb, path: &path, file, meta, range };
         let digest = self.digest(excerpt, algorithm, 250, control)?;
         reply(250, digest.to_ascii_uppercase())
     }
@@ -81,9 +83,10 @@ impl Login {
         code: u16,
         control: &mut Control,
     ) -> Result<String, Box<Refusal>> {
-        let Excerpt { verb, path, file, range } = excerpt;
+        let Excerpt { verb, path, file, meta, range } = excerpt;
         let total = range.end - range.start;
         let busy = Activity::begin(&self.activity, verb, path, Moves::Nowhere, Some(total));
+        let _download = self.share.download(&meta);
         let mut answer = Heartbeat::new(code, "Reading the file.", Instant::now());
         let mut attention = Attention { control, says: Says::Lines(&mut answer) };
         let mut watch = Watch::new(&mut attention, self.patience(), busy.counter());

@@ -40,8 +40,9 @@ impl Share {
         Ok(at.on_disk()?.open_file(&at.path)?)
     }
 
-    /// Notes that an opened file is being read, as long as the result is there.
-    pub fn download(&self, file: &Meta) -> Download {
+    /// Notes that an opened file is being read, as long as the result is there. To be called when others can see that the
+    /// session is busy: a reading that is not noted must not be overlooked by those who begin to ask.
+    pub fn download(&self, file: &Meta) -> Option<Download> {
         self.premises.downloads.begin(file.id)
     }
 

@@ -134,6 +134,33 @@ fn what_is_being_written_or_read_stays_until_that_ends() {
 }
 
 #[test]
+fn what_was_being_read_before_user_ini_named_a_keep_stays_until_that_ends() {
+    let server = Server::plain();
+    let (mut early, mut client) = (server.login(), server.login());
+    server.write_sparse("large", 32 << 20);
+    let reading = early.stalled_download("large");
+    server.tree().write_users(&format!("{BOB}keep = 1s\n"));
+    // The thread looks; what it must not remove is older than that.
+    client.stor("small", "stays as long");
+    eventually("a while has passed", || {
+        let age = fs::metadata(server.home().join("small")).unwrap().modified().unwrap().elapsed();
+        age.is_ok_and(|age| age > Duration::from_secs(6))
+    });
+    assert!(server.home().join("large").exists() && server.home().join("small").exists());
+    assert_eq!(read_all(reading).len(), 32 << 20);
+    early.read_reply().expect(226);
+    wait_gone(&server, "large");
+    wait_gone(&server, "small");
+    // From now on each is noted: one that is read holds no other.
+    server.write_sparse("outside", 32 << 20);
+    let reading = client.stalled_download("outside");
+    server.write("last", "goes");
+    wait_gone(&server, "last");
+    assert!(server.home().join("outside").exists());
+    drop(reading);
+}
+
+#[test]
 fn a_keep_that_user_ini_names_later_is_obeyed_and_one_that_goes_is_not() {
     let server = Server::plain();
     server.write("file", "goes");
