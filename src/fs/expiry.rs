@@ -39,9 +39,9 @@ struct FolderOnWay {
 const BLOCK: usize = 32 * 1024;
 
 impl Expiry<'_> {
-    /// Removes files, never folders, on this mount of the system's alone, and follows no link. Each one is told, with what
-    /// came of it; so is a folder that can't be read.
-    pub fn enforce(&self, mut tell: impl FnMut(&VirtualPath, io::Result<()>)) -> io::Result<()> {
+    /// Removes files, never folders, on this mount of the system's alone, and follows no link. Each one is told, with the
+    /// bytes that are free now; so is a folder that can't be read.
+    pub fn enforce(&self, mut tell: impl FnMut(&VirtualPath, io::Result<u64>)) -> io::Result<()> {
         let (mut here, mut path) = (self.root.open_folder(self.folder)?, self.folder.clone());
         let mut way = vec![self.search(&here, &path, &mut tell)?];
         while let Some(folder) = way.last_mut() {
@@ -77,7 +77,7 @@ impl Expiry<'_> {
         &self,
         folder: &FolderHandle,
         path: &VirtualPath,
-        tell: &mut impl FnMut(&VirtualPath, io::Result<()>),
+        tell: &mut impl FnMut(&VirtualPath, io::Result<u64>),
     ) -> io::Result<FolderOnWay> {
         let (mut on_way, readable) = (FolderOnWay { id: folder.meta()?.id, ahead: Vec::new() }, folder.open_to_read()?);
         let (mut block, mut more) = (Vec::with_capacity(BLOCK), true);
@@ -96,8 +96,9 @@ impl Expiry<'_> {
                             known: Some(on_way.id),
                         };
                         match self.remove(&place) {
-                            Ok(false) => {}
-                            removed => tell(&path.join(&name), removed.map(drop)),
+                            Ok(None) => {}
+                            Ok(Some(freed)) => tell(&path.join(&name), Ok(freed)),
+                            Err(error) => tell(&path.join(&name), Err(error)),
                         }
                     }
                     FileKind::File | FileKind::Link | FileKind::Other => {}
@@ -107,19 +108,19 @@ impl Expiry<'_> {
         Ok(on_way)
     }
 
-    /// Removes a file, unless it is in use or another one by now.
-    fn remove(&self, file: &Place) -> io::Result<bool> {
+    /// Removes a file, unless it is in use or another one by now. Returns the bytes that are free then.
+    fn remove(&self, file: &Place) -> io::Result<Option<u64>> {
         let removed = self.claims.claim(file, None).and_then(|mut claim| {
             // While it is claimed, no session puts another in its place.
             let (meta, arrived) = file.folder.arrival_of(&file.name)?;
             claim.extend_to_all_names(&meta)?;
             if meta.kind != FileKind::File || arrived >= self.before || self.downloads.has(meta.id) {
-                return Ok(false);
+                return Ok(None);
             }
-            file.remove_idle_file().map(|()| true)
+            file.remove_idle_file().map(|()| Some(meta.sole_bytes()))
         });
         match removed {
-            Err(error) if matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::NotFound) => Ok(false),
+            Err(error) if matches!(error.kind(), ErrorKind::ResourceBusy | ErrorKind::NotFound) => Ok(None),
             removed => removed,
         }
     }

@@ -18,6 +18,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::sys::folder::FolderHandle;
 use crate::sys::meta::FileId;
 
+mod around;
 pub mod walk;
 
 /// How long a session waits for the first walk through a folder; after that, what is counted so far is what holds.
@@ -27,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub struct Quotas {
     counters: Mutex<HashMap<FileId, Arc<Counter>>>,
+    /// How homes and mounts lie to that many counters.
+    related: Mutex<(usize, HashMap<FileId, Arc<around::Related>>)>,
     /// To the thread that walks; without one, nothing is counted that was there before.
     orders: Option<Orders>,
 }
@@ -37,6 +40,7 @@ type Orders = (Sender<Arc<Counter>>, Receiver<Arc<Counter>>);
 /// The bytes below one folder.
 #[derive(Debug)]
 pub struct Counter {
+    id: FileId,
     /// It keeps the folder open, so that its number is given to no other.
     folder: FolderHandle,
     /// Where it is, for the log.
@@ -126,7 +130,7 @@ impl Quotas {
         let (path, apart) = describe();
         let state = Filling { is_counted: self.orders.is_none(), apart, ..Filling::default() };
         let (folder, state, counted) = (folder.again()?, Mutex::new(state), Condvar::new());
-        let counter = Arc::new(Counter { folder, path, state, counted });
+        let counter = Arc::new(Counter { id, folder, path, state, counted });
         counters.insert(id, Arc::clone(&counter));
         drop(counters);
         // Without the thread nothing is walked.
@@ -175,6 +179,16 @@ impl Counter {
         self.state.lock().used
     }
 
+    /// Whether one of these folders does not count here.
+    fn has_apart(&self, folders: &[FileId]) -> bool {
+        let state = self.state.lock();
+        state.apart.iter().any(|id| folders.contains(id))
+    }
+
+    fn has_any_apart(&self) -> bool {
+        !self.state.lock().apart.is_empty()
+    }
+
     fn wait(&self, deadline: Instant) {
         let mut state = self.state.lock();
         while !state.is_counted && !self.counted.wait_until(&mut state, deadline).timed_out() {}
@@ -196,6 +210,13 @@ impl Counter {
     }
 }
 
+impl Limit {
+    /// It is counted, and whatever comes fits.
+    fn none(counter: &Arc<Counter>) -> Self {
+        Self { counter: Arc::clone(counter), most: u64::MAX }
+    }
+}
+
 impl QuotaChain {
     /// Of the folders with their bytes; `None` if there is none. Waits a moment for their first walk.
     pub fn of(limits: impl Iterator<Item = (Arc<Counter>, u64)>) -> Option<Self> {
@@ -209,10 +230,17 @@ impl QuotaChain {
         (!chain.is_empty()).then_some(Self(chain))
     }
 
+    /// The limits of both, each folder once.
+    #[must_use]
+    pub fn and(self, other: Option<Self>) -> Self {
+        let others = other.and_then(|other| other.without(Some(&self)));
+        Self(self.0.into_iter().chain(others.into_iter().flat_map(|others| others.0)).collect())
+    }
+
     /// Waits a moment for the first walk through its folders.
     pub fn wait(&self) {
         let deadline = Instant::now() + PATIENCE;
-        self.0.iter().for_each(|limit| limit.counter.wait(deadline));
+        self.0.iter().filter(|limit| limit.most < u64::MAX).for_each(|limit| limit.counter.wait(deadline));
     }
 
     /// The bytes that still fit.

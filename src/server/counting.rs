@@ -61,7 +61,7 @@ fn obey(orders: &Receiver<Arc<Counter>>, premises: &Premises) {
             Err(RecvTimeoutError::Timeout) if mem::replace(&mut last, night()) == last => {
                 due.retain(|counter| counter.is_doubtful());
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => premises.quotas.look_again(),
         }
         due.iter().for_each(|counter| count(counter));
     }

@@ -131,12 +131,16 @@ fn longest<'k>(folders: &[&'k KeptFolder]) -> Option<&'k KeptFolder> {
 
 fn remove_from(folder: &KeptFolder, spared: &[FileId], premises: &Premises) {
     let Some(before) = folder.keep.and_then(|keep| SystemTime::now().checked_sub(keep)) else { return };
-    let Premises { claims, downloads, .. } = premises;
+    let Premises { claims, downloads, quotas, .. } = premises;
     let expiry = Expiry { root: &folder.root, folder: &folder.place, before, spared, claims, downloads };
     let line = &folder.line;
     let shown = |path: &VirtualPath| Legible(folder.root.real_path(path).as_os_str().as_encoded_bytes()).to_string();
     let searched = expiry.enforce(|path, removed| match removed {
-        Ok(()) => log::info!("keep: {} removed, its time is over ({line})", shown(path)),
+        Ok(freed) => {
+            let quota = path.parent().and_then(|parent| quotas.around(&folder.root, &parent));
+            quota.inspect(|quota| quota.credit(freed));
+            log::info!("keep: {} removed, its time is over ({line})", shown(path));
+        }
         Err(error) => log::warn!("keep: {}: {} ({line})", shown(path), ini::without_number(&error)),
     });
     if let Err(error) = searched {

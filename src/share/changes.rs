@@ -37,7 +37,7 @@ impl Share {
         let at = self.look(path, Last::AsIs, Perm::Delete)?;
         not_home(path)?;
         let root = at.loose()?;
-        let quota = at.spot.as_ref().and_then(|spot| self.quota_in(spot.area));
+        let quota = self.premises.quotas.around(root, &at.path);
         let bytes = || quota.as_ref().map_or(0, |_| partials::bytes_in(root, &at.path));
         let before = bytes();
         let removed = root.remove_folder(&at.path, &self.premises.claims);

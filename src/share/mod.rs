@@ -233,12 +233,18 @@ impl Share {
         tree.areas_above(area).filter_map(|area| area.written.as_ref()).find(|section| section.says(key)).cloned()
     }
 
-    /// The quotas that hold in the folder that a place lies in.
+    /// The quotas that hold in the folder that a place lies in, and the counts of other accounts there. The first to ask waits a
+    /// moment until those are counted.
     fn quota_around(&self, at: &At) -> Option<QuotaChain> {
-        at.spot.as_ref().and_then(|spot| self.quota_in(spot.around))
+        let own = at.spot.as_ref().and_then(|spot| self.quota_in(spot.around));
+        let others = || self.premises.quotas.around(at.root, &at.path.parent()?);
+        match own {
+            Some(own) => Some(own.and(others())),
+            None => others(),
+        }
     }
 
-    /// The quotas that hold in an area. The first to ask waits a moment until they are counted.
+    /// The quotas that hold in an area.
     fn quota_in(&self, area: &Area) -> Option<QuotaChain> {
         let quota = self.tree.as_ref()?.quota(area, &self.premises.quotas)?;
         quota.wait();

@@ -290,3 +290,47 @@ fn eight_clients_at_once_fill_it_to_the_byte() {
     let sizes = fs::read_dir(server.home()).unwrap().map(|file| file.unwrap().metadata().unwrap().len());
     assert_eq!(sizes.sum::<u64>(), (8 << 20) - 2);
 }
+
+#[test]
+fn what_other_accounts_write_there_counts_whatever_home_they_have() {
+    let more = format!(
+        "[twin]\npassword = secret\nperm = {ALL}\nhome = home/q\n[inner]\npassword = secret\nperm = {ALL}\nhome = home/q/deep\n\
+         [outer]\npassword = secret\nperm = {ALL}\nhome = home\n"
+    );
+    let server = tree("", "quota = 1M", &more).start();
+    let mut bob = server.login();
+    let (home, twin, inner, outer) = (
+        rest(&mut bob, "/"),
+        &mut server.login_as("twin"),
+        &mut server.login_as("inner"),
+        &mut server.login_as("outer"),
+    );
+    put(twin, "a", 100, 226);
+    put(inner, "b", 200, 226);
+    put(outer, "q/c", 300, 226);
+    put(outer, "d", 50, 226);
+    assert_eq!((rest(&mut bob, "q"), rest(&mut bob, "/")), (400, home - 650));
+    put(&mut bob, "q/f", 401, 552);
+    // Only bob is held to it.
+    put(inner, "g", 1000, 226);
+    assert_eq!(rest(&mut bob, "q"), 0);
+    inner.expect("DELE g", 250);
+    outer.expect("RNFR q/c", 350);
+    outer.expect("RNTO c", 250);
+    assert_eq!((rest(&mut bob, "q"), rest(&mut bob, "/")), (700, home - 650));
+    twin.expect("RNFR deep/b", 350);
+    twin.expect("RNTO b", 250);
+    outer.expect("DELE q/b", 250);
+    assert_eq!((rest(&mut bob, "q"), rest(&mut bob, "/")), (900, home - 450));
+}
+
+#[test]
+fn what_keep_removes_is_room_again() {
+    let server = tree("", "", "[bob /q/deep]\nkeep = 1s\n").start();
+    let mut client = server.login();
+    put(&mut client, "q/stays", 100, 226);
+    put(&mut client, "q/deep/goes", 900, 226);
+    assert_eq!(rest(&mut client, "q"), 0);
+    server.wait_log("keep: *q/deep/goes removed*");
+    assert_eq!(rest(&mut client, "q"), 900);
+}

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use crate::sys::beneath::Base;
+use crate::sys::folder::FolderHandle;
 use crate::sys::meta::FileId;
 
 /// More folders above each other than a path of the kernel's can name.
@@ -30,21 +31,7 @@ impl Base {
 
     /// Whether this is one of these folders or lies below one.
     pub fn is_below_any(&self, folders: &[FileId]) -> bool {
-        let Ok(mut folder) = self.dir().again() else { return false };
-        let mut seen = None;
-        for _ in 0..MAX_DEPTH {
-            let Ok(meta) = folder.meta() else { return false };
-            if folders.contains(&meta.id) {
-                return true;
-            }
-            // The folder above `/` is `/` itself.
-            if seen.replace(meta.id) == Some(meta.id) {
-                return false;
-            }
-            let Ok(above) = folder.above() else { return false };
-            folder = above;
-        }
-        false
+        self.dir().way_up().iter().any(|id| folders.contains(id))
     }
 
     /// Whether the folder of this name, or the next one above that is there, finds entries under other spellings, too.
@@ -57,5 +44,22 @@ impl Base {
             let Some(slash) = name.iter().rposition(|&byte| byte == b'/') else { return self.dir().folds_case() };
             name = &name[..slash];
         }
+    }
+}
+
+impl FolderHandle {
+    /// This folder and those above it up to `/`, as far as they can be entered.
+    pub fn way_up(&self) -> Vec<FileId> {
+        let (mut way, mut folder) = (Vec::new(), self.again());
+        while let Ok(here) = folder
+            && let Ok(meta) = here.meta()
+            // The folder above `/` is `/` itself.
+            && way.last() != Some(&meta.id)
+            && way.len() < MAX_DEPTH
+        {
+            way.push(meta.id);
+            folder = here.above();
+        }
+        way
     }
 }

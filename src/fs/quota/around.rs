@@ -1,0 +1,67 @@
+//! Which counters a place belongs to: those of the folders on its way up to `/`, whichever account they were made for. So what
+//! one account writes below the folder of another is counted there.
+
+use std::sync::Arc;
+
+use super::{Counter, Limit, QuotaChain, Quotas};
+use crate::fs::root::Root;
+use crate::protocol::path::VirtualPath;
+use crate::sys::meta::FileId;
+
+/// How a home or mount lies to the counters.
+#[derive(Debug)]
+pub(super) struct Related {
+    /// The home and the folders above it, up to `/`.
+    way: Vec<FileId>,
+    /// Those that lie on it.
+    counters: Vec<Arc<Counter>>,
+    /// Where a place lies in the home decides.
+    depends: bool,
+}
+
+impl Quotas {
+    /// The counters of a folder in a home or mount, without a limit; `None` if there are none.
+    pub fn around(&self, root: &Root, folder: &VirtualPath) -> Option<QuotaChain> {
+        let related = self.related(root)?;
+        let below = if related.depends { root.way_down(folder).ok()? } else { vec![root.id()] };
+        let way: Vec<FileId> = below.into_iter().rev().chain(related.way.iter().skip(1).copied()).collect();
+        let holds = |counter: &&Arc<Counter>| {
+            let depth = way.iter().position(|id| *id == counter.id);
+            depth.is_some_and(|depth| !counter.has_apart(&way[..depth]))
+        };
+        let found: Vec<Limit> = related.counters.iter().filter(holds).map(Limit::none).collect();
+        (!found.is_empty()).then_some(QuotaChain(found))
+    }
+
+    /// What is known of a home: it is found out again when there are more counters.
+    fn related(&self, root: &Root) -> Option<Arc<Related>> {
+        let counters = self.counters.lock();
+        if counters.is_empty() {
+            return None;
+        }
+        let mut roots = self.related.lock();
+        if roots.0 != counters.len() {
+            roots.1.clear();
+            roots.0 = counters.len();
+        }
+        let known = roots.1.entry(root.id());
+        let related = known.or_insert_with(|| Arc::new(Related::of(root, counters.values())));
+        (!related.counters.is_empty()).then(|| Arc::clone(related))
+    }
+
+    /// Forgets how homes lie to folders: somebody may have moved them.
+    pub fn look_again(&self) {
+        self.related.lock().1.clear();
+    }
+}
+
+impl Related {
+    fn of<'c>(root: &Root, counters: impl Iterator<Item = &'c Arc<Counter>>) -> Self {
+        let (id, way) = (root.id(), root.handle().way_up());
+        let is_below = |counter: &Counter| counter.id != id && counter.folder.way_up().contains(&id);
+        let counters: Vec<Arc<Counter>> =
+            counters.filter(|counter| way.contains(&counter.id) || is_below(counter)).cloned().collect();
+        let depends = counters.iter().any(|counter| !way.contains(&counter.id) || counter.has_any_apart());
+        Self { way, counters, depends }
+    }
+}
