@@ -16,7 +16,7 @@ impl Login {
     /// 550 if it is not there.
     pub(super) fn facts_of(&self, path: &VirtualPath) -> Result<Vec<u8>, Box<Refusal>> {
         let meta = self.share.followed(path, self.share.link_meta(path)?);
-        let parent = path.parent().map(|parent| self.share.meta(&parent)).transpose()?;
+        let parent = self.share.meta_around(path);
         let parent_writable = parent.is_some_and(|parent| self.share.identity().rights(&parent).write);
         let kind = type_fact(meta.kind);
         let mut line = Vec::new();

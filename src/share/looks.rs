@@ -62,6 +62,18 @@ impl Share {
         self.meta_at(&self.look(path, Last::AsIs, Perm::List)?, Last::AsIs)
     }
 
+    /// What the folder is that a path lies in; `None` if it is on no disk. Takes no letter: it says what may be done there.
+    pub fn meta_around(&self, path: &VirtualPath) -> Option<Meta> {
+        let folder = path.parent()?;
+        match &self.tree {
+            None => self.root.meta(&folder).ok(),
+            Some(tree) => {
+                let Spot { root, path, meta, .. } = tree.find(&folder, Last::Followed).ok()?;
+                meta.or_else(|| root?.meta(&path).ok())
+            }
+        }
+    }
+
     pub(super) fn meta_at(&self, at: &At, last: Last) -> Result<Meta, Denied> {
         match (&at.spot, last) {
             (Some(spot), _) if spot.root.is_none() => self.bare_folder(spot),

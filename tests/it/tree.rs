@@ -352,3 +352,15 @@ fn the_jail_has_a_rule_for_each_mount_and_each_wider_rule() {
         }
     }
 }
+
+#[test]
+fn mlst_of_a_folder_takes_the_letter_of_that_folder_alone() {
+    let users = format!("[bob]\npassword = secret\nperm = e\nhome = home\n[bob /open]\nperm = {ALL}\n");
+    let tree = Tree::new("", &users);
+    fs::create_dir(tree.home().join("open")).unwrap();
+    let server = tree.start();
+    let mut client = server.login();
+    let reply = client.expect("MLST /open", 250);
+    assert!(reply.text().contains("perm=celmp;"), "{reply:?}");
+    client.expect("MLST /", 550);
+}
