@@ -137,11 +137,6 @@ impl Root {
         self.base.way_down(folder.relative())
     }
 
-    /// Whether the way from the home up to `/` leads through one of these folders, or the home is one.
-    pub fn is_below_any(&self, folders: &[FileId]) -> bool {
-        self.base.is_below_any(folders)
-    }
-
     /// Whether a folder, or the next one above that is there, finds names under other spellings, too.
     pub fn folds_case(&self, folder: &VirtualPath) -> bool {
         self.base.folds_case(folder.relative())

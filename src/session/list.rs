@@ -193,7 +193,7 @@ impl<'a> Listing<'a> {
             ListFormat::Facts => {
                 let (meta, letters) = match meta.kind {
                     FileKind::Link => self.behind(&entries.path.join(name), meta, entries.letters.own),
-                    FileKind::File | FileKind::Folder | FileKind::Other => (meta, entries.letters.of(&meta)),
+                    FileKind::File | FileKind::Folder | FileKind::Other => (meta, entries.letters.of(name, &meta)),
                 };
                 let entry = Entry { name, meta: &meta, target: None };
                 self.facts_line(entry, type_fact(meta.kind), (letters, entries.writable), out);

@@ -353,6 +353,52 @@ fn the_jail_has_a_rule_for_each_mount_and_each_wider_rule() {
     }
 }
 
+/// The fact `perm` of an entry of a folder.
+fn perm_of(client: &mut Client, folder: &str, name: &str) -> String {
+    let found = facts(client, folder).into_iter().find(|(found, ..)| found == name);
+    found.unwrap_or_else(|| panic!("{name} in {folder}")).2
+}
+
+#[test]
+fn what_lies_above_the_folder_of_a_mount_stays_where_it_is_too() {
+    let users = format!(
+        "[bob]\npassword = secret\nperm = {ALL}\nhome = base/home\n\
+         [bob /p]\nhome = base/home/deep/er/real\nperm = elr\n[bob /base]\nhome = base\nperm = {ALL}\n"
+    );
+    let tree = Tree::new("", &users);
+    fs::create_dir_all(tree.path("base/home/deep/er/real")).unwrap();
+    fs::create_dir(tree.path("base/free")).unwrap();
+    let server = tree.start();
+    let mut client = server.login();
+    for fixed in ["/deep", "/deep/er", "/base/home", "/base/home/deep"] {
+        for verb in ["RNFR", "RMD"] {
+            let reply = client.expect(format!("{verb} {fixed}"), 550);
+            assert!(reply.text().contains("stays as it is"), "{verb} {fixed}: {reply:?}");
+        }
+    }
+    assert_eq!(perm_of(&mut client, "/", "deep"), "celmp");
+    assert_eq!(perm_of(&mut client, "/base", "home"), "celmp");
+    assert_eq!(perm_of(&mut client, "/base", "free"), "cdeflmp");
+    client.expect("RNFR /base/free", 350);
+    client.expect("RNTO /base/home/deep/free", 250);
+}
+
+#[test]
+fn a_folder_that_two_mounts_show_has_the_letters_of_each_in_the_perm_fact() {
+    let users = format!(
+        "[bob]\npassword = secret\nperm = {ALL}\nhome = home\n[bob /a]\nhome = shared\nperm = er\n\
+         [bob /b]\nhome = shared\nperm = elmd\n[bob /a/x]\nperm = el\n[bob /b/x]\nperm = em\n"
+    );
+    let tree = Tree::new("", &users);
+    fs::create_dir_all(tree.path("shared/x")).unwrap();
+    let server = tree.start();
+    let mut client = server.login();
+    for (folder, name, perm) in [("/", "a", "e"), ("/", "b", "elmp"), ("/b", "x", "em")] {
+        assert_eq!(perm_of(&mut client, folder, name), perm, "{folder} {name}");
+    }
+    client.expect("NLST /a", 550);
+}
+
 #[test]
 fn mlst_of_a_folder_takes_the_letter_of_that_folder_alone() {
     let users = format!("[bob]\npassword = secret\nperm = e\nhome = home\n[bob /open]\nperm = {ALL}\n");

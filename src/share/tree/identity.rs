@@ -47,7 +47,7 @@ impl Tree {
     }
 
     /// The folders of the sections as they are now; of two sections for one folder, that of this mount is first.
-    fn present(&self, mount: &Mount) -> Vec<(FileId, usize)> {
+    pub(super) fn present(&self, mount: &Mount) -> Vec<(FileId, usize)> {
         let id = |(number, section): (usize, &Area)| Some((self.folder_of(section)?, number));
         let mut found: Vec<(FileId, usize)> = self.areas.iter().enumerate().filter_map(id).collect();
         found.sort_by_key(|(_, number)| self.areas[*number].mount != self.areas[mount.area].mount);
@@ -78,6 +78,12 @@ impl Tree {
     fn keeps_folder(&self, id: FileId) -> bool {
         let mut sections = self.areas.iter().skip(1);
         sections.any(|section| self.folder_of(section) == Some(id) || self.folders_above(section).contains(&id))
+            || self.folders_to_mounts().contains(&id)
+    }
+
+    /// The folders of the home and the mounts, and those above them on the disk: another mount may show them.
+    pub(super) fn folders_to_mounts(&self) -> Vec<FileId> {
+        self.mounts.iter().filter_map(|mount| mount.root.as_ref()).flat_map(|root| root.handle().way_up()).collect()
     }
 
     /// The folders on the disk that lie above that of a section, in its mount or, for a mount, in the one around it.
@@ -97,7 +103,7 @@ impl Tree {
         roots.iter().enumerate().any(|(number, root)| {
             let others = roots.iter().enumerate().filter(|(other, _)| *other != number);
             let others: Vec<FileId> = others.map(|(_, other)| other.id()).collect();
-            !others.is_empty() && root.is_below_any(&others)
+            !others.is_empty() && root.handle().way_up().iter().any(|above| others.contains(above))
         })
     }
 

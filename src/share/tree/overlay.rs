@@ -1,6 +1,6 @@
 //! What a folder of the tree shows besides what is on its disk: mounts, and folders that only hold some.
 
-use super::{Spot, Tree};
+use super::{Mount, Spot, Tree};
 use crate::auth::perm::Perms;
 use crate::fs::folder::{Extra, Guise};
 use crate::protocol::path::VirtualPath;
@@ -11,6 +11,8 @@ use crate::sys::meta::{FileId, FileKind, Meta};
 pub struct Letters {
     /// Those of most.
     pub own: Perms,
+    /// Those of mounts, by their names: more than one may show the same folder.
+    mounts: Vec<(Vec<u8>, Perms)>,
     /// Folders that have a section of their own, or lie above one: they stay where they are. `None` if the letters are those of
     /// the others.
     special: Vec<(FileId, Option<Perms>)>,
@@ -71,26 +73,33 @@ impl Tree {
 
     /// The letters of the entries of a folder.
     pub fn letters_in(&self, folder: &Spot) -> Letters {
-        let mut special: Vec<(FileId, Option<Perms>)> = Vec::new();
-        for section in self.areas.iter().skip(1) {
-            special.extend(self.folder_of(section).map(|id| (id, Some(section.perms))));
-        }
+        let present = self.present(&self.mounts[self.mount_of(&folder.seen)]);
+        let mut special: Vec<(FileId, Option<Perms>)> =
+            present.into_iter().map(|(id, section)| (id, Some(self.areas[section].perms))).collect();
         for section in self.areas.iter().skip(1) {
             special.extend(self.folders_above(section).into_iter().map(|id| (id, None)));
         }
+        if self.deceives {
+            special.extend(self.folders_to_mounts().into_iter().map(|id| (id, None)));
+        }
         special.push((NOWHERE, None));
-        Letters { own: folder.area.perms, special }
+        let mounts = self.mounts.iter().filter(|mount| mount.path.parent().as_ref() == Some(&folder.seen));
+        let named = |mount: &Mount| Some((mount.path.file_name()?.to_vec(), self.areas[mount.area].perms));
+        Letters { own: folder.area.perms, mounts: mounts.filter_map(named).collect(), special }
     }
 }
 
 impl Letters {
     /// Those of entries that all have the same.
     pub fn all(own: Perms) -> Self {
-        Self { own, special: Vec::new() }
+        Self { own, ..Self::default() }
     }
 
     /// Those of this entry, unless it is a link.
-    pub fn of(&self, meta: &Meta) -> EntryLetters {
+    pub fn of(&self, name: &[u8], meta: &Meta) -> EntryLetters {
+        if let Some((_, perms)) = self.mounts.iter().find(|(mount, _)| mount == name) {
+            return EntryLetters { perms: *perms, around: self.own, is_fixed: true };
+        }
         let special = self.special.iter().find(|(id, _)| meta.kind == FileKind::Folder && *id == meta.id);
         let perms = special.and_then(|(_, perms)| *perms).unwrap_or(self.own);
         EntryLetters { perms, around: self.own, is_fixed: special.is_some() }

@@ -29,11 +29,6 @@ impl Base {
         Ok(way)
     }
 
-    /// Whether this is one of these folders or lies below one.
-    pub fn is_below_any(&self, folders: &[FileId]) -> bool {
-        self.dir().way_up().iter().any(|id| folders.contains(id))
-    }
-
     /// Whether the folder of this name, or the next one above that is there, finds entries under other spellings, too.
     pub fn folds_case(&self, name: &[u8]) -> bool {
         let mut name = name;
