@@ -22,6 +22,7 @@ mod own_files;
 mod passive_ports;
 mod ports;
 mod programs;
+mod quotas;
 mod running;
 mod server_user;
 mod shared_folder;
@@ -81,7 +82,10 @@ pub fn examine(subject: &Setup, occasion: Occasion) -> Findings {
         return found;
     }
     let accounts = users.accounts();
-    found.and(server_user::stays_root(subject)).and(folders::notes(accounts.all().map(Arc::as_ref)))
+    // The server counts by itself, and a start takes no time for it.
+    let counted = occasion == Occasion::Check;
+    let quotas = if counted { quotas::findings(accounts.all().map(Arc::as_ref), &server) } else { Vec::new() };
+    found.and(quotas).and(server_user::stays_root(subject)).and(folders::notes(accounts.all().map(Arc::as_ref)))
 }
 
 /// What is found about one account alone, whose sessions are `who` to the file system, as the calling thread is.
@@ -91,6 +95,7 @@ pub fn about(subject: &Setup, server: &ServerUser, user: &User, who: &str) -> Fi
         homes::about(user, who),
         programs::about(user, server.number),
         folders::unnoticed_by(user),
+        quotas::about(iter::once(user)),
         folders::notes(iter::once(user)),
     ];
     Findings::new(found.concat())

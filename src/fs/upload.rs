@@ -283,6 +283,11 @@ impl Writing<'_> {
             return Ok(Kept::Nothing);
         }
         match how {
+            // Other bytes are another program's.
+            Break::Full(written) if old.is_none() && size == written => {
+                self.target.remove_file()?;
+                Ok(Kept::Nothing)
+            }
             // Another program may append, too: only what came last and is ours is cut off.
             Break::Full(written) if self.placement != Placement::Replace && size == before.saturating_add(written) => {
                 self.target.open_to_write()?.0.set_len(before)?;

@@ -22,6 +22,7 @@ use crate::protocol::path::VirtualPath;
 use crate::share::denied::Denied;
 use crate::sys::meta::{FileKind, Meta};
 
+pub mod fill;
 mod identity;
 pub mod kept;
 pub mod overlay;

@@ -106,6 +106,18 @@ fn in_place_an_overwrite_has_the_room_of_the_old_file() {
 }
 
 #[test]
+fn in_place_a_new_file_that_does_not_fit_leaves_nothing() {
+    let server = tree("[transfer]\natomic_uploads = off\n", "quota = 1M", "").start();
+    let mut client = server.login();
+    let before = rest(&mut client, "/");
+    for verb in ["STOR", "APPE", "STOU"] {
+        client.upload(format!("{verb} new"), vec![0; 2 << 20]).expect(552);
+        assert!(!server.home().join("new").exists(), "{verb}");
+        assert_eq!(rest(&mut client, "/"), before, "{verb}");
+    }
+}
+
+#[test]
 fn a_rename_takes_its_room_along() {
     let server = start();
     let mut client = server.login();

@@ -28,7 +28,7 @@ impl Tree {
     }
 
     /// What may lie below folders of a mount and does not belong to it: other mounts, and what they cover.
-    fn apart(&self, mount: &Mount) -> Vec<FileId> {
+    pub(super) fn apart(&self, mount: &Mount) -> Vec<FileId> {
         let own = mount.root.as_ref().map(|root| root.id());
         let others = self.mounts.iter().filter_map(|mount| mount.root.as_ref()).map(|root| root.id());
         others.filter(|id| Some(*id) != own).chain(self.covered(mount)).collect()
