@@ -61,17 +61,25 @@ impl Session {
     }
 
     pub(super) fn pass(&mut self, user: Option<Name>, password: &Password) -> Answer {
+        let user = self.account(user, password)?;
+        self.log_in(user)
+    }
+
+    /// The account that a name and a password open.
+    // Its frame is gone when the home is opened.
+    #[inline(never)]
+    fn account(&mut self, name: Option<Name>, password: &Password) -> Result<Arc<User>, Box<Refusal>> {
         if self.access.login().is_some() {
             return refuse(503, "Already logged in.");
         }
-        let name = user.ok_or_else(|| Reply::new(503, "USER comes before PASS."))?;
+        let name = name.ok_or_else(|| Reply::new(503, "USER comes before PASS."))?;
         let arrived = Instant::now();
         let from = self.control.who.peer.ip();
         if let Some(reason) = self.shared.bans.reason(from, self.config.server.ban, arrived) {
             return Err(self.refuse_banned(&name, reason));
         }
         match self.shared.users.check_in(name.as_bytes(), &password.0, from, self.login_by) {
-            Ok(user) => self.log_in(user),
+            Ok(user) => Ok(user),
             Err(LoginRefusal::Busy) => Err(self.refuse_busy(&name)),
             Err(refusal @ (LoginRefusal::NoAnonymous | LoginRefusal::AnonymousElsewhere)) => {
                 Err(told(self.refuse_anonymous(&name, &refusal)))

@@ -117,6 +117,7 @@ impl Session {
         })
     }
 
+    #[inline(never)]
     fn carry_out_with_login(&mut self, verb: &'static Verb, command: &mut FileCommand, prepared: Prepared) -> Step {
         let Some(login) = self.access.login_mut() else {
             return Reply::new(530, "Log in with USER and PASS first.").into();
