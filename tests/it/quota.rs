@@ -1,6 +1,6 @@
 //! Quotas of accounts and folders: what fits, what is refused, and what gives room back.
 
-use std::{fs, os::unix::fs::symlink, thread};
+use std::{fs, io::Write, os::unix::fs::symlink, thread};
 
 use crate::{
     client::Client,
@@ -111,7 +111,13 @@ fn in_place_a_new_file_that_does_not_fit_leaves_nothing() {
     let mut client = server.login();
     let before = rest(&mut client, "/");
     for verb in ["STOR", "APPE", "STOU"] {
-        client.upload(format!("{verb} new"), vec![0; 2 << 20]).expect(552);
+        let mut data = client.passive();
+        client.expect(format!("{verb} new"), 150);
+        data.handshake();
+        // The server hangs up when it has enough.
+        let _ = data.write_all(&[0; 2 << 20]);
+        drop(data);
+        client.read_reply().expect(552);
         assert!(!server.home().join("new").exists(), "{verb}");
         assert_eq!(rest(&mut client, "/"), before, "{verb}");
     }
