@@ -13,8 +13,9 @@ use crate::auth::accounts::Accounts;
 use crate::auth::perm::{Perm, Perms};
 use crate::auth::user::User;
 use crate::cli::Files;
-use crate::commands::examination::{ServerUser, Setup};
-use crate::ini;
+use crate::commands::examination::{self, ServerUser, Setup};
+use crate::ini::{self, Finding};
+use crate::protocol::path::VirtualPath;
 use crate::sys::access;
 
 mod decision;
@@ -34,7 +35,8 @@ const SIMILAR: f64 = 0.8;
 pub fn show(files: &Files, name: &str, out: &mut impl Write) -> ExitCode {
     answer(files, name, out, |subject, server, user| {
         let who = subject_of(server, user);
-        let lines = server.run_for(user, || tree(subject, server, user, &who));
+        let kept = examination::kept_by(subject, server, user);
+        let lines = server.run_for(user, || tree(subject, server, user, &who, kept));
         (lines.unwrap_or_else(|error| vec![ini::without_number(&error)]), ExitCode::SUCCESS)
     })
 }
@@ -102,11 +104,11 @@ fn subject_of(server: &ServerUser, user: &User) -> String {
 }
 
 /// The folders of an account with what holds there, then what the file system refuses in them.
-fn tree(subject: &Setup, server: &ServerUser, user: &User, who: &str) -> Vec<String> {
+fn tree(subject: &Setup, server: &ServerUser, user: &User, who: &str, kept: Vec<Finding>) -> Vec<String> {
     let folders = user.all_folders();
     let mut lines = vec![format!("{}, {who} to the file system:", user.name)];
-    lines.extend(folders.iter().flat_map(described));
-    let found = super::examination::about(subject, server, user, who);
+    lines.extend(folders.iter().flat_map(|folder| described(folder, &folders)));
+    let found = examination::about(subject, server, user, who).and(kept);
     lines.extend(found.iter().map(|finding| format!("  {finding}")));
     if !user.home.is_dir() {
         return lines;
@@ -124,13 +126,27 @@ fn tree(subject: &Setup, server: &ServerUser, user: &User, who: &str) -> Vec<Str
 }
 
 /// Where a folder is, its letters, and a line for each other key that holds there.
-fn described(folder: &AccountFolder) -> Vec<String> {
+fn described(folder: &AccountFolder, folders: &[AccountFolder]) -> Vec<String> {
     let (path, real) = (shown(folder.path.as_bytes()), folder.real.display());
-    let state = if folder.is_mount() || folder.real.is_dir() { "" } else { " (not there yet)" };
+    let state = match folder.is_mount() || folder.real.is_dir() {
+        true => "",
+        false if may_be_made(folder, folders) => " (not there yet)",
+        false => " (not there, and no letter lets clients make it)",
+    };
     let (perms, line) = (folder.perms, folder.letters_from.place());
     let first = format!("  {path}  is {real}{state}, letters {perms} ({line})");
     let rules = folder.rules.iter().map(|(_, source)| format!("     {} ({})", source.text(), source.place()));
     iter::once(first).chain(rules).collect()
+}
+
+/// Whether the letters of the folder that is there, or will be, let clients make the one in it that is on the way to a rule's.
+fn may_be_made(folder: &AccountFolder, folders: &[AccountFolder]) -> bool {
+    let way = iter::successors(Some(folder.path.clone()), VirtualPath::parent).zip(folder.real.ancestors());
+    let missing = way.take_while(|(_, real)| !real.exists()).last();
+    let around = missing.and_then(|(path, _)| path.parent()).unwrap_or_else(VirtualPath::root);
+    let is_nearest = |other: &&AccountFolder| other.path == around || around.below(&other.path).is_some();
+    let perms = folders.iter().rfind(is_nearest).map_or(Perms::default(), |nearest| nearest.perms);
+    perms.has(Perm::MakeDir) || perms.has(Perm::Rename)
 }
 
 fn shown(path: &[u8]) -> String {

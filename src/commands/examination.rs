@@ -17,6 +17,7 @@ mod certificates;
 mod collisions;
 mod folders;
 mod homes;
+mod kept;
 mod logs;
 mod own_files;
 mod passive_ports;
@@ -28,6 +29,7 @@ mod server_user;
 mod shared_folder;
 mod sockets;
 
+pub use kept::about as kept_by;
 pub use own_files::{own_files, unsafe_files};
 pub use server_user::ServerUser;
 
@@ -82,10 +84,12 @@ pub fn examine(subject: &Setup, occasion: Occasion) -> Findings {
         return found;
     }
     let accounts = users.accounts();
-    // The server counts by itself, and a start takes no time for it.
-    let counted = occasion == Occasion::Check;
-    let quotas = if counted { quotas::findings(accounts.all().map(Arc::as_ref), &server) } else { Vec::new() };
-    found.and(quotas).and(server_user::stays_root(subject)).and(folders::notes(accounts.all().map(Arc::as_ref)))
+    let found = found.and(server_user::stays_root(subject)).and(folders::notes(accounts.all().map(Arc::as_ref)));
+    if occasion != Occasion::Check {
+        // The server looks at all files by itself, and a start takes no time for it.
+        return found;
+    }
+    found.and(quotas::findings(accounts.all().map(Arc::as_ref), &server)).and(kept::notes(subject, &server))
 }
 
 /// What is found about one account alone, whose sessions are `who` to the file system, as the calling thread is.

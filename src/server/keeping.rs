@@ -1,7 +1,6 @@
 //! Files that do not stay for ever (`keep`): one thread outside of every jail looks for those whose time is over, and removes
 //! them. A server whose accounts keep all has no such thread.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -11,15 +10,14 @@ use parking_lot::Mutex;
 use crate::auth::accounts::Accounts;
 use crate::auth::users::Users;
 use crate::fs::downloads::Downloads;
-use crate::fs::expiry::Expiry;
+use crate::fs::expiry::InUse;
 use crate::ini;
 use crate::protocol::legible::Legible;
 use crate::protocol::path::VirtualPath;
 use crate::server::roster::Roster;
 use crate::session::activity::{Doing, Moves};
 use crate::share::Premises;
-use crate::share::tree::kept::KeptFolder;
-use crate::sys::meta::FileId;
+use crate::share::tree::kept::{KeptFolder, KeptPlace};
 use crate::sys::process;
 
 /// The folders of all accounts.
@@ -94,57 +92,28 @@ fn work(users: &Users, premises: &Premises, roster: &Roster) {
     }
 }
 
-/// Removes what is too old by now, from the folders of all accounts.
+/// Removes what is too old by now, from the folders of all accounts. A folder that can't be opened is looked at the next time.
 fn remove_old(accounts: &Accounts, premises: &Premises) {
-    // A folder that can't be opened is looked at the next time.
-    let found = accounts.all().filter_map(|user| KeptFolder::all_of(user, &premises.homes).ok());
-    let found: Vec<Vec<KeptFolder>> = found.collect();
-    let written: Vec<FileId> =
-        found.iter().flatten().filter(|folder| folder.is_written).map(|folder| folder.id).collect();
-    for (id, folders) in in_one_place(&found) {
-        let Some(longest) = longest(&folders) else { continue };
-        let own = |folder: &KeptFolder| {
-            found.iter().find(|of_account| of_account.iter().any(|other| std::ptr::eq(other, folder)))
-        };
-        let of_accounts = folders.iter().filter_map(|folder| own(folder)).flatten().map(|folder| folder.id);
-        let spared: Vec<FileId> = written.iter().copied().chain(of_accounts).filter(|other| *other != id).collect();
-        remove_from(longest, &spared, premises);
+    let in_use = InUse { claims: &premises.claims, downloads: &premises.downloads };
+    for place in KeptPlace::all_of(accounts, &premises.homes) {
+        remove_from(&place, &in_use, premises);
     }
 }
 
-/// The folders that are written about, each with what all accounts say of it.
-fn in_one_place(found: &[Vec<KeptFolder>]) -> HashMap<FileId, Vec<&KeptFolder>> {
-    let mut places: HashMap<FileId, Vec<&KeptFolder>> = HashMap::new();
-    for folder in found.iter().flatten().filter(|folder| folder.is_written) {
-        places.entry(folder.id).or_default().push(folder);
-    }
-    places
-}
-
-/// If accounts differ about a folder, files stay as long as any of them says.
-fn longest<'k>(folders: &[&'k KeptFolder]) -> Option<&'k KeptFolder> {
-    if folders.iter().any(|folder| folder.keep.is_none()) {
-        return None;
-    }
-    folders.iter().copied().max_by_key(|folder| folder.keep)
-}
-
-fn remove_from(folder: &KeptFolder, spared: &[FileId], premises: &Premises) {
-    let Some(before) = folder.keep.and_then(|keep| SystemTime::now().checked_sub(keep)) else { return };
-    let Premises { claims, downloads, quotas, .. } = premises;
-    let expiry = Expiry { root: &folder.root, folder: &folder.place, before, spared, claims, downloads };
-    let line = &folder.line;
-    let shown = |path: &VirtualPath| Legible(folder.root.real_path(path).as_os_str().as_encoded_bytes()).to_string();
-    let searched = expiry.enforce(|path, removed| match removed {
+fn remove_from(place: &KeptPlace, in_use: &InUse, premises: &Premises) {
+    let Some(expiry) = place.expiry(SystemTime::now()) else { return };
+    let KeptFolder { root, line, place, .. } = &place.folder;
+    let shown = |path: &VirtualPath| Legible(root.real_path(path).as_os_str().as_encoded_bytes()).to_string();
+    let searched = expiry.enforce(in_use, |path, removed| match removed {
         Ok(freed) => {
-            let quota = path.parent().and_then(|parent| quotas.around(&folder.root, &parent));
+            let quota = path.parent().and_then(|parent| premises.quotas.around(root, &parent));
             quota.inspect(|quota| quota.credit(freed));
             log::info!("keep: {} removed, its time is over ({line})", shown(path));
         }
         Err(error) => log::warn!("keep: {}: {} ({line})", shown(path), ini::without_number(&error)),
     });
     if let Err(error) = searched {
-        log::warn!("keep: {}: {} ({line})", shown(&folder.place), ini::without_number(&error));
+        log::warn!("keep: {}: {} ({line})", shown(place), ini::without_number(&error));
     }
 }
 

@@ -1,15 +1,18 @@
 //! `keep`: files that do not stay for ever.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     io::Write,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use crate::{
+    channel::leave_out,
     data::read_all,
-    server::{BOB, Server, Tree, eventually},
+    privileges,
+    server::{BOB, Server, Tree, eventually, run_to_its_end},
 };
 
 /// A home with an inbox whose files stay for a second.
@@ -176,4 +179,65 @@ fn a_keep_that_user_ini_names_later_is_obeyed_and_one_that_goes_is_not() {
         age.is_ok_and(|age| age > Duration::from_secs(4))
     });
     assert_eq!(server.read("file"), b"stays");
+}
+
+#[test]
+fn a_folder_that_can_not_be_read_keeps_no_other_from_its_turn() {
+    let is_root = rustix::process::geteuid().is_root();
+    let tree = if is_root { privileges::tree("[server]\nuser = nobody\n", BOB, "nobody") } else { Tree::new("", BOB) };
+    let closed: Vec<PathBuf> = (0..4).map(|number| tree.home().join(format!("closed-{number}"))).collect();
+    for (number, folder) in closed.iter().enumerate() {
+        fs::create_dir(folder).unwrap();
+        // None, one that can be listed, and one that can be entered.
+        fs::set_permissions(folder, Permissions::from_mode([0, 0o444, 0o111, 0][number])).unwrap();
+    }
+    tree.write_users(&format!("{BOB}keep = 1s\n"));
+    let server = tree.start();
+    let mut client = server.login();
+    for name in ["1/file", "2/file", "3/file", "file"] {
+        if let Some((folder, _)) = name.split_once('/') {
+            client.expect(format!("MKD {folder}"), 257);
+        }
+        client.stor(name, "goes");
+    }
+    for name in ["1/file", "2/file", "3/file", "file"] {
+        wait_gone(&server, name);
+    }
+    server.wait_log("keep: *home/closed-*: Permission denied (*keep = 1s)");
+    for folder in closed {
+        fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+/// What `ftpd check` says of the lines with `keep`.
+fn told(tree: &Tree) -> Vec<String> {
+    let mut check = tree.command();
+    check.arg("check");
+    let output = run_to_its_end(check).output;
+    let lines = output.lines().filter_map(|line| line.strip_prefix("note: "));
+    lines
+        .filter_map(|line| line.split_once("user.ini:")?.1.split_once(": keep: "))
+        .map(|(line, told)| format!("{line} {told}"))
+        .collect()
+}
+
+#[test]
+fn check_counts_the_files_that_would_be_removed_now() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let eve = "[eve]\npassword = secret\nperm = elr\nhome = eve\n";
+    let tree = Tree::new("", &format!("{BOB}{eve}keep = 30d\n[* /inbox]\nkeep = 1s\n[bob /inbox/kept]\nkeep = off\n"));
+    assert_eq!(told(&tree), Vec::<String>::new());
+    for name in ["home/inbox/a", "home/inbox/deep/b", "home/inbox/kept/c", "home/d", "eve/inbox/e", "eve/f"] {
+        fs::create_dir_all(tree.path(name).parent().unwrap()).unwrap();
+        fs::write(tree.path(name), "").unwrap();
+    }
+    symlink("../d", tree.path("home/inbox/link")).unwrap();
+    let all = ["9 no file would be removed now", "11 3 files arrived longer ago, and would be removed now"];
+    eventually("the files are old", || told(&tree) == all);
+    assert!(tree.path("home/inbox/a").exists() && tree.path("eve/inbox/e").exists());
+    tree.write_users(&format!("{BOB}[bob /inbox]\nkeep = 2s\n{eve}[eve /x]\nhome = home/inbox\nkeep = 1h\n"));
+    let longest = "[eve /x] keep = 1h is about the same folder, and files stay that long";
+    let lines = told(&tree);
+    assert!(lines[0].starts_with("6 ") && lines[0].ends_with(longest), "{lines:?}");
+    assert_eq!(lines[1..], ["13 no file would be removed now"]);
 }

@@ -314,8 +314,8 @@ fn no_folder_of_an_account_leads_to_the_servers_own_files() {
 #[test]
 fn check_shows_the_folders_of_an_account() {
     leave_out!(Explicit | Implicit: "the files are the same with TLS");
-    let text =
-        "hide = .*\n[alex /inbox]\nperm = elw\nrefuse = *.exe\n[alex /p]\nhome = photos\n[alex /p/new]\nperm = elrw";
+    let text = "hide = .*\n[alex /inbox]\nperm = elw\nrefuse = *.exe\n[alex /p]\nhome = photos\n[alex /p/new]\nperm = elrw\n\
+         [alex /inbox/deep/x]\nperm = el\n[alex /q/x]\nperm = el";
     let case = with_folders("elradfmw", text, Silent);
     let tree = Tree::new("", std::str::from_utf8(&case.users).unwrap());
     (case.prepare)(&tree.path(""));
@@ -329,8 +329,11 @@ fn check_shows_the_folders_of_an_account() {
     let (code, output) = asked("--user alex");
     let expected = "  /  is home, letters elradfmw (user.ini:3)\n     hide = .* (user.ini:5)\n\
                     \x20 /inbox  is home/inbox, letters elw (user.ini:7)\n     hide = .* (user.ini:5)\n     refuse = *.exe (user.ini:8)\n\
+                    \x20 /inbox/deep/x  is home/inbox/deep/x (not there, and no letter lets clients make it), letters el (user.ini:14)\n     \
+                    hide = .* (user.ini:5)\n     refuse = *.exe (user.ini:8)\n\
                     \x20 /p  is photos, letters elradfmw (user.ini:3)\n\
-                    \x20 /p/new  is photos/new (not there yet), letters elrw (user.ini:12)\n";
+                    \x20 /p/new  is photos/new (not there yet), letters elrw (user.ini:12)\n\
+                    \x20 /q/x  is home/q/x (not there yet), letters el (user.ini:16)\n     hide = .* (user.ini:5)\n";
     assert!(code == Some(0) && output.contains(expected), "{output}");
     assert!(output.contains("user.ini:7: perm: it takes 'radfm' from what holds around it"), "{output}");
     assert!(

@@ -1,13 +1,17 @@
 //! Folders for which an account says how long files stay there (`keep`).
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::Tree;
+use crate::auth::accounts::Accounts;
 use crate::auth::folders::Setting;
 use crate::auth::user::User;
-use crate::fs::homes::Homes;
+use crate::fs::expiry::Expiry;
+pub use crate::fs::expiry::ExpiryCount;
+pub use crate::fs::homes::Homes;
 use crate::fs::root::{Links, Root};
 use crate::protocol::path::VirtualPath;
 use crate::sys::meta::FileId;
@@ -26,6 +30,16 @@ pub struct KeptFolder {
     pub is_written: bool,
     /// Where it says so.
     pub line: String,
+}
+
+/// A folder for which some account says how long files stay, and what holds for it as all accounts have it.
+pub struct KeptPlace {
+    /// As the account has it that keeps them longest.
+    pub folder: KeptFolder,
+    /// Where others say less of the same folder.
+    pub outdone: Vec<String>,
+    /// Folders below it for which something else is said.
+    pub spared: Vec<FileId>,
 }
 
 impl KeptFolder {
@@ -53,5 +67,42 @@ impl KeptFolder {
             })
         });
         Ok(found.collect())
+    }
+}
+
+impl KeptPlace {
+    /// All of them, of all accounts. Accounts whose home can't be opened are left out.
+    pub fn all_of(accounts: &Accounts, homes: &Homes) -> Vec<KeptPlace> {
+        let found: Vec<Vec<KeptFolder>> =
+            accounts.all().filter_map(|user| KeptFolder::all_of(user, homes).ok()).collect();
+        let ids = |folders: &[KeptFolder]| folders.iter().map(|folder| folder.id).collect::<Vec<_>>();
+        let written: Vec<FileId> =
+            found.iter().flatten().filter(|folder| folder.is_written).map(|folder| folder.id).collect();
+        let mut places: HashMap<FileId, Vec<(KeptFolder, Vec<FileId>)>> = HashMap::new();
+        for of_account in found {
+            let own = ids(&of_account);
+            for folder in of_account.into_iter().filter(|folder| folder.is_written) {
+                places.entry(folder.id).or_default().push((folder, own.clone()));
+            }
+        }
+        places.into_iter().filter_map(|(id, folders)| KeptPlace::of(id, folders, &written)).collect()
+    }
+
+    /// Which files go at this time; `None` if all stay.
+    pub fn expiry(&self, now: SystemTime) -> Option<Expiry<'_>> {
+        let before = now.checked_sub(self.folder.keep?)?;
+        Some(Expiry { root: &self.folder.root, folder: &self.folder.place, before, spared: &self.spared })
+    }
+
+    /// If accounts differ about a folder, files stay as long as any of them says.
+    fn of(id: FileId, folders: Vec<(KeptFolder, Vec<FileId>)>, written: &[FileId]) -> Option<KeptPlace> {
+        let (folders, own): (Vec<KeptFolder>, Vec<Vec<FileId>>) = folders.into_iter().unzip();
+        let spared = written.iter().copied().chain(own.into_iter().flatten()).filter(|other| *other != id).collect();
+        let time = |folder: &KeptFolder| folder.keep.unwrap_or(Duration::MAX);
+        let longest = folders.iter().map(time).max();
+        let (of_longest, others): (Vec<_>, Vec<_>) =
+            folders.into_iter().partition(|folder| Some(time(folder)) == longest);
+        let outdone = others.into_iter().map(|folder| folder.line).collect();
+        Some(KeptPlace { folder: of_longest.into_iter().next()?, outdone, spared })
     }
 }
