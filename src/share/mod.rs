@@ -237,10 +237,9 @@ impl Share {
     /// moment until those are counted.
     fn quota_around(&self, at: &At) -> Option<QuotaChain> {
         let own = at.spot.as_ref().and_then(|spot| self.quota_in(spot.around));
-        let others = || self.premises.quotas.around(at.root, &at.path.parent()?);
-        match own {
-            Some(own) => Some(own.and(others())),
-            None => others(),
+        match at.path.parent() {
+            Some(folder) => self.premises.quotas.complete(own, at.root, &folder),
+            None => own,
         }
     }
 

@@ -20,6 +20,17 @@ pub(super) struct Related {
 }
 
 impl Quotas {
+    /// The same limits, with the counters of others that a folder in a home or mount belongs to.
+    pub fn complete(&self, own: Option<QuotaChain>, root: &Root, folder: &VirtualPath) -> Option<QuotaChain> {
+        let Some(own) = own else { return self.around(root, folder) };
+        let is_own = |counter: &Arc<Counter>| own.0.iter().any(|limit| Arc::ptr_eq(&limit.counter, counter));
+        // Usually there are no others, and nothing is to be looked up.
+        if self.related(root).is_none_or(|related| related.counters.iter().all(is_own)) {
+            return Some(own);
+        }
+        Some(own.and(self.around(root, folder)))
+    }
+
     /// The counters of a folder in a home or mount, without a limit; `None` if there are none.
     pub fn around(&self, root: &Root, folder: &VirtualPath) -> Option<QuotaChain> {
         let related = self.related(root)?;
