@@ -184,14 +184,11 @@ impl Tree {
         Some((mount.root.as_deref()?, path.seen_from(&mount.path)?))
     }
 
-    /// The folders that the jail has a rule for, with the letters there: each mount, and each section that widens the letters
-    /// of the one above it.
+    /// The folders that the jail has a rule for, with the letters there: each mount, and the folder of each rule. One that
+    /// narrows, or says nothing of letters, needs it where a bind mount shows it below letters of another section.
     pub fn jailed_folders(&self) -> impl Iterator<Item = (impl AsFd + '_, Perms)> {
         self.areas.iter().filter_map(|section| {
-            let place = self.place_of(section);
-            let above = section.path.parent().map_or(Perms::default(), |parent| self.nearest(&parent).jailed);
-            let widens = place.is_root() || section.jailed != above;
-            let folder = widens.then(|| self.root_of(section)?.handle_of(&place).ok())??;
+            let folder = self.root_of(section)?.handle_of(&self.place_of(section)).ok()?;
             Some((folder, section.perms))
         })
     }

@@ -1,9 +1,10 @@
 //! More folders than one for an account: mounts, rules, and which of them holds where.
 
-use std::{fs, os::unix::fs::symlink, path::PathBuf};
+use std::{fs, os::unix::fs::symlink, path::PathBuf, process::Command};
 
 use crate::{
     client::Client,
+    privileges::is_root,
     server::{Server, Tree},
 };
 
@@ -328,7 +329,7 @@ fn a_refusal_names_the_line_of_the_section() {
 }
 
 #[test]
-fn the_jail_has_a_rule_for_each_mount_and_each_wider_rule() {
+fn the_jail_has_a_rule_for_each_mount_and_each_rule() {
     let tree = tree(Photos::Beside, "require");
     let users = fs::read_to_string(tree.path("user.ini")).unwrap();
     let users = users.replace(&format!("perm = {ALL}\nhome = home"), "perm = elr\nhome = home");
@@ -409,4 +410,33 @@ fn mlst_of_a_folder_takes_the_letter_of_that_folder_alone() {
     let reply = client.expect("MLST /open", 250);
     assert!(reply.text().contains("perm=celmp;"), "{reply:?}");
     client.expect("MLST /", 550);
+}
+
+#[test]
+fn a_ruled_folder_that_a_bind_mount_shows_elsewhere_keeps_its_letters_in_the_jail() {
+    if !is_root() {
+        return;
+    }
+    let tree = Tree::new("[server]\nsandbox = require\n", "");
+    for folder in ["home/wide/in", "home/narrow", "home/shown", "mount/shown"] {
+        fs::create_dir_all(tree.path(folder)).unwrap();
+    }
+    tree.write_users(&format!(
+        "[bob]\npassword = secret\nperm = elr\nhome = home\n[bob /wide]\nperm = {ALL}\n[bob /wide/in]\nrefuse = x\n\
+         [bob /narrow]\nperm = elr\n[bob /mount]\nhome = mount\nperm = e\n"
+    ));
+    fs::write(tree.path("home/narrow/file"), "read").unwrap();
+    let server = tree.command();
+    let mut command = Command::new("unshare");
+    let script = "cd \"$1\" && shift && mount --bind home/wide/in home/shown && mount --bind home/narrow mount/shown && exec \"$@\"";
+    command.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"]).arg(tree.path(""));
+    command.arg(server.get_program()).args(server.get_args());
+    command.env_remove("RUST_LOG").env("XDG_RUNTIME_DIR", tree.runtime());
+    let server = tree.start_as(command);
+    let mut client = server.login();
+    client.stor("/shown/new", "new");
+    assert_eq!(client.retr("/shown/new"), b"new");
+    assert_eq!(client.retr("/mount/shown/file"), b"read");
+    client.expect("DELE /mount/shown/file", 550);
+    client.expect("DELE /shown/new", 250);
 }
