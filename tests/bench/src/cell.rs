@@ -243,7 +243,7 @@ fn measure_here(name: &str, places: &Places, data: &Path, effort: Effort, networ
 /// So many for client and server each; where that isn't allowed, as many as are.
 fn allow_open_files(servers: Servers) {
     let wanted = match servers {
-        Servers::All | Servers::NotFloor => FILES,
+        Servers::All | Servers::NotFloor | Servers::Ftpd => FILES,
         Servers::FtpdAndFloor => MANY_FILES,
     };
     let now = getrlimit(Resource::Nofile);

@@ -18,6 +18,12 @@ pub const UPLOADS: &str = "up";
 /// Folders, and how many entries each has.
 pub const MANY: (&str, u32) = ("many", 10_000);
 pub const VERY_MANY: (&str, u32) = ("very-many", 100_000);
+/// A folder six levels down, with files of its own.
+pub const DEEP: &str = "1/2/3/4/5/6";
+/// How many folders there are that only have a rule.
+const ASIDE: u32 = 17;
+/// An account with the same home, and a rule for each of these folders, for `many`, `1/2/3` and what is deepest.
+pub const RULED: (&str, &str) = ("ruled", "bench");
 
 /// The certificate of all servers and its key, beside the home: ECDSA with P-256.
 pub const CERTIFICATE: &str = "certificate.pem";
@@ -34,15 +40,25 @@ pub fn make(home: &Path, big: u64) -> Result<(), Failure> {
     for (name, size) in [(BIG, big), (MEDIUM, MEDIUM_SIZE), (TEN_MB, TEN_MB_SIZE), (SMALL, SMALL_SIZE)] {
         fill(&home.join(name), size)?;
     }
-    for (name, entries) in [MANY, VERY_MANY] {
-        let folder = home.join(name);
-        fs::create_dir(&folder)?;
-        for number in 0..entries {
-            File::create(folder.join(format!("file-{number:06}.txt")))?;
-        }
+    let deep = home.join(DEEP);
+    fs::create_dir_all(&deep)?;
+    fill(&deep.join(SMALL), SMALL_SIZE)?;
+    for (folder, (name, entries)) in [(home, MANY), (home, VERY_MANY), (&deep, MANY)] {
+        make_entries(&folder.join(name), entries)?;
+    }
+    for number in 1..=ASIDE {
+        fs::create_dir(home.join(format!("aside-{number}")))?;
     }
     // vsftpd refuses a root that its user could write to.
     empty_uploads(home)
+}
+
+fn make_entries(folder: &Path, entries: u32) -> Result<(), Failure> {
+    fs::create_dir(folder)?;
+    for number in 0..entries {
+        File::create(folder.join(format!("file-{number:06}.txt")))?;
+    }
+    Ok(())
 }
 
 /// Makes the certificate and its key, in one file.

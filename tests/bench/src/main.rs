@@ -207,6 +207,7 @@ impl Options {
                 Servers::All => true,
                 Servers::FtpdAndFloor => !peer.is_rival(),
                 Servers::NotFloor => peer.name != FLOOR,
+                Servers::Ftpd => !peer.is_rival() && peer.name != FLOOR,
             };
             for round in 1..=self.rounds_of(workload) {
                 order.extend(peers.iter().copied().filter(can).map(|peer| (workload, round, peer)));

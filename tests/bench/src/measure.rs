@@ -43,6 +43,11 @@ pub fn cpu_seconds() -> f64 {
     processes().into_iter().filter_map(Stat::of).map(used).sum()
 }
 
+/// The same for the threads that there are now alone, to the nanosecond.
+pub fn thread_seconds() -> f64 {
+    threads().into_iter().map(nanoseconds_of).sum::<u64>() as f64 / 1e9
+}
+
 /// Proportional set size of all processes below this one, in KiB.
 pub fn pss_kib() -> f64 {
     processes().into_iter().map(pss_of).sum()

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 mod crowd;
 mod lasting;
 mod one;
+mod rules;
 mod tls;
 mod trace;
 
@@ -54,6 +55,8 @@ pub enum Servers {
     FtpdAndFloor,
     /// More than the floor can do.
     NotFloor,
+    /// What only ftpd has.
+    Ftpd,
 }
 
 /// How the servers are set up (RFC 2228 calls the levels so).
@@ -85,11 +88,16 @@ const fn under_tls(workload: Workload) -> Workload {
     Workload { servers: Servers::NotFloor, protection: Protection::Private, ..workload }
 }
 
+const fn only_ftpd(workload: Workload) -> Workload {
+    Workload { servers: Servers::Ftpd, ..workload }
+}
+
 const BIG: &[Metric] = &[m("speed", "GB/s", Higher), m("server CPU", "s/GB", Lower)];
 const EACH: &[Metric] = &[m("rate", "/s", Higher), m("server CPU", "µs each", Lower)];
 const LISTING: &[Metric] = &[m("rate", "k entries/s", Higher), m("server CPU", "µs/entry", Lower)];
 const LASTING: &[Metric] =
     &[m("CPU of the last round / of the first", "×", Lower), m("server CPU at last", "µs each", Lower)];
+const RULES: &[Metric] = &[m("CPU with 20 rules / without, depth 1", "×", Lower), m("depth 6", "×", Lower)];
 const CALLS: &[Metric] = &[m("system calls", "each", Lower)];
 
 #[rustfmt::skip]
@@ -114,6 +122,8 @@ pub const WORKLOADS: &[Workload] = &[
     w("idle-1k",            (AllCpus, Once), &[m("Pss", "KiB/session", Lower)], crowd::idle),
     Workload { servers: Servers::FtpdAndFloor,
     ..w("idle-10k",         (AllCpus, Many), &[m("Pss", "KiB/session", Lower), m("NOOP over all", "/s", Higher)], crowd::idle_10k) },
+    only_ftpd(w("rules-retr",  (One, Many), RULES, rules::retr_small)),
+    only_ftpd(w("rules-mlsd",  (One, Many), RULES, rules::mlsd)),
     under_tls(w("tls-retr-1g",    (AllCpus, Many), BIG,  tls::retr_big)),
     under_tls(w("tls-stor-1g",    (AllCpus, Many), BIG,  tls::stor_big)),
     under_tls(w("tls-retr-small", (One,     Many), EACH, tls::retr_small)),
