@@ -131,6 +131,11 @@ impl Root {
         if path.is_root() { Ok(Some(self.base.dir().meta()?)) } else { self.base.plain_meta(path.relative()) }
     }
 
+    /// Opens a regular file for reading if the way there is plain. `None` if it is not, or if that can't be known.
+    pub fn open_plain_file(&self, path: &VirtualPath) -> io::Result<Option<(File, Meta)>> {
+        self.base.plain_file(path.relative())
+    }
+
     /// The folders on the way down to a folder, as the disk has them: the home first. Fails with `NotFound` if the way up from
     /// it does not lead to the home.
     pub fn way_down(&self, folder: &VirtualPath) -> io::Result<Vec<FileId>> {

@@ -7,6 +7,7 @@ use super::{At, Share};
 use crate::auth::perm::{Perm, Perms};
 use crate::fs::downloads::Download;
 use crate::fs::folder::{Folder, Order};
+use crate::fs::partial::is_partial;
 use crate::fs::root::Root;
 use crate::protocol::glob::Pattern;
 use crate::protocol::path::VirtualPath;
@@ -36,6 +37,12 @@ impl Share {
 
     /// Opens a file for reading.
     pub fn open_file(&self, path: &VirtualPath) -> Result<(File, Meta), Denied> {
+        if let Some(tree) = &self.tree
+            && !path.has_component(is_partial)
+            && let Some(opened) = tree.open_plain_file(path, Perm::Read)
+        {
+            return Ok(opened);
+        }
         let at = self.look(path, Last::Followed, Perm::Read)?;
         Ok(at.on_disk()?.open_file(&at.path)?)
     }

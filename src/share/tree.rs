@@ -6,13 +6,14 @@
 //! each name. Otherwise its links are followed step by step (`way`), and the sections are found by the identity of the folders
 //! on the way down to it (`identity`).
 
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use rustix::fd::AsFd;
 
 use crate::auth::folders::FolderSection;
-use crate::auth::perm::Perms;
+use crate::auth::perm::{Perm, Perms};
 use crate::auth::program::Program;
 use crate::auth::user::User;
 use crate::fs::homes::Homes;
@@ -231,6 +232,18 @@ impl Tree {
         self.spot(mount, path.clone(), meta, &levels).map(Some)
     }
 
+    /// Opens a file to read, without another call of the kernel to find it first. `None` if the way there is not plain, the letter
+    /// is missing, or there is no such file: `find` says which.
+    pub fn open_plain_file(&self, path: &VirtualPath, perm: Perm) -> Option<(File, Meta)> {
+        let levels = self.levels(path);
+        let around = &self.areas[*levels.iter().rev().nth(1)?];
+        if self.deceives || !around.perms.has(perm) || self.hides(path, &levels) {
+            return None;
+        }
+        let mount = &self.mounts[self.mount_of(path)];
+        mount.root.as_ref()?.open_plain_file(&path.seen_from(&mount.path)?).ok()?
+    }
+
     /// The sections of the root and of each folder on the way to a path, that included, by their text.
     fn levels(&self, path: &VirtualPath) -> Vec<usize> {
         let text = path.as_bytes();
@@ -261,8 +274,7 @@ impl Tree {
         meta: Option<Meta>,
         levels: &[usize],
     ) -> Result<Spot<'t>, Denied> {
-        let is_hidden = |(name, level): (&[u8], &usize)| self.areas[*level].hides(name);
-        if seen.components().zip(levels).any(is_hidden) {
+        if self.hides(&seen, levels) {
             return Err(hidden().into());
         }
         let own = levels.last().copied().unwrap_or(0);
@@ -281,6 +293,11 @@ impl Tree {
             meta,
             is_fixed,
         })
+    }
+
+    /// Whether some name on the way to a place is hidden there.
+    fn hides(&self, seen: &VirtualPath, levels: &[usize]) -> bool {
+        seen.components().zip(levels).any(|(name, level)| self.areas[*level].hides(name))
     }
 
     /// Whether a section belongs to a place, or to something below it.

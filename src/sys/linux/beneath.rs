@@ -164,13 +164,25 @@ impl Base {
     /// What has this name, its last link not followed, if the way there is plain: it meets no link and stays in one mount.
     /// `None` if it is not, or if the kernel can't tell.
     pub fn plain_meta(&self, name: &[u8]) -> io::Result<Option<Meta>> {
+        match self.plainly(name, FIND | OFlags::NOFOLLOW)? {
+            Some(found) => Ok(Some(rustix::fs::fstat(found)?.into())),
+            None => Ok(None),
+        }
+    }
+
+    /// Opens a regular file to read, as `file` does, if the way there is plain.
+    pub fn plain_file(&self, name: &[u8]) -> io::Result<Option<(File, Meta)>> {
+        self.plainly(name, OFlags::RDONLY | CAREFUL)?.map(regular).transpose()
+    }
+
+    fn plainly(&self, name: &[u8], flags: OFlags) -> io::Result<Option<OwnedFd>> {
         let name = if name.is_empty() { b"." } else { name };
         let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
         for _ in 0..MAX_TRIES {
-            match rustix::fs::openat2(&self.dir, name, FIND | OFlags::NOFOLLOW, Mode::empty(), how) {
+            match rustix::fs::openat2(&self.dir, name, flags, Mode::empty(), how) {
                 Err(Errno::AGAIN) => {}
                 Err(Errno::LOOP | Errno::XDEV | Errno::NOSYS | Errno::PERM) => return Ok(None),
-                found => return Ok(Some(rustix::fs::fstat(found?)?.into())),
+                found => return Ok(Some(found?)),
             }
         }
         Ok(None)
