@@ -14,21 +14,22 @@ use rustix::fd::AsFd;
 
 use crate::auth::folders::FolderSection;
 use crate::auth::perm::{Perm, Perms};
-use crate::auth::program::Program;
 use crate::auth::user::User;
 use crate::fs::homes::Homes;
 use crate::fs::root::{Links, Root, hidden};
-use crate::protocol::hidden::{HiddenNames, RefusedNames};
 use crate::protocol::path::VirtualPath;
 use crate::share::denied::Denied;
 use crate::sys::meta::{FileKind, Meta};
 
+mod area;
 pub mod fill;
 mod identity;
 pub mod kept;
 pub mod overlay;
 mod quotas;
 mod way;
+
+pub use area::Area;
 
 /// The folders of one account, as they were at its login.
 pub struct Tree {
@@ -48,25 +49,6 @@ struct Mount {
     /// `None` if it was not there at the login.
     root: Option<Arc<Root>>,
     area: usize,
-}
-
-/// What holds for a folder and all below it, up to the next section.
-pub struct Area {
-    /// Where it is in the tree.
-    pub path: VirtualPath,
-    /// As it is in user.ini; `None` for the account's own.
-    pub written: Option<Arc<FolderSection>>,
-    /// The letters.
-    pub perms: Perms,
-    /// The letters that the jail grants there: its rights only add up downwards.
-    pub jailed: Perms,
-    mount: usize,
-    /// Bytes below its folder; each section counts for itself.
-    quota: Option<u64>,
-    hide: Option<Arc<HiddenNames>>,
-    refuse: Option<Arc<RefusedNames>>,
-    /// The program that is told of uploads into its folders.
-    pub on_upload: Option<Arc<Program>>,
 }
 
 /// Whether the link at the end of a path is followed.
@@ -304,38 +286,6 @@ impl Tree {
     fn keeps(&self, seen: &VirtualPath, is_folder: bool) -> bool {
         let mut paths = self.areas.iter().map(|section| &section.path);
         paths.any(|path| path.is_within(seen) && (is_folder || path != seen))
-    }
-}
-
-impl Area {
-    fn own(user: &User) -> Self {
-        let keys = &user.keys;
-        Self {
-            path: VirtualPath::root(),
-            written: None,
-            perms: user.perms,
-            jailed: user.perms,
-            mount: 0,
-            quota: keys.quota,
-            hide: keys.hide.get().cloned(),
-            refuse: keys.refuse.get().cloned(),
-            on_upload: keys.on_upload.get().cloned(),
-        }
-    }
-
-    /// Whether a name in its folders does not exist for clients.
-    pub fn hides(&self, name: &[u8]) -> bool {
-        self.hide.as_ref().is_some_and(|hide| hide.hides(name))
-    }
-
-    /// Whether a name may not be given to anything in its folders.
-    pub fn refuses(&self, name: &[u8]) -> bool {
-        self.refuse.as_ref().is_some_and(|refuse| refuse.refuses(name))
-    }
-
-    /// The names that its folders hide.
-    pub fn hidden_names(&self) -> Option<&Arc<HiddenNames>> {
-        self.hide.as_ref()
     }
 }
 
