@@ -126,14 +126,15 @@ impl Share {
         }
     }
 
-    /// The letters of one path, links followed.
+    /// The letters of one path, links followed; those around it are around the link.
     pub fn letters_of(&self, path: &VirtualPath) -> EntryLetters {
-        match self.tree.as_ref().map(|tree| tree.find(path, Last::Followed)) {
-            Some(Ok(spot)) => {
-                EntryLetters { perms: spot.area.perms, around: spot.around.perms, is_fixed: spot.is_fixed }
-            }
-            Some(Err(_)) => EntryLetters { perms: Perms::default(), around: Perms::default(), is_fixed: true },
-            None => EntryLetters { perms: self.at_login.perms, around: self.at_login.perms, is_fixed: false },
+        let Some(tree) = &self.tree else {
+            return EntryLetters { perms: self.at_login.perms, around: self.at_login.perms, is_fixed: false };
+        };
+        let perms = tree.find(path, Last::Followed).map(|spot| spot.area.perms).unwrap_or_default();
+        match tree.find(path, Last::AsIs) {
+            Ok(spot) => EntryLetters { perms, around: spot.around.perms, is_fixed: spot.is_fixed },
+            Err(_) => EntryLetters { perms, around: Perms::default(), is_fixed: true },
         }
     }
 

@@ -233,10 +233,13 @@ fn the_perm_fact_is_that_of_each_entry() {
         ("/inbox", "i", "w"),
         ("/inbox", "deep", "cel"),
         ("/inbox", "open", "celmp"),
+        ("/inbox", "to-home", "celmp"),
         ("/inbox/open", "o", "adfrw"),
         ("/photos", "p.jpg", "r"),
     ] {
         assert_eq!(letters(&mut client, folder, name).as_deref(), Some(perm), "{folder} {name}");
+        let reply = client.expect(format!("MLST {folder}/{name}"), 250);
+        assert!(reply.text().contains(&format!(";perm={perm};")), "{folder} {name}: {reply:?}");
     }
 }
 

@@ -73,9 +73,14 @@ impl Tree {
 
     /// The letters of the entries of a folder.
     pub fn letters_in(&self, folder: &Spot) -> Letters {
-        let present = self.present(&self.mounts[self.mount_of(&folder.seen)]);
-        let mut special: Vec<(FileId, Option<Perms>)> =
-            present.into_iter().map(|(id, section)| (id, Some(self.areas[section].perms))).collect();
+        let mount = &self.mounts[self.mount_of(&folder.seen)];
+        let mut special: Vec<(FileId, Option<Perms>)> = Vec::new();
+        if self.deceives {
+            // What another mount covers is not to be had this way, either.
+            special.extend(self.covered(mount).into_iter().map(|id| (id, Some(Perms::default()))));
+        }
+        let present = self.present(mount);
+        special.extend(present.into_iter().map(|(id, section)| (id, Some(self.areas[section].perms))));
         for section in self.areas.iter().skip(1) {
             special.extend(self.folders_above(section).into_iter().map(|id| (id, None)));
         }
