@@ -14,6 +14,12 @@ impl Dice {
         Dice(seed | 1)
     }
 
+    /// Dice that roll the same for the same number, and have nothing in common with those of the next one.
+    pub fn numbered(number: u64) -> Dice {
+        let mixed = (number ^ (number >> 31)).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Dice((mixed ^ (mixed >> 29)) | 1)
+    }
+
     /// Dice for another thread, so that the order of threads does not change the rolls.
     pub fn another(&mut self) -> Dice {
         Dice(self.below(1 << 31) as u64 | 1)
@@ -30,6 +36,11 @@ impl Dice {
     pub fn length(&mut self, max: usize) -> usize {
         let bound = 1 << self.below(max.ilog2() as usize + 1);
         self.below(bound + 1).min(max)
+    }
+
+    /// True that many times out of a hundred.
+    pub fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
     }
 
     pub fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {

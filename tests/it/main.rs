@@ -65,6 +65,7 @@ mod permissions;
 mod pictures;
 mod privileges;
 mod quota;
+mod random_trees;
 mod readme;
 mod renames;
 mod sandbox;
