@@ -20,6 +20,7 @@ impl From<&Denied> for Reply {
             Denied::HoldsHidden => Self::new(550, "The folder holds names that are not shown here."),
             Denied::RefusedName => Self::new(553, "Files of that name are not taken here."),
             Denied::Wider => Self::new(553, "The account may do more there: copy it, then delete it."),
+            Denied::Late => Self::new(550, "That folder is newer than this session; log in again."),
             Denied::HiddenName => Self::new(553, "Names of that form are not taken here."),
             Denied::Occupied(_) => Self::new(553, "A file or folder of that name exists already."),
             Denied::AfterTheEnd => Self::new(554, "REST is after the end of the file."),

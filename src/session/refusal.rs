@@ -155,6 +155,10 @@ impl Login {
             Denied::RefusedName => Some(self.share.line(path, "refuse")),
             Denied::Fixed => Some("a folder of the account's tree".to_owned()),
             Denied::Wider => Some("the letters there are more than here".to_owned()),
+            Denied::Late => Some(format!(
+                "{}: the folder came after the login, and the jail has no rule for it",
+                self.share.line(path, "perm")
+            )),
             Denied::ControlBytes | Denied::ServersOwn | Denied::HiddenName => None,
             Denied::AfterTheEnd | Denied::Pending(_) => None,
             Denied::Occupied(lacking) => Some(match lacking {

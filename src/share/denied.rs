@@ -31,6 +31,8 @@ pub enum Denied {
     RefusedName,
     /// Nothing moves to where the account may do more with it.
     Wider,
+    /// The folder came after the login, and the jail was made without what it widens.
+    Late,
     /// A new name has a form that the server keeps for its own files.
     ServersOwn,
     /// A new name is hidden, or in a folder that is.

@@ -167,21 +167,27 @@ impl Share {
             None => letter(self.at_login.perms, perm),
             Some(tree) => {
                 let spot = tree.find(path, Last::Followed);
-                letter(spot.map_or_else(|_| tree.nearest(path).perms, |spot| spot.area.perms), perm)
+                self.holds(spot.map_or_else(|_| tree.nearest(path), |spot| spot.area), perm)
             }
         }
     }
 
+    /// Whether a letter is among those of a section, for the kernel's jail, too.
+    fn holds(&self, area: &Area, perm: Perm) -> Result<(), Denied> {
+        letter(area.perms, perm)?;
+        if self.tree.as_ref().is_some_and(|tree| tree.came_late(area, perm)) { Err(Denied::Late) } else { Ok(()) }
+    }
+
     /// Finds a path to look at it with this letter.
     fn look<'p>(&'p self, path: &'p VirtualPath, last: Last, perm: Perm) -> Result<At<'p>, Denied> {
-        let at = self.find(path, last, |spot| letter(spot.area.perms, perm), perm)?;
+        let at = self.find(path, last, |spot| self.holds(spot.area, perm), perm)?;
         // A partial is reached only through its target.
         if path.has_component(is_partial) { Err(Denied::File(ErrorKind::NotFound.into())) } else { Ok(at) }
     }
 
     /// The same for a name that is made, which may hold no control byte.
     fn make<'p>(&'p self, path: &'p VirtualPath, last: Last, perm: Perm) -> Result<At<'p>, Denied> {
-        let at = match self.find(path, last, |spot| letter(spot.around.perms, perm), perm) {
+        let at = match self.find(path, last, |spot| self.holds(spot.around, perm), perm) {
             Err(Denied::File(error)) if is_hidden(&error) => return Err(Denied::HiddenName),
             found => found?,
         };

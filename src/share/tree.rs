@@ -9,11 +9,10 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-
-use rustix::fd::AsFd;
+use std::sync::atomic::AtomicBool;
 
 use crate::auth::folders::FolderSection;
-use crate::auth::perm::{Perm, Perms};
+use crate::auth::perm::Perm;
 use crate::auth::user::User;
 use crate::fs::homes::Homes;
 use crate::fs::root::{Links, Root, hidden};
@@ -24,6 +23,7 @@ use crate::sys::meta::{FileKind, Meta};
 mod area;
 pub mod fill;
 mod identity;
+mod jailed;
 pub mod kept;
 pub mod overlay;
 mod quotas;
@@ -41,6 +41,8 @@ pub struct Tree {
     links: Links,
     /// Whether a text may name a place for which another section is nearer.
     deceives: bool,
+    /// Whether the jail lacks a rule, as a section's folder was not there when it was made.
+    jail_lacks: AtomicBool,
 }
 
 /// A folder, and where the account sees it.
@@ -92,7 +94,8 @@ impl Tree {
     #[inline(never)]
     pub fn open(user: &User, home: &Arc<Root>, homes: &Homes, links: Links) -> Box<Self> {
         let (areas, mounts, absent) = (vec![Area::own(user)], Vec::new(), Vec::new());
-        let mut tree = Box::new(Self { areas, mounts, absent, links, deceives: false });
+        let mut tree =
+            Box::new(Self { areas, mounts, absent, links, deceives: false, jail_lacks: AtomicBool::new(false) });
         tree.mounts.push(Mount { path: VirtualPath::root(), root: Some(Arc::clone(home)), area: 0 });
         for written in &user.folders {
             if let Some(home) = &written.home {
@@ -128,6 +131,7 @@ impl Tree {
             written: Some(Arc::clone(written)),
             perms,
             jailed: inherited.map_or(perms, |above| above.jailed.with(perms)),
+            is_late: AtomicBool::new(false),
             mount,
             quota: keys.quota,
             hide: keys.hide.over(inherited.and_then(|above| above.hide.as_ref())).cloned(),
@@ -165,15 +169,6 @@ impl Tree {
     pub fn mounted(&self, path: &VirtualPath) -> Option<(&Root, VirtualPath)> {
         let mount = &self.mounts[self.mount_of(path)];
         Some((mount.root.as_deref()?, path.seen_from(&mount.path)?))
-    }
-
-    /// The folders that the jail has a rule for, with the letters there: each mount, and the folder of each rule. One that
-    /// narrows, or says nothing of letters, needs it where a bind mount shows it below letters of another section.
-    pub fn jailed_folders(&self) -> impl Iterator<Item = (impl AsFd + '_, Perms)> {
-        self.areas.iter().filter_map(|section| {
-            let folder = self.root_of(section)?.handle_of(&self.place_of(section)).ok()?;
-            Some((folder, section.perms))
-        })
     }
 
     /// Which links are followed.

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::symlink, path::PathBuf, process::Command};
 
 use crate::{
-    client::Client,
+    client::{Client, Reply},
     privileges::is_root,
     server::{Server, Tree},
 };
@@ -442,4 +442,64 @@ fn a_ruled_folder_that_a_bind_mount_shows_elsewhere_keeps_its_letters_in_the_jai
     assert_eq!(client.retr("/mount/shown/file"), b"read");
     client.expect("DELE /mount/shown/file", 550);
     client.expect("DELE /shown/new", 250);
+}
+
+#[test]
+fn a_wider_folder_that_came_after_the_login_is_used_after_the_next_one() {
+    for sandbox in ["require", "off"] {
+        let tree = Tree::new(
+            &format!("[server]\nsandbox = {sandbox}\n"),
+            &format!(
+                "[bob]\npassword = secret\nperm = el\nhome = home\n[bob /late]\nperm = {ALL}\n[bob /late/low]\nperm = elr\n"
+            ),
+        );
+        let server = tree.start();
+        let mut client = server.login();
+        for name in ["late/folder", "late/low"] {
+            fs::create_dir_all(server.home().join(name)).unwrap();
+        }
+        for name in ["late/file", "late/other", "late/low/file"] {
+            server.write(name, "content");
+        }
+        let is_late = sandbox == "require";
+        let told = |reply: &Reply| reply.code == 550 && reply.text().contains("log in again");
+        assert!(client.lines("NLST late").contains(&"file".to_owned()));
+        client.expect("CWD late", 250);
+        for line in [
+            "RETR file",
+            "RETR low/file",
+            "STOR new",
+            "STOR file",
+            "APPE file",
+            "APPE newer",
+            "STOU",
+            "HASH file",
+            "XCRC file",
+            "MKD made",
+            "RMD folder",
+            "RNFR file",
+            "RNFR other",
+            "RNTO renamed",
+            "MFMT 20200101000000 other",
+            "SITE CHMOD 640 other",
+            "DELE other",
+        ] {
+            let data = client.passive();
+            let reply = client.cmd(line);
+            drop(data);
+            if [125, 150].contains(&reply.code) {
+                client.read_reply();
+            }
+            // Without the first, the second has no place to begin.
+            let expected = is_late && line != "RNTO renamed";
+            assert_eq!(told(&reply), expected, "{sandbox} {line}: {reply:?}");
+        }
+        if is_late {
+            server.wait_log("DELE *late/other 550 * (*user.ini:6: [bob /late] perm = elradfmwMT: the folder came after the login, and the jail has no rule for it)");
+            let mut client = server.login();
+            assert_eq!(client.retr("late/file"), b"content");
+            client.expect("RNFR late/file", 350);
+            client.expect("RNTO late/renamed", 250);
+        }
+    }
 }

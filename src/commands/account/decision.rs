@@ -76,6 +76,7 @@ impl Decision<'_> {
             Denied::HoldsHidden => format!("{shown} holds names that are hidden"),
             Denied::RefusedName => share.line(Some(path), "refuse"),
             Denied::Wider => format!("{shown} is where the account may do more"),
+            Denied::Late => format!("{shown} is in a folder that came just now"),
             Denied::HiddenName => format!("{shown} is a hidden name"),
             Denied::Occupied(Some(perm)) => {
                 format!("{shown} is there already, and {}", share.lacks(Some(path), *perm))

@@ -1,6 +1,7 @@
 //! What holds for a folder of a tree and all below it, up to the next section.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::auth::folders::FolderSection;
 use crate::auth::perm::Perms;
@@ -19,6 +20,8 @@ pub struct Area {
     pub perms: Perms,
     /// The letters that the jail grants there: its rights only add up downwards.
     pub jailed: Perms,
+    /// The jail was made without its folder.
+    pub(super) is_late: AtomicBool,
     pub(super) mount: usize,
     /// Bytes below its folder; each section counts for itself.
     pub(super) quota: Option<u64>,
@@ -37,6 +40,7 @@ impl Area {
             written: None,
             perms: user.perms,
             jailed: user.perms,
+            is_late: AtomicBool::new(false),
             mount: 0,
             quota: keys.quota,
             hide: keys.hide.get().cloned(),
