@@ -154,7 +154,7 @@ impl Running<'_> {
         service::reloading();
         let came_of_it = match self.files.reload(self.users, |config, users| self.prepare(config, users)) {
             Ok((config, (tls, mut lines))) => {
-                lines.extend(self.logging.reopen(&config.log));
+                lines.extend(self.reopen_logs(&config));
                 let accounts = self.users.accounts();
                 for doubt in config.warnings().into_iter().chain(accounts.doubts()) {
                     log::warn!("{}", doubt.message());
@@ -168,13 +168,19 @@ impl Running<'_> {
             }
             Err(problems) => {
                 // A person may paste a line of the answer; each line of the log stands alone.
-                let lines: Vec<String> = problems.to_string().lines().map(str::to_owned).collect();
+                let mut lines: Vec<String> = problems.to_string().lines().map(str::to_owned).collect();
                 lines.iter().for_each(|line| log::error!("not read again: {line}"));
+                // What rotates the logs knows nothing of that mistake.
+                lines.extend(self.reopen_logs(&self.server.config()));
                 (false, lines)
             }
         };
         service::ready();
         came_of_it
+    }
+
+    fn reopen_logs(&self, config: &Config) -> impl Iterator<Item = String> {
+        [self.logging.reopen(&config.log), self.server.reopen_transfer_log(config)].into_iter().flatten()
     }
 }
 

@@ -142,9 +142,6 @@ impl Server {
             tell(Level::Warn, format!("{key} has changed: this needs a restart"));
         }
         process::set_umask(config.transfer.umask);
-        if let Err(error) = self.gate.shared.transfer_log.open(config.log.transfer_log.as_deref()) {
-            tell(Level::Error, format!("{}; the old one stays open", unwritten(&config, &error)));
-        }
         if let Err(error) = self.listeners.set_patience(config.server.timeout) {
             tell(Level::Error, format!("timeout: {error}"));
         }
@@ -168,6 +165,20 @@ impl Server {
             ended => told.push(format!("{ended} sessions end: their accounts have changed")),
         }
         told
+    }
+
+    /// The configuration of new sessions.
+    pub fn config(&self) -> Arc<Config> {
+        self.gate.settings().config
+    }
+
+    /// Opens the transfer log again, after it was rotated or when `config` names another one. If it can't be opened, the old file
+    /// stays open, and the log has the line that is returned.
+    pub fn reopen_transfer_log(&self, config: &Config) -> Option<String> {
+        let error = self.gate.shared.transfer_log.open(config.log.transfer_log.as_deref()).err()?;
+        let line = format!("{}; the old one stays open", unwritten(config, &error));
+        log::error!("{line}");
+        Some(line)
     }
 
     /// The addresses where plain FTP is listened on. An IPv6 listener that takes IPv4, too, is there twice.

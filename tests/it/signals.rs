@@ -165,7 +165,22 @@ fn a_changed_port_needs_a_restart() {
 
 #[test]
 fn hangup_reopens_the_logs() {
-    let server = Server::start("[log]\nlog_file = ftpd.log\ntransfer_log = xferlog\n", BOB);
+    let server = Server::start(LOG_FILES, BOB);
+    reopens_the_logs(&server);
+}
+
+#[test]
+fn hangup_reopens_the_logs_whatever_is_wrong_in_the_files() {
+    let server = Server::start(LOG_FILES, BOB);
+    server.tree().write_conf("[log]\nlog_file = elsewhere.log\n[server]\ntimeout = x\n");
+    reopens_the_logs(&server);
+    assert!(!server.tree().path("elsewhere.log").exists());
+}
+
+const LOG_FILES: &str = "[log]\nlog_file = ftpd.log\ntransfer_log = xferlog\n";
+
+#[track_caller]
+fn reopens_the_logs(server: &Server) {
     let (log, transfers) = (server.tree().path("ftpd.log"), server.tree().path("xferlog"));
     let mut client = server.login();
     client.stor("before", "x");
