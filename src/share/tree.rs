@@ -198,12 +198,10 @@ impl Tree {
         let mount = &self.mounts[self.mount_of(path)];
         let place = path.seen_from(&mount.path).unwrap_or_else(VirtualPath::root);
         let root = mount.root.as_ref().ok_or_else(missing)?;
-        let meta = match root.plain_meta(&place) {
-            Ok(None) => return Ok(None),
-            Ok(Some(meta)) if meta.kind == FileKind::Link && last == Last::Followed => return Ok(None),
-            Ok(found) => found,
-            // The act will say why.
-            Err(_) => None,
+        let meta = match there(root.plain_meta(&place))? {
+            Some(None) => return Ok(None),
+            Some(Some(meta)) if meta.kind == FileKind::Link && last == Last::Followed => return Ok(None),
+            found => found.flatten(),
         };
         let levels = self.levels(path);
         self.spot(mount, path.clone(), meta, &levels).map(Some)
@@ -287,6 +285,18 @@ impl Tree {
 /// There is nothing of that name.
 fn missing() -> Denied {
     Denied::File(ErrorKind::NotFound.into())
+}
+
+/// What a look has found; `None` if nothing is there. Any other error says nothing of what the act will find: a client can let a
+/// folder be closed for just the look, by its mode.
+fn there<T>(looked: io::Result<T>) -> io::Result<Option<T>> {
+    match looked {
+        Ok(found) => Ok(Some(found)),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => Ok(None),
+            _ => Err(error),
+        },
+    }
 }
 
 /// Whether an absolute path, empty for the root, is a folder or lies below it.

@@ -1,7 +1,9 @@
 //! Sections found by the identity of folders, for where a text deceives: another spelling, a mount of the system's, a folder that
 //! two mounts of the account reach.
 
-use super::{Area, Mount, Spot, Tree, missing};
+use std::io;
+
+use super::{Area, Mount, Spot, Tree, missing, there};
 use crate::fs::root::Root;
 use crate::protocol::path::VirtualPath;
 use crate::share::denied::Denied;
@@ -13,16 +15,16 @@ impl Tree {
         let mount = &self.mounts[self.mount_of(&seen)];
         let root = mount.root.as_ref().ok_or_else(missing)?;
         let place = seen.seen_from(&mount.path).unwrap_or_else(VirtualPath::root);
-        let meta = root.link_meta(&place).ok();
+        let meta = there(root.link_meta(&place))?;
         let is_folder = meta.as_ref().is_some_and(|meta| meta.kind == FileKind::Folder);
         let folder = if is_folder { place.clone() } else { place.parent().unwrap_or_else(VirtualPath::root) };
         let mut levels = self.levels(&seen);
         let Ok(way) = root.way_down(&folder) else {
             // A folder on the way is not there, so nothing can be done below it.
-            let is_gone = meta.is_none() && root.link_meta(&folder).is_err();
+            let is_gone = meta.is_none() && there(root.link_meta(&folder))?.is_none();
             return if is_gone { self.spot(mount, seen, None, &levels) } else { Err(missing()) };
         };
-        let (present, covered) = (self.present(mount), self.covered(mount));
+        let (present, covered) = (self.present(mount)?, self.covered(mount)?);
         let outer = mount.path.components().count();
         let mut at = mount.area;
         for (depth, id) in way.iter().enumerate().skip(1) {
@@ -42,43 +44,50 @@ impl Tree {
             *level = at;
         }
         let mut spot = self.spot(mount, seen, meta, &levels)?;
-        spot.is_fixed |= is_folder && !place.is_root() && way.last().is_some_and(|id| self.keeps_folder(*id));
+        if let (true, false, Some(id)) = (is_folder, place.is_root(), way.last()) {
+            spot.is_fixed |= self.keeps_folder(*id)?;
+        }
         Ok(spot)
     }
 
     /// The folders of the sections as they are now; of two sections for one folder, that of this mount is first.
-    pub(super) fn present(&self, mount: &Mount) -> Vec<(FileId, usize)> {
-        let id = |(number, section): (usize, &Area)| Some((self.folder_of(section)?, number));
-        let mut found: Vec<(FileId, usize)> = self.areas.iter().enumerate().filter_map(id).collect();
+    pub(super) fn present(&self, mount: &Mount) -> io::Result<Vec<(FileId, usize)>> {
+        let id = |(number, section)| Ok(self.folder_of(section)?.map(|id| (id, number)));
+        let mut found: Vec<(FileId, usize)> =
+            self.areas.iter().enumerate().filter_map(|area| id(area).transpose()).collect::<io::Result<_>>()?;
         found.sort_by_key(|(_, number)| self.areas[*number].mount != self.areas[mount.area].mount);
-        found
+        Ok(found)
     }
 
-    /// The folder of a section as it is now.
-    pub(super) fn folder_of(&self, section: &Area) -> Option<FileId> {
-        let root = self.root_of(section)?;
-        let meta = root.link_meta(&self.place_of(section)).ok()?;
-        (meta.kind == FileKind::Folder).then_some(meta.id)
+    /// The folder of a section as it is now, if it is there.
+    pub(super) fn folder_of(&self, section: &Area) -> io::Result<Option<FileId>> {
+        folder_at(self.root_of(section).map(AsRef::as_ref), Some(self.place_of(section)))
     }
 
     /// What other mounts cover in the folders of this one, or of any other.
-    pub(super) fn covered(&self, inside: &Mount) -> Vec<FileId> {
-        let below = self.mounts.iter().skip(1).filter_map(|mount| {
-            let outer = &self.mounts[self.mount_of(&mount.path.parent()?)];
-            let meta = outer.root.as_ref()?.link_meta(&mount.path.seen_from(&outer.path)?).ok()?;
-            // What is covered may be the mount itself, or the one in which it is found now.
-            let is_shown = self.mounts.iter().any(|other| other.root.as_ref().is_some_and(|root| root.id() == meta.id));
-            (meta.kind == FileKind::Folder && !is_shown).then_some(meta.id)
-        });
+    pub(super) fn covered(&self, inside: &Mount) -> io::Result<Vec<FileId>> {
         let own = inside.root.as_ref().map(|root| root.id());
-        below.filter(|id| Some(*id) != own).collect()
+        // What is covered may be the mount itself, or the one in which it is found now.
+        let is_shown =
+            |id: FileId| self.mounts.iter().any(|other| other.root.as_ref().is_some_and(|root| root.id() == id));
+        let mut covered = Vec::new();
+        for mount in self.mounts.iter().skip(1) {
+            let Some(parent) = mount.path.parent() else { continue };
+            let outer = &self.mounts[self.mount_of(&parent)];
+            let below = folder_at(outer.root.as_deref(), mount.path.seen_from(&outer.path))?;
+            covered.extend(below.filter(|id| !is_shown(*id) && Some(*id) != own));
+        }
+        Ok(covered)
     }
 
     /// Whether a folder belongs to a section, or is above one that does.
-    fn keeps_folder(&self, id: FileId) -> bool {
-        let mut sections = self.areas.iter().skip(1);
-        sections.any(|section| self.folder_of(section) == Some(id) || self.folders_above(section).contains(&id))
-            || self.folders_to_mounts().contains(&id)
+    fn keeps_folder(&self, id: FileId) -> io::Result<bool> {
+        for section in self.areas.iter().skip(1) {
+            if self.folder_of(section)? == Some(id) || self.folders_above(section)?.contains(&id) {
+                return Ok(true);
+            }
+        }
+        Ok(self.folders_to_mounts().contains(&id))
     }
 
     /// The folders of the home and the mounts, and those above them on the disk: another mount may show them.
@@ -87,14 +96,13 @@ impl Tree {
     }
 
     /// The folders on the disk that lie above that of a section, in its mount or, for a mount, in the one around it.
-    pub(super) fn folders_above(&self, section: &Area) -> Vec<FileId> {
+    pub(super) fn folders_above(&self, section: &Area) -> io::Result<Vec<FileId>> {
         let above = std::iter::successors(section.path.parent(), VirtualPath::parent).filter(|path| !path.is_root());
         let id = |path: VirtualPath| {
             let mount = &self.mounts[self.mount_of(&path)];
-            let meta = mount.root.as_ref()?.link_meta(&path.seen_from(&mount.path)?).ok()?;
-            (meta.kind == FileKind::Folder).then_some(meta.id)
+            folder_at(mount.root.as_deref(), path.seen_from(&mount.path))
         };
-        above.filter_map(id).collect()
+        above.filter_map(|path| id(path).transpose()).collect()
     }
 
     /// Whether the folder of a mount is that of another one, or lies in it.
@@ -116,5 +124,68 @@ impl Tree {
             let place = parent.seen_from(&around.path).unwrap_or_else(VirtualPath::root);
             around.root.as_ref().is_some_and(|root| root.folds_case(&place))
         })
+    }
+}
+
+/// The folder at a place in a mount, if both are there.
+fn folder_at(root: Option<&Root>, place: Option<VirtualPath>) -> io::Result<Option<FileId>> {
+    let Some((root, place)) = root.zip(place) else { return Ok(None) };
+    let found = there(root.link_meta(&place))?;
+    Ok(found.filter(|meta| meta.kind == FileKind::Folder).map(|meta| meta.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+    use std::thread;
+
+    use super::*;
+    use crate::auth::user::Terms;
+    use crate::auth::users::Users;
+    use crate::fs::homes::Homes;
+    use crate::fs::root::Links;
+    use crate::share::tree::Last;
+    use crate::share::tree::kept::KeptPlace;
+    use crate::sys::access;
+    use crate::sys::person::Person;
+
+    #[test]
+    fn behind_a_folder_that_is_closed_for_the_look_no_other_letters_hold() {
+        let top = tempfile::tempdir().expect("a temporary folder");
+        let text = "[bob]\npassword = secret\nperm = elradfmwMT\nhome = home\nkeep = 1s\n[bob /p/inbox]\nperm = e\nkeep = off\n";
+        fs::create_dir_all(top.path().join("home/p/inbox")).expect("made");
+        fs::write(top.path().join("user.ini"), text).expect("written");
+        let mode = |name: &str, mode| fs::set_permissions(top.path().join(name), Permissions::from_mode(mode));
+        mode("", 0o755).expect("set");
+        let users = Users::load(Some(&top.path().join("user.ini")), Terms::default()).expect("accounts");
+        let (accounts, homes) = (users.accounts(), Homes::default());
+        let user = accounts.all().next().expect("bob");
+        let home = homes.open(&user.home, Links::Never, None).expect("there");
+        let mut tree = Tree::open(user, &home, &homes, Links::Inside);
+        let closed_one = home.link_meta(&VirtualPath::root().join(b"p")).expect("there").id;
+        let closed = || {
+            if access::user_id() == 0 {
+                Person::find("nobody", None).expect("a usual user").become_on_this_thread().expect("root may");
+            }
+            for deceives in [false, true] {
+                tree.deceives = deceives;
+                for last in [Last::AsIs, Last::Followed] {
+                    for path in [&b"p/inbox"[..], b"p/inbox/file", b"p/INBOX"] {
+                        let found = tree.find(&VirtualPath::root().join(path), last).map(|spot| spot.area.perms);
+                        let is_closed = matches!(&found, Err(Denied::File(error)) if error.kind() == io::ErrorKind::PermissionDenied);
+                        assert!(is_closed, "{deceives} {last:?} {}: {found:?}", path.escape_ascii());
+                    }
+                }
+            }
+            let spared = |place: &KeptPlace| (place.folder.keep.is_some(), place.spared.contains(&closed_one));
+            KeptPlace::all_of(&accounts, &homes).iter().map(spared).collect::<Vec<_>>()
+        };
+        mode("home/p", 0o644).expect("set");
+        let mut kept = thread::scope(|scope| scope.spawn(closed).join()).expect("no panic");
+        mode("home/p", 0o755).expect("set");
+        // The home, without `p`; and `p`, of which nothing goes.
+        kept.sort_unstable();
+        assert_eq!(kept, [(false, false), (true, true)]);
     }
 }

@@ -56,18 +56,25 @@ impl KeptFolder {
             if *setting == Setting::Inherited && !place.is_root() {
                 return None;
             }
-            let (id, root) = (tree.folder_of(area)?, Arc::clone(tree.root_of(area)?));
-            Some(KeptFolder {
-                id,
-                root,
-                place,
-                keep: setting.get().copied(),
-                is_written: source.is_written(),
-                line: source.to_string(),
-            })
+            let (root, line) = (Arc::clone(tree.root_of(area)?), source.to_string());
+            let (keep, is_written) = (setting.get().copied(), source.is_written());
+            match tree.folder_of(area) {
+                Ok(id) => Some(KeptFolder { id: id?, root, place, keep, is_written, line }),
+                // It is there behind a folder that is closed just now, and may be opened before the walk comes by.
+                Err(_) => {
+                    let (id, place) = nearest(&root, &place)?;
+                    Some(KeptFolder { id, root, place, keep: None, is_written: true, line })
+                }
+            }
         });
         Ok(found.collect())
     }
+}
+
+/// The nearest folder above a place that can be seen.
+fn nearest(root: &Root, place: &VirtualPath) -> Option<(FileId, VirtualPath)> {
+    let mut above = std::iter::successors(place.parent(), VirtualPath::parent);
+    above.find_map(|place| Some((root.link_meta(&place).ok()?.id, place)))
 }
 
 impl KeptPlace {

@@ -77,12 +77,13 @@ impl Tree {
         let mut special: Vec<(FileId, Option<Perms>)> = Vec::new();
         if self.deceives {
             // What another mount covers is not to be had this way, either.
-            special.extend(self.covered(mount).into_iter().map(|id| (id, Some(Perms::default()))));
+            special.extend(self.covered(mount).unwrap_or_default().into_iter().map(|id| (id, Some(Perms::default()))));
         }
-        let present = self.present(mount);
+        // What can't be looked at now is not listed, either.
+        let present = self.present(mount).unwrap_or_default();
         special.extend(present.into_iter().map(|(id, section)| (id, Some(self.areas[section].perms))));
         for section in self.areas.iter().skip(1) {
-            special.extend(self.folders_above(section).into_iter().map(|id| (id, None)));
+            special.extend(self.folders_above(section).unwrap_or_default().into_iter().map(|id| (id, None)));
         }
         if self.deceives {
             special.extend(self.folders_to_mounts().into_iter().map(|id| (id, None)));

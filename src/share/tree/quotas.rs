@@ -31,6 +31,6 @@ impl Tree {
     pub(super) fn apart(&self, mount: &Mount) -> Vec<FileId> {
         let own = mount.root.as_ref().map(|root| root.id());
         let others = self.mounts.iter().filter_map(|mount| mount.root.as_ref()).map(|root| root.id());
-        others.filter(|id| Some(*id) != own).chain(self.covered(mount)).collect()
+        others.filter(|id| Some(*id) != own).chain(self.covered(mount).unwrap_or_default()).collect()
     }
 }
