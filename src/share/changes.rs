@@ -90,7 +90,9 @@ impl Share {
         let old = self.look(&from.0, Last::AsIs, Perm::Rename)?;
         not_home(to)?;
         let (source, place) = (old.loose()?, target.loose()?);
-        if old.is_narrower_than(&target) {
+        if let Some(tree) = &self.tree
+            && old.is_narrower_than(&target, tree)?
+        {
             return Err(Denied::Wider);
         }
         let lacking = self.lacking_to_replace(&target);

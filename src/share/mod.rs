@@ -292,11 +292,13 @@ impl At<'_> {
         self.spot.as_ref().is_some_and(name)
     }
 
-    /// Whether the jail grants less here than there, and so lets nothing move there.
-    fn is_narrower_than(&self, other: &Self) -> bool {
-        let (Some(here), Some(there)) = (&self.spot, &other.spot) else { return false };
+    /// Whether the jail grants less here than there, and so lets nothing move there. The kernel knows nothing of a rule whose
+    /// folder this would become.
+    fn is_narrower_than(&self, other: &Self, tree: &Tree) -> io::Result<bool> {
+        let (Some(here), Some(there)) = (&self.spot, &other.spot) else { return Ok(false) };
         let is_folder = here.meta.as_ref().is_some_and(|meta| meta.kind == FileKind::Folder);
-        !jail::grants_no_more(there.around.jailed.rights(), here.around.jailed.rights(), is_folder)
+        let gains = |there: &Area| !jail::grants_no_more(there.jailed.rights(), here.around.jailed.rights(), is_folder);
+        Ok(gains(there.around) || is_folder && gains(tree.section_of_folder_at(there)?))
     }
 }
 

@@ -294,6 +294,29 @@ fn what_moves_needs_the_letters_at_both_ends_and_gains_none() {
 }
 
 #[test]
+fn no_folder_takes_the_place_of_a_wider_one_that_is_not_there_yet() {
+    for (mount, to) in [("beside", "/drop"), ("home", "/again/drop")] {
+        let users = format!(
+            "[bob]\npassword = secret\nperm = elrmf\nhome = home\n[bob /drop]\nperm = {ALL}\n[bob /narrow]\nperm = el\n\
+             [bob /again]\nhome = {mount}\nperm = elrmf\n"
+        );
+        let tree = Tree::new("", &users);
+        fs::create_dir(tree.path("beside")).unwrap();
+        let server = tree.start();
+        server.write("kept/file", "stays");
+        server.write("dull/file", "moves");
+        let mut client = server.login();
+        client.expect("RNFR /kept", 350);
+        let reply = client.expect(format!("RNTO {to}"), 553);
+        assert!(reply.text().contains("may do more there"), "{reply:?}");
+        client.expect("RNFR /dull", 350);
+        client.expect("RNTO /narrow", 250);
+        client.expect("MKD /drop", 257);
+        assert_eq!(server.read("kept/file"), b"stays");
+    }
+}
+
+#[test]
 fn refused_names_are_not_made_in_the_folder_and_below_it() {
     let server = start(Photos::Beside);
     let mut client = server.login();

@@ -2,6 +2,7 @@
 //! two mounts of the account reach.
 
 use std::io;
+use std::sync::Arc;
 
 use super::{Area, Mount, Spot, Tree, missing, there};
 use crate::fs::root::Root;
@@ -103,6 +104,21 @@ impl Tree {
             folder_at(mount.root.as_deref(), path.seen_from(&mount.path))
         };
         above.filter_map(|path| id(path).transpose()).collect()
+    }
+
+    /// The section that would hold for a folder that came to a place where none is: a rule may wait for it.
+    pub fn section_of_folder_at(&self, spot: &Spot) -> io::Result<&Area> {
+        let waits = |section: &&Area| section.written.as_ref().is_some_and(|written| written.home.is_none());
+        let name = |path: &VirtualPath| path.file_name().map(|name| String::from_utf8_lossy(name).to_lowercase());
+        let named = |section: &&Area| self.deceives && waits(section) && name(&section.path) == name(&spot.path);
+        let around = |root: Option<&Arc<Root>>, place: &VirtualPath| folder_at(root.map(AsRef::as_ref), place.parent());
+        let here = around(spot.root, &spot.path)?;
+        for section in self.areas.iter().filter(named) {
+            if here.is_some() && around(self.root_of(section), &self.place_of(section))? == here {
+                return Ok(section);
+            }
+        }
+        Ok(self.nearest(&spot.seen))
     }
 
     /// Whether the folder of a mount is that of another one, or lies in it.
