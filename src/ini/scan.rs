@@ -249,7 +249,8 @@ fn is_blank(c: char) -> bool {
 /// What is between the brackets of a section line, with the control bytes in it, which the crate may take for blanks.
 fn inside(line: &str) -> &str {
     let is_seen = |c: char| c == ' ' || c == '\t' || (c.is_whitespace() && !c.is_control());
-    line.trim_start_matches('[').trim_end_matches(']').trim_matches(is_seen)
+    let line = line.strip_prefix('[').unwrap_or(line);
+    line.strip_suffix(']').unwrap_or(line).trim_matches(is_seen)
 }
 
 /// A section line whose brackets are others or incomplete.
@@ -344,6 +345,14 @@ mod tests {
         let scan = Scan::of("[Alice]\nk = 1\n[ALICE]\nk = 2\nK = 3\n");
         assert_eq!(pairs(&scan), [["Alice", "k", "1"], ["ALICE", "k", "2"]]);
         assert_eq!(faults(&scan), [(5, "K", "'k' is in [ALICE] twice, first in line 4")]);
+    }
+
+    #[test]
+    fn the_last_bracket_of_the_line_ends_the_name_of_a_folder() {
+        for name in ["alex /a [2024]", "alex /[a] b", "alex /]", "alex /[", "alex /a]]"] {
+            let text = format!("[{name}]\nperm = el");
+            assert_eq!(pairs(&Scan::of(&text)), [[name, "perm", "el"].map(str::to_owned)], "{text}");
+        }
     }
 
     #[test]

@@ -11,14 +11,16 @@ impl From<&Denied> for Reply {
         match denied {
             Denied::Letter(perm) => {
                 let (phrase, letter) = (perm.phrase(), perm.letter());
-                Self::new(550, format!("This account may not {phrase} (it lacks the letter '{letter}')."))
+                Self::new(550, format!("This account may not {phrase} here (it lacks the letter '{letter}')."))
             }
             Denied::Home => Self::new(550, "Not the root folder."),
             Denied::ControlBytes => Self::new(553, "No control characters in a new name, please."),
             Denied::ServersOwn => Self::new(553, "Names of that form are the server's own."),
-            Denied::Fixed => Self::new(550, "That folder is part of this account's tree, and stays as it is."),
+            Denied::Fixed => {
+                Self::new(550, "The server's settings name that folder, or one in it, so it stays as it is.")
+            }
             Denied::HoldsHidden => Self::new(550, "The folder holds names that are not shown here."),
-            Denied::RefusedName => Self::new(553, "Files of that name are not taken here."),
+            Denied::RefusedName => Self::new(553, "Files and folders of that name are not taken here."),
             Denied::Wider => Self::new(553, "The account may do more there: copy it, then delete it."),
             Denied::Late => Self::new(550, "That folder is newer than this session; log in again."),
             Denied::HiddenName => Self::new(553, "Names of that form are not taken here."),

@@ -200,7 +200,10 @@ impl Base {
     /// A handle that fchmod and futimens take: a regular file or a folder, readable or at least writable.
     fn open_for_facts(&self, name: &[u8]) -> io::Result<(OwnedFd, Meta)> {
         let opened = match self.resolve(name, OFlags::RDONLY | CAREFUL) {
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => self.resolve(name, OFlags::WRONLY | CAREFUL),
+            // A folder that may not be read can't be opened to write.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                self.resolve(name, OFlags::WRONLY | CAREFUL).map_err(|_| error)
+            }
             opened => opened,
         }?;
         let meta = Meta::from(rustix::fs::fstat(&opened)?);
