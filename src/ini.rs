@@ -43,7 +43,7 @@ pub use section::Section;
 pub use shell::{program, shell_word};
 pub use source::{Source, Sources};
 pub use title::FolderTitle;
-pub use value::{Bounded, Value, word};
+pub use value::{Bounded, Value, duration, word};
 
 use scan::{BadLine, Scan};
 use written::{Keys, Origin, Written, WrittenValue};

@@ -247,7 +247,7 @@ mod tests {
         let cases = [
             ("keep = 30", "user.ini:2: keep: 30 has no unit; write 30d for days, or 30h, 30m, 30s"),
             ("keep = 0d", "user.ini:2: keep: after 0d every file would be gone; write off to keep all"),
-            ("keep = soon", "user.ini:2: keep: 'soon' is not a number, expected a time such as 300, 90s, 5m, 2h or 7d"),
+            ("keep = soon", "user.ini:2: keep: 'soon' is not a number, expected a time such as 30d, 12h or 90m"),
             (
                 "quota = 20 GB",
                 "user.ini:2: quota: '20 GB' is not a number, expected a size such as 500, 100K, 2M or 1G; write quota = 20G",

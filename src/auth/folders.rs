@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::auth::perm::{Perm, Perms};
 use crate::auth::program::Program;
-use crate::ini::{FolderTitle, Key, Mistake, Section, Source, Sources, Value};
+use crate::ini::{FolderTitle, Key, Mistake, Section, Source, Sources, Value, duration};
 use crate::protocol::hidden::{HiddenNames, RefusedNames, WrongPattern};
 use crate::protocol::path::VirtualPath;
 
@@ -224,8 +224,8 @@ impl FolderSection {
 pub(super) const FOR_ALL: &str = "*";
 
 impl Value for Keep {
-    fn parse(text: &str, folder: &Path) -> Result<Keep, Mistake> {
-        let time = Duration::parse(text, folder)?;
+    fn parse(text: &str, _: &Path) -> Result<Keep, Mistake> {
+        let time = duration(text, "30d, 12h or 90m")?;
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             let mistake = Mistake::new(format!("{text} has no unit"));
             return Err(mistake.fix(format!("write {text}d for days, or {text}h, {text}m, {text}s")));

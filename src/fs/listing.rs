@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::protocol::reply::printable;
 use crate::protocol::timestamp::{self, Civil};
-use crate::sys::meta::{FileKind, Meta};
+use crate::sys::meta::{FileId, FileKind, Meta};
 use crate::sys::owners::Owners;
 
 /// An entry as a listing shows it.
@@ -128,7 +128,12 @@ pub fn name_line(name: &[u8], out: &mut Vec<u8>) {
 pub fn facts(entry: Entry, kind: &str, perm: &[u8], facts: Facts, out: &mut Vec<u8>) {
     let meta = entry.meta;
     for (fact, name) in FACTS {
-        if !facts.has(fact) || (fact == Fact::Size && matches!(meta.kind, FileKind::Folder | FileKind::Link)) {
+        let is_told = match fact {
+            Fact::Size => !matches!(meta.kind, FileKind::Folder | FileKind::Link),
+            Fact::Unique => meta.id != FileId::NOWHERE,
+            Fact::Type | Fact::Modify | Fact::Perm | Fact::UnixMode => true,
+        };
+        if !facts.has(fact) || !is_told {
             continue;
         }
         out.extend_from_slice(name.as_bytes());

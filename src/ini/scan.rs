@@ -147,7 +147,12 @@ impl Scan {
         let found = self.parser.read(line.to_owned()).map_err(|_| match line.starts_with('[') {
             true => {
                 let name = line[..secrecy::section_end(line)].trim_start_matches('[');
-                Mistake::new("the section has no closing ']'").fix(format!("write [{name}]"))
+                let fix = match FolderTitle::of(line) {
+                    // What follows the account is not shown.
+                    Some(_) => "write ] at its end".to_owned(),
+                    None => format!("write [{name}]"),
+                };
+                Mistake::new("the section has no closing ']'").fix(fix)
             }
             false => Mistake::new("there is no key before the '='").fix("write key = value"),
         })?;

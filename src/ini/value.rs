@@ -90,18 +90,23 @@ impl Value for u64 {
     }
 }
 
-/// Seconds, or `90s`, `5m`, `2h`, `7d`; ten years at most, so that adding it to a clock can't overflow.
 impl Value for Duration {
     fn parse(text: &str, _: &Path) -> Result<Duration, Mistake> {
-        const UNITS: [(&str, u64); 4] = [("S", 1), ("M", 60), ("H", 3600), ("D", 86_400)];
-        if text.eq_ignore_ascii_case("off") {
-            return Ok(Duration::ZERO);
-        }
-        scaled(text, &UNITS)
-            .and_then(|seconds| if seconds > 3_650 * 86_400 { Err("is too long") } else { Ok(seconds) })
-            .map(Duration::from_secs)
-            .map_err(|reason| format!("'{text}' {reason}, expected a time such as 300, 90s, 5m, 2h or 7d").into())
+        duration(text, "300, 90s, 5m, 2h or 7d")
     }
+}
+
+/// Seconds, or `90s`, `5m`, `2h`, `7d`; ten years at most, so that adding it to a clock can't overflow. A mistake names the
+/// `examples`.
+pub fn duration(text: &str, examples: &str) -> Result<Duration, Mistake> {
+    const UNITS: [(&str, u64); 4] = [("S", 1), ("M", 60), ("H", 3600), ("D", 86_400)];
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(Duration::ZERO);
+    }
+    scaled(text, &UNITS)
+        .and_then(|seconds| if seconds > 3_650 * 86_400 { Err("is too long") } else { Ok(seconds) })
+        .map(Duration::from_secs)
+        .map_err(|reason| format!("'{text}' {reason}, expected a time such as {examples}").into())
 }
 
 /// Addresses separated by commas, each once; `::ffff:10.0.0.1` is 10.0.0.1.

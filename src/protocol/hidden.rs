@@ -27,6 +27,9 @@ pub struct WrongPattern {
     pub at: Option<Range<usize>>,
 }
 
+/// Characters that other files put around a name.
+const QUOTES: [char; 2] = ['"', '\''];
+
 impl HiddenNames {
     /// Whether a name does not exist: that of a file or folder, without a path.
     pub fn hides(&self, name: &[u8]) -> bool {
@@ -97,6 +100,9 @@ fn read(text: &str, verb: &str) -> Result<Pattern, (String, Option<String>)> {
         _ if let Some(inner) = quoted(text) => {
             Err((format!("there are quotes around {text}"), Some(format!("write {inner} without quotes"))))
         }
+        _ if let Some(rest) = half_quoted(text) => {
+            Err((format!("there is a quote at one end of {text}"), Some(format!("write {rest}"))))
+        }
         _ if pattern.matches_all() => Err((format!("'{text}' would {verb} every name"), None)),
         _ => Ok(pattern),
     }
@@ -104,7 +110,12 @@ fn read(text: &str, verb: &str) -> Result<Pattern, (String, Option<String>)> {
 
 /// What is between two quotes, which would be part of the name.
 fn quoted(text: &str) -> Option<&str> {
-    ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote))
+    QUOTES.iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote))
+}
+
+/// What is left of a text with a quote at one end, which belongs to no name: `["]a` is for one that does begin so.
+fn half_quoted(text: &str) -> Option<&str> {
+    text.strip_prefix(QUOTES).or_else(|| text.strip_suffix(QUOTES)).map(str::trim).filter(|rest| !rest.is_empty())
 }
 
 #[cfg(test)]
@@ -130,6 +141,7 @@ mod tests {
             ("my file.txt", "My File.TXT", true),
             ("*.[bt]mp", "A.TMP", true),
             ("~$*", "~$report.docx", true),
+            ("[']a, it's", "'A", true),
             ("?", "é", true),
             ("ärger", "ÄRGER", true),
         ];
@@ -178,6 +190,8 @@ mod tests {
             ("a,, b", "there is an empty pattern", None, None),
             ("a,", "there is an empty pattern", None, None),
             ("'.*', x", "there are quotes around '.*'", Some("write .* without quotes"), Some("'.*'")),
+            ("x, y'", "there is a quote at one end of y'", Some("write y"), Some("y'")),
+            ("\"a, b\"", "there is a quote at one end of \"a", Some("write a"), Some("\"a")),
             ("x, .", "'.' is the name of no file", Some(dots), Some(".")),
         ];
         for (list, reason, fix, at) in cases {

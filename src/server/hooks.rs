@@ -64,16 +64,14 @@ impl Hooks {
 
 fn work(premises: &Premises) {
     while let Some(arrival) = premises.arrivals.next() {
-        let begin = Instant::now();
-        let is_late = || begin.elapsed() >= PATIENCE || premises.arrivals.is_over();
-        if let Err(why) = tell(&arrival, is_late) {
+        if let Err(why) = tell(&arrival, || premises.arrivals.is_over()) {
             warn(&arrival, &why);
         }
     }
 }
 
-/// Runs the program that is told of an upload; the error says what has failed.
-fn tell(arrival: &NewFile, is_late: impl Fn() -> bool) -> Result<(), String> {
+/// Runs the program that is told of an upload, until the time of all programs is over at most; the error says what has failed.
+fn tell(arrival: &NewFile, is_over: impl Fn() -> bool) -> Result<(), String> {
     if arrival.person.is_none() && access::user_id() == 0 {
         let fix = "give the account a system_user, or the server a user in ftpd.conf";
         return Err(format!("nobody was told of it: {} would run as root; {fix}", arrival.program.path.display()));
@@ -90,12 +88,14 @@ fn tell(arrival: &NewFile, is_late: impl Fn() -> bool) -> Result<(), String> {
     let call = ProgramCall { program, arguments, environment: &environment, person: arrival.person.as_ref() };
     let named = program.display();
     let cant_run = |error: io::Error| format!("{named} can't be run: {}", ini::without_number(&error));
+    let begin = Instant::now();
     let mut running = call.start().map_err(cant_run)?;
-    let ended = running.wait(is_late).map_err(cant_run)?;
+    let ended = running.wait(|| begin.elapsed() >= PATIENCE || is_over()).map_err(cant_run)?;
     let what = match ended {
         Some(status) if status.success() => return Ok(()),
         Some(status) => format!("{named} ended with {}", ending(status)),
-        None => format!("{named} took too long and was killed"),
+        None if begin.elapsed() >= PATIENCE => format!("{named} took too long and was killed"),
+        None => format!("{named} was killed, as the server stops"),
     };
     let said = running.last_line().map(|line| format!(": {}", line.chars().take(SHOWN).collect::<String>()));
     Err(what + &said.unwrap_or_default())

@@ -301,7 +301,7 @@ fn what_still_waits_when_the_grace_is_over_is_logged_and_what_runs_is_ended() {
     for name in ["two", "three"] {
         server.wait_log(&format!("on_upload *{name}: nobody was told of it: the server stops"));
     }
-    server.wait_log("on_upload *one: /bin/sh took too long and was killed: held");
+    server.wait_log("on_upload *one: /bin/sh was killed, as the server stops: held");
     let number = fs::read_to_string(server.tree().path("told/begun")).unwrap();
     let begun = PathBuf::from(format!("/proc/{}/cmdline", number.trim()));
     eventually("it is gone", || fs::read(&begun).map_or(true, |line| line.is_empty()));

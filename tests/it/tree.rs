@@ -125,6 +125,10 @@ fn a_folder_that_only_holds_a_mount_is_shown_and_nothing_is_made_there() {
     assert_eq!(client.expect("PWD", 257).text(), "257 \"/a/b\" is the current folder.");
     client.expect("CDUP", 250);
     assert_eq!(facts(&mut client, "/a"), [("b".to_owned(), "dir".to_owned(), "celmp".to_owned())]);
+    // Two folders are not the same file, and these are none of the disk's.
+    for shown in [client.lines("MLSD /a"), vec![client.expect("MLST /a/b", 250).text()]] {
+        assert!(shown.iter().all(|line| !line.contains("unique=0g")), "{shown:?}");
+    }
     for refused in ["MKD new", "MKD b", "RMD b", "RMD /a", "RNFR /a", "DELE /a", "MKD /a"] {
         client.expect(refused, 550);
     }

@@ -88,7 +88,7 @@ impl Tree {
         if self.deceives {
             special.extend(self.folders_to_mounts().into_iter().map(|id| (id, None)));
         }
-        special.push((NOWHERE, None));
+        special.push((FileId::NOWHERE, None));
         let mounts = self.mounts.iter().filter(|mount| mount.path.parent().as_ref() == Some(&folder.seen));
         let named = |mount: &Mount| Some((mount.path.file_name()?.to_vec(), self.areas[mount.area].perms));
         Letters { own: folder.area.perms, mounts: mounts.filter_map(named).collect(), special }
@@ -118,10 +118,7 @@ fn child_of(folder: &VirtualPath, path: &VirtualPath) -> Option<VirtualPath> {
     Some(folder.join(inside.components().next()?))
 }
 
-/// A folder that is on no disk.
-const NOWHERE: FileId = FileId { device: 0, inode: 0 };
-
 /// A folder that nobody can change, with the owner and the time of another.
 fn bare_folder(like: Meta) -> Meta {
-    Meta { mode: 0o555, size: 0, links: 2, kind: FileKind::Folder, id: NOWHERE, ..like }
+    Meta { mode: 0o555, size: 0, links: 2, kind: FileKind::Folder, id: FileId::NOWHERE, ..like }
 }

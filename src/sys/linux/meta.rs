@@ -50,6 +50,11 @@ pub struct FileId {
     pub inode: u64,
 }
 
+impl FileId {
+    /// That of a folder that is on no disk.
+    pub const NOWHERE: FileId = FileId { device: 0, inode: 0 };
+}
+
 impl Meta {
     /// What a path leads to, links followed.
     pub fn of(path: &Path) -> io::Result<Self> {
