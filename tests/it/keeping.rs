@@ -5,6 +5,7 @@ use std::{
     io::Write,
     os::unix::fs::{PermissionsExt, symlink},
     path::PathBuf,
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -83,6 +84,41 @@ fn a_section_below_says_for_itself_and_links_and_folders_stay() {
         assert_eq!(server.read(stays), b"stays", "{stays}");
     }
     assert!(server.home().join("inbox/plain").is_dir());
+}
+
+#[test]
+fn a_mount_of_the_machine_below_is_never_entered() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let tree = Tree::new("", &format!("{BOB}[bob /inbox]\nkeep = 1s\n"));
+    for folder in ["home/inbox/disk", "home/inbox/deep/same", "elsewhere"] {
+        fs::create_dir_all(tree.path(folder)).unwrap();
+    }
+    fs::write(tree.path("elsewhere/file"), "stays").unwrap();
+    fs::write(tree.path("home/inbox/disk/covered"), "stays").unwrap();
+    let server = tree.command();
+    let mut command = Command::new("unshare");
+    // One of another file system, and one that shows a folder of the same.
+    let script = "cd \"$1\" && shift && mount -t tmpfs none home/inbox/disk && echo stays > home/inbox/disk/file && \
+                  mount --bind elsewhere home/inbox/deep/same && exec \"$@\"";
+    command.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"]).arg(tree.path(""));
+    command.arg(server.get_program()).args(server.get_args());
+    command.env_remove("RUST_LOG").env("XDG_RUNTIME_DIR", tree.runtime());
+    let server = tree.start_as(command);
+    let mut client = server.login();
+    client.expect("SIZE /inbox/deep/same/file", 213);
+    // When the second has gone, all that was there before the first was looked at.
+    for name in ["inbox/deep/first", "inbox/deep/second"] {
+        client.stor(name, "goes");
+        wait_gone(&server, name);
+    }
+    for stays in ["disk/file", "deep/same/file"] {
+        client.expect(format!("SIZE /inbox/{stays}"), 213);
+    }
+    for stays in ["elsewhere/file", "home/inbox/disk/covered"] {
+        assert!(server.tree().path(stays).exists(), "{stays}");
+    }
 }
 
 #[test]
