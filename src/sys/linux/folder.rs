@@ -32,7 +32,7 @@ const LOCAL: [FsType; 7] = [
 ];
 
 /// File systems that find a name in another case, at least as they are usually mounted.
-const FOLDING: [FsType; 8] = [
+const FOLDING: [FsType; 11] = [
     statfs::MSDOS_SUPER_MAGIC,
     FsType(0x2011_bab0), // exFAT
     FsType(0x7366_746e), // NTFS
@@ -41,6 +41,9 @@ const FOLDING: [FsType; 8] = [
     FsType(0xff53_4d42), // CIFS
     FsType(0xfe53_4d42), // SMB 2 and 3
     FsType(0x0102_1997), // 9p: the disks of a host
+    FsType(0x786f_4256), // VirtualBox: the disks of a host
+    FsType(0x482b),      // HFS+
+    FsType(0x4244),      // HFS
 ];
 /// FS_CASEFOLD_FL: ext4, F2FS and tmpfs fold the names in a folder with it.
 const CASEFOLD: u32 = 0x4000_0000;
@@ -76,8 +79,9 @@ impl FolderHandle {
     pub fn folds_case(&self) -> bool {
         let kind = statfs::fstatfs(self).map(|disk| disk.filesystem_type());
         let is_casefold = || {
-            let flags = self.open_to_read().and_then(|folder| Ok(rustix::fs::ioctl_getflags(&folder)?));
-            flags.is_ok_and(|flags| flags.contains(IFlags::from_bits_retain(CASEFOLD)))
+            // One that can't be read, as a client may have made it, may fold case.
+            let Ok(folder) = self.open_to_read() else { return true };
+            rustix::fs::ioctl_getflags(&folder).is_ok_and(|flags| flags.contains(IFlags::from_bits_retain(CASEFOLD)))
         };
         kind.is_ok_and(|kind| FOLDING.contains(&kind)) || is_casefold()
     }
