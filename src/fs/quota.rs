@@ -5,6 +5,7 @@
 //! last name of a file is gone. What others do on the disk is found by the next walk.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -19,7 +20,10 @@ use crate::sys::folder::FolderHandle;
 use crate::sys::meta::FileId;
 
 mod around;
+mod room;
 pub mod walk;
+
+pub use room::Reservation;
 
 /// How long a session waits for the first walk through a folder; after that, what is counted so far is what holds.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -72,6 +76,8 @@ pub enum Recount {
     Again(u64, u64),
     /// Files were written meanwhile, so it may have missed some.
     Busy,
+    /// It found that many bytes, and could not read all: nothing is counted as gone.
+    Closed(u64),
 }
 
 /// A counter, and how many bytes it may come to.
@@ -84,16 +90,6 @@ struct Limit {
 /// The quotas that hold for a folder: its own and those above it. There is at least one.
 #[derive(Debug, Clone)]
 pub struct QuotaChain(Vec<Limit>);
-
-/// The room of one file that is being written.
-#[derive(Debug)]
-pub struct Reservation {
-    chain: QuotaChain,
-    /// As many bytes of the file are counted.
-    counted: u64,
-    /// Where the next byte goes.
-    at: u64,
-}
 
 /// There is no room for so much below a folder.
 #[derive(Debug)]
@@ -123,19 +119,31 @@ impl Quotas {
         describe: impl FnOnce() -> (PathBuf, Vec<FileId>),
     ) -> io::Result<Arc<Counter>> {
         let id = folder.meta()?.id;
-        let mut counters = self.counters.lock();
-        if let Some(counter) = counters.get(&id) {
+        if let Some(counter) = self.counters.lock().get(&id) {
             return Ok(Arc::clone(counter));
         }
+        // A disk that does not answer must not hold up others at the lock.
         let (path, apart) = describe();
         let state = Filling { is_counted: self.orders.is_none(), apart, ..Filling::default() };
         let (folder, state, counted) = (folder.again()?, Mutex::new(state), Condvar::new());
         let counter = Arc::new(Counter { id, folder, path, state, counted });
-        counters.insert(id, Arc::clone(&counter));
-        drop(counters);
+        if let Some(other) = self.add(&counter) {
+            return Ok(other);
+        }
         // Without the thread nothing is walked.
         let _ = self.orders.as_ref().map(|(orders, _)| orders.send(Arc::clone(&counter)));
         Ok(counter)
+    }
+
+    /// Adds a counter, unless somebody else has added one of that folder meanwhile.
+    fn add(&self, counter: &Arc<Counter>) -> Option<Arc<Counter>> {
+        match self.counters.lock().entry(counter.id) {
+            Entry::Occupied(other) => Some(Arc::clone(other.get())),
+            Entry::Vacant(free) => {
+                free.insert(Arc::clone(counter));
+                None
+            }
+        }
     }
 }
 
@@ -165,10 +173,15 @@ impl Counter {
         let mut state = self.state.lock();
         state.is_counted = true;
         self.counted.notify_all();
-        walked?;
+        let is_whole = walked?;
         if state.writers > 0 || state.changes != before {
             state.is_doubtful = true;
             return Ok(Recount::Busy);
+        }
+        if !is_whole {
+            // Clients can close folders, too, and must not gain room by that.
+            state.used = if is_first { found } else { state.used.max(found) };
+            return Ok(Recount::Closed(found));
         }
         let was = std::mem::replace(&mut state.used, found);
         Ok(if is_first { Recount::First(found) } else { Recount::Again(was, found) })
@@ -285,48 +298,7 @@ impl QuotaChain {
 
     /// The room of a file of which so many bytes are counted already.
     pub fn reserve(&self, counted: u64) -> Reservation {
-        self.0.iter().for_each(|limit| limit.counter.state.lock().writers += 1);
-        Reservation { chain: self.clone(), counted, at: 0 }
-    }
-}
-
-impl Reservation {
-    /// The quotas that hold for the file.
-    pub fn chain(&self) -> &QuotaChain {
-        &self.chain
-    }
-
-    /// The next byte goes there; `None` is the end of the file.
-    pub fn start(&mut self, at: Option<u64>) {
-        self.at = at.unwrap_or(self.counted);
-    }
-
-    /// Counts the bytes that are about to be written, as far as the file grows by them.
-    ///
-    /// # Errors
-    /// [`is_over`] if they don't fit.
-    pub fn take(&mut self, bytes: u64) -> io::Result<()> {
-        let end = self.at.saturating_add(bytes);
-        self.chain.take(end.saturating_sub(self.counted))?;
-        self.counted = self.counted.max(end);
-        self.at = end;
-        Ok(())
-    }
-
-    /// The file is closed with this size.
-    pub fn settle(&mut self, size: u64) {
-        self.chain.credit(self.counted.saturating_sub(size));
-        self.counted = self.counted.min(size);
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        for limit in &self.chain.0 {
-            let mut state = limit.counter.state.lock();
-            state.writers = state.writers.saturating_sub(1);
-            state.changes += 1;
-        }
+        Reservation::new(self.clone(), counted)
     }
 }
 
@@ -346,10 +318,13 @@ pub fn is_over(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
     use std::thread;
 
     use super::*;
+    use crate::sys::access;
+    use crate::sys::person::Person;
 
     fn counter(quotas: &Quotas, folder: &Path) -> Arc<Counter> {
         let handle = FolderHandle::open(folder).expect("there");
@@ -380,6 +355,20 @@ mod tests {
         });
         assert_eq!((sum, one.used(), chain.rest()), (10_007, 10_007, 0));
         assert!(is_over(&chain.take(1).expect_err("full")));
+    }
+
+    #[test]
+    fn no_lock_is_held_while_a_folder_is_described_and_the_first_counter_of_it_stays() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (quotas, handle) = (Quotas::default(), FolderHandle::open(folder.path()).expect("there"));
+        let mut first = None;
+        let describe = || {
+            assert!(quotas.counters.try_lock().is_some());
+            first = Some(counter(&quotas, folder.path()));
+            (folder.path().to_owned(), Vec::new())
+        };
+        let second = quotas.counter(&handle, describe).expect("a counter");
+        assert!(first.is_some_and(|first| Arc::ptr_eq(&first, &second)));
     }
 
     #[test]
@@ -436,5 +425,32 @@ mod tests {
         assert_eq!(counter.count(tell).expect("walked"), Recount::Busy);
         assert_eq!(counter.count(|_| ()).expect("walked"), Recount::Again(12, 15));
         assert_eq!(counter.used(), 15);
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_counted_as_before() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let closed = folder.path().join("closed");
+        fs::create_dir(&closed).expect("made");
+        fs::write(closed.join("a"), [0; 10]).expect("written");
+        let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
+        mode(folder.path(), 0o755);
+        let counter = counter(&Quotas::walked(), folder.path());
+        assert_eq!(counter.count(|_| ()).expect("walked"), Recount::First(10));
+        fs::write(folder.path().join("b"), [0; 5]).expect("written");
+        let count = || {
+            if access::user_id() == 0 {
+                Person::find("nobody", None).expect("a usual user").become_on_this_thread().expect("root may");
+            }
+            counter.count(|_| ()).expect("walked")
+        };
+        let counted = |bits| {
+            mode(&closed, bits);
+            thread::scope(|scope| scope.spawn(count).join()).expect("no panic")
+        };
+        for bits in [0, 0o644, 0o311] {
+            assert_eq!((counted(bits), counter.used()), (Recount::Closed(5), 10), "{bits:o}");
+        }
+        assert_eq!((counted(0o755), counter.used()), (Recount::Again(10, 15), 15));
     }
 }

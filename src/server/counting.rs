@@ -92,6 +92,11 @@ fn count(counter: &Counter) {
                 log::info!("quota of {path}: {was} bytes were counted, {found} bytes are there");
             }
             Ok(Recount::Again(..)) => {}
+            Ok(Recount::Closed(found)) => {
+                log::warn!(
+                    "quota of {path}: {found} bytes are there, and folders that can't be read: the count goes up only"
+                );
+            }
             Err(error) => log::warn!("quota of {path}: can't count what is there: {error}"),
         }
         return;

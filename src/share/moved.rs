@@ -42,10 +42,14 @@ impl QuotaMove {
         let there = to.0.link_meta(&to.1.path).ok().filter(|there| there.id != meta.id);
         let replaced = there.map_or(0, |there| there.sole_bytes());
         let needs_size = left.is_some() || entered.is_some();
-        let bytes = if needs_size { bytes_of(from, &meta)? } else { 0 };
+        let (bytes, is_whole) = if needs_size { bytes_of(from, &meta)? } else { (0, true) };
+        if !is_whole && entered.is_some() {
+            return Err(Denied::File(ErrorKind::PermissionDenied.into()));
+        }
         let taken = bytes.saturating_sub(replaced);
         entered.as_ref().map_or(Ok(()), |entered| entered.take(taken))?;
-        let is_doubtful = needs_size && meta.kind == FileKind::File && (meta.links > 1 || share.writes(from));
+        let is_file = needs_size && meta.kind == FileKind::File;
+        let is_doubtful = !is_whole || is_file && (meta.links > 1 || share.writes(from));
         Ok(Some(Self { bytes, replaced, taken, left, entered, around, is_doubtful, is_done: false }))
     }
 
@@ -82,17 +86,17 @@ impl Share {
     }
 }
 
-/// The bytes that move with a file or folder.
-fn bytes_of((root, at): (&Root, &At), meta: &Meta) -> io::Result<u64> {
+/// The bytes that move with a file or folder, and whether those are all of them.
+fn bytes_of((root, at): (&Root, &At), meta: &Meta) -> io::Result<(u64, bool)> {
     match meta.kind {
-        FileKind::File => return Ok(meta.size),
+        FileKind::File => return Ok((meta.size, true)),
         FileKind::Folder => {}
-        FileKind::Link | FileKind::Other => return Ok(0),
+        FileKind::Link | FileKind::Other => return Ok((0, true)),
     }
     let (mut sum, mut files) = (0_u64, 0);
-    walk::files(root.handle_of(&at.path)?.again()?, &[], |size| {
+    let is_whole = walk::files(root.handle_of(&at.path)?.again()?, &[], |size| {
         (sum, files) = (sum.saturating_add(size), files + 1);
         if files > MAX_FILES { Err(io::Error::new(ErrorKind::ResourceBusy, "too many files to count")) } else { Ok(()) }
     })?;
-    Ok(sum)
+    Ok((sum, is_whole))
 }

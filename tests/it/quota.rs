@@ -4,6 +4,7 @@ use std::{fs, io::Write, os::unix::fs::symlink, thread};
 
 use crate::{
     client::Client,
+    privileges,
     server::{Server, Tree, eventually},
 };
 
@@ -152,6 +153,27 @@ fn a_rename_takes_its_room_along() {
     rename(&mut client, "deep", "q/deeper", 250);
     rename(&mut client, "q/deeper", "q/deepest", 250);
     assert_eq!(rest(&mut client, "q"), 700);
+}
+
+#[test]
+fn what_can_not_be_counted_is_not_moved_to_a_quota() {
+    let users = format!("[bob]\npassword = secret\nperm = {ALL}\nhome = home\n[bob /q]\nquota = {MOST}\n");
+    let server = if privileges::is_root() {
+        privileges::tree(&format!("[server]\nuser = {}\n", privileges::USER), &users, privileges::USER).start()
+    } else {
+        Tree::new("", &users).start()
+    };
+    let mut client = server.login();
+    for folder in ["q", "out", "out/closed"] {
+        client.expect(format!("MKD {folder}"), 257);
+    }
+    put(&mut client, "out/closed/large", 5000, 226);
+    for (mode, code) in [(644, 550), (755, 552)] {
+        client.expect(format!("SITE CHMOD {mode} out/closed"), 200);
+        client.expect("RNFR out", 350);
+        client.expect("RNTO q/out", code);
+    }
+    assert_eq!(rest(&mut client, "q"), 1000);
 }
 
 #[test]

@@ -46,18 +46,30 @@ impl Quotas {
 
     /// What is known of a home: it is found out again when there are more counters.
     fn related(&self, root: &Root) -> Option<Arc<Related>> {
-        let counters = self.counters.lock();
-        if counters.is_empty() {
-            return None;
-        }
+        let counters: Vec<Arc<Counter>> = {
+            let counters = self.counters.lock();
+            if counters.is_empty() {
+                return None;
+            }
+            let mut roots = self.related.lock();
+            if roots.0 != counters.len() {
+                roots.1.clear();
+                roots.0 = counters.len();
+            }
+            match roots.1.get(&root.id()) {
+                Some(known) if known.counters.is_empty() => return None,
+                Some(known) => return Some(Arc::clone(known)),
+                None => counters.values().cloned().collect(),
+            }
+        };
+        // A disk that does not answer must not hold up others at the locks.
+        let related = Arc::new(Related::of(root, &counters));
         let mut roots = self.related.lock();
-        if roots.0 != counters.len() {
-            roots.1.clear();
-            roots.0 = counters.len();
+        if roots.0 == counters.len() {
+            roots.1.insert(root.id(), Arc::clone(&related));
         }
-        let known = roots.1.entry(root.id());
-        let related = known.or_insert_with(|| Arc::new(Related::of(root, counters.values())));
-        (!related.counters.is_empty()).then(|| Arc::clone(related))
+        drop(roots);
+        (!related.counters.is_empty()).then_some(related)
     }
 
     /// Forgets how homes lie to folders: somebody may have moved them.
@@ -67,11 +79,11 @@ impl Quotas {
 }
 
 impl Related {
-    fn of<'c>(root: &Root, counters: impl Iterator<Item = &'c Arc<Counter>>) -> Self {
+    fn of(root: &Root, counters: &[Arc<Counter>]) -> Self {
         let (id, way) = (root.id(), root.handle().way_up());
         let is_below = |counter: &Counter| counter.id != id && counter.folder.way_up().contains(&id);
         let counters: Vec<Arc<Counter>> =
-            counters.filter(|counter| way.contains(&counter.id) || is_below(counter)).cloned().collect();
+            counters.iter().filter(|counter| way.contains(&counter.id) || is_below(counter)).cloned().collect();
         let depends = counters.iter().any(|counter| !way.contains(&counter.id) || counter.has_any_apart());
         Self { way, counters, depends }
     }

@@ -19,11 +19,13 @@ struct Met {
     folders: HashSet<FileId>,
     /// Files with more names than one.
     linked: HashSet<FileId>,
+    /// Something can't be read.
+    is_partly_closed: bool,
 }
 
 /// Hands the size of each file below a folder on. Partials are files, too; folders that are `apart` are left out, with all that
-/// is in them. What can't be read or vanishes meanwhile counts nothing.
-pub fn files(top: FolderHandle, apart: &[FileId], mut take: impl FnMut(u64) -> io::Result<()>) -> io::Result<()> {
+/// is in them. What vanishes meanwhile counts nothing, nor does what can't be read: false if there is such.
+pub fn files(top: FolderHandle, apart: &[FileId], mut take: impl FnMut(u64) -> io::Result<()>) -> io::Result<bool> {
     let mut met = Met::default();
     met.folders.extend(apart);
     met.folders.insert(top.meta()?.id);
@@ -33,15 +35,31 @@ pub fn files(top: FolderHandle, apart: &[FileId], mut take: impl FnMut(u64) -> i
             levels.pop();
             continue;
         };
-        let Ok(folder) = level.handle.child(&name) else { continue };
+        let Some(folder) = met.seen(level.handle.child(&name)) else { continue };
         // What the name led to a moment ago may be another by now.
         if folder.meta().is_ok_and(|meta| met.folders.insert(meta.id))
-            && let Some(level) = skipping(read(folder, &mut met, &mut take))?
+            && let Some(level) =
+                read(folder, &mut met, &mut take).map_or_else(|error| met.skip(error), |level| Ok(Some(level)))?
         {
             levels.push(level);
         }
     }
-    Ok(())
+    Ok(!met.is_partly_closed)
+}
+
+impl Met {
+    /// What was found, if it was.
+    fn seen<T>(&mut self, found: io::Result<T>) -> Option<T> {
+        found.inspect_err(|error| self.is_partly_closed |= error.kind() == ErrorKind::PermissionDenied).ok()
+    }
+
+    /// Leaves a folder out that can't be read.
+    fn skip<T>(&mut self, error: io::Error) -> io::Result<Option<T>> {
+        match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::NotFound => Ok(self.seen(Err(error))),
+            _ => Err(error),
+        }
+    }
 }
 
 /// Reads one folder: its files are handed on, its folders are kept.
@@ -49,7 +67,7 @@ fn read(handle: FolderHandle, met: &mut Met, take: &mut impl FnMut(u64) -> io::R
     let mut entries = Folder::with_partials(handle.open_to_read()?);
     let mut folders = Vec::new();
     while entries.advance()? {
-        let Ok(meta) = entries.meta() else { continue };
+        let Some(meta) = met.seen(entries.meta()) else { continue };
         match meta.kind {
             FileKind::File if meta.links < 2 || met.linked.insert(meta.id) => take(meta.size)?,
             FileKind::Folder if !met.folders.contains(&meta.id) => folders.push(entries.name().to_vec()),
@@ -57,14 +75,6 @@ fn read(handle: FolderHandle, met: &mut Met, take: &mut impl FnMut(u64) -> io::R
         }
     }
     Ok(Level { handle, folders })
-}
-
-/// Leaves a folder out that can't be read.
-fn skipping(level: io::Result<Level>) -> io::Result<Option<Level>> {
-    match level {
-        Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::NotFound) => Ok(None),
-        other => other.map(Some),
-    }
 }
 
 #[cfg(test)]
