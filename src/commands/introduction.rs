@@ -87,9 +87,10 @@ pub fn lines(config: &Config, accounts: &Accounts, urls: &[Url]) -> Vec<String> 
     ];
     lines.extend(accounts.all().take(MOST_ACCOUNTS).map(|user| {
         let state = if user.enabled { "" } else { ", disabled" };
+        // As many as `check --user` shows.
         let folders = match user.folders.len() {
             0 => String::new(),
-            number => format!(", {}", Plural(number, "folder")),
+            others => format!(", {} folders", others + 1),
         };
         // It may be a URL with a password.
         let source = user.source("home");

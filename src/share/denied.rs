@@ -53,6 +53,11 @@ impl Denied {
         matches!(self, Self::HiddenName) || matches!(self, Self::File(error) if is_hidden(error))
     }
 
+    /// True if there is nothing of that name.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::File(error) if error.kind() == ErrorKind::NotFound)
+    }
+
     /// True while another session writes the file.
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::File(error) if error.kind() == ErrorKind::ResourceBusy)

@@ -258,6 +258,9 @@ impl Share {
 
     /// Where a path is on this machine, for logs.
     pub fn real_path(&self, path: &VirtualPath) -> PathBuf {
+        if let Some((_, real)) = self.tree.as_ref().and_then(|tree| tree.unmounted(path)) {
+            return real;
+        }
         let (root, path) = self.written(path);
         root.real_path(&path)
     }

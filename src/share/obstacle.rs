@@ -74,10 +74,19 @@ impl Share {
 
     /// The first part of the path that is missing.
     fn missing(&self, path: &VirtualPath) -> Option<Obstacle> {
-        let is_missing =
-            |part: &VirtualPath| self.meta_by_text(part).is_err_and(|error| error.kind() == ErrorKind::NotFound);
-        let part = prefixes(path).into_iter().find(is_missing)?;
+        let part = self.first_missing(path)?;
         Some(Obstacle { path: self.real_path(&part), what: InTheWay::Missing })
+    }
+
+    /// The shortest part of a path at which there is nothing, by its text.
+    pub(super) fn first_missing(&self, path: &VirtualPath) -> Option<VirtualPath> {
+        let tree = self.tree.as_ref();
+        let is_missing = |part: &VirtualPath| match self.meta_by_text(part) {
+            Ok(_) => false,
+            // A folder that holds mounts need not be on a disk.
+            Err(error) => error.kind() == ErrorKind::NotFound && !tree.is_some_and(|tree| tree.leads_to_mount(part)),
+        };
+        prefixes(path).into_iter().find(is_missing)
     }
 
     /// The first part of the path whose mode forbids the act.
@@ -122,7 +131,10 @@ impl Share {
         }
     }
 
-    fn meta_by_text(&self, path: &VirtualPath) -> io::Result<Meta> {
+    pub(super) fn meta_by_text(&self, path: &VirtualPath) -> io::Result<Meta> {
+        if self.tree.as_ref().is_some_and(|tree| tree.unmounted(path).is_some()) {
+            return Err(ErrorKind::NotFound.into());
+        }
         let (root, path) = self.written(path);
         root.meta(&path)
     }

@@ -8,6 +8,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -171,6 +172,23 @@ impl Tree {
         Some((mount.root.as_deref()?, path.seen_from(&mount.path)?))
     }
 
+    /// Where a path would be by its text, if it lies in a mount that is not there.
+    pub fn unmounted(&self, path: &VirtualPath) -> Option<(&FolderSection, PathBuf)> {
+        let mount = &self.mounts[self.mount_of(path)];
+        let section = self.areas[mount.area].written.as_deref().filter(|_| mount.root.is_none())?;
+        let home = section.home.as_deref()?;
+        let real = path.below(&mount.path).map(|below| home.join(String::from_utf8_lossy(below).as_ref()));
+        Some((section, real.unwrap_or_else(|| home.to_owned())))
+    }
+
+    /// The section whose folder a path is by its text, or the first one that has its folder below it.
+    pub fn keeper(&self, path: &VirtualPath) -> Option<&FolderSection> {
+        let within = |folder: &VirtualPath| self.areas.iter().skip(1).find(|area| area.path.is_within(folder));
+        // A folder that is on no disk only holds mounts.
+        let area = within(path).or_else(|| within(&path.parent()?))?;
+        area.written.as_deref()
+    }
+
     /// Which links are followed.
     pub fn links(&self) -> Links {
         self.links
@@ -237,7 +255,7 @@ impl Tree {
     }
 
     /// Whether a mount that is there lies below a path.
-    fn leads_to_mount(&self, path: &VirtualPath) -> bool {
+    pub fn leads_to_mount(&self, path: &VirtualPath) -> bool {
         self.mounts.iter().any(|mount| mount.root.is_some() && mount.path != *path && mount.path.is_within(path))
     }
 

@@ -1,6 +1,7 @@
 //! What an account may do with a file, found without doing it. Used by `ftpd check --can`, with nobody logged in.
 
 use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,6 +92,44 @@ impl Share {
             Act::RenameTo => self.would_name(path),
             Act::SetMode | Act::SetTime => self.would_set(act, path),
         }
+    }
+
+    /// The line that gives or lacks a letter in a folder that is not there, if it lies below a section's that is not there: a
+    /// session finds no such section, and says that the folder is missing.
+    pub fn to_come(&self, path: &VirtualPath, perm: Perm) -> Option<Result<String, String>> {
+        let (tree, missing) = (self.tree.as_ref()?, self.first_missing(path)?);
+        let area = Some(tree.nearest(path)).filter(|area| area.path.is_within(&missing))?;
+        let mut written = tree.areas_above(area).filter_map(|area| area.written.as_ref());
+        let section = written.find(|section| section.says("perm"));
+        let line = || section.map_or_else(|| self.user_now().source("perm"), |section| section.source("perm"));
+        let lacks = || section.map_or_else(|| self.user_now().lacks(perm), |section| section.lacks(perm));
+        Some(if area.perms.has(perm) { Ok(line().to_string()) } else { Err(lacks()) })
+    }
+
+    /// The folder that is missing on the way to a path: as clients see it, and where it would be.
+    pub fn missing_folder(&self, path: &VirtualPath) -> Option<(VirtualPath, PathBuf)> {
+        let missing = self.first_missing(path).filter(|missing| missing != path)?;
+        let real = self.real_path(&missing);
+        Some((missing, real))
+    }
+
+    /// The section of a mount, if a path is for something beside it in a folder that is on no disk and only holds it.
+    pub fn beside_mount(&self, path: &VirtualPath) -> Option<String> {
+        let (tree, folder) = (self.tree.as_ref()?, path.parent()?);
+        let is_on_no_disk = tree.leads_to_mount(&folder) && self.meta_by_text(&folder).is_err();
+        tree.keeper(&folder).filter(|_| is_on_no_disk).map(|section| section.begin().to_string())
+    }
+
+    /// The mount that a path lies in, if that is not there: the line that names its folder, the folder, and why.
+    pub fn missing_mount(&self, path: &VirtualPath) -> Option<(String, PathBuf, &io::Error)> {
+        let (section, _) = self.tree.as_ref()?.unmounted(path)?;
+        let absent = self.absent().iter().find(|absent| absent.section.path == section.path)?;
+        Some((section.source("home").to_string(), section.home.clone()?, &absent.error))
+    }
+
+    /// The section that keeps a folder where it is, by the text of its path.
+    pub fn keeper(&self, path: &VirtualPath) -> Option<String> {
+        self.tree.as_ref()?.keeper(path).map(|section| section.begin().to_string())
     }
 
     fn would_list(&self, path: &VirtualPath) -> Result<(), Denied> {

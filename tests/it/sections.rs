@@ -235,22 +235,23 @@ fn what_the_kernel_can_not_hold_is_noted() {
         (
             "elradfmw",
             "[alex /inbox]\nperm = elw",
-            "user.ini:6: perm: it takes 'radfm' from what holds around it; the kernel's jail can't hold this: letters hold it",
+            "user.ini:6: perm: fewer letters than in the folder around it (no 'radfm'): ftpd holds to them, the kernel's jail can't; \
+             nothing to do",
         ),
         (
             "elr",
             "[alex /wide]\nperm = elradf\n[alex /wide/x]\nperm = elr",
-            "user.ini:8: perm: it takes 'adf' from what holds around it",
+            "user.ini:8: perm: fewer letters than in the folder around it (no 'adf')",
         ),
         (
             "elr",
             "[alex /wide]\nperm = elradf\n[alex /wide/x]\nperm = elrw",
-            "user.ini:8: perm: it takes 'adf' from what holds around it",
+            "user.ini:8: perm: fewer letters than in the folder around it (no 'adf')",
         ),
         (
             "elradf",
             "[* /wide]\nperm = elradf\n[alex /wide/x]\nperm = el\n[alex /wide/x/y]\nperm = elrad",
-            "user.ini:10: perm: it takes 'f' from what holds around it",
+            "user.ini:10: perm: fewer letters than in the folder around it (no 'f')",
         ),
         ("elr", "[alex /inbox]\nperm = elradfmw", ""),
         ("elw", "[alex /inbox]\nrefuse = x", ""),
@@ -269,12 +270,12 @@ fn what_the_kernel_can_not_hold_is_noted() {
         (
             "elradf",
             "[alex /p]\nhome = home/inbox\nperm = elr",
-            "the kernel's jail can't hold that 'adf' is missing here: letters hold it",
+            "fewer letters here than there (no 'adf'): ftpd holds to them, the kernel's jail can't",
         ),
         (
             "elradf",
             "[* /p]\nhome = photos\n[alex /inbox]\nperm = elr",
-            "user.ini:8: perm: it takes 'adf' from what holds around it",
+            "user.ini:8: perm: fewer letters than in the folder around it (no 'adf')",
         ),
     ];
     for (perm, text, expected) in cases {
@@ -293,7 +294,9 @@ fn what_the_kernel_can_not_hold_is_noted() {
             _ => panic!("{text}: {expected:?} in {notes:?}"),
         }
         if !expected.is_empty() {
-            tree.start().wait_log(expected);
+            let server = tree.start();
+            server.wait_log("concurrency model");
+            assert!(server.log_lines(expected).is_empty(), "the start says what needs nothing to be done");
         }
     }
 }
@@ -337,7 +340,7 @@ fn check_shows_the_folders_of_an_account() {
                     \x20 /p/new  is photos/new (not there yet), letters elrw (user.ini:12)\n\
                     \x20 /q/x  is home/q/x (not there yet), letters el (user.ini:16)\n     hide = .* (user.ini:5)\n";
     assert!(code == Some(0) && output.contains(expected), "{output}");
-    assert!(output.contains("user.ini:7: perm: it takes 'radfm' from what holds around it"), "{output}");
+    assert!(output.contains("user.ini:7: perm: fewer letters than in the folder around it (no 'radfm')"), "{output}");
     assert!(
         output.ends_with("refuses nothing of that in /, its other folders and the folders right below\n"),
         "{output}"
@@ -348,11 +351,57 @@ fn check_shows_the_folders_of_an_account() {
         ("STOR /inbox/x.EXE", 1, "no: user.ini:8: [alex /inbox] refuse = *.exe"),
         ("RETR /.x", 1, "no: user.ini:5: hide = .*"),
         ("STOR /p/x", 0, "yes: user.ini:3: perm = elradfmw has 'w'"),
-        ("RMD /p", 1, "no: "),
+        ("RMD /p", 1, "no: user.ini:9: [alex /p] keeps /p as it is"),
     ] {
         let (ended, output) = asked(&format!("--can alex {words}"));
         assert!(ended == Some(code) && output.contains(said), "{words}: {output}");
     }
+}
+
+#[test]
+fn what_is_not_there_is_judged_by_its_section_and_told_by_its_own_place() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let text = "[alex /new]\nperm = wm\n[alex /backup]\nhome = gone\n[alex /a/b]\nhome = photos\n[alex /list]\nperm = el\n\
+         [alex /wide]\nperm = elm\n[alex /wide/x]\nperm = elw";
+    let case = with_folders("elrw", text, Silent);
+    let tree = Tree::new("", std::str::from_utf8(&case.users).unwrap());
+    (case.prepare)(&tree.path(""));
+    let root = tree.path("").display().to_string();
+    for (words, code, said) in [
+        ("LIST /new", 1, "no: user.ini:6: [alex /new] perm = wm has no 'l'"),
+        ("CWD /new", 1, "no: user.ini:6: [alex /new] perm = wm has no 'e'"),
+        ("LIST /new/x", 1, "no: user.ini:6: [alex /new] perm = wm has no 'l'"),
+        (
+            "LIST /list",
+            0,
+            "yes: user.ini:12: [alex /list] perm = el has 'l', but home/list does not exist at the moment",
+        ),
+        ("RETR /new", 0, "yes: user.ini:3: perm = elrw has 'r', but home/new does not exist at the moment"),
+        (
+            "STOR /new/p.jpg",
+            1,
+            "no: the file system: the folder home/new does not exist; user.ini:3: perm = elrw has no 'm', so the account \
+             can't make it: mkdir -p home/new\n",
+        ),
+        ("STOR /wide/x/p.jpg", 1, "no: the file system: the folder home/wide/x does not exist; MKD /wide/x makes it\n"),
+        ("STOR /none/p.jpg", 1, "the folder home/none does not exist; user.ini:3: perm = elrw has no 'm'"),
+        ("RETR /backup/b.txt", 1, "no: user.ini:8: [alex /backup] home = gone: the file system: gone does not exist\n"),
+        ("LIST /backup", 1, "no: user.ini:8: [alex /backup] home = gone: the file system: gone does not exist\n"),
+        ("STOR /backup/b.txt", 1, "no: user.ini:8: [alex /backup] home = gone: "),
+        ("STOR /a/x", 1, "no: user.ini:9: [alex /a/b]: the folder around it is on no disk, and holds nothing else"),
+    ] {
+        let mut command = tree.command();
+        command.arg("check").args(format!("--can alex {words}").split(' '));
+        let Ended { code: ended, output } = run_to_its_end(command);
+        let output = output.replace(&format!("{}/", root.trim_end_matches('/')), "");
+        assert!(ended == Some(code) && output.contains(said), "{words}: {output}");
+    }
+    let server = tree.start();
+    let mut client = server.client();
+    client.expect("USER alex", 331);
+    client.expect("PASS long-and-secret", 230);
+    client.expect("RETR /backup/b.txt", 550);
+    server.wait_log("gone is not there");
 }
 
 #[test]
@@ -364,8 +413,8 @@ fn the_start_counts_the_folders_of_each_account() {
     let tree = Tree::new("", &format!("{}{bob}", std::str::from_utf8(&case.users).unwrap()));
     (case.prepare)(&tree.path(""));
     let server = tree.start();
-    server.wait_log(", elr, 3 folders");
-    server.wait_log(", elr, 1 folder");
+    server.wait_log(", elr, 4 folders");
+    server.wait_log(", elr, 2 folders");
 }
 
 /// An account that tells a program of its uploads. Root runs none, so its server leaves that to another user.
@@ -385,12 +434,25 @@ fn a_program_that_can_not_be_run_is_told() {
     let doubted = |call, words: &[&'static str]| case(call, Doubted).at(line, "on_upload").says(words);
     run_all(vec![
         case("/bin/sh -c 'exit 0'", Silent),
+        case("/bin/sh -c 'echo \"$FTPD_PATH\" | cat'", Silent),
         doubted("/nowhere/scan", &["there is no program /nowhere/scan"]),
         doubted("/etc/passwd -q", &["/etc/passwd can't be run", "chmod a+x /etc/passwd"]),
         doubted("/etc", &["/etc is a folder"]),
         doubted("/bin/sh -c cat > /tmp/x", &["no shell runs the program", "'>'"]),
         case("/bin/sh 'x", Refused).at(line, "on_upload").says(&["the quote ' has no end"]),
     ]);
+}
+
+#[test]
+fn a_user_that_does_not_exist_is_one_error_also_if_there_are_programs() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    if !is_root() {
+        return;
+    }
+    let users = format!("{ALEX}on_upload = /bin/true\n");
+    let settings = format!("{}user = nobody-of-that-name\n", crate::trial::CONF);
+    let user = |case: Case| case.in_settings(settings.clone());
+    run_all(vec![user(Case::users(users, "no such user", Refused)).finds(1).says(&["useradd"])]);
 }
 
 /// The server looks at user.ini before each login.

@@ -9,7 +9,7 @@ use super::intent::Intent;
 use crate::auth::perm::Perm;
 use crate::auth::user::User;
 use crate::config::{Config, Symlinks};
-use crate::ini;
+use crate::ini::{self, shell_word};
 use crate::protocol::path::VirtualPath;
 use crate::share::Share;
 use crate::share::denied::{Closed, Denied};
@@ -56,13 +56,23 @@ impl Decision<'_> {
             match share.would(*act, path) {
                 Ok(()) => {}
                 Err(denied) if denied.is_hidden() => return Err(share.line(Some(path), "hide")),
-                Err(denied) if is_only_missing(&denied, *act, &real) => {
-                    return Ok(format!("{has}, but {shown} does not exist at the moment"));
-                }
+                Err(denied) if denied.is_missing() => return self.of_missing(*act, &share, path, &has),
                 Err(denied) => return Err(self.denied(&denied, &share, path, &real)),
             }
         }
         Ok(format!("{has}, and {} may do it with {shown}", self.who))
+    }
+
+    /// What is said of something that is not there: `has` if only that is in the way.
+    fn of_missing(&self, act: Act, share: &Share, path: &VirtualPath, has: &str) -> Result<String, String> {
+        let real = share.real_path(path);
+        let perm = letter(act);
+        let by_text = judged(act, path).and_then(|path| share.to_come(&path, perm)).transpose()?;
+        if !is_only_missing(act, &real) || share.missing_mount(path).is_some() {
+            return Err(self.refused_in(share, path, &real, &ErrorKind::NotFound.into()));
+        }
+        let has = by_text.map_or_else(|| has.to_owned(), |line| format!("{line} has '{}'", perm.letter()));
+        Ok(format!("{has}, but {} does not exist at the moment", real.as_os_str().as_encoded_bytes().escape_ascii()))
     }
 
     fn denied(&self, denied: &Denied, share: &Share, path: &VirtualPath, real: &Path) -> String {
@@ -72,7 +82,10 @@ impl Decision<'_> {
             Denied::Home => "the home itself is never removed or renamed".to_owned(),
             Denied::ControlBytes => format!("{shown} holds control bytes"),
             Denied::ServersOwn => format!("{shown} is a name that the server keeps for its own files"),
-            Denied::Fixed => format!("{shown} belongs to the account's tree, or holds what does"),
+            Denied::Fixed => match share.keeper(path) {
+                Some(line) => format!("{line} keeps {shown} as it is"),
+                None => format!("{shown} belongs to the account's tree, or holds what does"),
+            },
             Denied::HoldsHidden => format!("{shown} holds names that are hidden"),
             Denied::RefusedName => share.line(Some(path), "refuse"),
             Denied::Wider => format!("{shown} is where the account may do more"),
@@ -83,8 +96,30 @@ impl Decision<'_> {
             }
             Denied::Occupied(None) => format!("{shown} is there already"),
             Denied::AfterTheEnd | Denied::Pending(_) => "the file has another length".to_owned(),
-            Denied::File(error) => self.refused_at(real, error),
+            Denied::File(error) => self.refused_in(share, path, real, error),
         }
+    }
+
+    /// What the file system says of a path, which may be that a folder on the way to it is missing.
+    fn refused_in(&self, share: &Share, path: &VirtualPath, real: &Path, error: &io::Error) -> String {
+        if let Some((line, home, error)) = share.missing_mount(path) {
+            return format!("{line}: {}", self.refused_at(&home, error));
+        }
+        if let Some(line) = share.beside_mount(path) {
+            return format!("{line}: the folder around it is on no disk, and holds nothing else");
+        }
+        let missing = share.missing_folder(path).filter(|_| error.kind() == ErrorKind::NotFound);
+        let Some((folder, real)) = missing else { return self.refused_at(real, error) };
+        let around = folder.parent().unwrap_or_else(VirtualPath::root);
+        let shown = real.as_os_str().as_encoded_bytes().escape_ascii();
+        let fix = match share.permit(&around, Perm::MakeDir) {
+            Ok(()) => format!("MKD {} makes it", folder.as_bytes().escape_ascii()),
+            Err(_) => {
+                let lacks = share.lacks(Some(&around), Perm::MakeDir);
+                format!("{lacks}, so the account can't make it: mkdir -p {}", shell_word(&real))
+            }
+        };
+        format!("the file system: the folder {shown} does not exist; {fix}")
     }
 
     /// What the file system says of a path.
@@ -103,10 +138,18 @@ impl Decision<'_> {
 }
 
 /// Whether an act fails only because its file is missing; the folder is there.
-fn is_only_missing(denied: &Denied, act: Act, real: &Path) -> bool {
+fn is_only_missing(act: Act, real: &Path) -> bool {
     let makes = [Act::Store, Act::Append, Act::MakeFolder, Act::RenameTo].contains(&act);
-    let is_missing = matches!(denied, Denied::File(error) if error.kind() == ErrorKind::NotFound);
-    is_missing && !makes && real.parent().is_some_and(Path::is_dir)
+    !makes && real.parent().is_some_and(Path::is_dir)
+}
+
+/// The folder whose section decides of an act on something that is not there.
+fn judged(act: Act, path: &VirtualPath) -> Option<VirtualPath> {
+    match act {
+        Act::Enter | Act::List | Act::RemoveFolder | Act::SetMode | Act::SetTime => Some(path.clone()),
+        Act::Read | Act::Store | Act::Append | Act::Remove => path.parent(),
+        Act::MakeFolder | Act::RenameFrom | Act::RenameTo => path.parent(),
+    }
 }
 
 /// The letter that an act needs.

@@ -17,6 +17,9 @@ const ABOUT_UPLOADS: [(&str, &[Perm]); 3] = [
     ("on_upload", &[Perm::Write, Perm::Append]),
 ];
 
+/// Rights of the kernel's jail only add up downwards.
+const HELD: &str = "ftpd holds to them, the kernel's jail can't; nothing to do";
+
 /// Sections that no client ever notices, in whatever account they hold.
 pub fn unnoticed(accounts: &Accounts) -> Vec<Finding> {
     // One section may hold for many accounts.
@@ -118,8 +121,7 @@ fn place(folder: &AccountFolder) -> Option<PathBuf> {
 fn narrower(folder: &AccountFolder) -> Option<Finding> {
     let section = folder.section.filter(|section| section.perms.is_some())?;
     let taken = taken(folder.letters_above, folder.perms)?;
-    let reason =
-        format!("it takes '{taken}' from what holds around it; the kernel's jail can't hold this: letters hold it");
+    let reason = format!("fewer letters than in the folder around it (no '{taken}'): {HELD}");
     Some(Finding::note(&section.source("perm"), reason))
 }
 
@@ -155,7 +157,7 @@ fn within(at: usize, folders: &[AccountFolder], places: &[Option<PathBuf>]) -> O
     };
     let reason = match taken(around.letters_above.with(around.perms), folder.perms) {
         Some(taken) => {
-            format!("{reason}; the kernel's jail can't hold that '{taken}' is missing here: letters hold it")
+            format!("{reason}; fewer letters here than there (no '{taken}'): {HELD}")
         }
         None => reason,
     };

@@ -18,11 +18,14 @@ use crate::sys::person::Person;
 pub struct ServerUser {
     /// Its name, or its number if it has none.
     pub name: String,
-    /// Its number.
+    /// Its number; none that there is, if ftpd.conf names a user who does not exist.
     pub number: u32,
     /// Who a thread of this process has to become to be that user.
     person: Option<Person>,
 }
+
+/// No user has this number (POSIX, `(uid_t) -1`).
+const NO_USER: u32 = u32::MAX;
 
 impl ServerUser {
     /// The user that ftpd.conf names, or that of this process; with what is wrong with the choice.
@@ -30,7 +33,7 @@ impl ServerUser {
         let config = subject.config;
         let source = config.source("server", "user");
         match privileges::wanted(&config.server) {
-            Err(error) => (Self::of_process(), vec![unknown(config, &error)]),
+            Err(error) => (Self { number: NO_USER, ..Self::of_process() }, vec![unknown(config, &error)]),
             Ok(None) => (Self::of_process(), Vec::new()),
             Ok(Some(person)) if access::user_id() == person.user => (Self::of_process(), Vec::new()),
             Ok(Some(person)) if access::user_id() != 0 => {
