@@ -16,9 +16,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::{Condvar, Mutex};
 
+use crate::fs::quota::again::{Reason, Schedule};
 use crate::sys::folder::FolderHandle;
 use crate::sys::meta::FileId;
 
+pub mod again;
 mod around;
 mod room;
 pub mod walk;
@@ -38,8 +40,8 @@ pub struct Quotas {
     orders: Option<Orders>,
 }
 
-/// Folders that are to be walked through.
-type Orders = (Sender<Arc<Counter>>, Receiver<Arc<Counter>>);
+/// Calls for the thread that walks.
+type Orders = (Sender<()>, Receiver<()>);
 
 /// The bytes below one folder.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ pub struct Counter {
     folder: FolderHandle,
     /// Where it is, for the log.
     pub path: PathBuf,
+    /// To the thread that walks.
+    orders: Option<Sender<()>>,
     state: Mutex<Filling>,
     counted: Condvar,
 }
@@ -65,6 +69,7 @@ struct Filling {
     is_doubtful: bool,
     /// Folders below it that belong to others.
     apart: Vec<FileId>,
+    schedule: Schedule,
 }
 
 /// What came of a walk.
@@ -92,8 +97,13 @@ struct Limit {
 pub struct QuotaChain(Vec<Limit>);
 
 /// There is no room for so much below a folder.
-#[derive(Debug)]
-struct OverQuota;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverQuota {
+    /// The folder.
+    pub folder: FileId,
+    /// The bytes that it may hold.
+    pub most: u64,
+}
 
 impl Quotas {
     /// With orders for a thread that walks.
@@ -101,8 +111,8 @@ impl Quotas {
         Self { orders: Some(unbounded()), ..Self::default() }
     }
 
-    /// The folders that are to be counted, for the thread that walks.
-    pub fn orders(&self) -> Option<Receiver<Arc<Counter>>> {
+    /// Calls for the thread that walks: a folder has its next walk earlier than it had.
+    pub fn orders(&self) -> Option<Receiver<()>> {
         self.orders.as_ref().map(|(_, orders)| orders.clone())
     }
 
@@ -124,14 +134,14 @@ impl Quotas {
         }
         // A disk that does not answer must not hold up others at the lock.
         let (path, apart) = describe();
-        let state = Filling { is_counted: self.orders.is_none(), apart, ..Filling::default() };
+        let orders = self.orders.as_ref().map(|(orders, _)| orders.clone());
+        let state = Filling { is_counted: orders.is_none(), apart, schedule: Schedule::first(), ..Filling::default() };
         let (folder, state, counted) = (folder.again()?, Mutex::new(state), Condvar::new());
-        let counter = Arc::new(Counter { id, folder, path, state, counted });
+        let counter = Arc::new(Counter { id, folder, path, orders, state, counted });
         if let Some(other) = self.add(&counter) {
             return Ok(other);
         }
-        // Without the thread nothing is walked.
-        let _ = self.orders.as_ref().map(|(orders, _)| orders.send(Arc::clone(&counter)));
+        counter.call();
         Ok(counter)
     }
 
@@ -155,9 +165,11 @@ impl Counter {
 
     /// Walks through the folder. `tell` hears of each file.
     pub fn count(&self, mut tell: impl FnMut(u64)) -> io::Result<Recount> {
+        let begin = Instant::now();
         let (before, is_first, apart) = {
             let mut state = self.state.lock();
             state.is_doubtful = false;
+            state.schedule.begin();
             (state.changes, !state.is_counted, state.apart.clone())
         };
         let mut found = 0_u64;
@@ -173,8 +185,10 @@ impl Counter {
         let mut state = self.state.lock();
         state.is_counted = true;
         self.counted.notify_all();
+        let is_busy = state.writers > 0 || state.changes != before;
+        state.schedule.end(begin.elapsed(), is_busy && walked.is_ok());
         let is_whole = walked?;
-        if state.writers > 0 || state.changes != before {
+        if is_busy {
             state.is_doubtful = true;
             return Ok(Recount::Busy);
         }
@@ -185,6 +199,11 @@ impl Counter {
         }
         let was = std::mem::replace(&mut state.used, found);
         Ok(if is_first { Recount::First(found) } else { Recount::Again(was, found) })
+    }
+
+    /// Whether it counts this folder.
+    pub fn is_of(&self, folder: FileId) -> bool {
+        self.id == folder
     }
 
     /// The bytes that are counted now.
@@ -228,6 +247,11 @@ impl Limit {
     fn none(counter: &Arc<Counter>) -> Self {
         Self { counter: Arc::clone(counter), most: u64::MAX }
     }
+
+    fn error(&self) -> io::Error {
+        let over = OverQuota { folder: self.counter.id, most: self.most };
+        io::Error::new(ErrorKind::QuotaExceeded, over)
+    }
 }
 
 impl QuotaChain {
@@ -267,10 +291,18 @@ impl QuotaChain {
     /// # Errors
     /// [`is_over`] if they don't fit; nothing is counted then.
     pub fn take(&self, bytes: u64) -> io::Result<()> {
+        self.try_to_take(bytes).map_err(|limit| {
+            limit.counter.again(Reason::Refused);
+            limit.error()
+        })
+    }
+
+    /// The same; the error is the limit that lacks the room.
+    fn try_to_take(&self, bytes: u64) -> Result<(), &Limit> {
         for (number, limit) in self.0.iter().enumerate() {
             if bytes > 0 && !limit.counter.take(bytes, limit.most) {
                 self.0[..number].iter().for_each(|limit| limit.counter.credit(bytes));
-                return Err(io::Error::new(ErrorKind::QuotaExceeded, OverQuota));
+                return Err(limit);
             }
         }
         Ok(())
@@ -295,11 +327,6 @@ impl QuotaChain {
         let rest: Vec<Limit> = self.0.iter().filter(is_other).cloned().collect();
         (!rest.is_empty()).then_some(Self(rest))
     }
-
-    /// The room of a file of which so many bytes are counted already.
-    pub fn reserve(&self, counted: u64) -> Reservation {
-        Reservation::new(self.clone(), counted)
-    }
 }
 
 impl fmt::Display for OverQuota {
@@ -312,7 +339,12 @@ impl Error for OverQuota {}
 
 /// Whether an error says that a quota is used up: one of a folder's, not the disk's.
 pub fn is_over(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|cause| cause.is::<OverQuota>())
+    over(error).is_some()
+}
+
+/// Which quota is used up, if an error says so.
+pub fn over(error: &io::Error) -> Option<OverQuota> {
+    error.get_ref()?.downcast_ref().copied()
 }
 
 #[cfg(test)]

@@ -150,6 +150,7 @@ impl<'a> Upload<'a> {
         let partial = policy.atomic.then(|| partial::name(account, &target.name));
         let mut claim = claims.claim(&target, partial.as_deref())?;
         if policy.atomic {
+            let _held = quota.map(QuotaChain::hold);
             let freed =
                 partials.sweep(Swept { folder: &target.folder, id: claim.folder(), claims }, policy.max_age, now);
             quota.inspect(|quota| quota.credit(freed));

@@ -1,5 +1,6 @@
-//! How full folders with a quota are: they are walked through at the start, when the first session needs it, and each night,
-//! on a thread that no jail holds.
+//! How full folders with a quota are: they are walked through at the start, when the first session needs it, each night, and
+//! when others may have made room: at a reload, after a program of `on_upload`, and after a refusal. A thread that no jail
+//! holds does that.
 
 use std::io;
 use std::mem;
@@ -48,22 +49,28 @@ fn register(users: &Users, premises: &Premises) {
     }
 }
 
-/// Walks through what is ordered, after a while through what is in doubt, and through all each night.
-fn obey(orders: &Receiver<Arc<Counter>>, premises: &Premises) {
-    let mut last = night();
+/// Walks through each folder when that is due, through those in doubt after a while, and through all each night.
+fn obey(orders: &Receiver<()>, premises: &Premises) {
+    let quotas = &premises.quotas;
+    let (mut last, mut look) = (night(), Instant::now() + PAUSE);
     loop {
-        let mut due = premises.quotas.all();
+        let next = quotas.all().iter().map(|counter| counter.next_walk().map_or(look, |next| next.min(look))).min();
         // A server without quotas makes no system call.
-        let patience = if due.is_empty() { Duration::MAX } else { PAUSE };
-        match orders.recv_timeout(patience) {
-            Ok(counter) => due = vec![counter],
-            Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) if mem::replace(&mut last, night()) == last => {
-                due.retain(|counter| counter.is_doubtful());
-            }
-            Err(RecvTimeoutError::Timeout) => premises.quotas.look_again(),
+        let patience = next.map_or(Duration::MAX, |next| next.saturating_duration_since(Instant::now()));
+        if orders.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected) {
+            return;
         }
-        due.iter().for_each(|counter| count(counter));
+        let all = quotas.all();
+        if look <= Instant::now() {
+            let is_new = mem::replace(&mut last, night()) != last;
+            if is_new {
+                quotas.look_again();
+            }
+            all.iter().filter(|counter| is_new || counter.is_doubtful()).for_each(|counter| counter.plan());
+            look = Instant::now() + PAUSE;
+        }
+        let is_due = |counter: &&Arc<Counter>| counter.next_walk().is_some_and(|next| next <= Instant::now());
+        all.iter().filter(is_due).for_each(|counter| count(counter));
     }
 }
 

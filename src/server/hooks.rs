@@ -1,6 +1,7 @@
 //! Programs that are told of finished uploads (`on_upload`): one thread outside of every jail runs them, one at a time, in the
 //! order in which the files came. A server whose accounts name none has no such thread.
 
+use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::auth::accounts::Accounts;
+use crate::fs::quota::again::Reason;
 use crate::ini;
 use crate::protocol::legible::Legible;
 use crate::share::Premises;
@@ -67,6 +69,16 @@ fn work(premises: &Premises) {
         if let Err(why) = tell(&arrival, || premises.arrivals.is_over()) {
             warn(&arrival, &why);
         }
+        recount(&arrival);
+    }
+}
+
+/// If the file is not there any more as it came, its program may have made room.
+fn recount(arrival: &NewFile) {
+    let Some(quota) = &arrival.quota else { return };
+    let is_same = fs::symlink_metadata(&arrival.path).is_ok_and(|file| file.is_file() && file.len() == arrival.bytes);
+    if !is_same {
+        quota.again(Reason::Moved);
     }
 }
 

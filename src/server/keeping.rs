@@ -104,6 +104,7 @@ fn remove_from(place: &KeptPlace, in_use: &InUse, premises: &Premises) {
     let Some(expiry) = place.expiry(SystemTime::now()) else { return };
     let KeptFolder { root, line, place, .. } = &place.folder;
     let shown = |path: &VirtualPath| Legible(root.real_path(path).as_os_str().as_encoded_bytes()).to_string();
+    let _held = premises.quotas.hold();
     let searched = expiry.enforce(in_use, |path, removed| match removed {
         Ok(freed) => {
             let quota = path.parent().and_then(|parent| premises.quotas.around(root, &parent));

@@ -158,6 +158,7 @@ impl Server {
         }
         self.hooks.look(&self.gate.shared.users.accounts());
         self.keeping.look(&self.gate.shared.users.accounts());
+        self.gate.shared.premises.quotas.again();
         match lookout::compare(&self.gate.roster, &self.gate.shared.users.accounts()) {
             0 => {}
             // The log has a line for each.

@@ -46,6 +46,7 @@ impl Login {
 
     pub(super) fn allo(&mut self, bytes: u64) -> Answer {
         if bytes > self.share.free_space(&self.cwd)? {
+            self.share.lacked_room(&self.cwd);
             return refuse(552, "There is not that much room.");
         }
         self.prepared.announced = Some(bytes);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::auth::program::Program;
+use crate::fs::quota::QuotaChain;
 use crate::protocol::path::VirtualPath;
 use crate::sys::person::Person;
 
@@ -31,6 +32,8 @@ pub struct NewFile {
     pub user: String,
     /// The client.
     pub peer: SocketAddr,
+    /// The quotas that hold there.
+    pub quota: Option<QuotaChain>,
 }
 
 /// The uploads that wait, in the order in which they came.

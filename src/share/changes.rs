@@ -7,6 +7,7 @@ use super::{At, Share};
 use crate::auth::perm::Perm;
 use crate::fs::folder::{Folder, Guise, Order};
 use crate::fs::partials;
+use crate::fs::quota::QuotaChain;
 use crate::protocol::path::VirtualPath;
 use crate::share::denied::Denied;
 use crate::share::tree::Last;
@@ -24,6 +25,7 @@ impl Share {
         let quota = self.quota_around(&at);
         let bytes = || quota.as_ref().and_then(|_| root.bytes_of(&at.path, account, claims));
         let before = bytes();
+        let _held = quota.as_ref().map(QuotaChain::hold);
         root.remove_file(&at.path, account, claims)?;
         quota.as_ref().inspect(|quota| match before {
             Some(before) => quota.credit(before.saturating_sub(bytes().unwrap_or(0))),
@@ -40,6 +42,7 @@ impl Share {
         let quota = self.premises.quotas.around(root, &at.path);
         let bytes = || quota.as_ref().map_or(0, |_| partials::bytes_in(root, &at.path));
         let before = bytes();
+        let _held = quota.as_ref().map(QuotaChain::hold);
         let removed = root.remove_folder(&at.path, &self.premises.claims);
         match &removed {
             Ok(()) => quota.as_ref().inspect(|quota| quota.credit(before)),

@@ -8,6 +8,7 @@ use crate::auth::perm::{Perm, Perms};
 use crate::fs::downloads::Download;
 use crate::fs::folder::{Folder, Order};
 use crate::fs::partial::is_partial;
+use crate::fs::quota::again::Reason;
 use crate::fs::root::Root;
 use crate::protocol::glob::Pattern;
 use crate::protocol::path::VirtualPath;
@@ -162,6 +163,13 @@ impl Share {
             }
             _ => Ok(0),
         }
+    }
+
+    /// A file was refused before it came: the quotas of that folder are counted again.
+    pub fn lacked_room(&self, folder: &VirtualPath) {
+        let spot = self.tree.as_ref().and_then(|tree| tree.find(folder, Last::Followed).ok());
+        let quota = spot.and_then(|spot| self.quota_in(spot.area));
+        quota.inspect(|quota| quota.again(Reason::Refused));
     }
 }
 

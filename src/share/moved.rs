@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use super::{At, Share};
-use crate::fs::quota::{QuotaChain, walk};
+use crate::fs::quota::{QuotaChain, Reservation, walk};
 use crate::fs::root::Root;
 use crate::share::denied::Denied;
 use crate::sys::meta::{FileKind, Meta};
@@ -27,6 +27,7 @@ pub(super) struct QuotaMove {
     /// What moves has other names, so that nobody knows whether it leaves.
     is_doubtful: bool,
     is_done: bool,
+    _held: Vec<Reservation>,
 }
 
 impl QuotaMove {
@@ -36,6 +37,7 @@ impl QuotaMove {
         if old.is_none() && around.is_none() {
             return Ok(None);
         }
+        let held = [&old, &around].into_iter().flatten().map(QuotaChain::hold).collect();
         let left = old.as_ref().and_then(|old| old.without(around.as_ref()));
         let entered = around.as_ref().and_then(|around| around.without(old.as_ref()));
         let meta = from.0.link_meta(&from.1.path)?;
@@ -50,7 +52,7 @@ impl QuotaMove {
         entered.as_ref().map_or(Ok(()), |entered| entered.take(taken))?;
         let is_file = needs_size && meta.kind == FileKind::File;
         let is_doubtful = !is_whole || is_file && (meta.links > 1 || share.writes(from));
-        Ok(Some(Self { bytes, replaced, taken, left, entered, around, is_doubtful, is_done: false }))
+        Ok(Some(Self { bytes, replaced, taken, left, entered, around, is_doubtful, is_done: false, _held: held }))
     }
 
     /// It is done.

@@ -103,6 +103,7 @@ impl Share {
             bytes: target.root.meta(&target.path).map_or(0, |meta| meta.size),
             user: self.at_login.name.clone(),
             peer,
+            quota: target.quota.clone(),
         })
     }
 }

@@ -335,3 +335,15 @@ fn a_program_that_user_ini_names_later_is_told_of_later_uploads() {
     assert_eq!(wait_calls(&server, 1)[0][2], "/after");
     assert!(server.threads() > threads, "there was none before");
 }
+
+#[test]
+fn a_file_that_its_program_takes_away_gives_its_room_back() {
+    let tree = tree("", "rm \"$FTPD_PATH\"\n");
+    tree.write_users(&format!("{BOB}quota = 1000\n{}", key(&tree)));
+    let server = tree.start();
+    let mut client = server.login();
+    for number in 0..5 {
+        client.upload(format!("STOR file{number}"), vec![b'x'; 900]).expect(226);
+        eventually("the room is free", || client.expect("AVBL /", 213).text().trim_end().ends_with(" 1000"));
+    }
+}

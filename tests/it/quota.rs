@@ -374,3 +374,40 @@ fn what_keep_removes_is_room_again() {
     server.wait_log("keep: *q/deep/goes removed*");
     assert_eq!(rest(&mut client, "q"), 900);
 }
+
+#[test]
+fn what_others_removed_is_room_again_after_a_refusal_or_a_reload() {
+    let server = start();
+    let mut client = server.login();
+    let q = server.home().join("q");
+    put(&mut client, "q/a", 900, 226);
+    fs::remove_file(q.join("a")).unwrap();
+    put(&mut client, "q/b", 101, 552);
+    server.wait_log("quota of *home/q: 900 bytes were counted, 0 bytes are there");
+    put(&mut client, "q/b", 1000, 226);
+    fs::remove_file(q.join("b")).unwrap();
+    assert_eq!(rest(&mut client, "q"), 0);
+    server.administer("reload");
+    server.wait_log("quota of *home/q: 1000 bytes were counted, 0 bytes are there");
+    assert_eq!(rest(&mut client, "q"), 1000);
+}
+
+#[test]
+fn a_refused_rename_or_allo_has_the_folder_counted_again() {
+    for is_rename in [true, false] {
+        let server = start();
+        let mut client = server.login();
+        put(&mut client, "q/a", 900, 226);
+        put(&mut client, "b", 1000, 226);
+        fs::remove_file(server.home().join("q/a")).unwrap();
+        if is_rename {
+            client.expect("RNFR b", 350);
+            client.expect("RNTO q/b", 552);
+        } else {
+            client.expect("CWD q", 250);
+            client.expect("ALLO 1000", 552);
+        }
+        server.wait_log("quota of *home/q: 900 bytes were counted, 0 bytes are there");
+        assert_eq!(rest(&mut client, "/q"), 1000);
+    }
+}
