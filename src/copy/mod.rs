@@ -46,6 +46,11 @@ const SMALL_BUFFER: usize = 16 << 10;
 const LARGE_BUFFER: usize = 256 << 10;
 
 impl Error {
+    /// What the file system said, or a quota.
+    pub fn of_file(&self) -> Option<&io::Error> {
+        if let Self::File(error) = self { Some(error) } else { None }
+    }
+
     /// Whether the disk takes no more.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::File(error) if files::is_full(error))

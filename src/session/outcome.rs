@@ -91,7 +91,9 @@ impl Login {
     /// Writes the lines of a file's transfer into both logs, and gives the final reply.
     pub(super) fn report(&mut self, control: &Control, subject: &Subject, outcome: &Outcome) -> Reply {
         let (complete, seconds) = (outcome.result.is_ok(), outcome.took.as_secs_f64());
-        let reason = outcome.result.as_ref().err().map(|error| format!(" ({})", reason(error))).unwrap_or_default();
+        let full = |error: &Error| error.of_file().and_then(|error| self.share.full_quota(Some(subject.path), error));
+        let why = |error: &Error| full(error).unwrap_or_else(|| reason(error));
+        let reason = outcome.result.as_ref().err().map(|error| format!(" ({})", why(error))).unwrap_or_default();
         let (shown, bytes) = (self.shown(subject.path), outcome.bytes);
         if let Some(announced) = subject.announced.filter(|&announced| complete && bytes < announced) {
             control.who.log(Level::Warn, format_args!("ALLO announced {announced} bytes, {bytes} came"));

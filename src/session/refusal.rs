@@ -165,7 +165,7 @@ impl Login {
                 Some(perm) => self.share.lacks(path, *perm),
                 None => "file system: it is there already".to_owned(),
             }),
-            Denied::File(error) if quota::is_over(error) => Some(self.share.line(path, "quota")),
+            Denied::File(error) if quota::is_over(error) => self.share.full_quota(path, error),
             Denied::File(error) if denied.is_busy() => Some(format!("another session or server writes it: {error}")),
             Denied::File(error) if self.share.is_kept_from_links(error) => {
                 Some(self.config.source("transfer", "follow_symlinks").to_string())

@@ -8,7 +8,7 @@ use crate::auth::perm::{Perm, Perms};
 use crate::fs::downloads::Download;
 use crate::fs::folder::{Folder, Order};
 use crate::fs::partial::is_partial;
-use crate::fs::quota::again::Reason;
+use crate::fs::quota::{self, again::Reason};
 use crate::fs::root::Root;
 use crate::protocol::glob::Pattern;
 use crate::protocol::path::VirtualPath;
@@ -163,6 +163,21 @@ impl Share {
             }
             _ => Ok(0),
         }
+    }
+
+    /// The line of the quota that has no room at a path, if an error says that.
+    pub fn full_quota(&self, path: Option<&VirtualPath>, error: &io::Error) -> Option<String> {
+        let over = quota::over(error)?;
+        let full = self.tree.as_ref().zip(path).and_then(|(tree, path)| {
+            let found = tree.find(path, Last::Followed);
+            tree.full(found.map_or_else(|_| tree.nearest(path), |spot| spot.area), over, &self.premises.quotas)
+        });
+        let line = match full.map(|area| &area.written) {
+            Some(Some(section)) => section.source("quota").to_string(),
+            Some(None) => self.user_now().source("quota").to_string(),
+            None => self.line(path, "quota"),
+        };
+        Some(format!("{line}: no room for more"))
     }
 
     /// A file was refused before it came: the quotas of that folder are counted again.

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::changes::not_home;
 use super::{Conditions, Premises, Share};
@@ -13,8 +13,10 @@ use crate::auth::user::User;
 use crate::fs::folder::Order;
 use crate::fs::upload::{Placement, UploadPolicy};
 use crate::protocol::path::VirtualPath;
+use crate::protocol::plural::Plural;
 use crate::share::denied::{Closed, Denied};
 use crate::share::tree::Last;
+use crate::share::tree::fill::FillCount;
 use crate::sys::identity::Identity;
 use crate::sys::meta::FileKind;
 
@@ -130,6 +132,16 @@ impl Share {
     /// The section that keeps a folder where it is, by the text of its path.
     pub fn keeper(&self, path: &VirtualPath) -> Option<String> {
         self.tree.as_ref()?.keeper(path).map(|section| section.begin().to_string())
+    }
+
+    /// The line of a quota that has no room for a file at this path, if a count finds that until then.
+    pub fn used_up(&self, path: &VirtualPath, deadline: Instant) -> Option<String> {
+        let tree = self.tree.as_ref()?;
+        let area = tree.find(path, Last::Followed).ok()?.around;
+        let full = FillCount::new(deadline).used_up(tree, area)?;
+        let source = full.written.map_or_else(|| self.at_login.source("quota"), |section| section.source("quota"));
+        let least = if full.is_whole { "" } else { "at least " };
+        Some(format!("{source} is used up ({least}{})", Plural(full.bytes, "byte")))
     }
 
     fn would_list(&self, path: &VirtualPath) -> Result<(), Denied> {

@@ -3,9 +3,10 @@
 use std::{fs, io::Write, os::unix::fs::symlink, thread};
 
 use crate::{
+    channel::leave_out,
     client::Client,
     privileges,
-    server::{Server, Tree, eventually},
+    server::{Server, Tree, eventually, run_to_its_end},
 };
 
 const ALL: &str = "elradfmwMT";
@@ -68,7 +69,7 @@ fn exactly_the_quota_fits_and_one_byte_more_does_not() {
     put(&mut client, "mount/large", 5000, 226);
     assert_eq!(server.read("q/a").len(), 600);
     assert!(server.tree().partials("q").is_empty());
-    server.wait_log("STOR */q/c completed=0*the quota is used up");
+    server.wait_log("STOR */q/c completed=0*(*user.ini:*: [bob /q] quota = 1000: no room for more)");
     client.expect("DELE q/deep/b", 250);
     assert_eq!(rest(&mut client, "q"), 400);
     put(&mut client, "q/c", 400, 226);
@@ -208,9 +209,11 @@ fn a_file_below_two_quotas_counts_in_both() {
     let mut client = server.login();
     put(&mut client, "q/deep/a", 800, 226);
     put(&mut client, "q/deep/b", 201, 552);
+    server.wait_log("STOR */q/deep/b completed=0*: [bob /q] quota = 1000: no room for more)");
     put(&mut client, "b", 700, 226);
     put(&mut client, "c", 1, 552);
     put(&mut client, "q/c", 1, 552);
+    server.wait_log("STOR */q/c completed=0*user.ini:*: quota = 1500: no room for more)");
     put(&mut client, "mount/c", 5000, 226);
     client.expect("DELE b", 250);
     put(&mut client, "q/deep/b", 200, 226);
@@ -409,5 +412,30 @@ fn a_refused_rename_or_allo_has_the_folder_counted_again() {
         }
         server.wait_log("quota of *home/q: 900 bytes were counted, 0 bytes are there");
         assert_eq!(rest(&mut client, "/q"), 1000);
+    }
+}
+
+#[test]
+fn check_says_no_to_an_upload_if_the_quota_is_used_up() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let tree = tree("", "quota = 5000", "[bob /q/deep]\nquota = 5000\n");
+    let asked = |line: &str| {
+        let mut check = tree.command();
+        check.args(["check", "--can", "bob"]).args(line.split(' '));
+        let ended = run_to_its_end(check);
+        (ended.code, ended.output)
+    };
+    fs::write(tree.home().join("q/deep/a"), vec![0; MOST - 1]).unwrap();
+    let (code, output) = asked("STOR /q/deep/x");
+    assert!(code == Some(0) && output.contains("yes: "), "{output}");
+    fs::write(tree.home().join("q/b"), "xx").unwrap();
+    for line in ["STOR /q/deep/x", "APPE /q/b", "STOR /q/b", "STOU /q/x"] {
+        let (code, output) = asked(line);
+        let no = output.contains(": [bob /q] quota = 1000 is used up (1001 bytes)");
+        assert!(code == Some(1) && output.starts_with("no: ") && no, "{line}: {output}");
+    }
+    for line in ["STOR /x", "DELE /q/b", "RETR /q/b"] {
+        let (code, output) = asked(line);
+        assert!(code == Some(0), "{line}: {output}");
     }
 }

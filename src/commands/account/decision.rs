@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::intent::Intent;
 use crate::auth::perm::Perm;
@@ -29,6 +30,9 @@ pub struct Decision<'a> {
     /// The name of the user that the calling thread is to the file system.
     pub who: &'a str,
 }
+
+/// How long folders with a quota are counted.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Decision<'_> {
     /// What allows a command, or what does not.
@@ -59,6 +63,14 @@ impl Decision<'_> {
                 Err(denied) if denied.is_missing() => return self.of_missing(*act, &share, path, &has),
                 Err(denied) => return Err(self.denied(&denied, &share, path, &real)),
             }
+        }
+        // In place, an old file makes room for the new one.
+        let is_in_place = !self.config.transfer.atomic_uploads && acts.contains(&Act::Store) && real.is_file();
+        if !is_in_place
+            && acts.iter().any(|act| [Act::Store, Act::Append].contains(act))
+            && let Some(full) = share.used_up(path, Instant::now() + PATIENCE)
+        {
+            return Err(full);
         }
         Ok(format!("{has}, and {} may do it with {shown}", self.who))
     }

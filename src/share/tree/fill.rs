@@ -49,6 +49,13 @@ impl FillCount {
         tree.areas.iter().filter_map(|area| self.count(&tree, area).ok()?).collect()
     }
 
+    /// The nearest quota that holds in an area and is used up.
+    pub fn used_up(&mut self, tree: &Tree, area: &Area) -> Option<Fill> {
+        let above = tree.areas_above(area).take_while(|above| above.mount == area.mount);
+        let mut fills = above.filter_map(|area| self.count(tree, area).ok()?);
+        fills.find(|fill| fill.bytes >= fill.most)
+    }
+
     fn count(&mut self, tree: &Tree, area: &Area) -> io::Result<Option<Fill>> {
         let (Some(most), Some(root)) = (area.quota, tree.root_of(area)) else { return Ok(None) };
         let place = tree.place_of(area);

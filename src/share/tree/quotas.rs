@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Area, Mount, Tree};
-use crate::fs::quota::{Counter, QuotaChain, Quotas};
+use crate::fs::quota::{Counter, OverQuota, QuotaChain, Quotas};
 use crate::sys::meta::FileId;
 
 impl Tree {
@@ -11,6 +11,15 @@ impl Tree {
     pub fn quota(&self, area: &Area, quotas: &Quotas) -> Option<QuotaChain> {
         let within = self.areas_above(area).take_while(|above| above.mount == area.mount);
         QuotaChain::of(within.filter_map(|above| Some((self.counter(above, quotas)?, above.quota?))))
+    }
+
+    /// The area whose quota is used up, of those that hold in this one.
+    pub fn full<'t>(&'t self, area: &'t Area, over: OverQuota, quotas: &Quotas) -> Option<&'t Area> {
+        let is_full = |above: &Area| {
+            let is_of = |counter: Arc<Counter>| counter.is_of(over.folder);
+            above.quota == Some(over.most) && self.counter(above, quotas).is_some_and(is_of)
+        };
+        self.areas_above(area).take_while(|above| above.mount == area.mount).find(|above| is_full(above))
     }
 
     /// Sees to it that every folder with a quota is counted.
