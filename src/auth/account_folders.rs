@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::auth::folders::{FolderSection, Setting};
 use crate::auth::perm::Perms;
@@ -32,6 +33,8 @@ pub struct AccountFolder<'a> {
     pub letters_from: Source,
     /// Where the values come from that hold there, besides the letters.
     pub rules: Vec<(&'static str, Source)>,
+    /// How long files stay there.
+    pub keep: Option<Duration>,
     /// Names that do not exist there.
     pub hide: Option<&'a HiddenNames>,
     /// The number of the folder above it whose letters it has or changes.
@@ -50,6 +53,7 @@ impl User {
             letters_above: Perms::default(),
             letters_from: self.source("perm"),
             rules: rules(&[], self.keys.states(), |key| self.source(key)),
+            keep: self.keys.keep.get().copied(),
             hide: self.keys.hide.get().map(Arc::as_ref),
             above: None,
         }];
@@ -85,6 +89,7 @@ impl<'a> AccountFolder<'a> {
             letters_above: above.map_or_else(Perms::default, |above| above.letters_above.with(above.perms)),
             letters_from: section.perms.map_or_else(|| self.letters_from.clone(), |_| section.source("perm")),
             rules: rules(above.map_or(&[], |above| &above.rules), section.keys.states(), |key| section.source(key)),
+            keep: section.keys.keep.over(above.and_then(|above| above.keep.as_ref())).copied(),
             hide,
             above: None,
         }

@@ -246,6 +246,12 @@ mod tests {
     fn what_can_not_be_a_value_is_refused_with_its_line() {
         let cases = [
             ("keep = 30", "user.ini:2: keep: 30 has no unit; write 30d for days, or 30h, 30m, 30s"),
+            ("keep = 1M", "user.ini:2: keep: 1M could be 1 month or 1 minute; write 30d for 1 month, 1m for 1 minute"),
+            (
+                "keep = 5s",
+                "warning: user.ini:2: keep: files are removed 5 seconds after they arrive; write a longer time, such as 30d, unless you mean that",
+            ),
+            ("keep = 1h", ""),
             ("keep = 0d", "user.ini:2: keep: after 0d every file would be gone; write off to keep all"),
             ("keep = soon", "user.ini:2: keep: 'soon' is not a number, expected a time such as 30d, 12h or 90m"),
             (

@@ -12,6 +12,7 @@ use crate::auth::program::Program;
 use crate::ini::{FolderTitle, Key, Mistake, Section, Source, Sources, Value, duration};
 use crate::protocol::hidden::{HiddenNames, RefusedNames, WrongPattern};
 use crate::protocol::path::VirtualPath;
+use crate::protocol::plural::{Plural, time_in_words};
 
 /// Every key of a folder's section in user.ini, from which docs/user.ini.md is made, too.
 #[rustfmt::skip]
@@ -125,7 +126,7 @@ impl FolderKeys {
     pub(super) fn read(section: &mut Section) -> FolderKeys {
         FolderKeys {
             quota: section.take("quota"),
-            keep: setting(section, "keep", |Keep(time)| time),
+            keep: keep(section),
             hide: setting(section, "hide", Arc::<HiddenNames>::new),
             refuse: setting(section, "refuse", Arc::<RefusedNames>::new),
             on_upload: setting(section, "on_upload", Arc::<Program>::new),
@@ -168,6 +169,15 @@ fn setting<V: Value, T>(section: &mut Section, key: &'static str, form: impl Fn(
         None => Setting::Inherited,
         Some(value) => value.map(form).into(),
     }
+}
+
+fn keep(section: &mut Section) -> Setting<Duration> {
+    let keep = setting(section, "keep", |Keep(time)| time);
+    if let Some(time) = keep.get().filter(|time| **time < HOUR) {
+        let mistake = Mistake::new(format!("files are removed {} after they arrive", time_in_words(*time)));
+        section.doubt("keep", mistake.fix("write a longer time, such as 30d, unless you mean that"));
+    }
+    keep
 }
 
 impl FolderSection {
@@ -220,11 +230,19 @@ impl FolderSection {
     }
 }
 
+/// A `keep` below that is probably a mistake.
+const HOUR: Duration = Duration::from_secs(3600);
 /// The name that stands for all accounts.
 pub(super) const FOR_ALL: &str = "*";
 
 impl Value for Keep {
     fn parse(text: &str, _: &Path) -> Result<Keep, Mistake> {
+        if let Some(Ok(number)) = text.strip_suffix('M').map(|number| number.trim_end().parse::<u32>()) {
+            let (months, minutes) = (Plural(number, "month"), Plural(number, "minute"));
+            let days = u64::from(number) * 30;
+            let mistake = Mistake::new(format!("{text} could be {months} or {minutes}"));
+            return Err(mistake.fix(format!("write {days}d for {months}, {number}m for {minutes}")));
+        }
         let time = duration(text, "30d, 12h or 90m")?;
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             let mistake = Mistake::new(format!("{text} has no unit"));

@@ -14,8 +14,9 @@ use crate::auth::perm::{Perm, Perms};
 use crate::auth::user::User;
 use crate::cli::Files;
 use crate::commands::examination::{self, ServerUser, Setup};
-use crate::ini::{self, Finding};
+use crate::ini::{self, Finding, Source};
 use crate::protocol::path::VirtualPath;
+use crate::protocol::plural::time_in_words;
 use crate::sys::access;
 
 mod decision;
@@ -135,7 +136,11 @@ fn described(folder: &AccountFolder, folders: &[AccountFolder]) -> Vec<String> {
     };
     let (perms, line) = (folder.perms, folder.letters_from.place());
     let first = format!("  {path}  is {real}{state}, letters {perms} ({line})");
-    let rules = folder.rules.iter().map(|(_, source)| format!("     {} ({})", source.text(), source.place()));
+    let words = |key: &str| folder.keep.filter(|_| key == "keep").map(|time| format!(": {}", time_in_words(time)));
+    let rule = |(key, source): &(&str, Source)| {
+        format!("     {}{} ({})", source.text(), words(key).unwrap_or_default(), source.place())
+    };
+    let rules = folder.rules.iter().map(rule);
     iter::once(first).chain(rules).collect()
 }
 

@@ -245,6 +245,24 @@ fn a_folder_that_can_not_be_read_keeps_no_other_from_its_turn() {
     }
 }
 
+#[test]
+fn check_says_keep_in_words_and_doubts_a_short_one() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let tree = Tree::new("", &format!("{BOB}keep = 30d\n[bob /inbox]\nkeep = 1m\n[bob /inbox/deep]\nperm = elr\n"));
+    let asked = |words: &[&str]| {
+        let mut check = tree.command();
+        check.arg("check").args(words);
+        run_to_its_end(check).output
+    };
+    let output = asked(&["--user", "bob"]);
+    for (line, count) in [("keep = 30d: 30 days (", 1), ("keep = 1m: 1 minute (", 2)] {
+        assert_eq!(output.matches(line).count(), count, "{output}");
+    }
+    let output = asked(&[]);
+    assert!(output.contains("user.ini:7: [bob /inbox] keep") || output.contains("user.ini:7: keep"), "{output}");
+    assert!(output.contains("warning") && output.contains("files are removed 1 minute after they arrive"), "{output}");
+}
+
 /// What `ftpd check` says of the lines with `keep`.
 fn told(tree: &Tree) -> Vec<String> {
     let mut check = tree.command();

@@ -106,6 +106,7 @@ fn a_key_or_a_value_that_a_folder_can_not_have_is_told() {
         folder("quota = many", "quota", &["is not a number"]),
         folder("keep = 30", "keep", &["30 has no unit", "write 30d"]),
         folder("keep = a month", "keep", &["expected a time such as 30d"]),
+        folder("keep = 1M", "keep", &["1 month or 1 minute", "write 30d"]),
         folder("keep = 0s", "keep", &["write off"]),
         folder("keep = 5 days", "keep", &["write keep = 5d"]),
         folder("refuse = *.exe,, *.scr", "refuse", &["there is an empty pattern"]),
