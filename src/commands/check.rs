@@ -21,7 +21,8 @@ pub fn run(files: &Files, options: &Check, out: &mut impl Write) -> ExitCode {
     if let Some(words) = &options.can {
         return account::can(files, words, out);
     }
-    let (found, summary) = match files.load() {
+    let running = if options.network { network::running::without_files(files) } else { None };
+    let (found, summary) = match running.map_or_else(|| files.load(), Ok) {
         Ok((config, users)) => {
             let found = examine(files, options, &config, &users);
             let summary = (!found.has_errors()).then(|| summary(files, options, &users));

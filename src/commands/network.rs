@@ -17,6 +17,7 @@ mod client;
 mod firewalls;
 mod inspection;
 mod passive;
+pub mod running;
 mod tried;
 
 use inspection::Inspection;

@@ -76,6 +76,24 @@ impl Shared {
 }
 
 #[test]
+fn the_way_to_it_is_examined_without_a_file() {
+    let shared = share(&["--set", "passive.passive_ports=41000-41003"]);
+    let empty = tempfile::tempdir().unwrap();
+    let checked = |words: &[&str]| {
+        let mut check = command(shared.server.tree(), &[&["check", "--network"], words].concat());
+        check.current_dir(empty.path());
+        run_to_its_end(check)
+    };
+    let address = shared.server.address();
+    for words in [&[][..], &["-p", &address.port().to_string()]] {
+        let ended = checked(words);
+        let found = format!("{address}: ftpd answers; passive ports in order: ");
+        assert!(ended.code == Some(0) && ended.output.contains(&found), "{}", ended.output);
+    }
+    assert!(checked(&["-p", "9"]).output.contains("there is no user.ini"));
+}
+
+#[test]
 fn a_folder_is_shared_read_only_with_anonymous() {
     let shared = share(&[]);
     let mut client = shared.anonymous();

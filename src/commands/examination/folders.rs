@@ -8,6 +8,7 @@ use crate::auth::accounts::Accounts;
 use crate::auth::perm::{Perm, Perms};
 use crate::auth::user::User;
 use crate::ini::{Finding, Source};
+use crate::protocol::legible::Legible;
 use crate::sys::route::Route;
 
 /// Keys that are about what clients send, and the letters of which one lets them.
@@ -84,7 +85,7 @@ fn hidden(folder: &AccountFolder, above: &AccountFolder) -> Option<Finding> {
     let rest = folder.path.below(&above.path)?;
     let name = rest.split(|byte| *byte == b'/').find(|name| hide.hides(name))?;
     let line = above.rules.iter().find(|(key, _)| *key == "hide").map(|(_, source)| source.to_string());
-    let reason = format!("clients can't reach it: {} is hidden by {}", name.escape_ascii(), line.unwrap_or_default());
+    let reason = format!("clients can't reach it: {} is hidden by {}", Legible(name), line.unwrap_or_default());
     Some(Finding::warning(&folder.section?.begin(), reason))
 }
 
