@@ -210,7 +210,7 @@ fn a_section_that_no_client_notices_is_told() {
         Case::users(format!("{ALEX}{}[* /wide]\nrefuse = *.exe\n", bob.replace("elr", "elw")), "one may", Silent),
         Case::users(format!("{ALEX}{bob}[* /wide]\nrefuse = *.exe\n"), "nobody may", Doubted)
             .at("user.ini:10", "refuse"),
-        with_folders("elr", "hide = .*\n[alex /.x/y]\nperm = el", Doubted)
+        with_folders("elr", "hide = .*\n[alex /.x/y]\nperm = elrw", Doubted)
             .at("user.ini:6", "")
             .says(&["clients can't reach it: .x is hidden by user.ini:5: hide = .*"]),
         with_folders("elr", "[alex /wide]\nhide = x*\n[alex /wide/a/xy]\nhome = photos", Doubted)
