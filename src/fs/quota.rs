@@ -25,7 +25,8 @@ mod around;
 mod room;
 pub mod walk;
 
-pub use room::Reservation;
+use room::Coming;
+pub use room::{Hold, Reservation};
 
 /// How long a session waits for the first walk through a folder; after that, what is counted so far is what holds.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -70,6 +71,7 @@ struct Filling {
     /// Folders below it that belong to others.
     apart: Vec<FileId>,
     schedule: Schedule,
+    coming: Coming,
 }
 
 /// What came of a walk.
@@ -166,11 +168,11 @@ impl Counter {
     /// Walks through the folder. `tell` hears of each file.
     pub fn count(&self, mut tell: impl FnMut(u64)) -> io::Result<Recount> {
         let begin = Instant::now();
-        let (before, is_first, apart) = {
+        let (before, is_first, apart, coming) = {
             let mut state = self.state.lock();
             state.is_doubtful = false;
             state.schedule.begin();
-            (state.changes, !state.is_counted, state.apart.clone())
+            (state.changes, !state.is_counted, state.apart.clone(), state.coming)
         };
         let mut found = 0_u64;
         let walked = walk::files(self.folder.again()?, &apart, |size| {
@@ -190,6 +192,8 @@ impl Counter {
         let is_whole = walked?;
         if is_busy {
             state.is_doubtful = true;
+            let most = state.coming.since(coming).filter(|_| is_whole && !is_first);
+            state.used = most.map_or(state.used, |most| state.used.min(found.saturating_add(most)));
             return Ok(Recount::Busy);
         }
         if !is_whole {
@@ -313,11 +317,6 @@ impl QuotaChain {
         if bytes > 0 {
             self.0.iter().for_each(|limit| limit.counter.credit(bytes));
         }
-    }
-
-    /// Has its folders walked through again after a while: what was done there can't be reckoned.
-    pub fn doubt(&self) {
-        self.0.iter().for_each(|limit| limit.counter.state.lock().is_doubtful = true);
     }
 
     /// Those that are not in another chain, too; `None` if all are.
@@ -484,5 +483,30 @@ mod tests {
             assert_eq!((counted(bits), counter.used()), (Recount::Closed(5), 10), "{bits:o}");
         }
         assert_eq!((counted(0o755), counter.used()), (Recount::Again(10, 15), 15));
+    }
+
+    #[test]
+    fn a_walk_lowers_the_count_while_files_are_written_but_not_below_what_they_may_hold() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("a"), [0; 500]).expect("written");
+        fs::write(folder.path().join("b"), [0; 10]).expect("written");
+        let counter = counter(&Quotas::walked(), folder.path());
+        assert_eq!(counter.count(|_| ()).expect("walked"), Recount::First(510));
+        let chain = chain(&[(&counter, 1000)]);
+        let mut room = chain.reserve(0);
+        room.take(7).expect("fits");
+        fs::remove_file(folder.path().join("a")).expect("removed");
+        let held = chain.hold();
+        assert_eq!((counter.count(|_| ()).expect("walked"), counter.used()), (Recount::Busy, 517));
+        let mut held = Some(held);
+        let let_go = |_| drop(held.take());
+        assert_eq!((counter.count(let_go).expect("walked"), counter.used()), (Recount::Busy, 517));
+        let write = |_| room.take(100).expect("fits");
+        assert_eq!((counter.count(write).expect("walked"), counter.used()), (Recount::Busy, 117));
+        assert!(is_over(&room.take(2000).expect_err("too much")));
+        assert_eq!((counter.count(|_| ()).expect("walked"), counter.used()), (Recount::Busy, 117));
+        room.settle(0);
+        drop(room);
+        assert_eq!(counter.used(), 10);
     }
 }

@@ -253,6 +253,7 @@ impl Writing<'_> {
         match &self.found.way {
             Way::InPlace => Ok(()),
             Way::Partial { name, .. } => {
+                let _held = self.room.as_ref().map(|room| room.chain().hold());
                 let old = self.room.as_ref().and_then(|room| Some((room, self.target.meta().ok()?)));
                 self.target.beside(name).rename(&self.target)?;
                 old.inspect(|(room, old)| room.chain().credit(old.sole_bytes()));

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use super::{At, Share};
-use crate::fs::quota::{QuotaChain, Reservation, walk};
+use crate::fs::quota::{Hold, QuotaChain, walk};
 use crate::fs::root::Root;
 use crate::share::denied::Denied;
 use crate::sys::meta::{FileKind, Meta};
@@ -27,7 +27,7 @@ pub(super) struct QuotaMove {
     /// What moves has other names, so that nobody knows whether it leaves.
     is_doubtful: bool,
     is_done: bool,
-    _held: Vec<Reservation>,
+    _held: Vec<Hold>,
 }
 
 impl QuotaMove {

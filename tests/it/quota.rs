@@ -439,3 +439,22 @@ fn check_says_no_to_an_upload_if_the_quota_is_used_up() {
         assert!(code == Some(0), "{line}: {output}");
     }
 }
+
+#[test]
+fn room_that_others_made_is_found_while_another_upload_runs() {
+    let server = start();
+    let (mut slow, mut client) = (server.login(), server.login());
+    put(&mut client, "q/a", 900, 226);
+    let data = slow.stalled_upload("STOR q/slow", &[0; 50]);
+    let has_come = |partial: &std::path::PathBuf| fs::metadata(partial).is_ok_and(|partial| partial.len() == 50);
+    eventually("the bytes have come", || server.tree().partials("q").iter().any(has_come));
+    fs::remove_file(server.home().join("q/a")).unwrap();
+    put(&mut client, "q/b", 600, 552);
+    eventually("there is room", || rest(&mut client, "q") >= 900);
+    put(&mut client, "q/b", 600, 226);
+    drop(data);
+    slow.read_reply();
+    drop(slow);
+    server.wait_log("STOR */q/slow completed=*");
+    assert!(rest(&mut client, "q") <= 400);
+}

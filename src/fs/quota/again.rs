@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Counter, QuotaChain, Quotas, Reservation};
+use super::{Counter, Hold, QuotaChain, Quotas};
 
 /// The time between two walks because of refusals.
 const REFUSALS: Duration = Duration::from_secs(60);
@@ -104,6 +104,11 @@ impl Counter {
 }
 
 impl QuotaChain {
+    /// Has its folders walked through again after a while: what was done there can't be reckoned.
+    pub fn doubt(&self) {
+        self.0.iter().for_each(|limit| limit.counter.state.lock().is_doubtful = true);
+    }
+
     /// Has its folders walked through again.
     pub fn again(&self, reason: Reason) {
         self.0.iter().for_each(|limit| limit.counter.again(reason));
@@ -112,7 +117,7 @@ impl QuotaChain {
 
 impl Quotas {
     /// The same as [`QuotaChain::hold`] for all folders; `None` if there are none.
-    pub fn hold(&self) -> Option<Reservation> {
+    pub fn hold(&self) -> Option<Hold> {
         let limits = self.all().into_iter().map(|counter| (counter, u64::MAX));
         QuotaChain::of(limits).map(|all| all.hold())
     }

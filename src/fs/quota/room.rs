@@ -1,4 +1,7 @@
 //! The room that one file takes of the quotas that hold for it.
+//!
+//! A walk may miss what sessions do meanwhile. Of files that are written during it, all that is counted is added to what it
+//! finds, which is never too little. While files are moved or removed, a walk tells nothing.
 
 use std::io;
 use std::sync::Arc;
@@ -18,16 +21,63 @@ pub struct Reservation {
     lacking: Option<Arc<Counter>>,
 }
 
+/// What may be in a folder and not be found by a walk.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Coming {
+    /// The bytes of all files that are being written.
+    writing: u64,
+    /// All that was ever added to these.
+    ever: u64,
+    /// Acts that move or remove files.
+    held: usize,
+    /// How many of these have ended.
+    moves: u64,
+}
+
+/// While it lives, files are moved or removed, and are credited a moment later.
+#[derive(Debug)]
+pub struct Hold(QuotaChain);
+
+impl Coming {
+    fn add(&mut self, bytes: u64) {
+        self.writing = self.writing.saturating_add(bytes);
+        self.ever = self.ever.saturating_add(bytes);
+    }
+
+    /// The bytes that a walk may have missed which began at that time; `None` if that is not known.
+    pub(super) fn since(&self, begin: Self) -> Option<u64> {
+        let is_known = self.held == 0 && begin.held == 0 && self.moves == begin.moves;
+        is_known.then(|| begin.writing.saturating_add(self.ever - begin.ever))
+    }
+}
+
 impl QuotaChain {
     /// The room of a file of which so many bytes are counted already.
     pub fn reserve(&self, counted: u64) -> Reservation {
-        self.0.iter().for_each(|limit| limit.counter.state.lock().writers += 1);
+        for limit in &self.0 {
+            let mut state = limit.counter.state.lock();
+            state.writers += 1;
+            state.coming.add(counted);
+        }
         Reservation { chain: self.clone(), counted, at: 0, lacking: None }
     }
 
     /// For as long as it lives, no walk corrects the counts: files go, and are credited a moment later.
-    pub fn hold(&self) -> Reservation {
-        self.reserve(0)
+    pub fn hold(&self) -> Hold {
+        for limit in &self.0 {
+            let mut state = limit.counter.state.lock();
+            state.writers += 1;
+            state.coming.held += 1;
+        }
+        Hold(self.clone())
+    }
+
+    /// Fewer bytes than thought are in files that are being written.
+    fn comes_less(&self, bytes: u64) {
+        for limit in &self.0 {
+            let writing = &mut limit.counter.state.lock().coming.writing;
+            *writing = writing.saturating_sub(bytes);
+        }
     }
 }
 
@@ -48,7 +98,10 @@ impl Reservation {
     /// [`is_over`](super::is_over) if they don't fit.
     pub fn take(&mut self, bytes: u64) -> io::Result<()> {
         let end = self.at.saturating_add(bytes);
-        if let Err(limit) = self.chain.try_to_take(end.saturating_sub(self.counted)) {
+        let more = end.saturating_sub(self.counted);
+        self.chain.0.iter().for_each(|limit| limit.counter.state.lock().coming.add(more));
+        if let Err(limit) = self.chain.try_to_take(more) {
+            self.chain.comes_less(more);
             self.lacking = Some(Arc::clone(&limit.counter));
             return Err(limit.error());
         }
@@ -59,13 +112,16 @@ impl Reservation {
 
     /// The file is closed with this size.
     pub fn settle(&mut self, size: u64) {
-        self.chain.credit(self.counted.saturating_sub(size));
+        let less = self.counted.saturating_sub(size);
+        self.chain.credit(less);
+        self.chain.comes_less(less);
         self.counted = self.counted.min(size);
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
+        self.chain.comes_less(self.counted);
         for limit in &self.chain.0 {
             let mut state = limit.counter.state.lock();
             state.writers = state.writers.saturating_sub(1);
@@ -73,5 +129,17 @@ impl Drop for Reservation {
         }
         // Not before: a walk is in vain while somebody writes.
         self.lacking.take().inspect(|counter| counter.again(Reason::Refused));
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        for limit in &self.0.0 {
+            let mut state = limit.counter.state.lock();
+            state.writers = state.writers.saturating_sub(1);
+            state.changes += 1;
+            state.coming.held = state.coming.held.saturating_sub(1);
+            state.coming.moves += 1;
+        }
     }
 }
