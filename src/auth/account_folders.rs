@@ -3,12 +3,13 @@
 //! For those who judge an account without a session: `ftpd check`, and the guard of the server's own files. A session goes
 //! by what it opens instead (`share`).
 
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::folders::{FolderSection, Setting};
-use crate::auth::perm::Perms;
+use crate::auth::perm::{Perm, Perms};
 use crate::auth::user::User;
 use crate::ini::Source;
 use crate::protocol::hidden::HiddenNames;
@@ -93,6 +94,17 @@ impl<'a> AccountFolder<'a> {
             hide,
             above: None,
         }
+    }
+
+    /// Whether the letters of the folder that is there, or will be, let clients make the one in it that is on the way to this
+    /// one, which is not there.
+    pub fn may_be_made(&self, folders: &[AccountFolder]) -> bool {
+        let way = iter::successors(Some(self.path.clone()), VirtualPath::parent).zip(self.real.ancestors());
+        let missing = way.take_while(|(_, real)| !real.exists()).last();
+        let around = missing.and_then(|(path, _)| path.parent()).unwrap_or_else(VirtualPath::root);
+        let is_nearest = |other: &&AccountFolder| around.is_within(&other.path);
+        let perms = folders.iter().rfind(is_nearest).map_or(Perms::default(), |nearest| nearest.perms);
+        perms.has(Perm::MakeDir) || perms.has(Perm::Rename)
     }
 
     /// Whether its folder is named by `home`, in the section of the account or in its own.

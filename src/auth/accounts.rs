@@ -79,7 +79,7 @@ impl Accounts {
         let anonymous = terms.anonymous.as_ref().map(User::anonymous);
         let served = users.into_iter().flatten().chain(anonymous);
         let all = served.map(|user| User { folders: folders.of(&user.name), ..user });
-        Ok(Accounts { doubts: found, ..Accounts::new(all.map(Arc::new)) })
+        Ok(Accounts { doubts: found.and(folders.covering()), ..Accounts::new(all.map(Arc::new)) })
     }
 
     /// The account of a folder that the command line shares, and no other.

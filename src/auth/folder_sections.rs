@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::auth::folder_titles::{Titles, path};
-use crate::auth::folders::{FOR_ALL, FolderSection, KEYS};
+use crate::auth::folders::{FOR_ALL, FolderKeys, FolderSection, KEYS};
 use crate::auth::user::is_anonymous;
-use crate::ini::{File, FolderTitle, Mistake, Section, hint, shown};
+use crate::ini::{File, Finding, FolderTitle, Mistake, Section, hint, shown};
 use crate::protocol::path::VirtualPath;
 
 /// All sections of a file that are about folders.
@@ -54,6 +54,21 @@ impl FolderSections {
         let mut all: Vec<_> = own().chain(shared).cloned().collect();
         all.sort_by(|one, other| one.path.as_bytes().cmp(other.path.as_bytes()));
         all
+    }
+
+    /// Rules of one account that stand in place of a mount for all; without a key, that is probably what they are for.
+    pub(super) fn covering(&self) -> Vec<Finding> {
+        let mounts = || self.0.iter().filter(|section| section.is_for_all() && section.home.is_some());
+        let rules = self.0.iter().filter(|section| !section.is_for_all() && section.home.is_none());
+        let covering = rules.filter(|rule| rule.perms.is_some() || rule.keys != FolderKeys::default());
+        covering
+            .filter_map(|rule| {
+                let mount = mounts().find(|mount| mount.path == rule.path)?;
+                let home = mount.home.as_ref()?.display();
+                let reason = format!("it takes the folder of {} away from the account", mount.source("home"));
+                Some(Finding::warning(&rule.begin(), reason).fix(format!("add home = {home} to have it there, too")))
+            })
+            .collect()
     }
 }
 
@@ -109,6 +124,18 @@ impl Titles {
         } else if title.account == FOR_ALL && owners.all_have(|owner| self.has(owner, &title.path)) {
             let mistake = Mistake::new("it holds for nobody, as each account has a section of its own for that folder");
             section.doubt("", mistake.fix("delete one of them"));
+        } else if let Some(at) = title.path.find(['*', '?']) {
+            let sign = &title.path[at..=at];
+            let folder = title.path[..at].trim_end_matches(|c| c != '/').trim_end_matches('/');
+            let mistake = Mistake::new(format!(
+                "'{sign}' is taken as it is written: a section is for one folder and all below it"
+            ));
+            let fix = match folder {
+                "" if title.account == FOR_ALL => "write [DEFAULT] for all folders of all accounts".to_owned(),
+                "" => format!("put its keys below [{}]", title.account),
+                folder => format!("write [{} {folder}]", title.account),
+            };
+            section.doubt("", mistake.fix(fix));
         } else if section.is_empty() && !replaces() {
             section.doubt("", Mistake::new("there is nothing in it").fix("give it a key such as perm, or delete it"));
         }

@@ -15,7 +15,6 @@ use crate::auth::user::User;
 use crate::cli::Files;
 use crate::commands::examination::{self, ServerUser, Setup};
 use crate::ini::{self, Finding, Source};
-use crate::protocol::path::VirtualPath;
 use crate::protocol::plural::time_in_words;
 use crate::sys::access;
 
@@ -130,9 +129,11 @@ fn tree(subject: &Setup, server: &ServerUser, user: &User, who: &str, kept: Vec<
 fn described(folder: &AccountFolder, folders: &[AccountFolder]) -> Vec<String> {
     let (path, real) = (shown(folder.path.as_bytes()), folder.real.display());
     let state = match folder.is_mount() || folder.real.is_dir() {
-        true => "",
-        false if may_be_made(folder, folders) => " (not there yet)",
-        false => " (not there, and no letter lets clients make it)",
+        true => String::new(),
+        false if folder.may_be_made(folders) => " (not there yet)".to_owned(),
+        false => {
+            format!(" (not there, and no letter lets clients make it: mkdir -p {})", ini::shell_word(&folder.real))
+        }
     };
     let (perms, line) = (folder.perms, folder.letters_from.place());
     let first = format!("  {path}  is {real}{state}, letters {perms} ({line})");
@@ -142,16 +143,6 @@ fn described(folder: &AccountFolder, folders: &[AccountFolder]) -> Vec<String> {
     };
     let rules = folder.rules.iter().map(rule);
     iter::once(first).chain(rules).collect()
-}
-
-/// Whether the letters of the folder that is there, or will be, let clients make the one in it that is on the way to a rule's.
-fn may_be_made(folder: &AccountFolder, folders: &[AccountFolder]) -> bool {
-    let way = iter::successors(Some(folder.path.clone()), VirtualPath::parent).zip(folder.real.ancestors());
-    let missing = way.take_while(|(_, real)| !real.exists()).last();
-    let around = missing.and_then(|(path, _)| path.parent()).unwrap_or_else(VirtualPath::root);
-    let is_nearest = |other: &&AccountFolder| other.path == around || around.below(&other.path).is_some();
-    let perms = folders.iter().rfind(is_nearest).map_or(Perms::default(), |nearest| nearest.perms);
-    perms.has(Perm::MakeDir) || perms.has(Perm::Rename)
 }
 
 fn shown(path: &[u8]) -> String {

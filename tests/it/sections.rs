@@ -335,7 +335,7 @@ fn check_shows_the_folders_of_an_account() {
     let (code, output) = asked("--user alex");
     let expected = "  /  is home, letters elradfmw (user.ini:3)\n     hide = .* (user.ini:5)\n\
                     \x20 /inbox  is home/inbox, letters elw (user.ini:7)\n     hide = .* (user.ini:5)\n     refuse = *.exe (user.ini:8)\n\
-                    \x20 /inbox/deep/x  is home/inbox/deep/x (not there, and no letter lets clients make it), letters el (user.ini:14)\n     \
+                    \x20 /inbox/deep/x  is home/inbox/deep/x (not there, and no letter lets clients make it: mkdir -p home/inbox/deep/x), letters el (user.ini:14)\n     \
                     hide = .* (user.ini:5)\n     refuse = *.exe (user.ini:8)\n\
                     \x20 /p  is photos, letters elradfmw (user.ini:3)\n\
                     \x20 /p/new  is photos/new (not there yet), letters elrw (user.ini:12)\n\
@@ -356,6 +356,68 @@ fn check_shows_the_folders_of_an_account() {
     ] {
         let (ended, output) = asked(&format!("--can alex {words}"));
         assert!(ended == Some(code) && output.contains(said), "{words}: {output}");
+    }
+}
+
+#[test]
+fn a_path_that_is_probably_another_one_is_told() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    let doubted = |text, words: &[&'static str]| with_folders("elr", text, Doubted).at("user.ini:5", "").says(words);
+    run_all(vec![
+        doubted("[alex /photos/**]\nperm = elr", &["'*' is taken as it is written", "write [alex /photos]"]),
+        doubted("[alex /*]\nperm = elr", &["put its keys below [alex]"]),
+        doubted("[* /a/b?c/d]\nperm = elr", &["'?' is taken as it is written", "write [* /a]"]),
+        doubted("[alex /Inbox]\nperm = elr", &["there is no folder Inbox, but inbox", "write [alex /inbox]"]),
+        doubted("[alex /inbox/DEEP]\nperm = elr", &["write [alex /inbox/deep]"]),
+        doubted(
+            "[* /public]\nhome = photos\n[alex /public]\nperm = elr\n[bob]\npassword = long-and-secret\nperm = elr\nhome = home",
+            &["takes the folder of", "add home = photos"],
+        )
+        .at("user.ini:7", ""),
+        with_folders("elr", "[* /public]\nhome = photos\n[alex /public]\n[bob]\npassword = long-and-secret\nperm = elr\nhome = home", Silent),
+        with_folders("elr", "[alex /in]\nperm = elr", Silent),
+    ]);
+    let tree = Tree::new("", ALEX);
+    let home = tree.home().display().to_string();
+    let folder = |path: &str| {
+        format!("{}[alex {home}{path}]\nperm = elr\n", ALEX.replace("home = home", &format!("home = {home}")))
+    };
+    for (path, fix) in [("/inbox", "write [alex /inbox]"), ("", "put its keys below [alex]")] {
+        tree.write_users(&folder(path));
+        let mut check = tree.command();
+        check.arg("check");
+        let Ended { output, .. } = run_to_its_end(check);
+        assert!(
+            output.contains("warning: ") && output.contains("a path is as clients see it") && output.contains(fix),
+            "{output}"
+        );
+    }
+}
+
+#[test]
+fn what_clients_will_miss_in_a_folder_is_noted() {
+    leave_out!(Explicit | Implicit: "the files are the same with TLS");
+    for (text, expected) in [
+        (
+            "[alex /inbox]\nperm = w",
+            "note: user.ini:6: perm: without 'e' and 'l', clients that change into this folder",
+        ),
+        ("[alex /inbox]\nperm = lw", "note: user.ini:6: perm: without 'e', clients that change into this folder"),
+        ("[alex /inbox]\nperm = er", "note: user.ini:6: perm: without 'l', clients that list this folder first"),
+        (
+            "[alex /new]\nperm = el",
+            "note: user.ini:5: home/new is not there, and no letter lets clients make it; mkdir -p home/new",
+        ),
+    ] {
+        let case = with_folders("elr", text, Silent);
+        let tree = Tree::new("", std::str::from_utf8(&case.users).unwrap());
+        (case.prepare)(&tree.path(""));
+        let mut check = tree.command();
+        check.arg("check");
+        let Ended { code, output } = run_to_its_end(check);
+        let root = tree.path("").display().to_string();
+        let output = output.replace(&format!("{}/", root.trim_end_matches('/')), "");
+        assert!(code == Some(0) && output.contains(expected), "{text}: {output}");
     }
 }
 

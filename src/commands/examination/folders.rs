@@ -1,13 +1,15 @@
 //! Sections of folders: those that are of no use, and what the kernel can't hold of them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::auth::account_folders::AccountFolder;
 use crate::auth::accounts::Accounts;
+use crate::auth::folders::FolderKeys;
 use crate::auth::perm::{Perm, Perms};
 use crate::auth::user::User;
-use crate::ini::{Finding, Source};
+use crate::ini::{Finding, Source, shell_word};
 use crate::protocol::legible::Legible;
 use crate::sys::route::Route;
 
@@ -45,7 +47,11 @@ fn judged(user: &User) -> Vec<(Source, &'static str, Option<Finding>)> {
     let mut judged = Vec::new();
     for (at, folder) in folders.iter().enumerate() {
         let (Some(section), Some(above)) = (folder.section, folder.above) else { continue };
-        judged.push((section.begin(), "", hidden(folder, &folders[above])));
+        judged.push((
+            section.begin(),
+            "",
+            hidden(folder, &folders[above]).or_else(|| mistaken(folder, &folders[above])),
+        ));
         for (key, letters) in ABOUT_UPLOADS {
             if folder.rules.iter().any(|(known, source)| *known == key && *source == section.source(key)) {
                 let lets = |perms: Perms| letters.iter().any(|perm| perms.has(*perm));
@@ -89,24 +95,68 @@ fn hidden(folder: &AccountFolder, above: &AccountFolder) -> Option<Finding> {
     Some(Finding::warning(&folder.section?.begin(), reason))
 }
 
+/// A path that is written as it is on the disk, or in another case than that of its folder.
+fn mistaken(folder: &AccountFolder, above: &AccountFolder) -> Option<Finding> {
+    let section = folder.section.filter(|_| !folder.real.exists() || folder.is_mount())?;
+    let warning = |reason: String, path: &str| {
+        let title = section.title().replace(&String::from_utf8_lossy(section.path.as_bytes()).into_owned(), path);
+        Finding::warning(&section.begin(), reason).fix(format!("write {title}"))
+    };
+    let path = str::from_utf8(section.path.as_bytes()).ok()?;
+    let home = &folder.user.home;
+    if let Ok(below) = Path::new(path).strip_prefix(home)
+        && home.parent().is_some()
+        && !home.join(path.trim_start_matches('/')).exists()
+    {
+        let meant = format!("/{}", below.display());
+        let reason = format!("a path is as clients see it, without the home {}", home.display());
+        return Some(match below.as_os_str().is_empty() {
+            false => warning(reason, &meant),
+            true => {
+                Finding::warning(&section.begin(), reason).fix(format!("put its keys below [{}]", folder.user.name))
+            }
+        });
+    }
+    let rest = str::from_utf8(section.path.below(&above.path)?).ok().filter(|_| !folder.is_mount())?;
+    let other = in_other_case(&above.real, rest)?;
+    let meant = format!("{}{other}", path.strip_suffix(rest)?);
+    Some(warning(format!("there is no folder {rest}, but {other}: did you mean that?"), &meant))
+}
+
+/// A folder below another one whose path differs from this one in the case of letters alone.
+fn in_other_case(folder: &Path, path: &str) -> Option<String> {
+    let mut real = folder.to_owned();
+    for name in path.split('/') {
+        let is_same = |entry: &String| entry.to_lowercase() == name.to_lowercase();
+        let entries = || fs::read_dir(&real).into_iter().flatten().flatten();
+        let others =
+            || entries().filter(|entry| entry.path().is_dir()).filter_map(|entry| entry.file_name().into_string().ok());
+        let name = if real.join(name).is_dir() { name.to_owned() } else { others().find(is_same)? };
+        real.push(name);
+    }
+    Some(real.strip_prefix(folder).ok()?.to_str()?.to_owned()).filter(|other| other != path)
+}
+
 /// What is good to know of folders: letters that only the server's own checks hold, and mounts that lie in others.
 pub fn notes<'a>(users: impl Iterator<Item = &'a User>) -> Vec<Finding> {
-    let mut notes: BTreeMap<(String, bool), Finding> = BTreeMap::new();
+    let mut notes: BTreeMap<(String, u8), Finding> = BTreeMap::new();
     for user in users {
         let folders = user.all_folders();
         let places: Vec<Option<PathBuf>> = folders.iter().map(place).collect();
         for (at, folder) in folders.iter().enumerate() {
             // Accounts may have a section in common, which is told of once.
-            let mut note = |kind: bool, found: Option<Finding>| {
+            let mut note = |kind: u8, found: Option<Finding>| {
                 let found = found.map(|found| ((folder.source().place(), kind), found));
                 notes.extend(found);
             };
             if folder.is_mount() {
-                note(false, in_mount(folder, &folders));
-                note(true, within(at, &folders, &places));
+                note(0, in_mount(folder, &folders));
+                note(1, within(at, &folders, &places));
             } else {
-                note(true, narrower(folder));
+                note(1, narrower(folder));
+                note(2, not_makable(folder, &folders));
             }
+            note(3, not_listed(folder));
         }
     }
     notes.into_values().collect()
@@ -124,6 +174,39 @@ fn narrower(folder: &AccountFolder) -> Option<Finding> {
     let taken = taken(folder.letters_above, folder.perms)?;
     let reason = format!("fewer letters than in the folder around it (no '{taken}'): {HELD}");
     Some(Finding::note(&section.source("perm"), reason))
+}
+
+/// A rule whose folder is not there, and which no client can make. One that only gives letters says by itself that its folder is
+/// to come.
+fn not_makable(folder: &AccountFolder, folders: &[AccountFolder]) -> Option<Finding> {
+    // One for all accounts is for as many folders.
+    let section = folder.section.filter(|section| !section.is_for_all() && !folder.real.exists())?;
+    let tells_of_folder = match section.perms {
+        Some(perms) => taken(folder.letters_above, perms).is_some(),
+        None => section.keys != FolderKeys::default(),
+    };
+    (tells_of_folder && !folder.may_be_made(folders)).then(|| {
+        let reason = format!("{} is not there, and no letter lets clients make it", folder.real.display());
+        Finding::note(&section.begin(), reason).fix(format!("mkdir -p {}", shell_word(&folder.real)))
+    })
+}
+
+/// Letters that are not enough for what most clients do first; of the account's own, its reader warns.
+fn not_listed(folder: &AccountFolder) -> Option<Finding> {
+    let section = folder.section.filter(|section| section.perms.is_some())?;
+    let lacking: String = [Perm::Enter, Perm::List]
+        .into_iter()
+        .filter(|perm| !folder.perms.has(*perm))
+        .map(|perm| format!("'{}'", perm.letter()))
+        .collect::<Vec<_>>()
+        .join(" and ");
+    let fail = match (folder.perms.has(Perm::Enter), folder.perms.has(Perm::List)) {
+        (true, true) => return None,
+        (false, false) => "change into this folder (CWD) or list it first",
+        (false, true) => "change into this folder (CWD) first",
+        (true, false) => "list this folder first",
+    };
+    Some(Finding::note(&section.source("perm"), format!("without {lacking}, clients that {fail} will fail")))
 }
 
 /// The letters of `above` that are not in `perms`, if there are any.
