@@ -15,6 +15,7 @@ use crate::auth::user::User;
 use crate::cli::Files;
 use crate::commands::examination::{self, ServerUser, Setup};
 use crate::ini::{self, Finding, Source};
+use crate::protocol::legible::Legible;
 use crate::protocol::plural::time_in_words;
 use crate::sys::access;
 
@@ -178,7 +179,7 @@ fn right_below(folder: &AccountFolder, folders: &[AccountFolder]) -> Vec<(String
         let path = folder.path.join(name.as_encoded_bytes());
         let is_other = is_hidden(&name) || folders.iter().any(|other| other.path == path);
         let is_folder = !is_other && entry.file_type().is_ok_and(|kind| kind.is_dir());
-        is_folder.then(|| (path.as_bytes().escape_ascii().to_string(), entry.path(), folder.perms))
+        is_folder.then(|| (Legible(path.as_bytes()).to_string(), entry.path(), folder.perms))
     };
     below.into_iter().filter_map(entry).collect()
 }

@@ -281,8 +281,10 @@ fn a_running_server_waits_for_no_fifo() {
     let server = Server::plain();
     server.login();
     let path = server.tree().path("user.ini");
-    fs::remove_file(&path).unwrap();
-    mkfifoat(CWD, &path, Mode::from_raw_mode(0o600)).unwrap();
+    // At once: a look in between would find no file.
+    let fifo = server.tree().path("fifo");
+    mkfifoat(CWD, &fifo, Mode::from_raw_mode(0o600)).unwrap();
+    fs::rename(fifo, path).unwrap();
     server.login();
     server.wait_log("user.ini: this is a FIFO");
     server.signal(Signal::HUP);

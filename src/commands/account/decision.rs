@@ -11,6 +11,7 @@ use crate::auth::perm::Perm;
 use crate::auth::user::User;
 use crate::config::{Config, Symlinks};
 use crate::ini::{self, shell_word};
+use crate::protocol::legible::Legible;
 use crate::protocol::path::VirtualPath;
 use crate::share::Share;
 use crate::share::denied::{Closed, Denied};
@@ -53,7 +54,7 @@ impl Decision<'_> {
             Err(Closed::Full(max)) => return Err(format!("all {max} sessions are taken")),
         };
         let real = share.real_path(path);
-        let shown = real.as_os_str().as_encoded_bytes().escape_ascii();
+        let shown = Legible(real.as_os_str().as_encoded_bytes());
         let letters: String = acts.iter().map(|act| letter(*act).letter()).collect();
         let has = format!("{} has '{letters}'", share.line(Some(path), "perm"));
         for act in acts {
@@ -84,11 +85,11 @@ impl Decision<'_> {
             return Err(self.refused_in(share, path, &real, &ErrorKind::NotFound.into()));
         }
         let has = by_text.map_or_else(|| has.to_owned(), |line| format!("{line} has '{}'", perm.letter()));
-        Ok(format!("{has}, but {} does not exist at the moment", real.as_os_str().as_encoded_bytes().escape_ascii()))
+        Ok(format!("{has}, but {} does not exist at the moment", Legible(real.as_os_str().as_encoded_bytes())))
     }
 
     fn denied(&self, denied: &Denied, share: &Share, path: &VirtualPath, real: &Path) -> String {
-        let shown = path.as_bytes().escape_ascii();
+        let shown = Legible(path.as_bytes());
         match denied {
             Denied::Letter(perm) => share.lacks(Some(path), *perm),
             Denied::Home => "the home itself is never removed or renamed".to_owned(),
@@ -123,9 +124,9 @@ impl Decision<'_> {
         let missing = share.missing_folder(path).filter(|_| error.kind() == ErrorKind::NotFound);
         let Some((folder, real)) = missing else { return self.refused_at(real, error) };
         let around = folder.parent().unwrap_or_else(VirtualPath::root);
-        let shown = real.as_os_str().as_encoded_bytes().escape_ascii();
+        let shown = Legible(real.as_os_str().as_encoded_bytes());
         let fix = match share.permit(&around, Perm::MakeDir) {
-            Ok(()) => format!("MKD {} makes it", folder.as_bytes().escape_ascii()),
+            Ok(()) => format!("MKD {} makes it", Legible(folder.as_bytes())),
             Err(_) => {
                 let lacks = share.lacks(Some(&around), Perm::MakeDir);
                 format!("{lacks}, so the account can't make it: mkdir -p {}", shell_word(&real))
@@ -136,7 +137,7 @@ impl Decision<'_> {
 
     /// What the file system says of a path.
     fn refused_at(&self, real: &Path, error: &io::Error) -> String {
-        let shown = real.as_os_str().as_encoded_bytes().escape_ascii();
+        let shown = Legible(real.as_os_str().as_encoded_bytes());
         let reason = match error.kind() {
             ErrorKind::NotFound => format!("{shown} does not exist"),
             ErrorKind::IsADirectory => format!("{shown} is a folder"),
@@ -192,7 +193,7 @@ pub fn belonging(path: &Path, who: &str) -> String {
             let name = |name: Option<&str>, number: u32| name.map_or_else(|| number.to_string(), str::to_owned);
             let (owner, group) =
                 (name(owners.user(meta.owner), meta.owner), name(owners.group(meta.group), meta.group));
-            let shown = path.as_os_str().as_encoded_bytes().escape_ascii();
+            let shown = Legible(path.as_os_str().as_encoded_bytes());
             format!("{shown} belongs to {owner}:{group}, mode {:o}; the session is {who}", meta.mode)
         }
     }
