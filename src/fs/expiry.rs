@@ -77,7 +77,7 @@ impl Expiry<'_> {
         self.walk(usize::MAX, remove).map(drop)
     }
 
-    /// Counts the files that would go, and looks at no more than so many names.
+    /// Counts the files that would go; looks at `most` names at most.
     pub fn count(&self, most: usize) -> io::Result<ExpiryCount> {
         let mut count = ExpiryCount::default();
         let left = self.walk(most, |_, found| match found {

@@ -1,8 +1,8 @@
 //! Quotas: how many bytes the files below a folder hold, and how many they may.
 //!
-//! A [`Counter`] belongs to a real folder, whoever reaches it by whatever way. It is filled by a walk ([`walk`]) on a thread
-//! outside every jail, and kept true by what the server does: bytes are taken before they are written, and credited when the
-//! last name of a file is gone. What others do on the disk is found by the next walk.
+//! A [`Counter`] belongs to a real folder, and is the same for all accounts and ways that lead there. It is filled by a
+//! walk ([`walk`]) on a thread outside every jail, and kept true by what the server does: bytes are taken before they are
+//! written, and credited when the last name of a file is gone. What others do on the disk is found by the next walk.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

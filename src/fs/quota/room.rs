@@ -52,7 +52,7 @@ impl Coming {
 }
 
 impl QuotaChain {
-    /// The room of a file of which so many bytes are counted already.
+    /// The room of a file of which this number of bytes is counted already.
     pub fn reserve(&self, counted: u64) -> Reservation {
         for limit in &self.0 {
             let mut state = limit.counter.state.lock();

@@ -1,4 +1,4 @@
-//! Every file below a folder, each once: whatever names it has, and whatever ways lead to it.
+//! Every file below a folder, each once, also if it has several names.
 
 use std::collections::HashSet;
 use std::io::{self, ErrorKind};
