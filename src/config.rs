@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::auth::user::{Guest, Terms};
-use crate::ini::{self, File, Finding, Findings, Holds, Key, Override, Section, Source, Sources};
+use crate::ini::{self, File, Finding, Findings, Holds, Key, Mistake, Override, Section, Source, Sources, Value};
 
 mod active;
 mod anonymous;
@@ -18,6 +18,7 @@ mod passive;
 mod server;
 mod tls;
 mod transfer;
+mod web;
 
 pub use active::ActiveSection;
 pub use log::{LogFormat, LogSection};
@@ -25,6 +26,7 @@ pub use passive::{Audience, Masquerade, PassiveSection};
 pub use server::{ControlSocket, Sandbox, ServerSection};
 pub use tls::{SessionReuse, TlsFiles, TlsSection};
 pub use transfer::{Fsync, Symlinks, TransferSection};
+pub use web::WebSection;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -45,6 +47,8 @@ pub struct Config {
     pub anonymous: Option<Guest>,
     /// `[tls]`: encryption.
     pub tls: TlsSection,
+    /// `[web]`: the share in a browser.
+    pub web: WebSection,
     /// `[log]`: what is logged, and where.
     pub log: LogSection,
     /// Where the values of each section come from.
@@ -92,13 +96,17 @@ impl Config {
             ("passive_ports", passive.passive_ports.clone()),
         ];
         let listening: Vec<_> = ports.into_iter().filter_map(|(key, ports)| Some((key, ports?))).collect();
+        let active = reader.read("active", keys::ACTIVE, |section| ActiveSection::read(section, &listening));
+        let dialling = active.data_port.map(|port| ("data_port", port..=port));
+        let taken: Vec<_> = listening.into_iter().chain(dialling).collect();
         Config {
             server,
             transfer: reader.read("transfer", keys::TRANSFER, TransferSection::read),
             passive,
-            active: reader.read("active", keys::ACTIVE, |section| ActiveSection::read(section, &listening)),
+            active,
             anonymous: reader.read("anonymous", keys::ANONYMOUS, anonymous::read),
             tls,
+            web: reader.read("web", keys::WEB, |section| WebSection::read(section, &taken)),
             log: reader.read("log", keys::LOG, LogSection::read),
             sources: reader.sources,
             doubts: Findings::default(),
@@ -119,6 +127,7 @@ impl Config {
             ("data_port", self.active.data_port != new.active.data_port),
             ("max_cons", self.server.max_cons != new.server.max_cons),
             ("implicit_tls_port", self.tls.implicit_port != new.tls.implicit_port),
+            ("web_port", self.web.port != new.web.port),
             ("sandbox", self.server.sandbox != new.server.sandbox),
             ("control_socket", self.server.control_socket != new.server.control_socket),
             ("announce", self.server.announce != new.server.announce),
@@ -153,6 +162,11 @@ impl Default for Config {
     fn default() -> Config {
         Config::read(&mut File::empty())
     }
+}
+
+/// A port, 0 included, or none.
+fn port_or_off(text: &str, folder: &Path) -> Result<Option<u16>, Mistake> {
+    if text.eq_ignore_ascii_case("off") { Ok(None) } else { u16::parse(text, folder).map(Some) }
 }
 
 /// Without an ftpd.conf in this folder, a file that was probably meant to be it.
@@ -243,7 +257,7 @@ mod tests {
             permit_foreign_addresses = on\npermit_privileged_ports = on\ndata_port = 20\n[anonymous]\nenable_anonymous = on\n\
             anonymous_path = pub\nanonymous_perm = elw\n\
             [tls]\ncertificate = c.pem\nprivate_key = k.pem\ntls_control_required = on\ntls_data_required = on\n\
-            implicit_tls_port = 0\ntls_session_reuse = require\ntls_strict_eof = on\nclient_ca = /ca.pem\n[log]\nlog_file = a.log\nlog_level = debug\ntransfer_log = /x\nlog_format = JSON\n";
+            implicit_tls_port = 0\ntls_session_reuse = require\ntls_strict_eof = on\nclient_ca = /ca.pem\n[web]\nweb_port = 0\nweb_hosts = nas, NAS.example.org\n[log]\nlog_file = a.log\nlog_level = debug\ntransfer_log = /x\nlog_format = JSON\n";
         let expected = Config {
             server: ServerSection {
                 ip: vec![Ipv6Addr::LOCALHOST.into()],
@@ -304,6 +318,7 @@ mod tests {
                 client_ca: Some("/ca.pem".into()),
                 sources: Sources::default(),
             },
+            web: WebSection { port: Some(0), hosts: vec!["nas".to_owned(), "nas.example.org".to_owned()] },
             log: LogSection {
                 log_file: Some("/etc/a.log".into()),
                 log_level: LevelFilter::Debug,
@@ -378,7 +393,10 @@ mod tests {
         new.server.control_socket = ControlSocket::Off;
         new.server.announce = true;
         new.server.user = Some("ftp".to_owned());
-        let expected = ["port", "passive_ports", "data_port", "sandbox", "control_socket", "announce", "user"];
+        new.web.port = Some(8080);
+        new.web.hosts = vec!["nas".to_owned()];
+        let expected =
+            ["port", "passive_ports", "data_port", "web_port", "sandbox", "control_socket", "announce", "user"];
         assert_eq!(old.needs_restart(&new), expected);
     }
 

@@ -64,8 +64,16 @@ mod tests {
         assert_eq!(read("OFF"), (None, vec![]));
         assert_eq!(read("20"), (Some(20), vec![]));
         assert_eq!(read("65535"), (Some(65535), vec![]));
-        for text in ["0", "65536", "-1", "on", "ftp-data", "20-21", "20.0"] {
-            let reason = format!("ftpd.conf:2: data_port: '{text}' is neither off nor a port from 1 to 65535");
+        for (text, fix) in [
+            ("0", ""),
+            ("65536", ""),
+            ("-1", ""),
+            ("on", "; write data_port = 20"),
+            ("ftp-data", ""),
+            ("20-21", ""),
+            ("20.0", ""),
+        ] {
+            let reason = format!("ftpd.conf:2: data_port: '{text}' is neither off nor a port from 1 to 65535{fix}");
             assert_eq!(read(text).1, [reason]);
         }
     }

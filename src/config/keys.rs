@@ -6,13 +6,14 @@
 use crate::ini::Key;
 
 /// The sections of ftpd.conf with their keys.
-pub const SECTIONS: [(&str, &[Key]); 7] = [
+pub const SECTIONS: [(&str, &[Key]); 8] = [
     ("server", SERVER),
     ("transfer", TRANSFER),
     ("passive", PASSIVE),
     ("active", ACTIVE),
     ("anonymous", ANONYMOUS),
     ("tls", TLS),
+    ("web", WEB),
     ("log", LOG),
 ];
 
@@ -143,6 +144,17 @@ pub(super) const TLS: &[Key] = &[
         "An upload that ends without close_notify is incomplete; many older clients never send it."),
     Key::new("client_ca", "file", "off",
         "PEM file of authorities; clients must show a certificate signed by one of them."),
+];
+
+#[rustfmt::skip]
+pub(super) const WEB: &[Key] = &[
+    Key::new("web_port", "port", "off",
+        "The same folders and accounts in a browser, at `http://ADDRESS:PORT/`; usually `8080`, and `0` is any free port. If `tls` \
+         is on, the port speaks https, too."),
+    Key::new("web_hosts", "names", "off",
+        "Names that browsers use for this server, such as `nas.example.org, nas`. Its addresses, `localhost`, the machine's \
+         own name, those in `.local` and the `masquerade_address` need no entry; a request for any other name is refused \
+         (421)."),
 ];
 
 #[rustfmt::skip]

@@ -64,12 +64,6 @@ impl PassiveSection {
 
 impl Value for Masquerade {
     fn parse(text: &str, _: &Path) -> Result<Masquerade, Mistake> {
-        let is_label = |label: &str| {
-            let known = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-            known && (1..=63).contains(&label.len())
-        };
-        let name = text.strip_suffix('.').unwrap_or(text);
-        let is_number = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
         if let Ok(address) = text.parse::<IpAddr>() {
             match address.to_canonical() {
                 IpAddr::V4(address) => Ok(Masquerade::Address(address)),
@@ -77,7 +71,7 @@ impl Value for Masquerade {
                     Err(format!("{text} is an IPv6 address: PASV carries none, and EPSV needs none").into())
                 }
             }
-        } else if name.split('.').all(is_label) && name.len() <= 253 && !is_number {
+        } else if address::is_dns_name(text) {
             Ok(Masquerade::Name(text.to_owned()))
         } else {
             Err(format!("'{text}' is neither an IPv4 address nor a DNS name").into())

@@ -1,8 +1,9 @@
 //! The section `[tls]`: encryption.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::ini::{Mistake, Section, Sources, Value};
+use super::port_or_off;
+use crate::ini::{Mistake, Section, Sources};
 
 /// The section `[tls]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +57,7 @@ impl TlsSection {
             files: files(section),
             control_required: section.take("tls_control_required"),
             data_required: section.take("tls_data_required"),
-            implicit_port: section.take_with("implicit_tls_port", implicit_port),
+            implicit_port: section.take_with("implicit_tls_port", port_or_off),
             session_reuse: section.take_word(
                 "tls_session_reuse",
                 &[("accept", SessionReuse::Accept), ("require", SessionReuse::Require)],
@@ -96,9 +97,4 @@ fn files(section: &mut Section) -> Option<TlsFiles> {
             TlsFiles::Given { private_key: private_key.unwrap_or_else(|| certificate.clone()), certificate }
         }
     })
-}
-
-/// A port, 0 included, or none.
-fn implicit_port(text: &str, folder: &Path) -> Result<Option<u16>, Mistake> {
-    if text.eq_ignore_ascii_case("off") { Ok(None) } else { u16::parse(text, folder).map(Some) }
 }

@@ -21,7 +21,10 @@ mod words;
 pub(super) use decoration::comment;
 pub(super) use letters::are_words as are_words_for_letters;
 pub use names::hint;
-pub(super) use names::{alias, bare, is_word_for_password, may_be_password, meant, place, shown_key};
+pub(super) use names::{
+    alias, bare, is_word_for_password, may_be_password, meant, place, section_alias, shortened as without_section,
+    shown_key,
+};
 pub use paths::windows as windows_path;
 
 /// The lines of an account, to be pasted.
@@ -112,7 +115,7 @@ pub(super) fn better(row: &Key, value: &str) -> Option<String> {
         "number" => numbers::whole(bare),
         "octal number" => numbers::octal(bare),
         "ports" => ports::range(bare),
-        "port" => ports::single(bare),
+        "port" => ports::single(bare).or_else(|| ports::usual(row.name, bare)),
         "addresses" => addresses::to_listen_on(bare),
         "networks" => addresses::networks(bare),
         "letters" => letters::together(bare).or_else(|| letters::small(bare)),

@@ -60,7 +60,8 @@ impl File {
         let mut unknown = self.sections.iter_mut().filter(|section| !is_of_settings(&section.name));
         let (Some(section), None) = (unknown.next(), unknown.next()) else { return };
         let is_known = |key: &String| table.iter().any(|row| row.name == key || advice::alias(key) == Some(row.name));
-        if !section.keys.keys().any(is_known) {
+        let is_another = advice::section_alias(&section.name).is_some_and(|alias| alias != name);
+        if is_another || !section.keys.keys().any(is_known) {
             return;
         }
         let source = section.origin.source(&self.name, "", Secret::AllButSection);

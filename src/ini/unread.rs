@@ -103,10 +103,9 @@ impl Unread<'_> {
         let names: BTreeSet<&str> = self.file.known().map(|(section, _)| section).chain([DEFAULT]).collect();
         let finding = |Written { name, origin, keys, .. }: &Written| {
             let source = origin.source(&self.file.name, "", Secret::AllButSection);
-            let hint = match advice::hint(name, names.iter().copied()) {
-                hint if hint.is_empty() => {
-                    self.home_of_all(keys).map_or(hint, |home| format!(", did you mean '{home}'?"))
-                }
+            let alias = advice::section_alias(name).filter(|alias| names.contains(alias));
+            let hint = match alias.map_or_else(|| advice::hint(name, names.iter().copied()), did_you_mean) {
+                hint if hint.is_empty() => self.home_of_all(keys).map_or(hint, did_you_mean),
                 hint => hint,
             };
             let finding = Finding::error(&source, format!("unknown section '{}'{hint}", secrecy::section(name)));
@@ -202,7 +201,10 @@ impl Unread<'_> {
         }
         let other = advice::alias(key).unwrap_or_else(|| advice::bare(key));
         if let Some(alias) = Some(other).filter(|alias| *alias != key && names.contains(alias)) {
-            return finding(&format!(", did you mean '{alias}'?"));
+            return finding(&did_you_mean(alias));
+        }
+        if let Some(whole) = advice::without_section(section, key, &names) {
+            return finding(&did_you_mean(whole));
         }
         match self.home_of(key) {
             Some((_, row)) if let Some(title) = FolderTitle::of(section) => {
@@ -264,6 +266,10 @@ impl Unread<'_> {
         let name = advice::meant(key, rows()).filter(|_| !advice::may_be_password(key))?;
         rows().find(|row| row.name == name)
     }
+}
+
+fn did_you_mean(name: &str) -> String {
+    format!(", did you mean '{name}'?")
 }
 
 /// What to write in another section, if that is not the same.

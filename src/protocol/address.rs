@@ -91,6 +91,23 @@ pub fn is_local(address: IpAddr) -> bool {
     }
 }
 
+/// Whether a text is a name that DNS can know, perhaps with the dot of the root at its end.
+pub fn is_dns_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let known = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        known && (1..=63).contains(&label.len())
+    };
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let is_number = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    name.split('.').all(is_label) && name.len() <= 253 && !is_number
+}
+
+/// Whether a text is an IP address; one of IPv6 may be in brackets.
+pub fn is_address(text: &str) -> bool {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    bare.parse::<IpAddr>().is_ok()
+}
+
 /// An unsigned number in decimal digits alone: no sign, no blank; `None` if it does not fit.
 pub fn decimal<T: std::str::FromStr>(digits: &[u8]) -> Option<T> {
     let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);

@@ -112,6 +112,10 @@ impl Gate {
 
     /// Gives a connection its places and a thread, or a 421. The error says that the system is short of threads.
     pub fn ask(self: &Arc<Self>, connection: Accepted) -> io::Result<()> {
+        if connection.entrance == Entrance::Web {
+            // Nobody serves it yet: it is closed.
+            return Ok(());
+        }
         let settings = self.settings();
         let places = match self.admit(connection.peer.ip(), &settings.config) {
             Ok(places) => places,

@@ -1,4 +1,4 @@
-//! The listeners of control connections, and the threads that accept from them.
+//! The listeners of control connections and of the web, and the threads that accept from them.
 
 use std::io::{self, ErrorKind};
 use std::mem;
@@ -21,10 +21,14 @@ use crate::sys::service;
 use crate::sys::waker::Waker;
 
 /// All listeners of a server.
-pub struct Listeners(Vec<Arc<ControlListener>>);
+pub struct Listeners {
+    all: Vec<Arc<DoorListener>>,
+    /// Whether the port of the web speaks https, too.
+    has_tls: bool,
+}
 
 /// One listener, and how its connections begin.
-struct ControlListener {
+struct DoorListener {
     socket: TcpListener,
     entrance: Entrance,
     /// Ends the wait for connections if the listener is not the server's own: systemd goes on listening.
@@ -35,54 +39,61 @@ struct ControlListener {
 const BACK_OFF: Duration = Duration::from_millis(100);
 
 impl Listeners {
-    /// Binds the control port, and the one of implicit TLS, unless systemd has done so.
+    /// Binds the control port, the one of implicit TLS and the one of the web, unless systemd has done so.
     pub fn bind(config: &Config) -> io::Result<Listeners> {
+        let has_tls = config.tls.files.is_some();
         let handed_over = service::listeners()?;
         if !handed_over.is_empty() {
-            return Listeners::adopt(handed_over, config.tls.implicit_port);
+            return Ok(Listeners { all: adopt(handed_over, config)?, has_tls });
         }
-        let ports = [(Some(config.server.port), Entrance::Greeting), (config.tls.implicit_port, Entrance::Tls)];
+        let ports = [
+            (Some(config.server.port), Entrance::Greeting),
+            (config.tls.implicit_port, Entrance::Tls),
+            (config.web.port, Entrance::Web),
+        ];
         let mut all = Vec::new();
         for (port, entrance) in ports {
             let Some(port) = port else { continue };
             let sockets = listen::bind_all(&config.server.ip, port)?.into_iter();
-            all.extend(sockets.map(|socket| Arc::new(ControlListener { socket, entrance, waker: None })));
+            all.extend(sockets.map(|socket| Arc::new(DoorListener { socket, entrance, waker: None })));
         }
-        Ok(Listeners(all))
-    }
-
-    fn adopt(sockets: Vec<TcpListener>, implicit_port: Option<u16>) -> io::Result<Listeners> {
-        let waker = Waker::new()?;
-        let adopted = sockets.into_iter().map(|socket| {
-            listen::adopt(&socket)?;
-            let is_implicit = implicit_port == Some(socket.local_addr()?.port());
-            let entrance = if is_implicit { Entrance::Tls } else { Entrance::Greeting };
-            Ok(Arc::new(ControlListener { socket, entrance, waker: Some(waker.clone()) }))
-        });
-        adopted.collect::<io::Result<_>>().map(Listeners)
+        Ok(Listeners { all, has_tls })
     }
 
     /// The addresses that are listened on.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.0.iter().filter_map(|listener| listener.socket.local_addr().ok())
+        self.all.iter().filter_map(|listener| listener.socket.local_addr().ok())
     }
 
-    /// The same, for people.
+    /// The same, for people: those of the web as URLs.
     pub fn describe(&self) -> String {
         let on = |entrance| {
-            let listeners = self.0.iter().filter(|listener| listener.entrance == entrance);
-            let addresses = listeners.filter_map(|listener| listener.socket.local_addr().ok());
-            addresses.map(|address| address.to_string()).collect::<Vec<_>>().join(", ")
+            let listeners = self.all.iter().filter(move |listener| listener.entrance == entrance);
+            listeners.filter_map(|listener| listener.socket.local_addr().ok()).map(|address| address.to_string())
         };
-        match on(Entrance::Tls).as_str() {
-            "" => on(Entrance::Greeting),
-            implicit => format!("{}, implicit TLS on {implicit}", on(Entrance::Greeting)),
-        }
+        let of_web = |scheme| on(Entrance::Web).map(move |address| format!("{scheme}://{address}/"));
+        let urls = of_web("http").chain(of_web("https").filter(|_| self.has_tls));
+        let lists = [
+            ("", on(Entrance::Greeting).collect::<Vec<_>>()),
+            ("implicit TLS on ", on(Entrance::Tls).collect()),
+            ("web on ", urls.collect()),
+        ];
+        let told = lists.iter().filter(|(_, list)| !list.is_empty());
+        told.map(|(what, list)| format!("{what}{}", list.join(", "))).collect::<Vec<_>>().join(", ")
     }
 
     /// The addresses where plain FTP is listened on. An IPv6 listener that takes IPv4, too, is there twice.
     pub fn greeting(&self) -> Vec<SocketAddr> {
-        let listeners = self.0.iter().filter(|listener| listener.entrance == Entrance::Greeting);
+        self.at(Entrance::Greeting)
+    }
+
+    /// The addresses where HTTP is listened on, in the same form.
+    pub fn web(&self) -> Vec<SocketAddr> {
+        self.at(Entrance::Web)
+    }
+
+    fn at(&self, entrance: Entrance) -> Vec<SocketAddr> {
+        let listeners = self.all.iter().filter(|listener| listener.entrance == entrance);
         let addresses = listeners.filter_map(|listener| {
             let address = listener.socket.local_addr().ok()?;
             let takes_both =
@@ -95,21 +106,21 @@ impl Listeners {
 
     /// [`listen::set_patience`] of each listener.
     pub fn set_patience(&self, idle: Option<Duration>) -> io::Result<()> {
-        self.0.iter().try_for_each(|listener| listen::set_patience(&listener.socket, idle))
+        self.all.iter().try_for_each(|listener| listen::set_patience(&listener.socket, idle))
     }
 
     /// Starts a thread for each listener that accepts until the server stops.
     pub fn accept(&self, gate: &Arc<Gate>) -> io::Result<Vec<JoinHandle<()>>> {
-        let spawn = |listener: &Arc<ControlListener>| {
+        let spawn = |listener: &Arc<DoorListener>| {
             let (listener, gate) = (Arc::clone(listener), Arc::clone(gate));
             thread::Builder::new().name("accept".to_owned()).spawn(move || listener.accept_all(&gate))
         };
-        self.0.iter().map(spawn).collect()
+        self.all.iter().map(spawn).collect()
     }
 
     /// Wakes the threads that accept, so that they see that the server stops.
     pub fn stop(&self) {
-        for listener in &self.0 {
+        for listener in &self.all {
             match &listener.waker {
                 Some(waker) => waker.wake(),
                 None => drop(shutdown(&listener.socket, Shutdown::Both)),
@@ -118,7 +129,22 @@ impl Listeners {
     }
 }
 
-impl ControlListener {
+/// Takes what systemd has bound; the number of its port tells how a connection begins.
+fn adopt(sockets: Vec<TcpListener>, config: &Config) -> io::Result<Vec<Arc<DoorListener>>> {
+    let waker = Waker::new()?;
+    let adopted = sockets.into_iter().map(|socket| {
+        listen::adopt(&socket)?;
+        let entrance = match Some(socket.local_addr()?.port()) {
+            port if port == config.tls.implicit_port => Entrance::Tls,
+            port if port == config.web.port => Entrance::Web,
+            _ => Entrance::Greeting,
+        };
+        Ok(Arc::new(DoorListener { socket, entrance, waker: Some(waker.clone()) }))
+    });
+    adopted.collect()
+}
+
+impl DoorListener {
     fn accept_all(&self, gate: &Arc<Gate>) {
         let mut troubled = false;
         loop {

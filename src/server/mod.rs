@@ -187,6 +187,11 @@ impl Server {
         self.listeners.greeting()
     }
 
+    /// The addresses where HTTP is listened on, in the same form.
+    pub fn web_addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.web()
+    }
+
     /// The SHA-256 of the certificate, as clients show it; `None` without TLS.
     pub fn fingerprint(&self) -> Option<String> {
         self.gate.settings().tls.as_ref().map(|tls| tls.certificate().fingerprint())

@@ -101,6 +101,8 @@ pub enum Entrance {
     Greeting,
     /// With a TLS handshake (implicit FTPS).
     Tls,
+    /// With an HTTP request, perhaps after a TLS handshake.
+    Web,
 }
 
 impl Session {

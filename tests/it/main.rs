@@ -94,4 +94,5 @@ mod transcripts;
 mod transfers;
 mod tree;
 mod uploads;
+mod web_start;
 mod who;

@@ -97,9 +97,10 @@ impl Tree {
         let mut child = command.spawn().expect("the server starts");
         let log = Log::follow(child.stderr.take().unwrap());
         let mut server =
-            Server { child, log, addresses: Vec::new(), implicit: Vec::new(), tree: Some(self), may_panic: false };
+            Server { child, log, addresses: vec![], implicit: vec![], web: vec![], tree: Some(self), may_panic: false };
         let line = server.wait_log(">>> starting FTP server on ");
         (server.addresses, server.implicit) = addresses_of(&line);
+        server.web = web_addresses_of(&line);
         server
     }
 
@@ -165,6 +166,7 @@ pub struct Server {
     log: Arc<Log>,
     addresses: Vec<SocketAddr>,
     implicit: Vec<SocketAddr>,
+    web: Vec<SocketAddr>,
     tree: Option<Tree>,
     may_panic: bool,
 }
@@ -188,6 +190,17 @@ impl Server {
     #[track_caller]
     pub fn implicit_address(&self) -> SocketAddr {
         *self.implicit.first().expect("implicit TLS in the start line")
+    }
+
+    /// The addresses where it speaks HTTP, the first one that of [`Server::web`].
+    pub fn web_addresses(&self) -> &[SocketAddr] {
+        &self.web
+    }
+
+    /// The first address where it speaks HTTP.
+    #[track_caller]
+    pub fn web(&self) -> SocketAddr {
+        *self.web.first().expect("a URL in the start line")
     }
 
     /// Where the clients of this run knock: the first of [`Server::doors`].
@@ -493,14 +506,22 @@ fn count_entries(folder: &Path) -> usize {
     fs::read_dir(folder).unwrap().count()
 }
 
-/// `… on 127.0.0.1:2121, [::1]:2121, implicit TLS on 127.0.0.1:990, pid=12 <<<` → the two and the one.
+/// `… on 127.0.0.1:2121, [::1]:2121, implicit TLS on 127.0.0.1:990, web on http://127.0.0.1:80/, pid=12 <<<` → the two and the
+/// one of FTP.
 fn addresses_of(start_line: &str) -> (Vec<SocketAddr>, Vec<SocketAddr>) {
     let (_, rest) = start_line.split_once("starting FTP server on ").expect("a start line");
     let (lists, _) = rest.split_once(", pid=").expect("a pid in the start line");
+    let (lists, _) = lists.split_once(", web on ").unwrap_or((lists, ""));
     let (clear, implicit) = lists.split_once(", implicit TLS on ").unwrap_or((lists, ""));
     let addresses =
         |list: &str| list.split_terminator(", ").map(|address| address.parse().expect("an address")).collect();
     (addresses(clear), addresses(implicit))
+}
+
+/// The same line → `127.0.0.1:80`.
+fn web_addresses_of(start_line: &str) -> Vec<SocketAddr> {
+    let urls = start_line.split([' ', ',']).filter_map(|word| word.strip_prefix("http://")?.strip_suffix('/'));
+    urls.map(|address| address.parse().expect("an address")).collect()
 }
 
 fn with_tls(conf: &str) -> String {

@@ -32,7 +32,8 @@ pub fn without_files(files: &Files) -> Option<(Config, Users)> {
 
 /// What decides about the way to it.
 fn settings(status: &StatusAnswer) -> Option<Vec<Override>> {
-    let listened_on = status.server.address.split(", implicit TLS on").next()?.split(", ");
+    let of_clients = status.server.address.split(", web on ").next()?;
+    let listened_on = of_clients.split(", implicit TLS on").next()?.split(", ");
     let listened_on = listened_on.map(|address| address.parse().ok()).collect::<Option<Vec<SocketAddr>>>()?;
     let addresses: Vec<String> = listened_on.iter().map(|address| address.ip().to_string()).collect();
     let port = listened_on.first()?.port();

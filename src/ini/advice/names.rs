@@ -68,6 +68,22 @@ const ALIASES: &[(&str, &str)] = &[
     ("key_file", "private_key"),
     ("ssl_key", "private_key"),
     ("ssl", "tls"),
+    ("http_port", "web_port"),
+    ("https_port", "web_port"),
+    ("webport", "web_port"),
+    ("http", "web_port"),
+    ("https", "web_port"),
+    ("web", "web_port"),
+    ("enable_web", "web_port"),
+    ("web_enable", "web_port"),
+    ("enable_http", "web_port"),
+    ("hosts", "web_hosts"),
+    ("allowed_hosts", "web_hosts"),
+    ("trusted_hosts", "web_hosts"),
+    ("host_names", "web_hosts"),
+    ("hostnames", "web_hosts"),
+    ("server_name", "web_hosts"),
+    ("server_names", "web_hosts"),
     ("anonymous", "enable_anonymous"),
     ("anonymous_enable", "enable_anonymous"),
     ("anonymous_home", "anonymous_path"),
@@ -125,6 +141,28 @@ const ALIASES: &[(&str, &str)] = &[
 pub fn alias(key: &str) -> Option<&'static str> {
     let key = bare(key);
     ALIASES.iter().find(|(other, _)| *other == key).map(|(_, name)| *name)
+}
+
+/// Our name of a section that is called `section` elsewhere.
+pub fn section_alias(section: &str) -> Option<&'static str> {
+    const ALIASES: &[(&str, &str)] = &[
+        ("http", "web"),
+        ("https", "web"),
+        ("httpd", "web"),
+        ("webserver", "web"),
+        ("web_server", "web"),
+        ("ssl", "tls"),
+    ];
+    ALIASES.iter().find(|(other, _)| section.eq_ignore_ascii_case(other)).map(|(_, name)| *name)
+}
+
+/// The key of a table that is written without the name of its `section`: `port` in `[web]` is `web_port`.
+pub fn shortened<'a>(section: &str, key: &str, names: &[&'a str]) -> Option<&'a str> {
+    let is_it = |name: &&&str| {
+        let rest = name.strip_prefix(section).and_then(|rest| rest.strip_prefix('_'));
+        rest.is_some_and(|rest| rest == key || rest.strip_suffix('s') == Some(key))
+    };
+    names.iter().find(is_it).copied()
 }
 
 /// The name of a key without an object in front of it.

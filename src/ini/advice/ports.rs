@@ -1,6 +1,7 @@
 //! Ports and ranges of them, as other programs write them.
 
 use super::super::Mistake;
+use super::words;
 
 /// `(8300, 8500)`, `8300:8500`, `range(8300, 8500)`, `8300–8500`: as it could be written.
 pub(super) fn range(value: &str) -> Option<String> {
@@ -27,6 +28,18 @@ pub(super) fn any(value: &str) -> Option<Mistake> {
 pub(super) fn single(value: &str) -> Option<String> {
     match numbers(value)?[..] {
         [port] if value != port.to_string() => Some(port.to_string()),
+        _ => None,
+    }
+}
+
+/// What a word for on or off means for this key.
+pub(super) fn usual(key: &str, value: &str) -> Option<String> {
+    const USUAL: &[(&str, &str)] = &[("web_port", "8080"), ("implicit_tls_port", "990"), ("data_port", "20")];
+    let (_, port) = USUAL.iter().find(|(name, _)| *name == key)?;
+    let word = value.to_ascii_lowercase();
+    match words::switch(value).as_deref().unwrap_or(&word) {
+        "on" | "yes" | "true" => Some((*port).to_owned()),
+        "off" | "no" | "false" => Some("off".to_owned()),
         _ => None,
     }
 }
