@@ -51,8 +51,8 @@
 //! 1. `session::upload` asks [`share::Share::writable`] for the letter, then calls [`share::Share::store`].
 //!    [`fs::upload::Upload::open`] claims the name, so that no other session writes it, and opens a hidden partial
 //!    file beside the target: [`fs::upload::Opened`].
-//! 2. [`copy::transfer::Transfer::open`] opens the data connection, then sends the 150. `receive` moves the bytes, and hears
-//!    the control connection meanwhile, by way of `session::attention`.
+//! 2. [`copy::connection::open`] opens the data connection, then sends the 150. A [`copy::transfer::Transfer`] moves the
+//!    bytes over it, and hears the control connection meanwhile, by way of `session::attention`.
 //! 3. When the data connection is open, the upload becomes [`fs::upload::Receiving`]. Its `finish` gives the file its
 //!    name; if the transfer breaks, `abandon` decides what stays.
 //! 4. `session::outcome` says how it ended: the 226 or the error, lines in the log, a line in the transfer log.

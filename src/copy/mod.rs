@@ -1,4 +1,4 @@
-//! Bytes in motion: between a file and a data connection, with an ear for the client.
+//! Bytes in motion: between a file and a connection, with an ear for the client.
 
 use std::io::{self, ErrorKind};
 
@@ -8,7 +8,9 @@ use crate::sys::files;
 use crate::sys::zero_copy::Unmoved;
 
 pub mod ascii;
+pub mod connection;
 pub mod digest;
+pub mod extent;
 pub mod pace;
 mod receive;
 mod send;

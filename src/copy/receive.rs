@@ -1,4 +1,4 @@
-//! Uploads: from a data connection to a file.
+//! Uploads: from a connection to a file.
 
 use std::io::ErrorKind;
 
@@ -6,15 +6,16 @@ use rustix::event::PollFlags;
 use rustix::fd::AsFd;
 
 use crate::copy::ascii::{Incoming, LineEnds};
+use crate::copy::extent::{Awaited, Extent};
 use crate::copy::sink::Sink;
 use crate::copy::transfer::Transfer;
 use crate::copy::{Error, LARGE_BUFFER, SMALL_BUFFER};
 use crate::sys::zero_copy::{Pipe, Unmoved};
 
 impl Transfer<'_, '_> {
-    /// Receives to the end of the stream and writes it to the file.
-    pub fn receive(&mut self, sink: &mut Sink, incoming: &mut Incoming) -> Result<(), Error> {
-        match self.receive_to_the_end(sink, incoming) {
+    /// Receives the upload as far as it extends, and writes it to the file. [`Error::Data`] if the stream ends before.
+    pub fn receive(&mut self, extent: &mut dyn Extent, sink: &mut Sink, incoming: &mut Incoming) -> Result<(), Error> {
+        match self.receive_all(extent, sink, incoming) {
             Err(Error::File(error)) => Err(Error::File(error)),
             // What is held back has come, however the stream ended.
             received => {
@@ -24,13 +25,22 @@ impl Transfer<'_, '_> {
         }
     }
 
-    /// Wait, read, decode, write, count, pace.
-    fn receive_to_the_end(&mut self, sink: &mut Sink, incoming: &mut Incoming) -> Result<(), Error> {
-        let mut buffer = Vec::with_capacity(self.throttle.step(SMALL_BUFFER));
+    /// Wait, read, sift, decode, write, count, pace.
+    fn receive_all(&mut self, extent: &mut dyn Extent, sink: &mut Sink, incoming: &mut Incoming) -> Result<(), Error> {
+        self.take_in(&mut extent.received_before(), extent, sink, incoming)?;
+        let (mut buffer, mut size) = (Vec::new(), self.throttle.step(SMALL_BUFFER));
         loop {
+            // Not much larger than what is wanted, so that most of what comes after it stays where it is.
+            let room = extent.awaited().most().min(size);
+            if room == 0 {
+                return Ok(());
+            }
+            if buffer.capacity() < room || buffer.capacity() / 2 >= room {
+                buffer = Vec::with_capacity(room);
+            }
             buffer.clear();
             let received = match self.stream.receive(&mut buffer) {
-                Ok(0) => break,
+                Ok(0) => return end(extent),
                 Ok(received) => received,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.ready(PollFlags::IN)?;
@@ -39,30 +49,47 @@ impl Transfer<'_, '_> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(Error::Data(error)),
             };
-            sink.write(incoming.pass(&buffer))?;
-            self.moved(received)?;
-            if received == SMALL_BUFFER && self.throttle.is_free() && buffer.capacity() < LARGE_BUFFER {
+            self.take_in(&mut buffer, extent, sink, incoming)?;
+            if received == SMALL_BUFFER && self.throttle.is_free() && size < LARGE_BUFFER {
                 let as_it_is = incoming.line_ends() == LineEnds::Kept;
-                if as_it_is && self.stream.is_plain() && sink.takes_splice() && self.receive_by_pipe(sink)? {
-                    break;
+                if as_it_is && self.stream.is_plain() && sink.takes_splice() && self.receive_by_pipe(extent, sink)? {
+                    return Ok(());
                 }
-                buffer = Vec::with_capacity(LARGE_BUFFER);
+                size = LARGE_BUFFER;
             }
         }
-        // The client may be gone already, which is no harm to what it sent.
-        let _ = self.stream.finish();
-        // A client that was killed leaves an orderly end on both connections; only the control connection tells. If it was
-        // gone before, this does not fail: see `Watch::is_gone`.
-        self.watch.attend()
     }
 
-    /// Receives to the end of the stream without a copy to user space; false if that can't be done, and nothing was lost.
-    fn receive_by_pipe(&mut self, sink: &mut Sink) -> Result<bool, Error> {
+    fn take_in(
+        &mut self,
+        came: &mut Vec<u8>,
+        extent: &mut dyn Extent,
+        sink: &mut Sink,
+        incoming: &mut Incoming,
+    ) -> Result<(), Error> {
+        if came.is_empty() {
+            return Ok(());
+        }
+        extent.sift(came)?;
+        sink.write(incoming.pass(came))?;
+        self.moved(came.len())
+    }
+
+    /// Receives the upload without a copy to user space; false if that can't be done, and nothing was lost.
+    fn receive_by_pipe(&mut self, extent: &mut dyn Extent, sink: &mut Sink) -> Result<bool, Error> {
+        if extent.awaited() == Awaited::Framed || extent.awaited().most() < SMALL_BUFFER {
+            return Ok(false);
+        }
         let Ok(pipe) = Pipe::new() else { return Ok(false) };
         loop {
-            match pipe.fill(self.stream.as_fd()) {
-                Ok(0) => return Ok(true),
+            let most = extent.awaited().most();
+            if most == 0 {
+                return Ok(true);
+            }
+            match pipe.fill(self.stream.as_fd(), most) {
+                Ok(0) => return end(extent).map(|()| true),
                 Ok(received) => {
+                    extent.count(received);
                     sink.take(received)?;
                     let goes_on = empty(&pipe, received, sink)?;
                     self.moved(received)?;
@@ -75,6 +102,14 @@ impl Transfer<'_, '_> {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+/// The stream has ended.
+fn end(extent: &dyn Extent) -> Result<(), Error> {
+    match extent.awaited() {
+        Awaited::ToTheEnd | Awaited::Content(0) => Ok(()),
+        Awaited::Content(_) | Awaited::Framed => Err(Error::Data(ErrorKind::UnexpectedEof.into())),
     }
 }
 

@@ -1,48 +1,29 @@
-//! A transfer over a data connection: opened, moved at its rate with an ear for the client, and ended.
+//! A transfer over an open connection: bytes moved at their rate, with an ear for the client.
 
 use std::io::ErrorKind;
-use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::PollFlags;
 use rustix::fd::AsFd;
 
 use crate::copy::pace::Throttle;
-use crate::copy::watch::{Watch, Woken};
-use crate::copy::{Error, SMALL_BUFFER, STEP};
-use crate::net::data_port::DataPort;
+use crate::copy::watch::Watch;
+use crate::copy::{Error, SMALL_BUFFER, STEP, connection};
 use crate::net::stream::{Doubt, Stream};
-use crate::net::tls::Protection;
 
-/// An open data connection, with the watch over it and its rate.
+/// An open connection, with the watch over it and its rate.
 pub struct Transfer<'t, 'd> {
-    pub(super) stream: Stream,
+    pub(super) stream: &'t mut Stream,
     pub(super) watch: &'t mut Watch<'d>,
     pub(super) throttle: &'t mut Throttle,
     /// Bytes moved since the client was last attended to.
     unattended: usize,
 }
 
-/// How long a client may take to end a TLS connection after a download; one that waits for the 226 first takes all of it.
-const LINGER: Duration = Duration::from_millis(250);
-
 impl<'t, 'd> Transfer<'t, 'd> {
-    /// Opens the data connection, tells the client so, and shakes hands if it is to be protected.
-    pub fn open(
-        port: DataPort,
-        protection: Option<&Protection>,
-        watch: &'t mut Watch<'d>,
-        throttle: &'t mut Throttle,
-    ) -> Result<Self, Error> {
-        watch.answer()?;
-        let mut stream = connect(port, watch)?;
-        if let Some(protection) = protection {
-            stream = stream.protect(protection).map_err(Error::Handshake)?;
-        }
-        watch.announce()?;
-        let mut transfer = Self { stream, watch, throttle, unattended: 0 };
-        transfer.secure()?;
-        Ok(transfer)
+    /// A transfer over this connection, which stays open after it.
+    pub fn new(stream: &'t mut Stream, watch: &'t mut Watch<'d>, throttle: &'t mut Throttle) -> Self {
+        Self { stream, watch, throttle, unattended: 0 }
     }
 
     /// Sends what `fill` appends to its buffer, until it says that there is no more.
@@ -57,7 +38,21 @@ impl<'t, 'd> Transfer<'t, 'd> {
                 self.watch.attend()?;
             }
         }
-        self.finish()
+        Ok(())
+    }
+
+    /// Ends this side of a stream after its last byte.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        connection::finish(self.stream, self.watch)
+    }
+
+    /// Ends this side of a stream that the client has ended, and attends to the client.
+    pub fn answer_end(&mut self) -> Result<(), Error> {
+        // The client may be gone already, which is no harm to what it sent.
+        let _ = self.stream.finish();
+        // A client that was killed leaves an orderly end on both connections; only the control connection tells. If it was
+        // gone before, this does not fail: see `Watch::is_gone`.
+        self.watch.attend()
     }
 
     /// What makes it doubtful that the client sent all of its upload, if anything does.
@@ -70,7 +65,7 @@ impl<'t, 'd> Transfer<'t, 'd> {
         self.watch
     }
 
-    /// Waits until the data connection is ready for `events`.
+    /// Waits until the connection is ready for `events`.
     pub(super) fn ready(&mut self, events: PollFlags) -> Result<(), Error> {
         // That attends to the client, too.
         self.unattended = 0;
@@ -104,77 +99,5 @@ impl<'t, 'd> Transfer<'t, 'd> {
             }
         }
         Ok(())
-    }
-
-    /// Shakes hands if the connection is under TLS.
-    fn secure(&mut self) -> Result<(), Error> {
-        let deadline = Instant::now() + self.watch.patience().connect;
-        loop {
-            match self.stream.shake_hands() {
-                Ok(()) => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => {
-                    let _ = self.stream.finish();
-                    self.linger();
-                    return Err(Error::Handshake(error));
-                }
-            }
-            let (socket, needs) = (self.stream.as_fd(), self.stream.handshake_needs());
-            self.watch.ready_by(socket, needs, deadline).map_err(|error| match error {
-                Error::Stalled => Error::Handshake(ErrorKind::TimedOut.into()),
-                error => error,
-            })?;
-        }
-    }
-
-    /// Ends a stream under TLS after its last byte. One in clear ends when it is closed.
-    fn finish(&mut self) -> Result<(), Error> {
-        if self.stream.is_plain() {
-            return Ok(());
-        }
-        while let Err(error) = self.stream.finish() {
-            match error.kind() {
-                ErrorKind::WouldBlock => self.ready(PollFlags::OUT)?,
-                _ => return Err(Error::Data(error)),
-            }
-        }
-        self.linger();
-        Ok(())
-    }
-
-    /// Waits a moment for the client to close as well: if what it still sends met a closed port, it might lose what it has
-    /// not read yet.
-    fn linger(&mut self) {
-        let deadline = Instant::now() + LINGER;
-        // A client that goes on sending does not make the moment longer.
-        while Instant::now() < deadline {
-            match self.stream.discard() {
-                Ok(0) => return,
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if self.watch.ready_by(self.stream.as_fd(), PollFlags::IN, deadline).is_err() {
-                        return;
-                    }
-                }
-                Err(_) => return,
-            }
-        }
-    }
-}
-
-fn connect(mut port: DataPort, watch: &mut Watch) -> Result<Stream, Error> {
-    let deadline = Instant::now() + watch.patience().connect;
-    loop {
-        port = match port.poll(watch.who(), Instant::now(), deadline).map_err(Error::NoConnection)? {
-            ControlFlow::Break(stream) => return Ok(stream),
-            ControlFlow::Continue(port) => port,
-        };
-        match watch.wait(port.readiness(), deadline)? {
-            Woken::Data | Woken::Clock => {}
-            Woken::Client => {
-                port.step_back();
-                watch.attend()?;
-            }
-        }
     }
 }

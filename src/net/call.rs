@@ -114,7 +114,7 @@ impl Dialling {
                 sockopt::socket_error(&socket)??;
                 // Connected, or not yet: only a connected socket has a peer.
                 match rustix::net::getpeername(&socket) {
-                    Ok(_) => return Ok(ControlFlow::Break(Stream::Plain(socket))),
+                    Ok(_) => return Ok(ControlFlow::Break(Stream::Plain(socket.into()))),
                     Err(Errno::NOTCONN) => Wait::Answer(socket),
                     Err(error) => return Err(error.into()),
                 }

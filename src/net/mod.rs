@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod certificate;
+pub mod connected;
 pub mod control;
 pub mod data_port;
 pub mod ending;

@@ -106,7 +106,7 @@ impl Lease {
     /// The connection, if it is here by now; others that came before it are handed over or refused.
     pub fn poll(&mut self, who: &Who) -> std::io::Result<Option<Stream>> {
         match self.listener.accept(self.expected, self.wake.take(), who)? {
-            Arrival::Here(socket) => Ok(Some(Stream::Plain(socket))),
+            Arrival::Here(socket) => Ok(Some(Stream::Plain(socket.into()))),
             Arrival::NotYet(wake) => {
                 self.wake = wake;
                 Ok(None)

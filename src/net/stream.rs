@@ -1,28 +1,31 @@
-//! A data connection: bytes both ways, in clear or under TLS, never blocking.
+//! A connection for the bytes of files: both ways, in clear or under TLS, never blocking.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
 
 use rustix::event::PollFlags;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
+use crate::net::connected::Connected;
 use crate::net::secured::Secured;
 use crate::net::tls::Protection;
 use crate::sys::sockets;
 
-/// An open data connection; closed by Drop.
+/// An open connection; closed by Drop, unless somebody else holds its socket.
 #[derive(Debug)]
 pub enum Stream {
-    /// In clear: a connected socket that does not block.
-    Plain(OwnedFd),
+    /// In clear.
+    Plain(Connected),
     /// Under TLS.
     Tls(Box<Protected>),
 }
 
-/// A data connection under TLS.
+/// A connection under TLS.
 #[derive(Debug)]
 pub struct Protected {
-    socket: OwnedFd,
+    socket: Connected,
     secured: Secured,
     protection: Protection,
     handshake: Handshake,
@@ -51,6 +54,14 @@ pub enum Doubt {
 }
 
 impl Stream {
+    /// An accepted connection, in clear, that somebody else may shut down. From now on it does not block, and sends at once
+    /// what it is given.
+    pub fn shared(socket: Arc<TcpStream>) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let _ = socket.set_nodelay(true);
+        Ok(Self::Plain(Connected::Shared(socket)))
+    }
+
     /// Goes on under TLS, if it does not yet; the handshake is left to [`Self::shake_hands`].
     pub fn protect(self, protection: &Protection) -> io::Result<Self> {
         match self {
@@ -229,7 +240,7 @@ impl AsFd for Stream {
     }
 }
 
-fn fetch(socket: &OwnedFd, buffer: &mut Vec<u8>) -> io::Result<usize> {
+fn fetch(socket: &Connected, buffer: &mut Vec<u8>) -> io::Result<usize> {
     let (_, received) = rustix::net::recv(socket, rustix::buffer::spare_capacity(buffer), RecvFlags::empty())?;
     Ok(received)
 }

@@ -1,4 +1,4 @@
-//! TLS as RFC 4217 uses it: the server's settings for control and data connections.
+//! The server's settings of TLS: for control and data connections, as RFC 4217 uses them, and for the web.
 
 use std::fmt;
 use std::io;
@@ -21,6 +21,7 @@ use crate::net::certificate::{self, Certificate, Fault, Flaw, Pair, Purpose, Tel
 pub struct Tls {
     control: Arc<ServerConfig>,
     data: Arc<ServerConfig>,
+    web: Arc<ServerConfig>,
     certificate: Arc<Certificate>,
     must_resume: bool,
     has_client_ca: bool,
@@ -47,17 +48,33 @@ pub struct TlsSettings<'a> {
 #[derive(Clone)]
 pub struct Tickets {
     provider: Arc<CryptoProvider>,
-    ticketer: Arc<dyn ProducesTickets>,
-    sessions: Arc<dyn StoresServerSessions>,
+    ftp: Resumption,
+    /// What the web gave out opens no data connection.
+    web: Resumption,
     pair: Arc<OnceLock<Arc<CertifiedKey>>>,
 }
 
-/// What a data connection under PROT P needs.
+/// How clients resume their sessions: by tickets, or by what is remembered for those that know none.
+#[derive(Clone)]
+struct Resumption {
+    ticketer: Arc<dyn ProducesTickets>,
+    sessions: Arc<dyn StoresServerSessions>,
+}
+
+/// What a data connection under PROT P needs, or one of the web.
 #[derive(Clone, Debug)]
 pub struct Protection {
     tls: Arc<Tls>,
-    /// The control connection whose session must be resumed, if one must.
-    owner: Option<Owner>,
+    bond: Bond,
+}
+
+/// What a connection under TLS has to do with others.
+#[derive(Clone, Copy, Debug)]
+enum Bond {
+    /// A data connection, with the control connection whose session must be resumed, if one must.
+    Data(Option<Owner>),
+    /// Nothing.
+    Web,
 }
 
 /// Tells one control connection from all others.
@@ -89,13 +106,15 @@ const REMEMBERED: usize = 4096;
 /// RFC 7301 names; a client that offers only others speaks another protocol (the ALPACA attacks).
 const CONTROL_PROTOCOLS: &[&[u8]] = &[b"ftp"];
 const DATA_PROTOCOLS: &[&[u8]] = &[b"ftp-data", b"ftp"];
+const WEB_PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
+/// Number of tickets sent on a connection of the web: browsers open several at once.
+const WEB_TICKETS: usize = 2;
 
 impl Tickets {
     /// Tickets under keys that nobody else has.
     pub fn new() -> io::Result<Self> {
-        let ticketer = Ticketer::new().map_err(io::Error::other)?;
         let provider = Arc::new(aws_lc_rs::default_provider());
-        Ok(Self { provider, ticketer, sessions: ServerSessionMemoryCache::new(REMEMBERED), pair: Arc::default() })
+        Ok(Self { provider, ftp: Resumption::new()?, web: Resumption::new()?, pair: Arc::default() })
     }
 
     /// The pair without files, made when it is asked for first.
@@ -105,6 +124,13 @@ impl Tickets {
         }
         let made = certificate::make(&self.provider)?;
         Ok(Arc::clone(self.pair.get_or_init(|| made)))
+    }
+}
+
+impl Resumption {
+    fn new() -> io::Result<Self> {
+        let ticketer = Ticketer::new().map_err(io::Error::other)?;
+        Ok(Self { ticketer, sessions: ServerSessionMemoryCache::new(REMEMBERED) })
     }
 }
 
@@ -120,21 +146,22 @@ impl Tls {
             None => Arc::new(NoClientAuth),
             Some(file) => verifier(file, tickets).map_err(|flaw| flaw.of(Purpose::ClientCa, file))?,
         };
-        let config = |protocols: &[&[u8]], tls13_tickets| {
+        let config = |protocols: &[&[u8]], resumption: &Resumption, tls13_tickets| {
             let builder = ServerConfig::builder_with_provider(Arc::clone(&tickets.provider));
             let builder = builder.with_safe_default_protocol_versions().expect("the provider knows both versions");
             let builder = builder.with_client_cert_verifier(Arc::clone(&verifier));
             let mut config = builder.with_cert_resolver(Arc::clone(&certificate) as _);
             config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-            config.ticketer = Arc::clone(&tickets.ticketer);
-            config.session_storage = Arc::clone(&tickets.sessions);
+            config.ticketer = Arc::clone(&resumption.ticketer);
+            config.session_storage = Arc::clone(&resumption.sessions);
             config.send_tls13_tickets = tls13_tickets;
             Arc::new(config)
         };
         Ok(Self {
-            control: config(CONTROL_PROTOCOLS, TICKETS),
+            control: config(CONTROL_PROTOCOLS, &tickets.ftp, TICKETS),
             // A client that uploads and closes without reading a ticket would reset the connection: its last bytes are lost.
-            data: config(DATA_PROTOCOLS, 0),
+            data: config(DATA_PROTOCOLS, &tickets.ftp, 0),
+            web: config(WEB_PROTOCOLS, &tickets.web, WEB_TICKETS),
             certificate,
             must_resume: settings.must_resume,
             has_client_ca: settings.client_ca.is_some(),
@@ -152,23 +179,40 @@ impl Tls {
         self.certificate.refresh();
         let owner = self.must_resume.then(new_owner).transpose()?;
         let control = begin(&self.control, owner, Side::Control)?;
-        Ok((control, Protection { tls: Arc::clone(self), owner }))
+        Ok((control, Protection { tls: Arc::clone(self), bond: Bond::Data(owner) }))
+    }
+
+    /// What a connection of the web needs whose first byte is TLS's; the handshake is left to its
+    /// [`Stream`](crate::net::stream::Stream).
+    pub fn accept_web(self: &Arc<Self>) -> Protection {
+        self.certificate.refresh();
+        Protection { tls: Arc::clone(self), bond: Bond::Web }
     }
 }
 
 impl Protection {
-    /// The server's side of a data connection's handshake.
+    /// The server's side of the handshake.
     pub fn accept(&self) -> io::Result<ServerConnection> {
-        begin(&self.tls.data, self.owner, Side::Data)
+        match self.bond {
+            Bond::Data(owner) => begin(&self.tls.data, owner, Side::Data),
+            Bond::Web => connect(Arc::clone(&self.tls.web)),
+        }
     }
 
-    /// Checks a data connection whose handshake is done.
+    fn owner(&self) -> Option<&Owner> {
+        match &self.bond {
+            Bond::Data(owner) => owner.as_ref(),
+            Bond::Web => None,
+        }
+    }
+
+    /// Checks a connection whose handshake is done.
     ///
     /// # Errors
     /// `PermissionDenied` if it had to resume this control connection's session, and did not.
     pub fn admit(&self, connection: &ServerConnection) -> io::Result<()> {
         // RFC 4217 §10.2 leaves it to the server how the two connections are tied together.
-        if self.owner.is_none() || connection.handshake_kind() == Some(HandshakeKind::Resumed) {
+        if self.owner().is_none() || connection.handshake_kind() == Some(HandshakeKind::Resumed) {
             return Ok(());
         }
         Err(io::Error::new(
@@ -179,12 +223,16 @@ impl Protection {
 
     /// Whether clients have to show something with each handshake: a session, or a certificate.
     pub fn asks_for_proof(&self) -> bool {
-        self.owner.is_some() || self.tls.has_client_ca
+        self.owner().is_some() || self.tls.has_client_ca
     }
 
     /// Whether a stream that ends without close_notify was cut.
     pub fn is_strict(&self) -> bool {
-        self.tls.strict_eof
+        match self.bond {
+            Bond::Data(_) => self.tls.strict_eof,
+            // The requests say how long they are, so nothing excuses it.
+            Bond::Web => true,
+        }
     }
 }
 
@@ -272,7 +320,10 @@ fn new_owner() -> io::Result<Owner> {
 
 fn begin(config: &Arc<ServerConfig>, owner: Option<Owner>, side: Side) -> io::Result<ServerConnection> {
     let unbound = || Arc::clone(config);
-    let config = owner.map_or_else(unbound, |owner| Bound::config(config, owner, side));
+    connect(owner.map_or_else(unbound, |owner| Bound::config(config, owner, side)))
+}
+
+fn connect(config: Arc<ServerConfig>) -> io::Result<ServerConnection> {
     let mut connection = ServerConnection::new(config).map_err(io::Error::other)?;
     connection.set_buffer_limit(None);
     Ok(connection)
@@ -300,8 +351,8 @@ mod tests {
             owner: [owner; 16],
             side,
             issues: AtomicBool::new(side == Side::Control),
-            ticketer: Arc::clone(&tickets.ticketer),
-            sessions: Arc::clone(&tickets.sessions),
+            ticketer: Arc::clone(&tickets.ftp.ticketer),
+            sessions: Arc::clone(&tickets.ftp.sessions),
         };
         let (control, data) = (bound(1, Side::Control), bound(1, Side::Data));
         let ticket = control.encrypt(b"session").expect("encrypted");

@@ -1,5 +1,6 @@
 //! RETR: from a file to the client.
 
+use crate::copy::connection;
 use crate::copy::transfer::Transfer;
 use crate::copy::watch::Watch;
 use crate::net::control::Control;
@@ -38,8 +39,10 @@ impl Login {
         let preliminary = Reply::new(150, format!("Sending {}.", Plural(range.end - range.start, "byte")));
         let mut attention = Attention { control, says: Says::Preliminary(&preliminary) };
         let mut watch = Watch::new(&mut attention, self.patience(), busy.counter());
-        let result = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut self.throttles.download)
-            .and_then(|mut transfer| transfer.send(file, range, line_ends));
+        let result = connection::open(port, self.agreed.security.protection(), &mut watch).and_then(|mut stream| {
+            let mut transfer = Transfer::new(&mut stream, &mut watch, &mut self.throttles.download);
+            transfer.send(file, range, line_ends).and_then(|()| transfer.finish())
+        });
         let progress = watch.progress();
         let outcome = self.ended(result, progress, &control.who);
         let subject = Subject { verb, path: &path, direction: Direction::Outgoing, announced: None };

@@ -4,10 +4,10 @@ use std::io::{self, ErrorKind};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::auth::perm::Perms;
-use crate::copy::Error;
 use crate::copy::pace::Throttle;
 use crate::copy::transfer::Transfer;
 use crate::copy::watch::Watch;
+use crate::copy::{Error, connection};
 use crate::fs::folder::{Folder, Order};
 use crate::fs::listing::{self, Entry, Fact, LongFormat};
 use crate::net::control::Control;
@@ -295,8 +295,10 @@ impl Login {
         let mut attention = Attention { control, says: Says::Preliminary(&preliminary) };
         let mut watch = Watch::new(&mut attention, self.patience(), busy.counter());
         let mut unthrottled = Throttle::default();
-        let result = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut unthrottled)
-            .and_then(|mut transfer| transfer.produce(|block| listing.fill(block).map_err(Error::File)));
+        let result = connection::open(port, self.agreed.security.protection(), &mut watch).and_then(|mut stream| {
+            let mut transfer = Transfer::new(&mut stream, &mut watch, &mut unthrottled);
+            transfer.produce(|block| listing.fill(block).map_err(Error::File)).and_then(|()| transfer.finish())
+        });
         let progress = watch.progress();
         let outcome = self.ended(result, progress, &control.who);
         self.report_list(outcome)

@@ -8,11 +8,12 @@ use crossbeam_channel::{RecvTimeoutError, bounded};
 use log::Level;
 
 use crate::auth::perm::Perm;
-use crate::copy::Error;
 use crate::copy::ascii::{Incoming, LineEnds};
+use crate::copy::extent::ToTheEnd;
 use crate::copy::sink::{Allowance, Sink};
 use crate::copy::transfer::Transfer;
 use crate::copy::watch::{Progress, Watch};
+use crate::copy::{Error, connection};
 use crate::fs::upload::{Break, Broken, Opened, Placement, Receiving};
 use crate::net::control::Control;
 use crate::net::data_port::DataPort;
@@ -145,8 +146,10 @@ impl Login {
         let mut incoming = Incoming::new(self.line_ends_for(target));
         let mut attention = Attention { control, says: Says::Preliminary(&preliminary) };
         let mut watch = Watch::of_upload(&mut attention, self.patience(), busy.counter());
-        let received = Transfer::open(port, self.agreed.security.protection(), &mut watch, &mut self.throttles.upload)
-            .and_then(|transfer| receive(transfer, opened, &mut incoming, target, &self.share));
+        let received = connection::open(port, self.agreed.security.protection(), &mut watch).and_then(|mut stream| {
+            let transfer = Transfer::new(&mut stream, &mut watch, &mut self.throttles.upload);
+            receive(transfer, opened, &mut incoming, target, &self.share)
+        });
         let progress = watch.progress();
         let mut heartbeat = Heartbeat::new(226, "Writing to the disk.", Instant::now());
         let outcome = self.conclude(received, progress, control, &mut heartbeat);
@@ -228,7 +231,7 @@ fn receive<'a>(
     let (to, room) = file.file();
     let room = room.map(|room| room as &mut dyn Allowance);
     let mut sink = Sink::new(to, share.is_durable(), target.appends()).within(room);
-    let received = transfer.receive(&mut sink, incoming);
+    let received = transfer.receive(&mut ToTheEnd, &mut sink, incoming).and_then(|()| transfer.answer_end());
     let written = sink.written();
     let result = received.and_then(|()| judge_end(&mut transfer, replaced, share.user_now().hasty));
     Ok(Received { file, written, result })

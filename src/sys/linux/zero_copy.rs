@@ -52,11 +52,11 @@ impl Pipe {
         Ok(Self { outlet, inlet })
     }
 
-    /// Takes in what the socket has; 0 at the end of its stream.
-    pub fn fill(&self, socket: impl AsFd) -> Result<usize, Unmoved> {
+    /// Takes in what the socket has, at most this many bytes; 0 at the end of its stream.
+    pub fn fill(&self, socket: impl AsFd, most: usize) -> Result<usize, Unmoved> {
         let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
         loop {
-            return match splice(&socket, None, &self.inlet, None, Self::SIZE, flags) {
+            return match splice(&socket, None, &self.inlet, None, most.min(Self::SIZE), flags) {
                 Ok(received) => Ok(received),
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) => Err(Unmoved::NotReady),
