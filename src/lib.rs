@@ -4,8 +4,10 @@
 //!              main            cli · commands · logging          config · ini
 //!                │                                               read at start and reload; plain values go down
 //!              server          the gate · threads · the end
-//!                │
-//!             session          the loop, and one file for each group of commands
+//!            ┌───┴───┐
+//!         session   web        the two doors, FTP and HTTP: the loop, and one file for each group of commands
+//!            └───┬───┘
+//!            reception         what both have in common: how a client comes in, and what others see of it
 //!                │
 //!              share           an account at its folder: name + letter → act, or Denied
 //!      ┌─────────┼─────────┐
@@ -31,8 +33,8 @@
 //! 3. The visit opens a [`session::Session`], and `run` takes step by step: a line comes from [`net::control::Control`],
 //!    `session::answer` makes a [`protocol::request::Request`] of it, and its handler gives back the next `Step`
 //!    (`session::step`).
-//! 4. After PASS, `session::access` has a `Login`: the account with its folder. The thread is locked into that folder
-//!    ([`sys::jail`]), and so it ends with the session.
+//! 4. At PASS, [`reception::login`] checks the password, opens the account's folder and locks the thread into that
+//!    ([`sys::jail`]); so the thread ends with the session, whose `Login` holds the folder.
 //!
 //! # How does DELE work?
 //!
@@ -42,7 +44,7 @@
 //!    (`session::modify`) and logs what it did.
 //! 3. `dele` makes a [`VirtualPath`](protocol::path::VirtualPath) of the name and calls [`share::Share::remove_file`],
 //!    which asks for the letter, [`Perm::Delete`](auth::perm::Perm::Delete), and acts. If the act is refused, it
-//!    returns a [`share::denied::Denied`], and `session::denied` makes the reply of it.
+//!    returns a [`share::denied::Denied`], and `reception::denied` makes the reply of it.
 //! 4. [`fs::root::Root::remove_file`] (in `fs/remove.rs`) removes the file below the home's handle, which no name
 //!    leaves ([`sys::beneath`]).
 //!
@@ -55,7 +57,7 @@
 //!    bytes over it, and hears the control connection meanwhile, by way of `session::attention`.
 //! 3. When the data connection is open, the upload becomes [`fs::upload::Receiving`]. Its `finish` gives the file its
 //!    name; if the transfer breaks, `abandon` decides what stays.
-//! 4. `session::outcome` says how it ended: the 226 or the error, lines in the log, a line in the transfer log.
+//! 4. `session::outcome` says how it ended by the 226 or the error, [`reception::outcome`] by the lines in both logs.
 //!
 //! # How does a passive port work?
 //!
@@ -71,7 +73,7 @@
 //! 1. It is a row in `config::keys`: name, type, default, and what it means. docs/ftpd.conf.md and the sample are made from that.
 //! 2. [`ini`] reads the file with all its errors, and `ini::Section::take` gives the key's value, or its default.
 //! 3. The section's file in [`config`] makes a field of it.
-//! 4. `server` and `session` hand the field down as a plain value: no module below knows [`config::Config`].
+//! 4. `server`, the doors and `reception` hand the field down as a plain value: no module below knows [`config::Config`].
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -89,6 +91,7 @@ pub mod lines;
 pub mod logging;
 pub mod net;
 pub mod protocol;
+pub mod reception;
 pub mod seen;
 pub mod server;
 pub mod session;

@@ -56,6 +56,13 @@ impl Limits {
     }
 }
 
+impl Ticket {
+    /// Whether it is a place of this kind.
+    pub fn is_for(&self, key: &Counted) -> bool {
+        self.key == *key
+    }
+}
+
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut counts = self.limits.0.lock();

@@ -9,21 +9,20 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rustix::net::SendFlags;
 
-use crate::auth::limits::{Counted, Full, Ticket};
+use crate::auth::limits::{Counted, Ticket};
 use crate::config::Config;
 use crate::net::control::drop_unread;
 use crate::net::ending::Grace;
-use crate::net::stop::Stop;
 use crate::net::tls::Tls;
-use crate::protocol::legible::Legible;
-use crate::protocol::plural::Plural;
 use crate::protocol::reply::Reply;
+use crate::reception::parking::Places;
+use crate::reception::rejection::Rejection;
+use crate::reception::{Accepted, Entrance};
 use crate::server::capacity::{self, Headroom};
 use crate::server::pool::{Pool, Work};
 use crate::server::roster::Roster;
 use crate::server::visit::{self, Visit};
 use crate::session::shared::Shared;
-use crate::session::{Accepted, Entrance, banned, short_of_resources};
 
 /// Where every connection comes through.
 pub struct Gate {
@@ -59,14 +58,6 @@ pub struct Settings {
     pub tls: Option<Arc<Tls>>,
 }
 
-/// The places that a connection takes; they are given back before it is closed, so that a client that reconnects at once
-/// finds them free.
-pub struct Places {
-    _server: Ticket,
-    /// `None` until a load balancer has said for which client it connects.
-    address: Option<Ticket>,
-}
-
 /// The time between two log lines about refusals of one address.
 const REFUSAL_INTERVAL: Duration = Duration::from_secs(60);
 /// Maximum number of refusals remembered as noted.
@@ -98,7 +89,7 @@ impl Gate {
 
     /// Whether new sessions are still taken, and if not, whether connections are still answered.
     pub fn state(&self) -> GateState {
-        match self.shared.stop.asked() {
+        match self.shared.reception.stop.asked() {
             None => GateState::Open,
             Some(Grace::Unlimited) => GateState::Draining,
             Some(Grace::Over | Grace::Until(_)) => GateState::Closed,
@@ -124,11 +115,11 @@ impl Gate {
                 return Ok(());
             }
         };
-        let entry = Roster::enter(&self.roster, &connection.stream, connection.peer, &self.shared.stop);
+        let entry = Roster::enter(&self.roster, &connection.stream, connection.peer, &self.shared.reception.stop);
         let gate = Arc::clone(self);
-        let visit = Box::new(Visit { connection, places, entry, gate, settings, session: None });
+        let visit = Box::new(Visit { connection, places: Some(places), entry, gate, settings, moved: None });
         self.pool.run(visit).map_err(|(visit, error)| {
-            dismiss(&visit.connection, &short_of_resources());
+            dismiss(&visit.connection, &Rejection::short_of_resources(None));
             error
         })
     }
@@ -137,23 +128,36 @@ impl Gate {
     fn admit(&self, from: IpAddr, config: &Config) -> Result<Places, Rejection> {
         let is_balancer = config.server.proxy_protocol_from.iter().any(|net| net.contains(&from));
         let address = if is_balancer { None } else { Some(self.admit_client(from, config)?) };
-        let (limits, max_cons) = (&self.shared.premises.limits, self.headroom.max_cons());
-        let server = limits.take(Counted::Server, Some(max_cons)).map_err(|full| Rejection::of(&full, config))?;
-        if !self.headroom.is_enough_for(|| limits.taken(&Counted::Server)) {
-            let decided = "the limit of this process's address space".to_owned();
-            return Err(Rejection { reply: short_of_resources(), decided });
+        let server = self.take_place(Counted::Server, Some(self.headroom.max_cons()), from, config)?;
+        if !self.headroom.is_enough_for(|| self.shared.reception.premises.limits.taken(&Counted::Server)) {
+            return Err(Rejection::short_of_resources("the limit of this process's address space".to_owned()));
         }
-        Ok(Places { _server: server, address })
+        Ok(Places { server, address, account: None })
     }
 
     /// The place of a client at its address, unless that is banned.
     fn admit_client(&self, address: IpAddr, config: &Config) -> Result<Ticket, Rejection> {
-        if let Some(reason) = self.shared.bans.reason(address, config.server.ban, Instant::now()) {
-            let (reply, decided) = banned(reason, config);
-            return Err(Rejection { reply, decided });
+        if let Some(reason) = self.shared.reception.bans.reason(address, config.server.ban, Instant::now()) {
+            return Err(Rejection::banned(reason, config));
         }
-        let place = self.shared.premises.limits.take(Counted::Address(address), config.server.max_cons_per_ip);
-        place.map_err(|full| Rejection::of(&full, config))
+        self.take_place(Counted::Address(address), config.server.max_cons_per_ip, address, config)
+    }
+
+    /// A place of this kind; idle connections give theirs to a client at this address.
+    fn take_place(
+        &self,
+        key: Counted,
+        max: Option<usize>,
+        address: IpAddr,
+        config: &Config,
+    ) -> Result<Ticket, Rejection> {
+        loop {
+            match self.shared.reception.premises.limits.take(key.clone(), max) {
+                Ok(place) => return Ok(place),
+                Err(_) if self.shared.reception.parking.free_one(&key, address) => {}
+                Err(full) => return Err(Rejection::full(&full, config)),
+            }
+        }
     }
 
     /// Takes the place of a client that a load balancer connects for, now that its address is known.
@@ -165,12 +169,13 @@ impl Gate {
     /// Tells a connection why it may not come in, and hangs up.
     pub fn refuse(&self, connection: &Accepted, rejection: &Rejection) {
         self.note_refusal(connection.peer, rejection);
-        dismiss(connection, &rejection.reply);
+        dismiss(connection, rejection);
     }
 
     /// Writes one line a minute for each address and reason, so that a client that connects all the time does not fill the disk.
-    fn note_refusal(&self, peer: SocketAddr, Rejection { reply, decided }: &Rejection) {
+    fn note_refusal(&self, peer: SocketAddr, Rejection { text, decided, .. }: &Rejection) {
         let (mut noted, now) = (self.refusals.lock(), Instant::now());
+        let decided = decided.clone().unwrap_or_default();
         let refused = (peer.ip(), decided.clone());
         if noted.get(&refused).is_some_and(|last| now.duration_since(*last) < REFUSAL_INTERVAL) {
             return;
@@ -179,8 +184,7 @@ impl Gate {
             noted.clear();
         }
         noted.insert(refused, now);
-        let reason = Legible(reply.text());
-        log::warn!(peer:%, user = ""; "connection refused: {reason} ({decided})");
+        log::warn!(peer:%, user = ""; "connection refused: {text} ({decided})");
     }
 
     /// Lets the next refusal of an address have its line again, as a ban has begun or ended.
@@ -189,58 +193,13 @@ impl Gate {
     }
 }
 
-impl Places {
-    /// Whether a load balancer has yet to say for which client it connects.
-    pub fn lacks_client(&self) -> bool {
-        self.address.is_none()
-    }
-}
-
 /// Says why and hangs up, without ever waiting for the client. A client that expects TLS can be told nothing.
-pub fn dismiss(Accepted { stream, entrance, .. }: &Accepted, reply: &Reply) {
+pub fn dismiss(Accepted { stream, entrance, .. }: &Accepted, rejection: &Rejection) {
     if *entrance == Entrance::Greeting {
         let mut bytes = Vec::new();
-        reply.write_to(&mut bytes);
+        Reply::new(421, rejection.text.clone()).write_to(&mut bytes);
         let _ = rustix::net::send(stream, &bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
         drop_unread(stream);
     }
     let _ = stream.shutdown(Shutdown::Write);
-}
-
-/// Why a connection may not come in.
-#[derive(Debug)]
-pub struct Rejection {
-    reply: Reply,
-    /// What decided, for the log.
-    decided: String,
-}
-
-impl Rejection {
-    /// No client is let in any more.
-    pub fn stopping(state: GateState) -> Self {
-        let decided = if state == GateState::Draining { "draining" } else { "stopping" };
-        Self { reply: Reply::new(421, format!("{}.", Stop::FAREWELL.text)), decided: decided.to_owned() }
-    }
-
-    fn of(full: &Full, config: &Config) -> Self {
-        let (text, key) = match (&full.key, full.max) {
-            (Counted::Address(_), max) => {
-                (format!("Your address has its {}; close one first.", Plural(max, "session")), "max_cons_per_ip")
-            }
-            (Counted::Server | Counted::Account(_), 1) => {
-                ("The only session of this server is taken; try again later.".to_owned(), "max_cons")
-            }
-            (Counted::Server | Counted::Account(_), max) => {
-                (format!("All {max} sessions of this server are taken; try again later."), "max_cons")
-            }
-        };
-        let source = config.source("server", key);
-        let is_lowered = full.key == Counted::Server && full.max < config.server.max_cons;
-        let decided = if is_lowered {
-            format!("{source}, lowered to {} by the limits of this process", full.max)
-        } else {
-            source.to_string()
-        };
-        Self { reply: Reply::new(421, text), decided }
-    }
 }

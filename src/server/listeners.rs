@@ -14,9 +14,10 @@ use socket2::SockRef;
 
 use crate::config::Config;
 use crate::net::who::canonical;
-use crate::server::gate::{Gate, GateState, Rejection};
+use crate::reception::rejection::Rejection;
+use crate::reception::{Accepted, Entrance};
+use crate::server::gate::{Gate, GateState};
 use crate::server::listen;
-use crate::session::{Accepted, Entrance};
 use crate::sys::service;
 use crate::sys::waker::Waker;
 
@@ -156,7 +157,9 @@ impl DoorListener {
             });
             let state = gate.state();
             match accepted {
-                Ok(connection) if state != GateState::Open => gate.refuse(&connection, &Rejection::stopping(state)),
+                Ok(connection) if state != GateState::Open => {
+                    gate.refuse(&connection, &Rejection::stopping(state == GateState::Draining))
+                }
                 Ok(connection) => match gate.ask(connection) {
                     Ok(()) => troubled = false,
                     Err(error) => back_off(&mut troubled, "can't start a session's thread", &error),

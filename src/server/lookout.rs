@@ -11,10 +11,10 @@ use crate::auth::accounts::Accounts;
 use crate::auth::change::{Consequence, consequence};
 use crate::auth::users::{Look, Users};
 use crate::net::ending::Farewell;
+use crate::reception::activity::Seat;
 use crate::server::hooks::Hooks;
 use crate::server::keeping::Keeping;
 use crate::server::roster::Roster;
-use crate::session::activity::Seat;
 
 /// The time between two checks.
 const PERIOD: Duration = Duration::from_secs(2);

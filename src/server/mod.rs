@@ -22,6 +22,8 @@ use crate::net::source_port::SourcePort;
 use crate::net::stop::Stop;
 use crate::net::tls::{Tickets, Tls};
 use crate::protocol::plural::Plural;
+use crate::reception::Reception;
+use crate::reception::transfer_log::TransferLog;
 use crate::server::announcement::{Announcement, Service};
 use crate::server::control_socket::ControlServer;
 use crate::server::control_socket::desk::{Desk, Errand};
@@ -31,7 +33,6 @@ use crate::server::keeping::Keeping;
 use crate::server::listeners::Listeners;
 use crate::session::shared::Shared;
 use crate::session::site::{self, Site};
-use crate::session::transfer_log::TransferLog;
 use crate::share::Premises;
 use crate::sys::identity::Identity;
 use crate::sys::jail::Jail;
@@ -109,12 +110,13 @@ impl Server {
         let (told, errands) = bounded(MAX_ERRANDS);
         let desk = |waker| Desk::new(Arc::clone(&gate), listeners.describe(), told, waker);
         let control = socket.map(|socket| ControlServer::start(socket, desk)).transpose()?;
-        let hooks = Arc::new(Hooks::new(&gate.shared.premises));
-        let keeping = Arc::new(Keeping::new(&gate.shared.users, &gate.shared.premises, &gate.roster));
-        hooks.look(&gate.shared.users.accounts());
-        keeping.look(&gate.shared.users.accounts());
-        lookout::start(&gate.roster, &gate.shared.users, &hooks, &keeping)?;
-        counting::start(&gate.shared.users, &gate.shared.premises)?;
+        let hooks = Arc::new(Hooks::new(&gate.shared.reception.premises));
+        let keeping =
+            Arc::new(Keeping::new(&gate.shared.reception.users, &gate.shared.reception.premises, &gate.roster));
+        hooks.look(&gate.shared.reception.users.accounts());
+        keeping.look(&gate.shared.reception.users.accounts());
+        lookout::start(&gate.roster, &gate.shared.reception.users, &hooks, &keeping)?;
+        counting::start(&gate.shared.reception.users, &gate.shared.reception.premises)?;
         let accepting = listeners.accept(&gate)?;
         log::info!(">>> starting FTP server on {}, pid={} <<<", listeners.describe(), std::process::id());
         let announcement = started.server.announce.then(|| announce(&listeners)).flatten();
@@ -156,10 +158,10 @@ impl Server {
         if let Err(error) = self.gate.shared.names.follow(masquerade(&config)) {
             tell(Level::Error, format!("masquerade_address: {error}"));
         }
-        self.hooks.look(&self.gate.shared.users.accounts());
-        self.keeping.look(&self.gate.shared.users.accounts());
-        self.gate.shared.premises.quotas.again();
-        match lookout::compare(&self.gate.roster, &self.gate.shared.users.accounts()) {
+        self.hooks.look(&self.gate.shared.reception.users.accounts());
+        self.keeping.look(&self.gate.shared.reception.users.accounts());
+        self.gate.shared.reception.premises.quotas.again();
+        match lookout::compare(&self.gate.roster, &self.gate.shared.reception.users.accounts()) {
             0 => {}
             // The log has a line for each.
             1 => told.push("1 session ends: its account has changed".to_owned()),
@@ -176,7 +178,7 @@ impl Server {
     /// Opens the transfer log again, after it was rotated or when `config` names another one. If it can't be opened, the old file
     /// stays open, and the log has the line that is returned.
     pub fn reopen_transfer_log(&self, config: &Config) -> Option<String> {
-        let error = self.gate.shared.transfer_log.open(config.log.transfer_log.as_deref()).err()?;
+        let error = self.gate.shared.reception.transfer_log.open(config.log.transfer_log.as_deref()).err()?;
         let line = format!("{}; the old one stays open", unwritten(config, &error));
         log::error!("{line}");
         Some(line)
@@ -217,7 +219,7 @@ impl Server {
             let _ = gone.send(());
         };
         thread::Builder::new().name("drain".to_owned()).spawn(wait)?;
-        self.gate.shared.stop.drain();
+        self.gate.shared.reception.stop.drain();
         self.announcement.iter().for_each(Announcement::withdraw);
         let sessions = self.gate.roster.len();
         let present = Plural(sessions, "session");
@@ -241,7 +243,7 @@ impl Server {
         let grace = self.gate.settings().config.server.shutdown_grace;
         let present = Plural(roster.len(), "session");
         let deadline = Instant::now() + grace;
-        shared.stop.ask(deadline);
+        shared.reception.stop.ask(deadline);
         self.listeners.stop();
         for thread in self.accepting {
             let _ = thread.join();
@@ -253,7 +255,7 @@ impl Server {
             roster.wait_until_empty(Instant::now() + GOODBYE);
         }
         self.hooks.finish(deadline);
-        shared.transfer_log.flush();
+        shared.reception.transfer_log.flush();
         drop(self.announcement);
         drop(self.control);
         log::info!(">>> FTP server stopped <<<");
@@ -304,7 +306,7 @@ fn share(config: &Config, users: Arc<Users>, addresses: &[SocketAddr], opened: O
     let OpenedAsRoot { jail, transfer_log, source_port } = opened;
     let control_ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
     let site = Site::new(control_ports.first().copied().unwrap_or(0), process::is_in_container());
-    let shared = Shared {
+    let reception = Reception {
         users,
         premises: Arc::new(Premises {
             limits: Arc::new(Limits::default()),
@@ -320,6 +322,13 @@ fn share(config: &Config, users: Arc<Users>, addresses: &[SocketAddr], opened: O
             identity: Identity::of_process(),
         }),
         bans: Default::default(),
+        parking: Default::default(),
+        zone: TimeZone::system(),
+        transfer_log,
+        stop: Arc::new(Stop::default()),
+    };
+    let shared = Shared {
+        reception: Arc::new(reception),
         control_ports,
         passive: Arc::new(PassivePorts::new(config.passive.passive_ports.clone(), config.server.max_cons)),
         site,
@@ -327,9 +336,6 @@ fn share(config: &Config, users: Arc<Users>, addresses: &[SocketAddr], opened: O
         names: Arc::new(Names::new(site::tell_lookup)),
         own_addresses: Default::default(),
         owners: Owners::of_system(),
-        zone: TimeZone::system(),
-        transfer_log,
-        stop: Arc::new(Stop::default()),
     };
     shared.names.follow(masquerade(config))?;
     Ok(shared)

@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::net::ending::Ending;
 use crate::net::stop::Stop;
-use crate::session::activity::{Activity, Seat, Traffic};
+use crate::reception::activity::{Activity, Seat, Traffic};
 
 /// Every session.
 #[derive(Debug, Default)]
@@ -123,7 +123,7 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::*;
-    use crate::session::activity::Moves;
+    use crate::reception::activity::Moves;
 
     #[test]
     fn who_has_left_counts_in_the_totals_and_is_not_here() {

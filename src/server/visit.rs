@@ -8,25 +8,29 @@ use std::time::{Duration, Instant};
 
 use crate::net::proxy;
 use crate::net::who::canonical;
-use crate::server::gate::{self, Gate, Places, Settings};
+use crate::reception::Accepted;
+use crate::reception::parking::Places;
+use crate::reception::parting::{Moved, Parting};
+use crate::reception::rejection::Rejection;
+use crate::server::gate::{self, Gate, Settings};
 use crate::server::pool::After;
 use crate::server::roster::RosterEntry;
-use crate::session::{Accepted, Moved, Parting, Session, short_of_resources};
+use crate::session::Session;
 
 /// A connection that was let in, and what it holds.
 pub struct Visit {
     /// From the client, or from the load balancer that connects for it.
     pub connection: Accepted,
     /// Given back before the connection is closed.
-    pub places: Places,
+    pub places: Option<Places>,
     /// Kept until the last word is said: the server waits for it when it stops.
     pub entry: RosterEntry,
     /// Where it came in.
     pub gate: Arc<Gate>,
     /// What its session starts with.
     pub settings: Settings,
-    /// Its session, while it is on the way from one thread to the next.
-    pub session: Option<Moved>,
+    /// Its conversation, while it is on the way from one thread to the next.
+    pub moved: Option<Box<dyn Moved>>,
 }
 
 /// How long a client may take to accept its last reply while others wait for the same thread.
@@ -44,8 +48,8 @@ pub fn serve(visit: Box<Visit>) -> After<Box<Visit>> {
 
 impl Visit {
     fn go_on(mut self: Box<Self>) -> After<Box<Self>> {
-        let parting = match self.session.take() {
-            Some(session) => session.resume(),
+        let parting = match self.moved.take() {
+            Some(moved) => moved.resume(),
             None => match self.begin() {
                 Ok(session) => session.run(),
                 Err(error) => {
@@ -60,8 +64,8 @@ impl Visit {
     #[inline(never)]
     fn part(mut self: Box<Self>, parting: Parting) -> After<Box<Self>> {
         match parting {
-            Parting::Elsewhere(session) => {
-                self.session = Some(session);
+            Parting::Elsewhere(moved) => {
+                self.moved = Some(moved);
                 After::Spent(Some(self))
             }
             Parting::Over(ended) => {
@@ -80,10 +84,10 @@ impl Visit {
     #[inline(never)]
     fn begin(&mut self) -> io::Result<Box<Session>> {
         let Settings { config, tls } = self.settings.clone();
-        if self.places.lacks_client() {
+        if let Some(places) = self.places.as_mut().filter(|places| places.lack_client()) {
             self.connection.peer = client_behind(self.connection.peer, &self.connection.stream)?;
             self.entry.seat.activity.is_for(self.connection.peer);
-            if let Err(rejection) = self.gate.admit_late(&mut self.places, self.connection.peer.ip(), &config) {
+            if let Err(rejection) = self.gate.admit_late(places, self.connection.peer.ip(), &config) {
                 self.gate.refuse(&self.connection, &rejection);
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
@@ -93,15 +97,16 @@ impl Visit {
 
     /// Ends a visit for which no thread can be started.
     pub fn give_up(self) {
-        let Self { connection, places, entry: _entry, session, .. } = self;
+        let Self { connection, places, entry: _entry, moved, .. } = self;
         log::error!(peer:% = connection.peer, user = ""; "can't start a session's thread");
         drop(places);
-        match session {
-            None => gate::dismiss(&connection, &short_of_resources()),
+        let why = Rejection::short_of_resources(None);
+        match moved {
+            None => gate::dismiss(&connection, &why),
             // The keeper, which calls this, waits for no client.
-            Some(session) => {
+            Some(moved) => {
                 let _ = connection.stream.set_write_timeout(Some(HASTE));
-                session.break_off(&short_of_resources());
+                moved.break_off(&why);
             }
         }
     }

@@ -1,22 +1,18 @@
 //! Who you are: USER, PASS, REIN, QUIT.
 
-use std::io::{self, ErrorKind};
 use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
 use log::Level;
 
-use crate::auth::bans::BanReason;
 use crate::auth::live_user::LiveUser;
 use crate::auth::user::User;
-use crate::auth::users::LoginRefusal;
-use crate::config::{Config, Fsync, Symlinks};
-use crate::fs::root::Links;
-use crate::fs::upload::UploadPolicy;
 use crate::protocol::command::Password;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
+use crate::reception::login::{Credentials, tell_absent};
+use crate::reception::rejection::{Grounds, Rejection};
 use crate::session::Session;
 use crate::session::end::End;
 use crate::session::info::Preferences;
@@ -24,10 +20,6 @@ use crate::session::login::Login;
 use crate::session::refusal::{Refusal, Why, log_reply, quoted_name};
 use crate::session::security::Security;
 use crate::session::step::{Answer, Step, refuse, reply};
-use crate::share::denied::Closed;
-use crate::share::obstacle::Obstacle;
-use crate::share::tree::Absent;
-use crate::share::{Conditions, Share};
 use crate::sys::jail::ActiveMode;
 
 /// Whether the client is logged in.
@@ -74,18 +66,9 @@ impl Session {
         }
         let name = name.ok_or_else(|| Reply::new(503, "USER comes before PASS."))?;
         let arrived = Instant::now();
-        let from = self.control.who.peer.ip();
-        if let Some(reason) = self.shared.bans.reason(from, self.config.server.ban, arrived) {
-            return Err(self.refuse_banned(&name, reason));
-        }
-        match self.shared.users.check_in(name.as_bytes(), &password.0, from, self.login_by) {
-            Ok(user) => Ok(user),
-            Err(LoginRefusal::Busy) => Err(self.refuse_busy(&name)),
-            Err(refusal @ (LoginRefusal::NoAnonymous | LoginRefusal::AnonymousElsewhere)) => {
-                Err(told(self.refuse_anonymous(&name, &refusal)))
-            }
-            Err(refusal) => Err(told(self.refuse(&name, &refusal, arrived))),
-        }
+        let credentials = Credentials { name: name.as_bytes(), password: &password.0 };
+        let checked = self.shared.reception.check_in(credentials, &self.control.who, &self.config, self.login_by);
+        checked.map_err(|rejection| self.not_checked_in(&name, rejection, arrived))
     }
 
     pub(super) fn reinitialize(&mut self) -> Answer {
@@ -109,75 +92,28 @@ impl Session {
 
     #[inline(never)]
     fn let_in(&mut self, user: &Arc<User>, live: &Arc<LiveUser>) -> Result<(), Box<Refusal>> {
-        let share = Share::open(live, self.conditions(), &self.shared.premises)
-            .map_err(|closed| self.not_let_in(user, closed))?;
         let active = if self.config.active.enable_active { ActiveMode::Anywhere } else { ActiveMode::Never };
-        // Even if the login fails after this, the thread can't be used again.
-        self.locked_in = true;
-        self.locked_in = share.lock_in(active).map_err(|error| self.not_locked_in(user, &error))?;
-        share.may_enter().map_err(|closed| self.not_let_in(user, closed))?;
-        share.absent().iter().for_each(|mount| self.tell_absent(mount));
+        let (reception, address) = (&self.shared.reception, self.control.who.peer.ip());
+        let share = reception
+            .place_of(user, address)
+            .and_then(|place| reception.let_in(live, place, &self.config, active, &mut self.locked_in))
+            .map_err(|rejection| self.not_let_in(user, &rejection))?;
+        if !share.absent().is_empty() {
+            tell_absent(&share, &self.control.who);
+        }
         self.access = Access::Account(Login::new(share, self));
         Ok(())
     }
 
-    fn conditions(&self) -> Conditions {
-        let config = &self.config.transfer;
-        let links = match config.follow_symlinks {
-            Symlinks::Inside => Links::Inside,
-            Symlinks::Never => Links::Never,
-        };
-        let durable = config.fsync == Fsync::Close;
-        let uploads = UploadPolicy { atomic: config.atomic_uploads, durable, max_age: config.partial_max_age };
-        Conditions { links, uploads, max_upload: config.max_upload, max_download: config.max_download }
-    }
-
     #[cold]
-    fn not_let_in(&self, user: &User, closed: Closed) -> Box<Refusal> {
-        let (who, what) = (&self.control.who, format!("USER '{}'", user.name));
-        match closed {
-            Closed::Full(max) => {
-                let text = match max {
-                    1 => "This account's only session is taken.".to_owned(),
-                    max => format!("This account's {max} sessions are all taken."),
-                };
-                let (reply, decided) = (Reply::new(421, text), user.source("max_cons").to_string());
-                log_reply(who, Level::Info, &what, &reply, Some(&decided));
-                told(Step::Close(reply, End::NotLetIn))
-            }
-            Closed::Home(error) => {
-                let obstacle = Obstacle::before_home(user, &self.shared.premises.identity, &error);
-                let obstacle = obstacle.map_or_else(|| error.to_string(), |obstacle| obstacle.to_string());
-                let decided = format!("{}; file system: {obstacle}", user.source("home"));
-                let text = match error.kind() {
-                    ErrorKind::NotFound | ErrorKind::NotADirectory => {
-                        "This account's folder is not there at the moment."
-                    }
-                    ErrorKind::PermissionDenied => "The server may not enter this account's folder.",
-                    _ => "The server can't open this account's folder at the moment.",
-                };
-                let reply = Reply::new(530, text);
-                log_reply(who, Level::Error, &what, &reply, Some(&decided));
-                told(Step::Reply(reply))
-            }
-        }
-    }
-
-    /// A folder of the account's tree is not there.
-    #[cold]
-    fn tell_absent(&self, Absent { section, error }: &Absent) {
-        let line = section.source("home");
-        self.control
-            .who
-            .log(Level::Warn, format_args!("{}: its folder is not there: {error} ({line})", section.title()));
-    }
-
-    #[cold]
-    fn not_locked_in(&self, user: &User, error: &io::Error) -> Box<Refusal> {
-        self.control
-            .who
-            .log(Level::Error, format_args!("USER '{}': the thread can't be locked in: {error}", user.name));
-        told(Step::Close(short_of_resources(), End::NotLetIn))
+    fn not_let_in(&self, user: &User, rejection: &Rejection) -> Box<Refusal> {
+        let Rejection { grounds, text, decided, level } = rejection;
+        let reply = Reply::new(if *grounds == Grounds::NoFolder { 530 } else { 421 }, text.clone());
+        log_reply(&self.control.who, *level, &format!("USER '{}'", user.name), &reply, decided.as_deref());
+        told(match grounds {
+            Grounds::NoFolder => Step::Reply(reply),
+            _ => Step::Close(reply, End::NotLetIn),
+        })
     }
 
     /// Forgets all that belonged to the login; the time for the next one starts.
@@ -191,49 +127,24 @@ impl Session {
         }
     }
 
-    /// The line that keeps an account out, even with the right password.
-    fn kept_out_by(&self, name: &[u8], refusal: &LoginRefusal) -> Option<String> {
-        let key = match refusal {
-            LoginRefusal::Address | LoginRefusal::AnonymousElsewhere => "allow_from",
-            LoginRefusal::Disabled => "enabled",
-            LoginRefusal::NoAnonymous => {
-                return Some(self.config.source("anonymous", "enable_anonymous").to_string());
-            }
-            LoginRefusal::Unknown | LoginRefusal::WrongPassword | LoginRefusal::Busy => return None,
-        };
-        self.shared.users.accounts().find(name).map(|user| user.source(key).to_string())
+    /// The step after a name and a password that open nothing. The delay is counted from PASS, however long the check took.
+    #[cold]
+    fn not_checked_in(&mut self, name: &Name, rejection: Rejection, arrived: Instant) -> Box<Refusal> {
+        let Rejection { grounds, text, decided, level } = rejection;
+        let reply = Reply::new(if matches!(grounds, Grounds::Banned | Grounds::Busy) { 421 } else { 530 }, text);
+        if let Some(decided) = decided {
+            log_reply(&self.control.who, level, &format!("USER {}", quoted_name(name)), &reply, Some(&decided));
+        }
+        told(match grounds {
+            Grounds::WrongPassword { bans } => self.after_wrong_password(reply, bans, arrived),
+            Grounds::NoAnonymous => self.after_anonymous(reply),
+            Grounds::Banned => Step::Close(reply, End::Banned),
+            Grounds::Busy | Grounds::Full | Grounds::Stopping | Grounds::NoFolder => Step::Close(reply, End::NotLetIn),
+        })
     }
 
-    #[cold]
-    fn refuse_banned(&self, name: &Name, reason: BanReason) -> Box<Refusal> {
-        let (reply, decided) = banned(reason, &self.config);
-        log_reply(&self.control.who, Level::Info, &format!("USER {}", quoted_name(name)), &reply, Some(&decided));
-        told(Step::Close(reply, End::Banned))
-    }
-
-    #[cold]
-    fn refuse_busy(&self, name: &Name) -> Box<Refusal> {
-        let reply = Reply::new(421, "Too many logins at the moment; try again later.");
-        let decided = LoginRefusal::Busy.to_string();
-        log_reply(&self.control.who, Level::Warn, &format!("USER {}", quoted_name(name)), &reply, Some(&decided));
-        told(Step::Close(reply, End::NotLetIn))
-    }
-
-    /// File managers try anonymous before they ask for a name: that is no guess at a password, so it costs neither time
-    /// nor a strike.
-    #[cold]
-    fn refuse_anonymous(&mut self, name: &Name, refusal: &LoginRefusal) -> Step {
-        let source = self.kept_out_by(name.as_bytes(), refusal).unwrap_or_default();
-        self.control.who.log(Level::Info, format_args!("USER {} refused: {refusal} ({source})", quoted_name(name)));
+    fn after_anonymous(&mut self, reply: Reply) -> Step {
         self.anonymous_tries += 1;
-        let reply = Reply::new(
-            530,
-            if *refusal == LoginRefusal::AnonymousElsewhere {
-                "Anonymous logins are for the local network of this server."
-            } else {
-                "Anonymous logins are off here; log in with an account."
-            },
-        );
         if self.anonymous_tries >= MAX_ANONYMOUS_TRIES {
             Step::Close(reply, End::AnonymousLogins(self.anonymous_tries))
         } else {
@@ -241,27 +152,13 @@ impl Session {
         }
     }
 
-    /// One text and one delay for every other refusal. The delay is counted from PASS, however long the check took.
-    #[cold]
-    fn refuse(&mut self, name: &Name, refusal: &LoginRefusal, arrived: Instant) -> Step {
+    fn after_wrong_password(&mut self, reply: Reply, bans: bool, arrived: Instant) -> Step {
         let server = &self.config.server;
-        let decided = self.kept_out_by(name.as_bytes(), refusal).map(|line| format!("; {line}")).unwrap_or_default();
-        let name = quoted_name(name);
-        self.control.who.log(Level::Warn, format_args!("USER {name} failed login. ({refusal}{decided})"));
-        let peer = self.control.who.peer.ip();
-        let banned = self.shared.bans.strike(peer, self.config.server.ban, arrived);
-        if banned {
-            let time = server.ban.time.as_secs();
-            self.control
-                .who
-                .log(Level::Warn, format_args!("{peer} is kept out for {time} s: too many wrong passwords"));
-        }
         self.wrong_passwords += 1;
         self.control.pause(server.auth_failed_delay.saturating_sub(arrived.elapsed()));
-        let reply = Reply::new(530, "Name or password is wrong.");
-        if banned {
+        if bans {
             Step::Close(reply, End::Banned)
-        } else if self.wrong_passwords >= self.config.server.max_login_attempts {
+        } else if self.wrong_passwords >= server.max_login_attempts {
             Step::Close(reply, End::WrongPasswords(self.wrong_passwords))
         } else {
             Step::Reply(reply)
@@ -301,23 +198,4 @@ impl Access {
 /// A refusal that has its line in the log already.
 fn told(step: Step) -> Box<Refusal> {
     Refusal::new(step, Why::Told)
-}
-
-/// The reply to a client whose address is banned, and what decided that.
-pub fn banned(reason: BanReason, config: &Config) -> (Reply, String) {
-    let (text, decided) = match reason {
-        BanReason::WrongPasswords => (
-            "Too many wrong passwords from your address; try again later.",
-            config.source("server", "ban_after").to_string(),
-        ),
-        BanReason::Administrator => {
-            ("Your address is kept out by the administrator.", "ftpd status --unban lets it in again".to_owned())
-        }
-    };
-    (Reply::new(421, text), decided)
-}
-
-/// The reply to a client for which there is no thread.
-pub fn short_of_resources() -> Reply {
-    Reply::new(421, "The server is short of resources; try again later.")
 }

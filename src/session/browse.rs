@@ -6,7 +6,7 @@ use crate::protocol::command::{ListFormat, Switches};
 use crate::protocol::path::{Name, VirtualPath, quoted};
 use crate::protocol::reply::Reply;
 use crate::protocol::timestamp;
-use crate::session::activity::{Activity, Moves};
+use crate::reception::activity::{Activity, Moves};
 use crate::session::end::End;
 use crate::session::list::Listing;
 use crate::session::login::Login;

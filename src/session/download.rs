@@ -7,13 +7,11 @@ use crate::net::control::Control;
 use crate::protocol::path::Name;
 use crate::protocol::plural::Plural;
 use crate::protocol::reply::Reply;
-use crate::session::activity::{Activity, Moves};
+use crate::reception::activity::{Activity, Moves};
 use crate::session::attention::{Attention, Says};
 use crate::session::login::Login;
-use crate::session::outcome::Subject;
 use crate::session::prepared::Prepared;
 use crate::session::step::Answer;
-use crate::session::transfer_log::Direction;
 use crate::share::denied::Denied;
 
 impl Login {
@@ -45,7 +43,7 @@ impl Login {
         });
         let progress = watch.progress();
         let outcome = self.ended(result, progress, &control.who);
-        let subject = Subject { verb, path: &path, direction: Direction::Outgoing, announced: None };
+        let subject = self.download_of(verb, &path);
         self.log_line_ends(control, &subject, asked, line_ends);
         Ok(self.report(control, &subject, &outcome).into())
     }

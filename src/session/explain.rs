@@ -6,13 +6,9 @@ use crate::copy::Error;
 use crate::net::data_port::NoConnection;
 use crate::net::who::Who;
 use crate::protocol::reply::Reply;
-use crate::session::handshake;
+use crate::reception::handshake;
 use crate::session::login::Login;
 use crate::session::site;
-
-/// What the administrator can do about a client that always does that.
-const HUNG_UP: &str = "control connection lost at the end of the upload, so the old file stays: \
-    if this client never waits for the reply, give its account hasty = on";
 
 impl Login {
     /// What the client is told.
@@ -50,22 +46,6 @@ impl Login {
     /// The sentence without its end, in lower case as the log has it.
     fn no_connection(&self, why: &NoConnection) -> String {
         site::no_connection(why, self.config.transfer.connect_timeout, self.shared.passive.range())
-    }
-}
-
-/// Why it failed, for the log.
-#[cold]
-pub(super) fn reason(error: &Error) -> String {
-    match error {
-        Error::NoConnection(_) => "no data connection".to_owned(),
-        Error::Handshake(error) => format!("TLS on the data connection: {}", handshake::explain(error)),
-        Error::File(error) => format!("file: {error}"),
-        Error::Data(error) => format!("data connection: {error}"),
-        Error::Stalled => "data connection stalled".to_owned(),
-        Error::Aborted => "aborted by the client".to_owned(),
-        Error::Vanished => "control connection lost".to_owned(),
-        Error::HungUp => HUNG_UP.to_owned(),
-        Error::Ended(farewell) => farewell.reason.to_owned(),
     }
 }
 

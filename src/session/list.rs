@@ -16,7 +16,7 @@ use crate::protocol::command::{ListFormat, Switches};
 use crate::protocol::glob::Pattern;
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
-use crate::session::activity::{Activity, Moves};
+use crate::reception::activity::{Activity, Moves};
 use crate::session::attention::{Attention, Says};
 use crate::session::facts::type_fact;
 use crate::session::login::Login;
@@ -212,7 +212,7 @@ impl<'a> Listing<'a> {
 
     fn long_line(&self, entry: Entry, out: &mut Vec<u8>) {
         let shared = &self.login.shared;
-        let zone = (!self.login.config.transfer.use_gmt_times).then_some(&shared.zone);
+        let zone = (!self.login.config.transfer.use_gmt_times).then_some(&shared.reception.zone);
         let (name, target) = (self.login.listed(entry.name), entry.target.map(|target| self.login.listed(target)));
         let entry = Entry { name: &name, target: target.as_deref(), ..entry };
         listing::long_line(entry, LongFormat { now: self.now, zone, owners: &shared.owners }, out);

@@ -6,7 +6,6 @@
 //! `security` TLS, `info` the rest. What the client calls a file is the business of `names`.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,16 +21,13 @@ use crate::protocol::reply::Reply;
 use crate::protocol::request::{TLS, is_tls};
 
 mod access;
-pub mod activity;
 mod answer;
 mod attention;
 mod browse;
-mod denied;
 mod download;
 mod end;
 mod explain;
 mod facts;
-mod handshake;
 mod heartbeat;
 mod info;
 mod list;
@@ -50,15 +46,13 @@ pub mod shared;
 pub mod site;
 mod step;
 mod transfer;
-pub mod transfer_log;
 mod upload;
 mod verify;
 
+use crate::reception::activity::{Activity, Seat};
+use crate::reception::{Accepted, Entrance};
 use access::{Access, Agreed};
-pub use access::{banned, short_of_resources};
-use activity::{Activity, Seat};
 pub use end::End;
-pub use parting::{Moved, Parting};
 use shared::Shared;
 use step::Step;
 
@@ -81,28 +75,6 @@ pub struct Session {
     wrong_passwords: u32,
     anonymous_tries: u32,
     unknown_verbs: u8,
-}
-
-/// An accepted control connection.
-#[derive(Clone)]
-pub struct Accepted {
-    /// The connection itself.
-    pub stream: Arc<TcpStream>,
-    /// Its client.
-    pub peer: SocketAddr,
-    /// How it begins.
-    pub entrance: Entrance,
-}
-
-/// How a connection begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entrance {
-    /// With the greeting.
-    Greeting,
-    /// With a TLS handshake (implicit FTPS).
-    Tls,
-    /// With an HTTP request, perhaps after a TLS handshake.
-    Web,
 }
 
 impl Session {

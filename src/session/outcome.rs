@@ -1,8 +1,5 @@
 //! How a transfer ended: the reply, the lines in the log and in the transfer log.
 
-use std::time::{Duration, Instant};
-
-use jiff::Timestamp;
 use log::Level;
 
 use crate::copy::Error;
@@ -14,30 +11,12 @@ use crate::net::who::Who;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::plural::Plural;
 use crate::protocol::reply::Reply;
-use crate::session::explain::reason;
+use crate::reception::outcome::{Outcome, Subject, reason};
+use crate::reception::transfer_log::{Direction, Door};
 use crate::session::login::Login;
 use crate::session::prepared::Prepared;
 use crate::session::refusal::{Refusal, Why};
 use crate::session::step::Answer;
-use crate::session::transfer_log::{Direction, TransferRecord};
-
-/// How a transfer ended, and what it moved.
-pub(super) struct Outcome {
-    pub(super) result: Result<(), Error>,
-    pub(super) bytes: u64,
-    pub(super) took: Duration,
-    /// What is left of an upload that broke.
-    pub(super) kept: Kept,
-}
-
-/// Which file a transfer of a file is about.
-pub(super) struct Subject<'a> {
-    pub(super) verb: &'static str,
-    pub(super) path: &'a VirtualPath,
-    pub(super) direction: Direction,
-    /// What ALLO announced of it, in bytes.
-    pub(super) announced: Option<u64>,
-}
 
 impl Login {
     /// How a transfer ended; if there was no data connection, the log says why.
@@ -45,7 +24,7 @@ impl Login {
         if let Err(Error::NoConnection(why)) = &result {
             self.log_no_connection(why, who);
         }
-        Outcome { result, bytes: progress.bytes, took: progress.took(Instant::now()), kept: Kept::Nothing }
+        Outcome::new(result, progress)
     }
 
     /// The final reply; an ABOR that ended the transfer is answered after it.
@@ -90,40 +69,31 @@ impl Login {
 
     /// Writes the lines of a file's transfer into both logs, and gives the final reply.
     pub(super) fn report(&mut self, control: &Control, subject: &Subject, outcome: &Outcome) -> Reply {
-        let (complete, seconds) = (outcome.result.is_ok(), outcome.took.as_secs_f64());
-        let full = |error: &Error| error.of_file().and_then(|error| self.share.full_quota(Some(subject.path), error));
-        let why = |error: &Error| full(error).unwrap_or_else(|| reason(error));
-        let reason = outcome.result.as_ref().err().map(|error| format!(" ({})", why(error))).unwrap_or_default();
-        let (shown, bytes) = (self.shown(subject.path), outcome.bytes);
-        if let Some(announced) = subject.announced.filter(|&announced| complete && bytes < announced) {
+        let bytes = outcome.bytes;
+        if let Some(announced) = subject.announced.filter(|&announced| outcome.result.is_ok() && bytes < announced) {
             control.who.log(Level::Warn, format_args!("ALLO announced {announced} bytes, {bytes} came"));
         }
-        let completed = u8::from(complete);
-        if let Kept::Hidden(_) = outcome.kept {
-            self.activity.keep();
-        }
-        control.who.log(
-            Level::Info,
-            format_args!("{} {shown} completed={completed} bytes={bytes} seconds={seconds:.3}{reason}", subject.verb),
-        );
-        if self.shared.transfer_log.is_open() {
-            self.shared.transfer_log.record(&TransferRecord {
-                ended: Timestamp::now().to_zoned(self.shared.zone.clone()),
-                outcome,
-                peer: control.who.peer.ip(),
-                path: self.share.real_path(subject.path).as_os_str().as_encoded_bytes(),
-                representation: self.representation,
-                direction: subject.direction,
-                user: &self.share.user_now().name,
-                anonymous: self.share.user_now().is_anonymous(),
-            });
-        }
+        self.shared.reception.record(&self.share, &control.who, &self.activity, subject, outcome);
         self.reply(outcome)
     }
-}
 
-impl<'a> Subject<'a> {
-    pub(super) fn upload(verb: &'static str, path: &'a VirtualPath, prepared: &Prepared) -> Self {
-        Self { verb, path, direction: Direction::Incoming, announced: prepared.announced }
+    /// A transfer of a file from the server.
+    pub(super) fn download_of<'a>(&self, verb: &'static str, path: &'a VirtualPath) -> Subject<'a> {
+        self.subject(verb, path, Direction::Outgoing, None)
+    }
+
+    /// A transfer of a file to the server; ALLO may have announced its size.
+    pub(super) fn upload_of<'a>(&self, verb: &'static str, path: &'a VirtualPath, prepared: &Prepared) -> Subject<'a> {
+        self.subject(verb, path, Direction::Incoming, prepared.announced)
+    }
+
+    fn subject<'a>(
+        &self,
+        verb: &'static str,
+        path: &'a VirtualPath,
+        direction: Direction,
+        announced: Option<u64>,
+    ) -> Subject<'a> {
+        Subject { verb, path, direction, representation: self.representation, door: Door::Ftp, announced }
     }
 }

@@ -1,5 +1,4 @@
-//! How a session leaves its thread: it is over, or it goes on with another thread. Each is a type of its own, so that the
-//! two can't be confused. Used by `server::visit`.
+//! How a session leaves its thread: it is over, or it goes on with another thread.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,27 +6,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use log::Level;
 
 use crate::protocol::reply::Reply;
+use crate::reception::parting::{Ended, Moved, Parting};
+use crate::reception::rejection::Rejection;
 use crate::session::Session;
 use crate::session::end::End;
 use crate::session::step::Step;
 
-/// A session that its thread is done with.
-pub enum Parting {
-    /// It is over but for its last words.
-    Over(Ended),
-    /// It goes on, on a thread that is not locked in.
-    Elsewhere(Moved),
-}
-
 /// A session between two threads.
-pub struct Moved {
+struct MovedSession {
     session: Box<Session>,
     /// What is still to be done about its last command.
     step: Box<Step>,
 }
 
 /// A session that is over: its login is gone, its connection is still open.
-pub struct Ended {
+struct EndedSession {
     session: Box<Session>,
     last: Box<Step>,
 }
@@ -53,11 +46,11 @@ impl Session {
             self.locked_in = true;
             Box::new(Step::Close(self.apology(), End::Failed))
         });
-        let Some(end) = step.end() else { return Parting::Elsewhere(Moved { session: self, step }) };
+        let Some(end) = step.end() else { return Parting::Elsewhere(Box::new(MovedSession { session: self, step })) };
         self.log_end(end);
         // A client that reads the goodbye may come back at once: by then nothing of this session is held.
         self.access.end();
-        Parting::Over(Ended { session: self, last: step })
+        Parting::Over(Box::new(EndedSession { session: self, last: step }))
     }
 
     /// If the client was cut off, or hung up because it was asked to end, the log names who asked.
@@ -73,33 +66,26 @@ impl Session {
     }
 }
 
-impl Moved {
-    /// Goes on, on a fresh thread, as [`Session::run`] does.
-    pub fn resume(mut self) -> Parting {
-        self.session.locked_in = false;
-        let step = *self.step;
-        self.session.leave_after(|_| step)
+impl Moved for MovedSession {
+    fn resume(self: Box<Self>) -> Parting {
+        let Self { mut session, step } = *self;
+        session.locked_in = false;
+        session.leave_after(|_| *step)
     }
 
-    /// Says why it can't go on and lets go, without a wait for the client's end of TLS.
-    pub fn break_off(mut self, reply: &Reply) {
+    fn break_off(mut self: Box<Self>, why: &Rejection) {
         self.session.log_end(&End::NoThread);
         // A client that is gone by now misses nothing.
-        let _ = self.session.control.send(reply);
+        let _ = self.session.control.send(&Reply::new(421, why.text.clone()));
     }
 }
 
-impl Ended {
-    /// Whether its thread can't serve another session.
-    pub fn spends_thread(&self) -> bool {
+impl Ended for EndedSession {
+    fn spends_thread(&self) -> bool {
         self.session.locked_in
     }
 
-    /// Sends the last reply, if one is due, and closes the connection.
-    ///
-    /// # Errors
-    /// How the control connection broke.
-    pub fn say_goodbye(mut self) -> io::Result<()> {
+    fn say_goodbye(mut self: Box<Self>) -> io::Result<()> {
         match *self.last {
             Step::Cut(End::Broken(error)) => return Err(error),
             Step::Close(reply, _) => self.session.send(&reply)?,

@@ -3,17 +3,17 @@
 //! Each command of an account that is refused has one line, written here. Refused logins are logged in `access`. Lines that
 //! are no command, commands before login and commands that need no login have none, unless a setting refuses them.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::time::Instant;
 
 use log::Level;
 
-use crate::fs::quota;
 use crate::net::who::Who;
 use crate::protocol::command::FileCommand;
 use crate::protocol::legible::Legible;
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
+use crate::reception::decided::denied_by;
 use crate::session::Session;
 use crate::session::login::Login;
 use crate::session::step::Step;
@@ -141,42 +141,7 @@ impl Login {
             Why::Command | Why::Told => None,
             Why::Setting(section, key) => Some(self.config.source(section, key).to_string()),
             Why::Reason(reason) => Some(reason.clone()),
-            Why::Denied(denied) => self.denied_by(denied, path, need),
-        }
-    }
-
-    fn denied_by(&self, denied: &Denied, path: Option<&VirtualPath>, need: Need) -> Option<String> {
-        let user = self.share.user_now();
-        match denied {
-            Denied::HoldsHidden => Some(self.share.line(path, "hide")),
-            denied if denied.is_hidden() => Some(self.share.line(path, "hide")),
-            Denied::Letter(perm) => Some(self.share.lacks(path, *perm)),
-            Denied::Home => Some(user.source("home").to_string()),
-            Denied::RefusedName => Some(self.share.line(path, "refuse")),
-            Denied::Fixed => Some("a folder of the account's tree".to_owned()),
-            Denied::Wider => Some("the letters there are more than here".to_owned()),
-            Denied::Late => Some(format!(
-                "{}: the folder came after the login, and the jail has no rule for it",
-                self.share.line(path, "perm")
-            )),
-            Denied::ControlBytes | Denied::ServersOwn | Denied::HiddenName => None,
-            Denied::AfterTheEnd | Denied::Pending(_) => None,
-            Denied::Occupied(lacking) => Some(match lacking {
-                Some(perm) => self.share.lacks(path, *perm),
-                None => "file system: it is there already".to_owned(),
-            }),
-            Denied::File(error) if quota::is_over(error) => self.share.full_quota(path, error),
-            Denied::File(error) if denied.is_busy() => Some(format!("another session or server writes it: {error}")),
-            Denied::File(error) if self.share.is_kept_from_links(error) => {
-                Some(self.config.source("transfer", "follow_symlinks").to_string())
-            }
-            Denied::File(error) if leads_outside(error) => {
-                Some(format!("{}: a link leads out of it", user.source("home")))
-            }
-            Denied::File(error) => Some(match path.and_then(|path| self.share.obstacle(path, need, error)) {
-                Some(obstacle) => format!("file system: {obstacle}"),
-                None => format!("file system: {error}"),
-            }),
+            Why::Denied(denied) => denied_by(&self.share, &self.config, denied, path, need),
         }
     }
 
@@ -240,9 +205,4 @@ fn need(command: &FileCommand) -> Need {
         F::Pwd | F::Rest(_) | F::Allo(_) | F::SiteHelp | F::Type(_) | F::Structure => Need::Read,
         F::Pasv | F::Epsv(_) | F::Port(_) | F::Abor | F::Rang(_) => Need::Read,
     }
-}
-
-/// The error of a link that is inside and leads out.
-fn leads_outside(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::PermissionDenied && error.raw_os_error().is_none()
 }

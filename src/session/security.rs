@@ -6,11 +6,12 @@ use crate::net::certificate;
 use crate::net::tls::Protection;
 use crate::protocol::command::ProtectionLevel;
 use crate::protocol::reply::Reply;
+use crate::reception::handshake;
+use crate::session::Session;
 use crate::session::end::End;
 use crate::session::info::Preferences;
 use crate::session::refusal::Refusal;
 use crate::session::step::{Answer, Step, refuse, reply};
-use crate::session::{Session, handshake};
 
 /// How a session's connections are encrypted.
 #[derive(Default)]

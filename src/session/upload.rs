@@ -22,12 +22,12 @@ use crate::net::who::Who;
 use crate::protocol::legible::Legible;
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
-use crate::session::activity::{Activity, Moves};
+use crate::reception::activity::{Activity, Moves};
+use crate::reception::outcome::{Outcome, Subject};
 use crate::session::attention::{Attention, Says};
 use crate::session::end::End;
 use crate::session::heartbeat::Heartbeat;
 use crate::session::login::Login;
-use crate::session::outcome::{Outcome, Subject};
 use crate::session::prepared::Prepared;
 use crate::session::refusal::Refusal;
 use crate::session::step::{Answer, Step, refuse};
@@ -61,7 +61,7 @@ impl Login {
         let target = self.share.writable(&path, placement)?;
         refuse_window(prepared)?;
         self.refuse_restart_in_ascii(prepared.restart)?;
-        let subject = Subject::upload(verb, &path, prepared);
+        let subject = self.upload_of(verb, &path, prepared);
         let port = self.take_data_port_for(&path)?;
         Ok(self.store(port, &subject, &target, Reply::new(150, "Send the file."), control)?)
     }
@@ -78,7 +78,7 @@ impl Login {
             if self.share.permit(&path, Perm::Write).is_ok() { Placement::Append } else { Placement::AppendToOld };
         let target = self.share.writable(&path, placement)?;
         refuse_window(prepared)?;
-        let subject = Subject::upload(verb, &path, prepared);
+        let subject = self.upload_of(verb, &path, prepared);
         let port = self.take_data_port_for(&path)?;
         Ok(self.store(port, &subject, &target, Reply::new(150, "Send what to append."), control)?)
     }
@@ -106,7 +106,7 @@ impl Login {
             let port = self.take_data_port_for(&path)?;
             let name = self.told(path.file_name().unwrap_or_default());
             let preliminary = Reply::raw(150, [b"FILE: ", &name[..]].concat());
-            let subject = Subject::upload(verb, &path, prepared);
+            let subject = self.upload_of(verb, &path, prepared);
             match self.store(port, &subject, &target, preliminary, control) {
                 // Another session was faster with that name, or is uploading to it just now.
                 Err(denied) if denied.is_busy() || self.share.has(&path).unwrap_or(false) => {}

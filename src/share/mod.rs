@@ -96,8 +96,12 @@ pub struct Share {
     /// Who it is to the file system, if not the user of the process.
     identity: Option<Identity>,
     premises: Arc<Premises>,
-    _place: Ticket,
+    _place: SharePlace,
 }
+
+/// A place among an account's sessions; given back when the last holder of it is gone.
+#[derive(Debug, Clone)]
+pub struct SharePlace(Arc<Ticket>);
 
 /// Where an act takes place, which it was found to be allowed.
 struct At<'p> {
@@ -107,12 +111,28 @@ struct At<'p> {
     spot: Option<Spot<'p>>,
 }
 
-impl Share {
-    /// Takes a place and opens the home.
-    pub fn open(live: &Arc<LiveUser>, conditions: Conditions, premises: &Arc<Premises>) -> Result<Box<Self>, Closed> {
-        let user = live.now();
+impl SharePlace {
+    /// Takes a place among the sessions of this account.
+    pub fn take(user: &User, premises: &Premises) -> Result<Self, Closed> {
         let place = premises.limits.take(Counted::Account(user.name.clone()), user.max_cons);
-        let place = place.map_err(|full| Closed::Full(full.max))?;
+        place.map(|place| Self(Arc::new(place))).map_err(|full| Closed::Full(full.max))
+    }
+
+    /// Whether it is a place of this kind.
+    pub fn is_for(&self, key: &Counted) -> bool {
+        self.0.is_for(key)
+    }
+}
+
+impl Share {
+    /// Opens the home, for a session that has its place.
+    pub fn open(
+        live: &Arc<LiveUser>,
+        place: SharePlace,
+        conditions: Conditions,
+        premises: &Arc<Premises>,
+    ) -> Result<Box<Self>, Closed> {
+        let user = live.now();
         let has_sections = user.has_sections();
         // With folder sections, links are followed in the tree, and each section hides names of its own.
         let (links, hide) = if has_sections { (Links::Never, None) } else { (conditions.links, user.keys.hide.get()) };
@@ -360,7 +380,9 @@ mod tests {
             download_rates: Default::default(),
             identity: Identity::of_process(),
         };
-        let share = Share::open(&Arc::new(LiveUser::new(user)), conditions, &Arc::new(premises)).expect("a home");
+        let place = SharePlace::take(&user, &premises).expect("no limit");
+        let share =
+            Share::open(&Arc::new(LiveUser::new(user)), place, conditions, &Arc::new(premises)).expect("a home");
         (home, share)
     }
 

@@ -12,10 +12,12 @@ use std::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("main",     &["cli", "commands", "logging", "config", "ini", "server", "auth"]),
     ("commands", &["cli", "config", "auth", "ini", "logging", "server", "control", "share", "net", "protocol", "firewall", "sys"]),
-    ("server",   &["session", "share", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini", "control", "sys"]),
+    ("server",   &["session", "web", "reception", "share", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini", "control", "sys"]),
     ("cli",      &["config", "auth", "ini", "control", "sys"]),
     ("logging",  &["config", "ini", "lines"]),
-    ("session",  &["config", "share", "copy", "fs", "auth", "net", "lines", "protocol", "sys"]),
+    ("session",  &["reception", "config", "share", "copy", "fs", "auth", "net", "protocol", "sys"]),
+    ("web",      &["reception", "config", "share", "copy", "fs", "auth", "net", "protocol", "sys"]),
+    ("reception", &["config", "share", "copy", "fs", "auth", "net", "lines", "protocol", "sys"]),
     ("share",    &["copy", "fs", "auth", "protocol", "sys"]),
     ("config",   &["auth", "ini", "protocol"]),
     ("copy",     &["net", "protocol", "sys"]),
@@ -32,7 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// The modules that may see `Config`; all others take plain values.
-const SEE_CONFIG: &[&str] = &["main", "commands", "server", "cli", "logging", "session", "config"];
+const SEE_CONFIG: &[&str] = &["main", "commands", "server", "cli", "logging", "session", "web", "reception", "config"];
 
 /// What gives a client's name to the kernel, and the only module above that may ask it to.
 const TAKES_NAMES: &[&str] = &["sys::beneath", "sys::folder", "sys::place"];
@@ -46,7 +48,7 @@ const MAY_NAME_A_PATH: &[&str] = &[
     "net/certificate.rs", // certificate and key, named by ftpd.conf
     "session/planted.rs", // any path, on purpose; only with the feature planted-bug
 ];
-const SERVES_CLIENTS: &[&str] = &["fs", "share", "session", "copy", "net", "protocol"];
+const SERVES_CLIENTS: &[&str] = &["fs", "share", "session", "web", "reception", "copy", "net", "protocol"];
 
 /// What exists on one system only, and so is named in src/sys alone.
 const ONE_SYSTEM: &str = "std::os:: nix:: landlock:: procfs:: rustix::fs rustix::pipe rustix::process rustix::thread \

@@ -14,8 +14,8 @@ use crate::control::answer::{
 };
 use crate::control::request::{ControlRequest, KickTarget};
 use crate::net::ending::Farewell;
+use crate::reception::activity::Seat;
 use crate::server::gate::Gate;
-use crate::session::activity::Seat;
 use crate::sys::waker::Waker;
 
 /// Answers requests.
@@ -193,7 +193,7 @@ impl Desk {
     /// Keeps an address out for `ban_time`, or for good if that is off; for how many seconds.
     fn ban(&self, address: IpAddr, now: Instant) -> Option<u64> {
         let time = Some(self.gate.settings().config.server.ban.time).filter(|time| !time.is_zero());
-        self.gate.shared.bans.ban(address, time, now);
+        self.gate.shared.reception.bans.ban(address, time, now);
         self.gate.forget_refusals(address);
         match time {
             Some(time) => log::info!("{address} is kept out for {} s", time.as_secs()),
@@ -205,7 +205,7 @@ impl Desk {
     fn unban(&self, address: IpAddr, now: Instant) -> UnbanAnswer {
         let rule = self.gate.settings().config.server.ban;
         let address = address.to_canonical();
-        let unbanned = self.gate.shared.bans.lift(address, rule, now);
+        let unbanned = self.gate.shared.reception.bans.lift(address, rule, now);
         if unbanned {
             self.gate.forget_refusals(address);
             log::info!("{address} is let in again");
@@ -216,10 +216,10 @@ impl Desk {
     fn status(&self, now: Instant) -> StatusAnswer {
         let (config, seats) = (self.gate.settings().config, self.gate.roster.seats());
         let (totals, ports) = (self.gate.roster.totals(), self.gate.shared.passive.range());
-        let bans = self.gate.shared.bans.list(config.server.ban, now).into_iter();
+        let bans = self.gate.shared.reception.bans.list(config.server.ban, now).into_iter();
         StatusAnswer {
             server: self.server(now),
-            draining: self.gate.shared.stop.asked().is_some(),
+            draining: self.gate.shared.reception.stop.asked().is_some(),
             sessions: seats.len(),
             sessions_total: totals.sessions,
             transfers: seats.iter().filter(|seat| seat.activity.doing().is_some()).count(),

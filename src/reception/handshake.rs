@@ -5,7 +5,7 @@ use std::io;
 use rustls::{AlertDescription as Alert, Error, InvalidMessage, PeerIncompatible};
 
 /// Why a handshake failed.
-pub(super) fn explain(error: &io::Error) -> String {
+pub fn explain(error: &io::Error) -> String {
     let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else {
         return match error.kind() {
             io::ErrorKind::UnexpectedEof => "the client closed the connection in the handshake".to_owned(),

@@ -9,7 +9,7 @@ use jiff::Zoned;
 
 use crate::lines::{LineFile, Output};
 use crate::protocol::command::Representation;
-use crate::session::outcome::Outcome;
+use crate::reception::outcome::{Outcome, Subject};
 
 /// The transfer log, if one is configured; shared by all sessions.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl TransferLog {
     }
 
     /// Appends a line. If it can't be written at the moment it is lost, which the log says once.
-    pub(super) fn record(&self, transfer: &TransferRecord) {
+    pub fn record(&self, transfer: &TransferRecord) {
         let Some(lines) = self.lines.get() else { return };
         if lines.append(line(transfer)) == Err(1) {
             log::error!("transfer_log: lines are lost, as nothing can be written to it at the moment");
@@ -56,7 +56,7 @@ impl TransferLog {
 }
 
 /// A transfer of one file.
-pub(super) struct TransferRecord<'a> {
+pub struct TransferRecord<'a> {
     /// When it ended.
     pub ended: Zoned,
     /// How.
@@ -65,10 +65,8 @@ pub(super) struct TransferRecord<'a> {
     pub peer: IpAddr,
     /// The file's real path.
     pub path: &'a [u8],
-    /// The representation type.
-    pub representation: Representation,
-    /// Which way it went.
-    pub direction: Direction,
+    /// Which transfer it was.
+    pub subject: &'a Subject<'a>,
     /// The account.
     pub user: &'a str,
     /// Whether the account needs no password.
@@ -77,25 +75,38 @@ pub(super) struct TransferRecord<'a> {
 
 /// Which way a file goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
+pub enum Direction {
     /// From the client to the server.
     Incoming,
     /// From the server to the client.
     Outgoing,
 }
 
+/// The protocol of a transfer, as the line names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// FTP.
+    Ftp,
+    /// HTTP.
+    Http,
+}
+
 fn line(transfer: &TransferRecord) -> String {
     format!(
-        "{} {} {} {} {} {} _ {} {} {} ftp 0 * {}\n",
+        "{} {} {} {} {} {} _ {} {} {} {} 0 * {}\n",
         transfer.ended.strftime("%a %b %e %H:%M:%S %Y"),
         transfer.outcome.took.as_secs_f64().round(),
         transfer.peer,
         transfer.outcome.bytes,
         word(transfer.path),
-        if transfer.representation == Representation::Ascii { 'a' } else { 'b' },
-        if transfer.direction == Direction::Incoming { 'i' } else { 'o' },
+        if transfer.subject.representation == Representation::Ascii { 'a' } else { 'b' },
+        if transfer.subject.direction == Direction::Incoming { 'i' } else { 'o' },
         if transfer.anonymous { 'a' } else { 'r' },
         word(transfer.user.as_bytes()),
+        match transfer.subject.door {
+            Door::Ftp => "ftp",
+            Door::Http => "http",
+        },
         if transfer.outcome.result.is_ok() { 'c' } else { 'i' },
     )
 }
@@ -111,18 +122,26 @@ mod tests {
 
     use super::*;
     use crate::fs::upload::Kept;
+    use crate::protocol::path::VirtualPath;
 
     #[test]
     fn a_line_has_eighteen_words() {
         let took = Duration::from_millis(3501);
         let outcome = Outcome { result: Ok(()), bytes: 4_355_092, took, kept: Kept::Nothing };
+        let subject = Subject {
+            verb: "STOR",
+            path: &VirtualPath::root(),
+            direction: Direction::Incoming,
+            representation: Representation::Image,
+            door: Door::Ftp,
+            announced: None,
+        };
         let transfer = TransferRecord {
             ended: "2024-11-02T10:00:01[UTC]".parse().expect("a valid time"),
             outcome: &outcome,
             peer: IpAddr::from([192, 168, 1, 20]),
             path: b"/srv/a b\n\xff.mp4",
-            representation: Representation::Image,
-            direction: Direction::Incoming,
+            subject: &subject,
             user: "bob",
             anonymous: false,
         };
