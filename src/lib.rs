@@ -97,3 +97,4 @@ pub mod server;
 pub mod session;
 pub mod share;
 pub mod sys;
+pub mod web;

@@ -1,0 +1,1 @@
+// The page works without this script, which adds what HTML alone can not do.

@@ -1,0 +1,90 @@
+//! The files of the page itself: style sheet, script, icon.
+//!
+//! Their paths have a hash of their content, so that a browser may keep them for good and still has the right one after
+//! an update.
+
+/// A file of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asset {
+    /// Its content.
+    pub bytes: &'static [u8],
+    /// The value of `Content-Type`.
+    pub content_type: &'static str,
+}
+
+/// A file: name before the hash, extension, content type, content, hash.
+type AssetRow = (&'static str, &'static str, &'static str, &'static [u8], u64);
+
+#[rustfmt::skip]
+const ASSETS: [AssetRow; 3] = [
+    asset("app",   "js",  "text/javascript; charset=utf-8", include_bytes!("app.js")),
+    asset("icon",  "svg", "image/svg+xml",                  include_bytes!("icon.svg")),
+    asset("style", "css", "text/css; charset=utf-8",        include_bytes!("style.css")),
+];
+
+/// The file at a path below `/~ftpd/`; a path with the hash of another version has none.
+pub fn find(path: &str) -> Option<Asset> {
+    let row = ASSETS.iter().find(|row| path_of(row) == path)?;
+    Some(Asset { bytes: row.3, content_type: row.2 })
+}
+
+/// The path of the file with this name, such as `app.js`; a name that is none leads nowhere.
+pub fn href(name: &str) -> String {
+    let row = ASSETS.iter().find(|(stem, extension, ..)| {
+        name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('.')) == Some(extension)
+    });
+    row.map_or(String::new(), path_of)
+}
+
+fn path_of((stem, extension, _, _, hash): &AssetRow) -> String {
+    format!("/~ftpd/{stem}.{hash:016x}.{extension}")
+}
+
+const fn asset(
+    stem: &'static str,
+    extension: &'static str,
+    content_type: &'static str,
+    bytes: &'static [u8],
+) -> AssetRow {
+    (stem, extension, content_type, bytes, fnv(bytes))
+}
+
+/// FNV-1a: tells versions apart, and is computed by the compiler.
+const fn fnv(bytes: &[u8]) -> u64 {
+    let (mut hash, mut at) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_found_by_its_path_alone() {
+        for name in ["app.js", "icon.svg", "style.css"] {
+            let path = href(name);
+            assert!(find(&path).is_some(), "{path}");
+            for wrong in [
+                name.to_owned(),
+                format!("/~ftpd/{name}"),
+                path.to_uppercase(),
+                format!("{path}x"),
+                path.replace(".", ".."),
+            ] {
+                assert_eq!(find(&wrong), None, "{wrong}");
+            }
+        }
+        assert_eq!(href("app.css"), "");
+        assert_eq!(fnv(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn all_files_together_are_small() {
+        let total: usize = ASSETS.iter().map(|(_, _, _, bytes, _)| bytes.len()).sum();
+        assert!(total < 54_000, "{total} bytes; with a page it must be under 60 KB");
+    }
+}

@@ -1,0 +1,53 @@
+//! What an entry is by its name, for its icon and for the viewer.
+
+use super::row::Row;
+
+/// The kind of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Folder,
+    Image,
+    Video,
+    Audio,
+    Text,
+    Archive,
+    Other,
+}
+
+/// Extensions in lower case. Images, video and audio are those that browsers show and the server sends inline.
+const EXTENSIONS: &[(Kind, &str)] = &[
+    (Kind::Image, "avif bmp gif ico jfif jpeg jpg png webp"),
+    (Kind::Video, "m4v mov mp4 ogv webm"),
+    (Kind::Audio, "aac flac m4a mp3 oga ogg opus wav weba"),
+    (
+        Kind::Text,
+        "c conf cpp css csv diff doc docx go h htm html ini java js json log md odt pdf py rs rst rtf sh toml txt xml yaml yml",
+    ),
+    (Kind::Archive, "7z bz2 cab deb dmg gz iso jar lz lz4 rar rpm tar tgz txz xz zip zst"),
+];
+
+impl Kind {
+    pub(super) fn of(row: &Row) -> Kind {
+        if row.is_folder {
+            return Kind::Folder;
+        }
+        let dot = row.name.iter().rposition(|byte| *byte == b'.').filter(|at| *at > 0);
+        let extension = dot.map_or(&b""[..], |at| &row.name[at + 1..]);
+        let has =
+            |known: &&(Kind, &str)| known.1.split(' ').any(|word| word.as_bytes().eq_ignore_ascii_case(extension));
+        EXTENSIONS.iter().find(has).map_or(Kind::Other, |(kind, _)| *kind)
+    }
+
+    /// The word that style sheet and script know it by.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Kind::Folder => "folder",
+            Kind::Image => "image",
+            Kind::Video => "video",
+            Kind::Audio => "audio",
+            Kind::Text => "text",
+            Kind::Archive => "archive",
+            Kind::Other => "other",
+        }
+    }
+}

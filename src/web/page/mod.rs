@@ -1,0 +1,282 @@
+//! The page that browsers show: plain values become HTML here, and nothing else does.
+//!
+//! The templates are Rust ([`maud`]), which escapes every value, and quotes every attribute. A folder is written in
+//! pieces, [`begin`], a [`row`] for each entry and [`end`], so that a large one is never held in memory. The page works
+//! without its script, which offers the rest (uploads, changes, pictures); it gets its texts and its data from the
+//! page's elements alone, so that no script is ever made of what a client said.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::auth::perm::{Perm, Perms};
+
+pub mod assets;
+mod kind;
+pub mod language;
+mod row;
+mod shown;
+mod strings;
+
+use language::Language;
+pub use row::{Row, row};
+use shown::shown;
+use strings::Phrases;
+
+/// A folder as its page shows it.
+#[derive(Debug)]
+pub struct FolderPage<'a> {
+    /// The language of its texts.
+    pub language: Language,
+    /// The folders on the way, from the first one below `/` to this one; none for `/`.
+    pub crumbs: &'a [Crumb],
+    /// What the rows are sorted by.
+    pub sorted: SortedBy,
+    /// Whether the last comes first.
+    pub descending: bool,
+    /// The account that is logged in; `None` for anonymous.
+    pub account: Option<&'a str>,
+    /// The letters that hold for the folder.
+    pub letters: Perms,
+}
+
+/// A folder on the way to another.
+#[derive(Debug, Clone)]
+pub struct Crumb {
+    /// Its name, as the disk has it.
+    pub name: Vec<u8>,
+    /// Its path, percent-encoded, from `/` to a final `/`.
+    pub href: String,
+}
+
+/// What the rows of a folder are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortedBy {
+    /// The name; folders are first in any case.
+    Name,
+    /// The size in bytes.
+    Size,
+    /// The time of the last change.
+    Time,
+}
+
+/// The form that asks for name and password.
+#[derive(Debug)]
+pub struct LoginPage<'a> {
+    /// The language of its texts.
+    pub language: Language,
+    /// Where the browser goes after the login: a percent-encoded path of this server.
+    pub next: &'a str,
+    /// Why the last try was refused, in one sentence; `None` before the first.
+    pub refused: Option<&'a str>,
+}
+
+/// What is shown instead of a file or a folder.
+#[derive(Debug)]
+pub struct ErrorPage<'a> {
+    /// The language of its texts.
+    pub language: Language,
+    /// The status code of the reply.
+    pub status: u16,
+    /// Why, in one sentence, as FTP says it.
+    pub sentence: &'a str,
+    /// The account that is logged in; `None` for anonymous, or nobody.
+    pub account: Option<&'a str>,
+    /// Where a login leads back to; `None` if none is offered.
+    pub next: Option<&'a str>,
+}
+
+/// Appends what comes before the rows of a folder.
+pub fn begin(page: &FolderPage, out: &mut Vec<u8>) {
+    let phrases = page.language.phrases();
+    let title = page.crumbs.last().map_or(phrases.root.to_owned(), |crumb| shown(&crumb.name));
+    let head = html! {
+        (head(page.language, &title, true))
+        // The tags left open are closed by `end`.
+        (PreEscaped("<body"))
+        (PreEscaped(attribute("data-letters", &page.letters.to_string())))
+        @if let Some(account) = page.account { (PreEscaped(attribute("data-account", account))) }
+        (PreEscaped(">"))
+        header {
+            (crumbs(page, phrases))
+            (visitor(phrases, page.account, Some(page.href())))
+        }
+        (PreEscaped("<main>"))
+        (tools(page, phrases))
+        div #queue {}
+        (PreEscaped("<table id=\"list\">"))
+        thead { tr {
+            (column(page, SortedBy::Name, phrases.name))
+            (column(page, SortedBy::Size, phrases.size))
+            (column(page, SortedBy::Time, phrases.modified))
+            th scope="col" .get { span .unseen { (phrases.download) } }
+        } }
+        (PreEscaped("<tbody>"))
+    };
+    append(out, head);
+}
+
+/// Appends what comes after the rows of a folder.
+pub fn end(page: &FolderPage, out: &mut Vec<u8>) {
+    let phrases = page.language.phrases();
+    let foot = html! {
+        (PreEscaped("</tbody></table>"))
+        p .empty { (phrases.empty) }
+        (PreEscaped("</main>"))
+        p #status role="status" {}
+        template #phrases { @for (key, text) in phrases.pairs() { i data-key=(key) { (text) } } }
+        (PreEscaped("</body></html>"))
+    };
+    append(out, foot);
+}
+
+/// Appends the page of a login.
+pub fn login(page: &LoginPage, out: &mut Vec<u8>) {
+    let phrases = page.language.phrases();
+    let markup = html! {
+        (head(page.language, phrases.log_in, false))
+        body .alone {
+            main {
+                h1 { (phrases.log_in) }
+                @if let Some(sentence) = page.refused { p .refused role="alert" { (sentence) } }
+                form .login method="post" action="/~ftpd/login" {
+                    input type="hidden" name="next" value=(page.next);
+                    label { span { (phrases.user) }
+                        input name="user" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus; }
+                    label { span { (phrases.password) }
+                        input name="password" type="password" autocomplete="current-password"; }
+                    button .first { (phrases.log_in) }
+                }
+            }
+        }
+        (PreEscaped("</html>"))
+    };
+    append(out, markup);
+}
+
+/// Appends the page of an error.
+pub fn error(page: &ErrorPage, out: &mut Vec<u8>) {
+    let phrases = page.language.phrases();
+    let markup = html! {
+        (head(page.language, page.sentence, false))
+        body .alone {
+            main {
+                h1 { (page.status) }
+                p { (page.sentence) }
+                p { a .button href="/" { (phrases.to_root) } }
+                (visitor(phrases, page.account, page.next))
+            }
+        }
+        (PreEscaped("</html>"))
+    };
+    append(out, markup);
+}
+
+impl FolderPage<'_> {
+    /// The folder's own path.
+    fn href(&self) -> &str {
+        self.crumbs.last().map_or("/", |crumb| &crumb.href)
+    }
+}
+
+/// Up to the body, which the caller opens; `<html>` stays open, too.
+fn head(language: Language, title: &str, script: bool) -> Markup {
+    html! {
+        (DOCTYPE)
+        (PreEscaped("<html"))(PreEscaped(attribute("lang", language.tag())))(PreEscaped(">"))
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { (title) }
+            link rel="icon" type="image/svg+xml" href=(assets::href("icon.svg"));
+            link rel="stylesheet" href=(assets::href("style.css"));
+            @if script { script type="module" src=(assets::href("app.js")) {} }
+        }
+    }
+}
+
+/// An attribute of a tag that is written by hand, with a blank in front.
+fn attribute(name: &str, value: &str) -> String {
+    format!(" {name}=\"{}\"", html!((value)).into_string())
+}
+
+fn crumbs(page: &FolderPage, phrases: &Phrases) -> Markup {
+    let last = page.crumbs.len().checked_sub(1);
+    html! {
+        nav aria-label=(phrases.way) { ol .crumbs {
+            li { a href="/" aria-current=[last.is_none().then_some("page")] { (phrases.root) } }
+            @for (index, crumb) in page.crumbs.iter().enumerate() {
+                li { a href=(crumb.href) aria-current=[(Some(index) == last).then_some("page")] {
+                    bdi { (shown(&crumb.name)) }
+                } }
+            }
+        } }
+    }
+}
+
+/// Who is logged in, and the way out or in.
+fn visitor(phrases: &Phrases, account: Option<&str>, next: Option<&str>) -> Markup {
+    html! {
+        @if let Some(account) = account {
+            form .visitor method="post" action="/~ftpd/logout" {
+                input type="hidden" name="next" value=(next.unwrap_or("/"));
+                bdi { (shown(account.as_bytes())) }
+                button { (phrases.log_out) }
+            }
+        } @else if let Some(next) = next {
+            p .visitor { a .button href={ "/~ftpd/login?next=" (query(next)) } { (phrases.log_in) } }
+        }
+    }
+}
+
+/// A percent-encoded path as the value of a query: what would end or change it is encoded once more.
+fn query(path: &str) -> String {
+    path.replace('%', "%25").replace('&', "%26").replace('+', "%2B").replace('#', "%23")
+}
+
+/// What can be done with the folder: all but the links needs the script, which shows it.
+fn tools(page: &FolderPage, phrases: &Phrases) -> Markup {
+    let may = |perm| page.letters.has(perm);
+    html! {
+        div .tools role="group" aria-label=(phrases.tools) {
+            @if may(Perm::Write) {
+                button #choose .first hidden { (phrases.upload) }
+                @if may(Perm::MakeDir) { button #choose-folder hidden { (phrases.upload_folder) } }
+                noscript { (phrases.needs_script) }
+            }
+            @if may(Perm::MakeDir) { button #make-folder hidden { (phrases.new_folder) } }
+            button #paste hidden { (phrases.paste) }
+            @if may(Perm::List) && may(Perm::Read) { a .button #zip href="?zip" { (phrases.zip) } }
+            button #grid hidden aria-pressed="false" { (phrases.pictures) }
+            a .button #qr href={ "/~ftpd/qr.svg?path=" (query(page.href())) } { (phrases.qr) }
+            input #filter hidden type="search" autocomplete="off" aria-label=(phrases.filter) placeholder=(phrases.filter);
+        }
+        div .tools #chosen hidden role="group" aria-label=(phrases.tools) {
+            output {}
+            button #rename { (phrases.rename) }
+            button #cut { (phrases.cut) }
+            button #delete { (phrases.delete) }
+            button #choose-none { (phrases.choose_none) }
+        }
+    }
+}
+
+/// The head of a column: a link that sorts by it, and the other way round if it is sorted by it already.
+fn column(page: &FolderPage, by: SortedBy, title: &str) -> Markup {
+    let (key, class) = match by {
+        SortedBy::Name => ("name", "name"),
+        SortedBy::Size => ("size", "size"),
+        SortedBy::Time => ("time", "time"),
+    };
+    let is_it = page.sorted == by;
+    let sorted = if page.descending { "descending" } else { "ascending" };
+    let next = if is_it && !page.descending { "desc" } else { "asc" };
+    html! {
+        th scope="col" class=(class) aria-sort=[is_it.then_some(sorted)] {
+            a data-sort=(key) href={ "?sort=" (key) "&order=" (next) } { (title) }
+        }
+    }
+}
+
+fn append(out: &mut Vec<u8>, markup: Markup) {
+    out.extend_from_slice(markup.into_string().as_bytes());
+}

@@ -1,0 +1,111 @@
+//! Names, sizes and times as a person reads them.
+//!
+//! The script has the same rules (`shown`, `size` in app.js).
+
+use std::fmt;
+
+use crate::protocol::timestamp::Civil;
+
+/// A name with what can't be seen, or turns the text around it, made visible: `␊`, `⟨U+202E⟩`. What is not UTF-8
+/// becomes `�`.
+pub(super) fn shown(name: &[u8]) -> String {
+    let mut text = String::with_capacity(name.len());
+    for c in String::from_utf8_lossy(name).chars() {
+        match c {
+            '\0'..='\x1f' => text.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
+            '\x7f' => text.push('\u{2421}'),
+            c if is_unseen(c) => text.push_str(&format!("⟨U+{:04X}⟩", u32::from(c))),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+/// C1 controls, line separators, and what turns the direction of text.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Bytes for people: `999 B`, `1.5 KB`, `12 MB`.
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut tenths = u128::from(bytes) * 10 / 1024;
+    for unit in UNITS {
+        match tenths {
+            0..100 => return format!("{}.{} {unit}", tenths / 10, tenths % 10),
+            100..10_240 => return format!("{} {unit}", tenths / 10),
+            _ => tenths /= 1024,
+        }
+    }
+    format!("{bytes} B")
+}
+
+/// A time in UTC, which prints as `2024-11-22 10:00`; the script shows it in the browser's time zone.
+pub(super) struct Time(Civil);
+
+impl Time {
+    /// The time of Unix seconds.
+    pub(super) fn of(unix: i64) -> Time {
+        Time(Civil::from_unix(unix))
+    }
+
+    /// As HTML's `datetime` has it: `2024-11-22T10:00:01Z`.
+    pub(super) fn standard(&self) -> String {
+        let Civil { year, month, day, hour, minute, second } = self.0;
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Civil { year, month, day, hour, minute, .. } = self.0;
+        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_not_be_seen_is_shown() {
+        let cases: &[(&[u8], &str)] = &[
+            (b"plain.txt", "plain.txt"),
+            ("中文 ñ 🦀".as_bytes(), "中文 ñ 🦀"),
+            (b"a\nb\tc\0\x1b[2J\x7f", "a␊b␉c␀␛[2J␡"),
+            ("\u{9b}\u{85}".as_bytes(), "⟨U+009B⟩⟨U+0085⟩"),
+            ("gpj.\u{202e}exe".as_bytes(), "gpj.⟨U+202E⟩exe"),
+            (
+                "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{2066}\u{2069}".as_bytes(),
+                "⟨U+061C⟩⟨U+200E⟩⟨U+200F⟩⟨U+2028⟩⟨U+2029⟩⟨U+2066⟩⟨U+2069⟩",
+            ),
+            (b"caf\xe9", "caf\u{fffd}"),
+            (b"", ""),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(shown(name), *expected);
+        }
+    }
+
+    #[test]
+    fn sizes_and_times_are_short() {
+        let cases = [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KB"),
+            (10_239, "9.9 KB"),
+            (10_240, "10 KB"),
+            (1 << 20, "1.0 MB"),
+            (5_000_000_000, "4.6 GB"),
+            (u64::MAX, "15 EB"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(size(bytes), expected);
+        }
+        let time = Time::of(1_732_269_601);
+        assert_eq!((time.to_string(), time.standard()), ("2024-11-22 10:00".into(), "2024-11-22T10:00:01Z".into()));
+    }
+}
