@@ -4,8 +4,6 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::config::Config;
-
 mod account;
 pub mod check;
 mod columns;
@@ -26,11 +24,6 @@ pub mod serve;
 pub mod status;
 pub mod top;
 pub mod who;
-
-/// The ports for control connections, without TLS first.
-fn control_ports(config: &Config) -> impl Iterator<Item = u16> {
-    [Some(config.server.port), config.tls.implicit_port].into_iter().flatten()
-}
 
 /// Says why a command failed.
 fn fail(reason: impl Display) -> ExitCode {

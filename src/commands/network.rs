@@ -19,10 +19,11 @@ mod inspection;
 mod passive;
 pub mod running;
 mod tried;
+mod web;
 
 use inspection::Inspection;
 
-/// Dials the control port and the passive ports at every address that the server listens on, and reads the rules of
+/// Dials the control port, the passive ports and the one of the web at every address that the server listens on, and reads the rules of
 /// firewalls. No file is transferred.
 pub fn examine(config: &Config, users: &Users) -> Vec<Finding> {
     if config.server.port == 0 {
@@ -32,7 +33,8 @@ pub fn examine(config: &Config, users: &Users) -> Vec<Finding> {
     let addresses = listened_on(&config.server.ip, &interfaces::addresses());
     let mut findings = hints(config, &addresses);
     findings.extend(visits(config, users, &addresses));
-    findings.extend(firewalls::findings(&Firewall::of_this_machine(), &connections(config, &addresses)));
+    let connections = connections(config, &addresses);
+    findings.extend(firewalls::findings(&Firewall::of_this_machine(), &connections, config.web.port));
     findings
 }
 
@@ -91,18 +93,22 @@ fn visits(config: &Config, users: &Users, addresses: &BTreeSet<IpAddr>) -> Vec<F
         findings.push(finding::wrong(format!(
             "no ftpd answers on {silent}: start it, or look at ip and port in ftpd.conf"
         )));
+        return findings;
     }
+    findings.extend(web::visits(config, addresses));
     findings
 }
 
+/// The ports for control connections, without TLS first.
 fn control_ports(config: &Config) -> impl Iterator<Item = u16> {
-    super::control_ports(config).filter(|port| *port != 0)
+    [Some(config.server.port), config.tls.implicit_port].into_iter().flatten().filter(|port| *port != 0)
 }
 
 /// One connection to each port that clients may dial.
 fn connections(config: &Config, addresses: &BTreeSet<IpAddr>) -> Vec<Connection> {
     let passive = config.passive.passive_ports.clone().unwrap_or_else(holder::ephemeral_ports);
-    let ports: Vec<u16> = control_ports(config).chain(passive).collect();
+    let web = config.web.port.filter(|port| *port != 0);
+    let ports: Vec<u16> = control_ports(config).chain(passive).chain(web).collect();
     addresses.iter().flat_map(|&ip| ports.iter().map(move |&port| Connection { ip, port })).collect()
 }
 

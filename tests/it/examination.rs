@@ -530,6 +530,16 @@ fn a_port_that_the_server_cannot_have_is_told_with_who_has_it() {
         )
         .at("ftpd.conf:6", "implicit_tls_port")
         .says(&["(port = "]),
+        Case::settings(at_port(0, &format!("[web]\nweb_port = {held}\n")), "the port of the web held", Refused)
+            .at("ftpd.conf:5", "web_port")
+            .says(&[pid, &format!("another port, such as web_port = {}", held + 1).leak()[..]]),
+        Case::settings(at_port(free, &format!("[web]\nweb_port = {free}\n")), "the web at the control port", Refused)
+            .at("ftpd.conf:5", "web_port")
+            .says(&["in use already (port)", "write web_port = 8080"]),
+        Case::settings(at_port(0, &format!("[web]\nweb_port = {low}\n")), "a low port of the web", Refused)
+            .at("ftpd.conf:5", "web_port")
+            .says(&["nobody may not", "CAP_NET_BIND_SERVICE"])
+            .by_nobody(),
         Case::settings(passive(held.to_string()), "all passive ports held", Refused)
             .at("ftpd.conf:5", "passive_ports")
             .says(&[pid, "none of 1 ports is left"]),

@@ -168,6 +168,24 @@ fn an_implicit_port_is_dialled_too() {
 }
 
 #[test]
+fn who_answers_at_the_port_of_the_web_is_told() {
+    let server = Server::plain();
+    let run = |port: u16| {
+        let mut command = check(server.tree(), server.address().port());
+        command.args(["--set", &format!("web.web_port={port}")]);
+        run_to_its_end(command)
+    };
+    let closed = free_ports(1).start;
+    let told =
+        format!("no connection to 127.0.0.1:{closed} (web_port): the running server has none there yet; restart it");
+    expect(&run(closed), 1, &["ftpd answers; passive ports in order", &told]);
+    let other = stranger(b"220 ready\r\n");
+    let told = format!("127.0.0.1:{other} (web_port) is held by ");
+    let why = format!("(pid {}), which does not answer as ftpd does ('220 ready'): stop it", std::process::id());
+    expect(&run(other), 1, &[&told, &why]);
+}
+
+#[test]
 fn the_masquerade_address_and_load_balancers_are_as_the_settings_say() {
     let ports = free_ports(2);
     let masquerade = "masquerade_address = 192.0.2.1\nmasquerade_for = all\n";
@@ -180,13 +198,18 @@ fn the_masquerade_address_and_load_balancers_are_as_the_settings_say() {
 
 /// A server at 10.0.0.5:2121 in a network of its own, where nft has these rules.
 fn behind_firewall(rules: &str) -> Option<(Networks, Server)> {
+    behind_firewall_with(rules, "")
+}
+
+/// The same with more settings.
+fn behind_firewall_with(rules: &str, settings: &str) -> Option<(Networks, Server)> {
     let networks = Networks::new(&["host"])?;
     networks.run("host", "ip addr add 10.0.0.5/24 dev lo");
     if !networks.rules("host", rules) {
         return None;
     }
-    let conf = "[server]\nip = 10.0.0.5\nport = 2121\n[passive]\npassive_ports = 8300-8303\n";
-    let server = networks.serve("host", conf);
+    let conf = format!("[server]\nip = 10.0.0.5\nport = 2121\n[passive]\npassive_ports = 8300-8303\n{settings}");
+    let server = networks.serve("host", &conf);
     Some((networks, server))
 }
 
@@ -226,4 +249,16 @@ fn a_port_whose_packets_are_dropped_is_told_by_dialling_it() {
         "10.0.0.5: no connection to 8302 of passive_ports, timed out: let them through this machine's firewall";
     let rule = "nft: chain ip own in drops TCP 8302: nft 'insert rule ip own in tcp dport 8302 accept'";
     expect(&ended, 1, &["passive ports in order: 3 of 4, asked for as bob", dialled, rule]);
+}
+
+#[test]
+fn a_firewall_that_drops_the_port_of_the_web_is_told_with_the_key() {
+    let rules = "add table ip own; add chain ip own in { type filter hook input priority 0; }; \
+        add rule ip own in tcp dport 8080 drop";
+    let Some((networks, server)) = behind_firewall_with(rules, "[web]\nweb_port = 8080\n") else { return };
+    let ended = inside(&networks, &check(server.tree(), 2121));
+    let dialled = "no connection to 10.0.0.5:8080 (web_port), timed out: let it through this machine's firewall";
+    let rule =
+        "nft: chain ip own in drops TCP 8080 (8080 is web_port): nft 'insert rule ip own in tcp dport 8080 accept'";
+    expect(&ended, 1, &[dialled, rule]);
 }

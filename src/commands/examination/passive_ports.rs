@@ -48,12 +48,12 @@ pub fn findings(ports: &Ports, server: &ServerUser) -> Vec<Finding> {
         Err(error) => return vec![Finding::error(&source, ini::without_number(&error))],
     };
     let mut lost: BTreeMap<Lost, PortSet> = BTreeMap::new();
-    for (key, _, port) in ports.control_ports() {
+    for (key, _, port) in ports.doors() {
         if range.contains(&port) {
             lost.entry(Lost::Ours(key)).or_default().insert(port);
         }
     }
-    let own: Vec<u16> = ports.control_ports().iter().map(|(_, _, port)| *port).collect();
+    let own: Vec<u16> = ports.doors().iter().map(|(_, _, port)| *port).collect();
     for (address, error) in failed.into_iter().filter(|(address, _)| !own.contains(&address.port())) {
         if let Some(reason) = reason(ports, &server.name, address, &error) {
             lost.entry(reason).or_default().insert(address.port());

@@ -27,7 +27,7 @@ pub fn findings(subject: &Setup, server: &ServerUser, occasion: Occasion) -> Vec
     let addresses = listening(&subject.config.server.ip);
     let ports = Ports { subject, occasion, addresses, holders: OnceCell::new(), known: RefCell::default() };
     let dialled = occasion == Occasion::Network;
-    let (mut found, is_running) = if dialled { Default::default() } else { ports.control() };
+    let (mut found, is_running) = if dialled { Default::default() } else { ports.knocked_at() };
     if is_running && occasion == Occasion::Start {
         return found;
     }
@@ -62,12 +62,13 @@ fn listening(configured: &[IpAddr]) -> Vec<IpAddr> {
 }
 
 impl Ports<'_> {
-    /// The key, where it is written, and the number of each port for control connections; 0 is any free one.
-    pub fn control_ports(&self) -> Vec<(&'static str, Source, u16)> {
+    /// The key, where it is written, and the number of each port where clients knock; 0 is any free one.
+    pub fn doors(&self) -> Vec<(&'static str, Source, u16)> {
         let config = self.subject.config;
         let plain = ("port", config.source("server", "port"), Some(config.server.port));
         let implicit = ("implicit_tls_port", config.source("tls", "implicit_tls_port"), config.tls.implicit_port);
-        [plain, implicit].into_iter().filter_map(|(key, source, port)| Some((key, source, port?))).collect()
+        let web = ("web_port", config.source("web", "web_port"), config.web.port);
+        [plain, implicit, web].into_iter().filter_map(|(key, source, port)| Some((key, source, port?))).collect()
     }
 
     /// The program that listens at an address, if this process may know.
@@ -85,32 +86,31 @@ impl Ports<'_> {
         *self.known.borrow_mut().entry(holder.pid).or_insert_with(|| serves(holder, self.subject.files))
     }
 
-    /// What is wrong with the ports for control connections, and whether the server runs already.
-    fn control(&self) -> (Vec<Finding>, bool) {
-        let ports = self.control_ports();
-        if let [(_, _, port), (key, source, implicit)] = &ports[..]
-            && port == implicit
-            && *port != 0
-        {
-            let reason = format!("{implicit} is the control port already (port = {port})");
-            return (vec![Finding::error(source, reason).fix(format!("{key} is usually 990"))], false);
+    /// What is wrong with the ports where clients knock, and whether the server runs already.
+    fn knocked_at(&self) -> (Vec<Finding>, bool) {
+        let config = self.subject.config;
+        let port = config.server.port;
+        if config.tls.implicit_port == Some(port) && port != 0 {
+            let source = config.source("tls", "implicit_tls_port");
+            let reason = format!("{port} is the control port already (port = {port})");
+            return (vec![Finding::error(&source, reason).fix("implicit_tls_port is usually 990")], false);
         }
         if service::hands_over_listeners() {
             return (Vec::new(), false);
         }
         let (mut found, mut is_running) = (self.families(), false);
         found.extend(self.doubled().into_iter().chain(self.of_no_machine()));
-        for (_, source, port) in ports {
+        for (key, source, port) in self.doors() {
             let failed = self.addresses.iter().find_map(|ip| {
                 let address = SocketAddr::new(*ip, port);
-                Some((address, listen::try_at(address, &self.subject.config.server.ip).err()?))
+                Some((address, listen::try_at(address, &config.server.ip).err()?))
             });
             let Some((address, error)) = failed else { continue };
             let ours = self.holder(address).filter(|holder| self.is_ours(holder));
             match ours {
                 Some(_) if is_running => {}
                 Some(holder) => found.push(self.already_running(&source, holder.pid)),
-                None => found.push(self.unbindable(&source, address, &error)),
+                None => found.push(self.unbindable((key, &source), address, &error)),
             }
             is_running |= ours.is_some();
         }
@@ -172,7 +172,7 @@ impl Ports<'_> {
         }
     }
 
-    fn unbindable(&self, source: &Source, address: SocketAddr, error: &io::Error) -> Finding {
+    fn unbindable(&self, (key, source): (&str, &Source), address: SocketAddr, error: &io::Error) -> Finding {
         let port = address.port();
         match error.kind() {
             ErrorKind::AddrInUse => match self.holder(address) {
@@ -180,7 +180,7 @@ impl Ports<'_> {
                     Finding::note(source, format!("{address} is held by {holder}, to be handed over to the server"))
                 }
                 Some(holder) => Finding::error(source, format!("{address} is held by {holder}"))
-                    .fix("stop that program, or choose another port, such as -p 2122"),
+                    .fix(format!("stop that program, or choose another port, such as {}", self.another(key, port))),
                 None => {
                     Finding::error(source, format!("{address} is held by another program, which only root can see"))
                         .fix(format!("find it with ss -ltnp 'sport = :{port}' as root, or choose another port"))
@@ -196,6 +196,16 @@ impl Ports<'_> {
                 Finding::error(&self.subject.config.source("server", "ip"), reason).fix(self.own())
             }
             _ => Finding::error(source, format!("can't listen on {address}: {}", ini::without_number(error))),
+        }
+    }
+
+    /// Another port for this key, as it could be written.
+    fn another(&self, key: &str, port: u16) -> String {
+        let next = port.checked_add(1).unwrap_or(port - 1);
+        match key {
+            "port" => "-p 2122".to_owned(),
+            "web_port" if self.subject.files.shared.is_some() => format!("--web {next}"),
+            key => format!("{key} = {next}"),
         }
     }
 

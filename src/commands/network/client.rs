@@ -66,6 +66,12 @@ impl Client {
         self.reply()
     }
 
+    /// Sends bytes as they are, and reads the first line of the answer.
+    pub fn request(&mut self, request: &str) -> io::Result<String> {
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        Ok(self.line()?.escape_debug().to_string())
+    }
+
     /// The next reply (RFC 959 §4.2); the error is `InvalidData` if the server sends something else.
     pub fn reply(&mut self) -> io::Result<ServerReply> {
         let first = self.line()?;

@@ -40,5 +40,12 @@ fn settings(status: &StatusAnswer) -> Option<Vec<Override>> {
     let ports =
         status.limits.passive_ports.iter().map(|range| Override::new("passive", "passive_ports", range.clone()));
     let own = [Override::new("server", "ip", addresses.join(", ")), Override::new("server", "port", port.to_string())];
-    Some(own.into_iter().chain(ports).collect())
+    let web = web_port(&status.server.address).map(|port| Override::new("web", "web_port", port.to_string()));
+    Some(own.into_iter().chain(ports).chain(web).collect())
+}
+
+/// `…, web on http://0.0.0.0:8080/, …` → 8080.
+fn web_port(address: &str) -> Option<u16> {
+    let (_, urls) = address.split_once(", web on http://")?;
+    urls.split('/').next()?.parse::<SocketAddr>().ok().map(|address| address.port())
 }
