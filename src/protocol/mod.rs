@@ -1,4 +1,5 @@
-//! The words of FTP: commands, replies, paths, addresses, times. No I/O, no clock; std and encoding_rs alone.
+//! The words of FTP: commands, replies, paths, addresses, times; and those of HTTP, in [`http`]. No I/O, no clock; beyond
+//! std, nothing but encodings and parsers.
 
 pub mod address;
 mod arguments;
@@ -7,6 +8,7 @@ pub mod command;
 pub mod content;
 pub mod glob;
 pub mod hidden;
+pub mod http;
 pub mod legible;
 pub mod line;
 pub mod path;

@@ -61,15 +61,23 @@ const RECKONS_TIME: &[&str] = &[
     "auth/users.rs",
     "copy/pace.rs",
     "net/turns.rs",
+    "protocol/http/date.rs",
     "protocol/timestamp.rs",
     "session/heartbeat.rs",
 ];
 
 /// The only writer of a reply's line end.
 const WRITES_REPLIES: &[&str] = &["protocol/reply.rs"];
-/// CR LF in source text; listing lines end with it, too, and clients send it.
-const MAY_NAME_CRLF: &[&str] =
-    &["protocol/reply.rs", "protocol/line.rs", "copy/ascii.rs", "fs/listing.rs", "session/list.rs"];
+/// CR LF in source text; listing lines and HTTP end with it, too, and clients send it.
+const MAY_NAME_CRLF: &[&str] = &[
+    "protocol/reply.rs",
+    "protocol/line.rs",
+    "protocol/http/chunks.rs",
+    "protocol/http/response.rs",
+    "copy/ascii.rs",
+    "fs/listing.rs",
+    "session/list.rs",
+];
 
 struct Source {
     /// Relative to src/, with `/`.
