@@ -13,6 +13,7 @@ pub mod digest;
 pub mod extent;
 pub mod pace;
 mod receive;
+pub mod same_socket;
 mod send;
 pub mod sink;
 pub mod transfer;

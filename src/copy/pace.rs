@@ -15,11 +15,17 @@ pub struct Pace {
     due: Option<Instant>,
 }
 
-/// What holds one direction of one session back: its own rate, and that of its account's sessions together.
+/// A rate that several transfers share.
+pub type SharedPace = Arc<Mutex<Pace>>;
+
+/// What holds one direction of one connection back: the rate of its session, and that of its account's sessions together.
 #[derive(Debug, Default)]
 pub struct Throttle {
+    /// Of a session with one connection.
     own: Option<Pace>,
-    shared: Option<Arc<Mutex<Pace>>>,
+    /// Of a session with several connections.
+    of_session: Option<SharedPace>,
+    of_account: Option<SharedPace>,
 }
 
 /// The rates that sessions of one account share, by account; a rate that no session uses is forgotten.
@@ -53,7 +59,7 @@ impl Pace {
 
 impl SharedPaces {
     /// The account's pace, from now on at this rate in bytes per second.
-    pub fn join(&self, account: &str, rate: u64) -> Arc<Mutex<Pace>> {
+    pub fn join(&self, account: &str, rate: u64) -> SharedPace {
         let mut paces = self.0.lock();
         paces.retain(|_, pace| pace.strong_count() > 0);
         if let Some(pace) = paces.get(account).and_then(Weak::upgrade) {
@@ -67,27 +73,40 @@ impl SharedPaces {
 }
 
 impl Throttle {
-    /// A session's own rate in bytes per second, and one that it shares.
-    pub fn new(own: Option<u64>, shared: Option<Arc<Mutex<Pace>>>) -> Self {
-        Self { own: own.map(Pace::new), shared }
+    /// The rate of a session with one connection in bytes per second, and that of its account.
+    pub fn new(own: Option<u64>, of_account: Option<SharedPace>) -> Self {
+        Self { own: own.map(Pace::new), of_session: None, of_account }
+    }
+
+    /// The rate of a session with several connections, and that of its account.
+    pub fn of_session(of_session: Option<SharedPace>, of_account: Option<SharedPace>) -> Self {
+        Self { own: None, of_session, of_account }
+    }
+
+    /// Goes on with another rate of the account.
+    pub fn change_account(&mut self, of_account: Option<SharedPace>) {
+        self.of_account = of_account;
     }
 
     /// Whether nothing is held back.
     pub fn is_free(&self) -> bool {
-        self.own.is_none() && self.shared.is_none()
+        self.own.is_none() && self.shared().next().is_none()
+    }
+
+    fn shared(&self) -> impl Iterator<Item = &SharedPace> {
+        [&self.of_session, &self.of_account].into_iter().flatten()
     }
 
     /// How many bytes to move at once, at the most `limit`.
     pub fn step(&self, limit: usize) -> usize {
         let own = self.own.as_ref().map_or(limit, Pace::step);
-        let shared = self.shared.as_ref().map_or(limit, |pace| pace.lock().step());
-        limit.min(own).min(shared)
+        self.shared().fold(limit.min(own), |step, pace| step.min(pace.lock().step()))
     }
 
     /// Counts bytes as moved now; returns how long to wait before the next ones, `None` for not at all.
     pub fn spend(&mut self, bytes: usize, now: Instant) -> Option<Duration> {
         let own = self.own.as_mut().map(|pace| pace.spend(bytes, now));
-        let shared = self.shared.as_ref().map(|pace| pace.lock().spend(bytes, now));
+        let shared = self.shared().map(|pace| pace.lock().spend(bytes, now)).max();
         own.max(shared).filter(|delay| !delay.is_zero())
     }
 }
@@ -136,5 +155,21 @@ mod tests {
         assert_eq!(two.spend(1000, now), Some(Duration::from_secs(2)));
         assert_eq!(one.spend(0, now + Duration::from_secs(2)), None);
         assert_eq!(Throttle::default().spend(1 << 30, now), None);
+    }
+
+    #[test]
+    fn connections_of_one_session_get_its_rate_together_and_no_more_than_their_account() {
+        let pace = |rate| Some(Arc::new(Mutex::new(Pace::new(rate))));
+        let (session, account) = (pace(500), pace(1000));
+        let mut connections = [(); 2].map(|()| Throttle::of_session(session.clone(), account.clone()));
+        let mut other = Throttle::of_session(pace(500), account);
+        let now = Instant::now();
+        assert_eq!(connections[0].step(1 << 20), 50);
+        assert_eq!(connections[0].spend(500, now), Some(Duration::from_secs(1)));
+        assert_eq!(connections[1].spend(500, now), Some(Duration::from_secs(2)));
+        assert_eq!(other.spend(500, now), Some(Duration::from_millis(1500)));
+        other.change_account(None);
+        assert_eq!(other.spend(500, now), Some(Duration::from_secs(2)));
+        assert!(!connections[0].is_free() && Throttle::of_session(None, None).is_free());
     }
 }

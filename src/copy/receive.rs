@@ -40,13 +40,16 @@ impl Transfer<'_, '_> {
             }
             buffer.clear();
             let received = match self.stream.receive(&mut buffer) {
-                Ok(0) => return end(extent),
+                Ok(0) => return self.end(extent),
                 Ok(received) => received,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.ready(PollFlags::IN)?;
                     continue;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof && extent.awaited() != Awaited::ToTheEnd => {
+                    return Err(self.watch.early_end());
+                }
                 Err(error) => return Err(Error::Data(error)),
             };
             self.take_in(&mut buffer, extent, sink, incoming)?;
@@ -87,7 +90,7 @@ impl Transfer<'_, '_> {
                 return Ok(true);
             }
             match pipe.fill(self.stream.as_fd(), most) {
-                Ok(0) => return end(extent).map(|()| true),
+                Ok(0) => return self.end(extent).map(|()| true),
                 Ok(received) => {
                     extent.count(received);
                     sink.take(received)?;
@@ -103,13 +106,13 @@ impl Transfer<'_, '_> {
             }
         }
     }
-}
 
-/// The stream has ended.
-fn end(extent: &dyn Extent) -> Result<(), Error> {
-    match extent.awaited() {
-        Awaited::ToTheEnd | Awaited::Content(0) => Ok(()),
-        Awaited::Content(_) | Awaited::Framed => Err(Error::Data(ErrorKind::UnexpectedEof.into())),
+    /// The stream has ended.
+    fn end(&self, extent: &dyn Extent) -> Result<(), Error> {
+        match extent.awaited() {
+            Awaited::ToTheEnd => Ok(()),
+            Awaited::Content(_) | Awaited::Framed => Err(self.watch.early_end()),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A transfer over an open connection: bytes moved at their rate, with an ear for the client.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::time::Instant;
 
 use rustix::event::PollFlags;
@@ -27,18 +27,32 @@ impl<'t, 'd> Transfer<'t, 'd> {
     }
 
     /// Sends what `fill` appends to its buffer, until it says that there is no more.
-    pub fn produce(&mut self, mut fill: impl FnMut(&mut Vec<u8>) -> Result<bool, Error>) -> Result<(), Error> {
-        let mut buffer = Vec::with_capacity(SMALL_BUFFER);
-        let mut more = true;
+    pub fn produce(&mut self, fill: impl FnMut(&mut Vec<u8>) -> Result<bool, Error>) -> Result<(), Error> {
+        self.produce_after(Vec::with_capacity(SMALL_BUFFER), fill)
+    }
+
+    /// The same with a head before it, which does not count as moved.
+    pub fn produce_after(
+        &mut self,
+        head: Vec<u8>,
+        mut fill: impl FnMut(&mut Vec<u8>) -> Result<bool, Error>,
+    ) -> Result<(), Error> {
+        let (mut buffer, mut more) = (head, true);
         while more {
-            buffer.clear();
+            let head = buffer.len();
             more = fill(&mut buffer)?;
-            self.send_all(&buffer)?;
+            self.send_all(&buffer, head)?;
+            buffer.clear();
             if more {
                 self.watch.attend()?;
             }
         }
         Ok(())
+    }
+
+    /// Sends what is no content: it does not count as moved.
+    pub fn send_head(&mut self, head: &[u8]) -> Result<(), Error> {
+        self.send_all(head, head.len())
     }
 
     /// Ends this side of a stream after its last byte.
@@ -86,12 +100,24 @@ impl<'t, 'd> Transfer<'t, 'd> {
         }
     }
 
-    fn send_all(&mut self, mut rest: &[u8]) -> Result<(), Error> {
+    /// Sends a head of this length and the content after it.
+    pub(super) fn send_all(&mut self, bytes: &[u8], head: usize) -> Result<(), Error> {
+        self.send_by(Stream::send, bytes, head)
+    }
+
+    /// The same in this way.
+    pub(super) fn send_by(
+        &mut self,
+        send: fn(&mut Stream, &[u8]) -> io::Result<usize>,
+        mut rest: &[u8],
+        mut head: usize,
+    ) -> Result<(), Error> {
         while !rest.is_empty() {
-            match self.stream.send(&rest[..self.throttle.step(rest.len())]) {
+            match send(self.stream, &rest[..self.throttle.step(rest.len())]) {
                 Ok(sent) => {
-                    rest = &rest[sent..];
-                    self.moved(sent)?;
+                    let sent_of_head = head.min(sent);
+                    (rest, head) = (&rest[sent..], head - sent_of_head);
+                    self.moved(sent - sent_of_head)?;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready(PollFlags::OUT)?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

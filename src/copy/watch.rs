@@ -1,7 +1,7 @@
 //! One wait for the data connection, the client and the clock: a transfer needs no thread of its own, and ABOR, STAT, NOOP,
 //! QUIT and a vanished client are seen at once.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -261,6 +261,15 @@ impl<'d> Watch<'d> {
             Loss::Drains => Presence::Gone(Instant::now() + MAX_DRAIN),
         };
         Ok(())
+    }
+
+    /// Why nothing more comes by a connection that is this door's, too: the client has closed it, or it was shut to end the
+    /// session.
+    pub fn early_end(&self) -> Error {
+        match self.door.notice().filter(|_| self.door.is_shut()) {
+            Some(notice) => Error::Ended(notice.farewell),
+            None => Error::Data(ErrorKind::UnexpectedEof.into()),
+        }
     }
 
     fn end_on_notice(&self, now: Instant) -> Result<(), Error> {

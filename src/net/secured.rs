@@ -102,7 +102,7 @@ impl Secured {
             let received = buffer.len() - begin;
             match drained {
                 Ok(()) => return Ok(received),
-                Err(error) if error.kind() == ErrorKind::WouldBlock && self.taken < self.encrypted.len() => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock && self.holds_encrypted() => {}
                 Err(_) if received > 0 => return Ok(received),
                 Err(error) if error.kind() == ErrorKind::WouldBlock && !fetched => {
                     fetched = true;
@@ -154,6 +154,18 @@ impl Secured {
     /// Whether bytes are decrypted and not taken yet.
     pub fn holds_bytes(&mut self) -> bool {
         self.connection.reader().fill_buf().is_ok_and(|plain| !plain.is_empty())
+    }
+
+    /// Whether bytes were received that are not decrypted yet; see [`Self::receive_much`].
+    pub fn holds_encrypted(&self) -> bool {
+        self.taken < self.encrypted.len()
+    }
+
+    /// Gives back the memory for bytes that are not decrypted yet, if there are none.
+    pub fn rest(&mut self) {
+        if !self.holds_encrypted() {
+            (self.encrypted, self.taken) = (Vec::new(), 0);
+        }
     }
 
     /// Whether there is neither a byte nor an end.

@@ -146,6 +146,29 @@ impl Stream {
         }
     }
 
+    /// The same for bytes after which more follow at once: in clear, no packet holds them alone.
+    pub fn send_before_more(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => Ok(rustix::net::send(socket, bytes, SendFlags::NOSIGNAL | sockets::MORE_FOLLOWS)?),
+            Self::Tls(_) => self.send(bytes),
+        }
+    }
+
+    /// Whether bytes are there that no wait for the socket would tell of.
+    pub fn holds_bytes(&mut self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(protected) => protected.secured.holds_bytes() || protected.secured.holds_encrypted(),
+        }
+    }
+
+    /// Gives back the memory that only a stream in motion needs.
+    pub fn rest(&mut self) {
+        if let Self::Tls(protected) = self {
+            protected.secured.rest();
+        }
+    }
+
     /// Says that nothing more comes after what was sent. A stream in clear says that when it is closed.
     ///
     /// # Errors

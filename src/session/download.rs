@@ -39,7 +39,7 @@ impl Login {
         let mut watch = Watch::new(&mut attention, self.patience(), busy.counter());
         let result = connection::open(port, self.agreed.security.protection(), &mut watch).and_then(|mut stream| {
             let mut transfer = Transfer::new(&mut stream, &mut watch, &mut self.throttles.download);
-            transfer.send(file, range, line_ends).and_then(|()| transfer.finish())
+            transfer.send(&file, range, line_ends).and_then(|()| transfer.finish())
         });
         let progress = watch.progress();
         let outcome = self.ended(result, progress, &control.who);
