@@ -21,10 +21,10 @@
 //! ```
 //!
 //! Every arrow points down; a test reads the `use crate::…` lines against this picture. Where to begin: the loop in
-//! [`session`], then the file named after the group of the command. Four modules stand apart: [`firewall`] reads a
+//! [`session`], then the file named after the group of the command. Five modules stand apart: [`firewall`] reads a
 //! firewall's rules for `ftpd check --network`, [`lines`] writes lines to the log and the transfer log, [`control`] is
-//! what `ftpd who` and its like say to the running server, and [`seen`] tells whether a file is still as it was read.
-//! ARCHITECTURE.md says why all this is so.
+//! what `ftpd who` and its like say to the running server, [`seen`] tells whether a file is still as it was read, and
+//! [`qr`] draws QR codes. ARCHITECTURE.md says why all this is so.
 //!
 //! # How does a connection become a session?
 //!
@@ -91,6 +91,7 @@ pub mod lines;
 pub mod logging;
 pub mod net;
 pub mod protocol;
+pub mod qr;
 pub mod reception;
 pub mod seen;
 pub mod server;

@@ -11,7 +11,7 @@ use std::{
 #[rustfmt::skip]
 const ARROWS: &[(&str, &[&str])] = &[
     ("main",     &["cli", "commands", "logging", "config", "ini", "server", "auth"]),
-    ("commands", &["cli", "config", "auth", "ini", "logging", "server", "control", "share", "net", "protocol", "firewall", "sys"]),
+    ("commands", &["cli", "config", "auth", "ini", "logging", "server", "control", "share", "net", "protocol", "firewall", "qr", "sys"]),
     ("server",   &["session", "web", "reception", "share", "config", "auth", "net", "copy", "fs", "protocol", "logging", "ini", "control", "sys"]),
     ("cli",      &["config", "auth", "ini", "control", "sys"]),
     ("logging",  &["config", "ini", "lines"]),
@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lines",    &["sys"]),
     ("sys",      &[]),
     ("firewall", &[]),
+    ("qr",       &[]),
 ];
 
 /// The modules that may see `Config`; all others take plain values.
