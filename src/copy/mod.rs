@@ -11,6 +11,7 @@ pub mod ascii;
 pub mod connection;
 pub mod digest;
 pub mod extent;
+pub mod in_chunks;
 pub mod pace;
 mod receive;
 pub mod same_socket;

@@ -6,7 +6,7 @@ use rustix::event::PollFlags;
 use rustix::fd::AsFd;
 
 use crate::copy::ascii::{Incoming, LineEnds};
-use crate::copy::extent::{Awaited, Extent};
+use crate::copy::extent::{Awaited, Exactly, Extent};
 use crate::copy::sink::Sink;
 use crate::copy::transfer::Transfer;
 use crate::copy::{Error, LARGE_BUFFER, SMALL_BUFFER};
@@ -25,6 +25,23 @@ impl Transfer<'_, '_> {
         }
     }
 
+    /// Receives so many bytes into memory, the first of which may be in `received` already; later it holds what came after
+    /// them.
+    pub fn take(&mut self, length: usize, received: &mut Vec<u8>) -> Result<Vec<u8>, Error> {
+        let mut extent = Exactly::new(u64::try_from(length).unwrap_or(u64::MAX), received);
+        let mut taken = extent.received_before();
+        extent.sift(&mut taken)?;
+        while taken.len() < length {
+            let mut came = Vec::with_capacity(length - taken.len());
+            if let Some(received) = self.receive_some(&extent, &mut came)? {
+                self.moved(received)?;
+                extent.sift(&mut came)?;
+                taken.append(&mut came);
+            }
+        }
+        Ok(taken)
+    }
+
     /// Wait, read, sift, decode, write, count, pace.
     fn receive_all(&mut self, extent: &mut dyn Extent, sink: &mut Sink, incoming: &mut Incoming) -> Result<(), Error> {
         self.take_in(&mut extent.received_before(), extent, sink, incoming)?;
@@ -39,18 +56,10 @@ impl Transfer<'_, '_> {
                 buffer = Vec::with_capacity(room);
             }
             buffer.clear();
-            let received = match self.stream.receive(&mut buffer) {
-                Ok(0) => return self.end(extent),
-                Ok(received) => received,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.ready(PollFlags::IN)?;
-                    continue;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof && extent.awaited() != Awaited::ToTheEnd => {
-                    return Err(self.watch.early_end());
-                }
-                Err(error) => return Err(Error::Data(error)),
+            let received = match self.receive_some(extent, &mut buffer)? {
+                Some(0) => return Ok(()),
+                Some(received) => received,
+                None => continue,
             };
             self.take_in(&mut buffer, extent, sink, incoming)?;
             if received == SMALL_BUFFER && self.throttle.is_free() && size < LARGE_BUFFER {
@@ -60,6 +69,20 @@ impl Transfer<'_, '_> {
                 }
                 size = LARGE_BUFFER;
             }
+        }
+    }
+
+    /// Receives what is there, or waits for it (`None`); 0 at an end of the stream that is no loss.
+    fn receive_some(&mut self, extent: &dyn Extent, buffer: &mut Vec<u8>) -> Result<Option<usize>, Error> {
+        match self.stream.receive(buffer) {
+            Ok(0) => self.end(extent).map(|()| Some(0)),
+            Ok(received) => Ok(Some(received)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.ready(PollFlags::IN).map(|()| None),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(None),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof && extent.awaited() != Awaited::ToTheEnd => {
+                Err(self.watch.early_end())
+            }
+            Err(error) => Err(Error::Data(error)),
         }
     }
 

@@ -74,17 +74,23 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use rustix::net::sockopt;
+    use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+    use rustls::crypto::aws_lc_rs;
+    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+    use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
     use super::*;
     use crate::copy::Error;
     use crate::copy::ascii::{Incoming, LineEnds};
-    use crate::copy::extent::Exactly;
+    use crate::copy::extent::{Exactly, Extent};
+    use crate::copy::in_chunks::InChunks;
     use crate::copy::pace::Throttle;
     use crate::copy::sink::Sink;
     use crate::copy::transfer::Transfer;
     use crate::copy::watch::{Patience, Watch};
     use crate::net::ending::Farewell;
     use crate::net::stream::Stream;
+    use crate::net::tls::{Tickets, Tls, TlsSettings};
 
     const KICKED: Farewell = Farewell { text: "Kicked", reason: "kicked" };
     const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
@@ -129,12 +135,37 @@ mod tests {
 
         /// Receives this much, of which `received` is here already; gives what was written, too.
         fn receive(&mut self, length: u64, received: &mut Vec<u8>, appends: bool) -> (Result<(), Error>, Vec<u8>) {
+            self.receive_as(&mut Exactly::new(length, received), appends)
+        }
+
+        fn receive_as(&mut self, extent: &mut dyn Extent, appends: bool) -> (Result<(), Error>, Vec<u8>) {
             let mut file = tempfile::tempfile().expect("a file");
             let mut sink = Sink::new(&mut file, false, appends);
-            let mut extent = Exactly::new(length, received);
-            let result =
-                self.transfer(|transfer| transfer.receive(&mut extent, &mut sink, &mut Incoming::new(LineEnds::Kept)));
+            let mut incoming = Incoming::new(LineEnds::Kept);
+            let result = self.transfer(|transfer| transfer.receive(extent, &mut sink, &mut incoming));
             (result, content(&mut file))
+        }
+
+        /// As much as the next request has, of which `received` is here already.
+        fn rest(&mut self, mut received: Vec<u8>) -> Vec<u8> {
+            received.reserve(NEXT.len());
+            while received.len() < NEXT.len() {
+                match self.stream.receive(&mut received) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => thread::yield_now(),
+                    came => assert!(came.expect("received") > 0),
+                }
+            }
+            received
+        }
+
+        /// Goes on under TLS.
+        fn secure(&mut self) -> Result<(), Error> {
+            let settings =
+                TlsSettings { pair: None, tell: |_| (), client_ca: None, must_resume: true, strict_eof: false };
+            let tls = Arc::new(Tls::new(settings, &Tickets::new().expect("randomness")).expect("a pair"));
+            let plain = Stream::shared(Arc::clone(&self.socket)).expect("a socket");
+            self.stream = plain.protect(&tls.accept_web()).expect("settings");
+            self.transfer(|transfer| transfer.shake_hands())
         }
     }
 
@@ -144,6 +175,55 @@ mod tests {
             thread::sleep(Duration::from_millis(100));
             work()
         })
+    }
+
+    fn under_tls(client: TcpStream, offered: &[&str]) -> StreamOwned<ClientConnection, TcpStream> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.expect("versions").dangerous().with_custom_certificate_verifier(Arc::new(Trusting));
+        let mut config = builder.with_no_client_auth();
+        config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let name = "localhost".try_into().expect("a name");
+        StreamOwned::new(ClientConnection::new(Arc::new(config), name).expect("settings"), client)
+    }
+
+    /// Trusts every server.
+    #[derive(Debug)]
+    struct Trusting;
+
+    impl ServerCertVerifier for Trusting {
+        fn verify_server_cert(
+            &self,
+            _: &CertificateDer,
+            _: &[CertificateDer],
+            _: &ServerName,
+            _: &[u8],
+            _: UnixTime,
+        ) -> Result<ServerCertVerified, rustls::Error> {
+            Ok(ServerCertVerified::assertion())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
+        }
     }
 
     fn content(file: &mut File) -> Vec<u8> {
@@ -225,16 +305,118 @@ mod tests {
                     assert!(result.is_ok(), "{story}: {result:?}");
                     let _client = writer.join().expect("no panic").expect("sent");
                     assert!(written == whole[..length], "{story}");
-                    received.reserve(NEXT.len());
-                    while received.len() < NEXT.len() {
-                        match scene.stream.receive(&mut received) {
-                            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::yield_now(),
-                            came => assert!(came.expect("received") > 0, "{story}"),
-                        }
-                    }
-                    assert_eq!(received, NEXT, "{story}");
+                    assert_eq!(scene.rest(received), NEXT, "{story}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn an_upload_in_chunks_ends_with_the_last_one() {
+        let whole = bytes(300_000);
+        let chunks = whole.chunks(100_000).flat_map(|chunk| {
+            let line = format!("{:x}\r\n", chunk.len());
+            [line.as_bytes(), chunk, b"\r\n"].concat()
+        });
+        let sent: Vec<u8> = chunks.chain(*b"0\r\n\r\n").chain(NEXT.iter().copied()).collect();
+        for (early, is_cut) in [(0, false), (2, false), (150_000, false), (sent.len(), false), (2, true)] {
+            let (mut scene, mut client) = Scene::new();
+            let mut received = sent[..early].to_vec();
+            let rest = sent[early..sent.len() - if is_cut { NEXT.len() + 1 } else { 0 }].to_vec();
+            let writer = thread::spawn(move || {
+                client.write_all(&rest)?;
+                if is_cut { client.shutdown(Shutdown::Write).map(|()| client) } else { Ok(client) }
+            });
+            let (result, written) = scene.receive_as(&mut InChunks::new(&mut received), false);
+            let _client = writer.join().expect("no panic").expect("sent");
+            assert!(written == whole, "{early}");
+            assert_eq!(result.is_ok(), !is_cut, "{early}: {result:?}");
+            if !is_cut {
+                assert_eq!(scene.rest(received), NEXT, "{early}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_malformed_chunk_breaks_the_upload() {
+        let (mut scene, _client) = Scene::new();
+        let (result, _) = scene.receive_as(&mut InChunks::new(&mut b"2\r\nabc".to_vec()), false);
+        assert!(matches!(&result, Err(Error::Data(error)) if error.kind() == ErrorKind::InvalidData), "{result:?}");
+    }
+
+    #[test]
+    fn a_short_body_is_taken_into_memory() {
+        for early in 0..=6 {
+            let (mut scene, mut client) = Scene::new();
+            let whole = [b"body", NEXT].concat();
+            let mut received = whole[..early].to_vec();
+            client.write_all(&whole[early..]).expect("sent");
+            let body = scene.transfer(|transfer| transfer.take(4, &mut received)).expect("received");
+            assert_eq!((&body[..], &scene.rest(received)[..]), (&b"body"[..], NEXT), "{early}");
+        }
+    }
+
+    #[test]
+    fn an_upload_under_tls_is_whole_or_broken_whatever_its_stream_says() {
+        for (sent, says_so) in [(6, true), (5, true), (5, false)] {
+            let (mut scene, client) = Scene::new();
+            let writer = thread::spawn(move || {
+                let mut client = under_tls(client, &["http/1.1"]);
+                client.write_all(&[&b"upload"[..sent], if sent == 6 { NEXT } else { b"" }].concat())?;
+                if says_so {
+                    client.conn.send_close_notify();
+                }
+                client.flush()?;
+                client.sock.shutdown(Shutdown::Write)?;
+                // So that it gets its tickets, and does not reset the connection.
+                drop(client.read_to_end(&mut Vec::new()));
+                io::Result::Ok(())
+            });
+            scene.secure().expect("shaken");
+            let mut received = Vec::new();
+            let (result, written) = scene.receive(6, &mut received, false);
+            assert_eq!(written, b"upload"[..sent]);
+            match sent {
+                6 => assert_eq!((result.is_ok(), scene.rest(received)), (true, NEXT.to_vec()), "{result:?}"),
+                _ => assert!(
+                    matches!(&result, Err(Error::Data(error)) if error.kind() == ErrorKind::UnexpectedEof),
+                    "{says_so}: {result:?}"
+                ),
+            }
+            drop(scene);
+            writer.join().expect("no panic").expect("sent");
+        }
+    }
+
+    #[test]
+    fn an_answer_under_tls_ends_with_close_notify() {
+        let (mut scene, client) = Scene::new();
+        let reader = thread::spawn(move || {
+            let mut came = Vec::new();
+            under_tls(client, &[]).read_to_end(&mut came).map(|_| came)
+        });
+        scene.secure().expect("shaken");
+        let content = bytes(100_000);
+        let sent = scene.transfer(|transfer| {
+            transfer.send_with_head(HEAD.to_vec(), &file_of(&content[..1000]), 0..1000)?;
+            transfer.send_with_head(HEAD.to_vec(), &file_of(&content), 0..100_000)?;
+            transfer.finish()
+        });
+        assert!(sent.is_ok(), "{sent:?}");
+        let came = reader.join().expect("no panic").expect("ended by close_notify");
+        assert!(came == [HEAD, &content[..1000], HEAD, &content].concat());
+        assert_eq!(scene.moved.into_inner(), 101_000);
+    }
+
+    #[test]
+    fn a_client_that_speaks_other_protocols_only_is_refused() {
+        for (offered, is_met) in [(&["h2", "http/1.1"][..], true), (&["h2"], false), (&["ftp"], false)] {
+            let (mut scene, client) = Scene::new();
+            let client = thread::spawn(move || under_tls(client, offered).read(&mut [0]).map(drop));
+            let shaken = scene.secure();
+            assert_eq!(shaken.is_ok(), is_met, "{offered:?}: {shaken:?}");
+            drop(scene);
+            assert!(client.join().expect("no panic").is_err());
         }
     }
 

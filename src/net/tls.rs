@@ -345,6 +345,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_the_web_gave_out_opens_no_other_connection() {
+        let settings = TlsSettings { pair: None, tell: |_| (), client_ca: None, must_resume: false, strict_eof: false };
+        let tls = Tls::new(settings, &Tickets::new().expect("randomness")).expect("a pair");
+        let ticket = tls.web.ticketer.encrypt(b"session").expect("encrypted");
+        assert_eq!(tls.web.ticketer.decrypt(&ticket).as_deref(), Some(&b"session"[..]));
+        assert!(tls.web.session_storage.put(b"id".to_vec(), b"session".to_vec()));
+        for ftp in [&tls.control, &tls.data] {
+            assert_eq!((ftp.ticketer.decrypt(&ticket), ftp.session_storage.get(b"id")), (None, None));
+        }
+    }
+
+    #[test]
     fn tickets_and_sessions_are_worth_nothing_on_data_connections_of_others() {
         let tickets = Tickets::new().expect("randomness");
         let bound = |owner, side| Bound {
