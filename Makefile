@@ -15,7 +15,7 @@ SUDO    := $(shell [ "$$(id -u)" = 0 ] || command -v sudo 2>/dev/null)
 CLIENTS := curl lftp wget ncftp tnftp python3 python3-venv openssl gnutls-bin rclone libio-socket-ssl-perl php-cli iproute2 nftables haproxy strace groff-base debootstrap
 # A nodejs that is not Debian's brings its own npm, and Debian's npm can't be installed with it.
 CLIENTS += $(shell command -v npm >/dev/null || echo nodejs npm)
-TARGETS := line command path charset address ini session
+TARGETS := line command path charset address ini session head chunks range destination
 SECONDS ?= 30
 FUZZ    := tests/fuzz
 

@@ -80,9 +80,11 @@ impl Chunks {
         while taken < raw.len() && self.place != ChunkPlace::Over {
             if let ChunkPlace::Data(left) = self.place {
                 let count = usize::try_from(left).unwrap_or(usize::MAX).min(raw.len() - taken);
-                raw.copy_within(taken..taken + count, data);
+                if data != taken {
+                    raw.copy_within(taken..taken + count, data);
+                }
                 (data, taken) = (data + count, taken + count);
-                self.pass(left, count as u64);
+                self.pass(left, u64::try_from(count).unwrap_or(left));
                 continue;
             }
             self.place = self.step(raw[taken]).inspect_err(|_| self.place = ChunkPlace::Broken)?;
@@ -271,6 +273,7 @@ mod tests {
             ("ffffffffffffffff\r\na\r\n", 413),
             ("8000000000000000\r\na\r\n", 413),
             ("1\r\na\r\n7fffffffffffffff\r\na", 413),
+            ("1\r\na\r\nffffffffffffffff\r\na", 413),
             ("1;a\nb\r\na\r\n", 400),
             ("1;a\rb\r\na\r\n", 400),
             ("1;\0\r\na\r\n", 400),

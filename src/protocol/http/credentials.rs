@@ -7,16 +7,17 @@ use crate::protocol::{command::Password, http::list::trim};
 /// The longest value that is decoded.
 const MAX_ENCODED: usize = 4 << 10;
 
-/// Name and password of an account, as bytes: they need not be UTF-8. Neither holds a NUL or another control byte.
+/// Name and password of an account (RFC 7617: user-pass) as bytes: they need not be UTF-8. Neither holds a NUL or another
+/// control byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credentials {
+pub struct UserPass {
     /// The name, which may be empty.
     pub user: Vec<u8>,
     /// The password; not shown by `Debug`.
     pub password: Password,
 }
 
-impl Credentials {
+impl UserPass {
     /// Reads the value of `Authorization`; `None` if it is not Basic or malformed.
     pub fn basic(value: &[u8]) -> Option<Self> {
         let (scheme, encoded) = value.split_at_checked(5)?;
@@ -42,7 +43,7 @@ mod tests {
 
     #[test]
     fn basic_is_split_at_the_first_colon() {
-        let basic = |text: &[u8]| Credentials::basic(format!("Basic {}", STANDARD.encode(text)).as_bytes());
+        let basic = |text: &[u8]| UserPass::basic(format!("Basic {}", STANDARD.encode(text)).as_bytes());
         type Pair<'a> = Option<(&'a [u8], &'a [u8])>;
         let cases: &[(&[u8], Pair)] = &[
             (b"a:b", Some((b"a", b"b"))),
@@ -83,9 +84,9 @@ mod tests {
             ("\u{df}asic YTpi", false),
         ];
         for (value, expected) in cases {
-            assert_eq!(Credentials::basic(value.as_bytes()).is_some(), *expected, "{value}");
+            assert_eq!(UserPass::basic(value.as_bytes()).is_some(), *expected, "{value}");
         }
         let long = STANDARD.encode([b"a:".to_vec(), vec![b'x'; MAX_ENCODED]].concat());
-        assert_eq!(Credentials::basic(format!("Basic {long}").as_bytes()), None);
+        assert_eq!(UserPass::basic(format!("Basic {long}").as_bytes()), None);
     }
 }

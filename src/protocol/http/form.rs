@@ -1,7 +1,7 @@
 //! The body of the login form: `application/x-www-form-urlencoded`.
 
 use crate::protocol::http::{
-    credentials::Credentials,
+    credentials::UserPass,
     error::HttpError,
     query::{form_decode, split},
     target::RequestTarget,
@@ -14,7 +14,7 @@ pub const MAX_FORM: usize = 8 << 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginForm {
     /// Name and password; `None` if they can't be those of an account.
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<UserPass>,
     /// Where the client wants to go after: a path of this server, the root if it named none.
     pub next: RequestTarget,
 }
@@ -35,7 +35,7 @@ impl LoginForm {
         };
         let next = RequestTarget::local(&field("next")?);
         Ok(Self {
-            credentials: Credentials::new(&field("user")?, &field("password")?),
+            credentials: UserPass::new(&field("user")?, &field("password")?),
             next: next.or_else(|_| RequestTarget::local(b"/"))?,
         })
     }
@@ -65,7 +65,7 @@ mod tests {
         for (body, credentials, next) in cases {
             let form = LoginForm::parse(body.as_bytes()).map_err(|error| error.status);
             let expected = credentials
-                .map(|pair| pair.and_then(|(user, password)| Credentials::new(user.as_bytes(), password.as_bytes())));
+                .map(|pair| pair.and_then(|(user, password)| UserPass::new(user.as_bytes(), password.as_bytes())));
             assert_eq!(
                 form.as_ref().map(|form| form.credentials.clone()).map_err(|&status| status),
                 expected,

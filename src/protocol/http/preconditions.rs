@@ -161,6 +161,8 @@ mod tests {
             ("if-none-match: W/T\n", [NotModified, Failed, Go]),
             ("if-none-match: \"x\" , W/\"y,z\",T\n", [NotModified, Failed, Go]),
             ("if-none-match: \"x\"\nif-none-match: T\n", [NotModified, Failed, Go]),
+            ("if-none-match: T\nif-none-match: \"x\"\n", [NotModified, Failed, Go]),
+            ("if-match: x\nif-match: T\n", [Go, Failed, Failed]),
             ("if-none-match: \"x\"\n", [Go, Go, Go]),
             ("if-none-match: *\n", [NotModified, Failed, Go]),
             ("if-none-match: x\n", [Go, Failed, Failed]),
