@@ -81,10 +81,4 @@ mod tests {
         assert_eq!(href("app.css"), "");
         assert_eq!(fnv(b"foobar"), 0x8594_4171_f739_67e8);
     }
-
-    #[test]
-    fn all_files_together_are_small() {
-        let total: usize = ASSETS.iter().map(|(_, _, _, bytes, _)| bytes.len()).sum();
-        assert!(total < 54_000, "{total} bytes; with a page it must be under 60 KB");
-    }
 }

@@ -10,7 +10,6 @@ pub(super) enum Kind {
     Video,
     Audio,
     Text,
-    Archive,
     Other,
 }
 
@@ -23,7 +22,6 @@ const EXTENSIONS: &[(Kind, &str)] = &[
         Kind::Text,
         "c conf cpp css csv diff doc docx go h htm html ini java js json log md odt pdf py rs rst rtf sh toml txt xml yaml yml",
     ),
-    (Kind::Archive, "7z bz2 cab deb dmg gz iso jar lz lz4 rar rpm tar tgz txz xz zip zst"),
 ];
 
 impl Kind {
@@ -46,7 +44,6 @@ impl Kind {
             Kind::Video => "video",
             Kind::Audio => "audio",
             Kind::Text => "text",
-            Kind::Archive => "archive",
             Kind::Other => "other",
         }
     }

@@ -93,7 +93,7 @@ pub fn begin(page: &FolderPage, out: &mut Vec<u8>) {
         // The tags left open are closed by `end`.
         (PreEscaped("<body"))
         (PreEscaped(attribute("data-letters", &page.letters.to_string())))
-        @if let Some(account) = page.account { (PreEscaped(attribute("data-account", account))) }
+        (PreEscaped(attribute("data-account", page.account.unwrap_or_default())))
         (PreEscaped(">"))
         header {
             (crumbs(page, phrases))
@@ -101,12 +101,12 @@ pub fn begin(page: &FolderPage, out: &mut Vec<u8>) {
         }
         (PreEscaped("<main>"))
         (tools(page, phrases))
-        div #queue {}
+        section #queue hidden aria-label=(phrases.uploads) {}
         (PreEscaped("<table id=\"list\">"))
         thead { tr {
             (column(page, SortedBy::Name, phrases.name))
             (column(page, SortedBy::Size, phrases.size))
-            (column(page, SortedBy::Time, phrases.modified))
+            (column(page, SortedBy::Time, phrases.modified_utc))
             th scope="col" .get { span .unseen { (phrases.download) } }
         } }
         (PreEscaped("<tbody>"))
@@ -122,7 +122,7 @@ pub fn end(page: &FolderPage, out: &mut Vec<u8>) {
         p .empty { (phrases.empty) }
         (PreEscaped("</main>"))
         p #status role="status" {}
-        template #phrases { @for (key, text) in phrases.pairs() { i data-key=(key) { (text) } } }
+        template #phrases { @for (key, text) in phrases.of_script() { i data-key=(key) { (text) } } }
         (PreEscaped("</body></html>"))
     };
     append(out, foot);
@@ -237,7 +237,7 @@ fn query(path: &str) -> String {
 fn tools(page: &FolderPage, phrases: &Phrases) -> Markup {
     let may = |perm| page.letters.has(perm);
     html! {
-        div .tools role="group" aria-label=(phrases.tools) {
+        div #tools .tools role="group" aria-label=(phrases.tools) {
             @if may(Perm::Write) {
                 button #choose .first hidden { (phrases.upload) }
                 @if may(Perm::MakeDir) { button #choose-folder hidden { (phrases.upload_folder) } }
@@ -250,12 +250,12 @@ fn tools(page: &FolderPage, phrases: &Phrases) -> Markup {
             a .button #qr href={ "/~ftpd/qr.svg?path=" (query(page.href())) } { (phrases.qr) }
             input #filter hidden type="search" autocomplete="off" aria-label=(phrases.filter) placeholder=(phrases.filter);
         }
-        div .tools #chosen hidden role="group" aria-label=(phrases.tools) {
+        div #chosen .tools hidden role="group" aria-label=(phrases.tools) {
             output {}
             button #rename { (phrases.rename) }
             button #cut { (phrases.cut) }
             button #delete { (phrases.delete) }
-            button #choose-none { (phrases.choose_none) }
+            button #choose-none { (phrases.cancel) }
         }
     }
 }
@@ -279,4 +279,111 @@ fn column(page: &FolderPage, by: SortedBy, title: &str) -> Markup {
 
 fn append(out: &mut Vec<u8>, markup: Markup) {
     out.extend_from_slice(markup.into_string().as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "<script>alert('1')</script>\"onload=\"x & y";
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn folder(crumbs: &[Crumb], letters: &str, account: Option<&str>) -> String {
+        let page = FolderPage {
+            language: Language::English,
+            crumbs,
+            sorted: SortedBy::Size,
+            descending: true,
+            account,
+            letters: letters.parse().unwrap(),
+        };
+        let rows = [("sub", true), (HOSTILE, false), ("photo.JPG", false)];
+        text(|out| {
+            begin(&page, out);
+            for (name, is_folder) in rows {
+                let row_of = Row {
+                    name: name.as_bytes(),
+                    href: if is_folder { "/sub/" } else { "/a%22%3C" },
+                    is_folder,
+                    size: 2048,
+                    modified: 1_732_269_600,
+                    letters: letters.parse().unwrap(),
+                };
+                row(page.language, &row_of, out);
+            }
+            end(&page, out);
+        })
+    }
+
+    fn assert_harmless(page: &str) {
+        assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">") && page.ends_with("</html>"), "{page}");
+        assert!(page.contains("&lt;script&gt;"), "{page}");
+        for wrong in ["<script>", "\"onload", "style="] {
+            assert!(!page.contains(wrong), "{wrong}: {page}");
+        }
+    }
+
+    #[test]
+    fn names_and_sentences_stay_text() {
+        let crumbs = [Crumb { name: HOSTILE.into(), href: "/x%22/".into() }];
+        assert_harmless(&folder(&crumbs, "elradfmwMT", Some(HOSTILE)));
+        let language = Language::English;
+        assert_harmless(&text(|out| login(&LoginPage { language, next: HOSTILE, refused: Some(HOSTILE) }, out)));
+        let page = ErrorPage { language, status: 404, sentence: HOSTILE, account: Some(HOSTILE), next: Some(HOSTILE) };
+        assert_harmless(&text(|out| error(&page, out)));
+    }
+
+    #[test]
+    fn what_the_letters_forbid_is_not_offered() {
+        let all = folder(&[], "elradfmwMT", None);
+        for (letters, missing) in [
+            ("elradfmMT", &["id=\"choose\"", "id=\"choose-folder\""][..]),
+            ("elradfwMT", &["id=\"choose-folder\"", "id=\"make-folder\""]),
+            ("elwm", &["id=\"zip\"", "?download", " href=\"/a%22"]),
+            ("er", &["id=\"zip\"", "?zip", " href=\"/sub/\""]),
+        ] {
+            let some = folder(&[], letters, None);
+            for tool in missing {
+                assert!(all.contains(tool), "{tool}");
+                assert!(!some.contains(tool), "{letters}: {tool}");
+            }
+        }
+    }
+
+    #[test]
+    fn links_sort_the_other_way_round_lead_up_and_in() {
+        let crumbs =
+            [("a&b", "/a&b/"), ("c", "/a&b/c/")].map(|(name, href)| Crumb { name: name.into(), href: href.into() });
+        let page = folder(&crumbs, "elr", None);
+        for expected in [
+            "aria-sort=\"descending\"><a data-sort=\"size\" href=\"?sort=size&amp;order=asc\"",
+            "href=\"?sort=name&amp;order=asc\"",
+            "<title>c</title>",
+            "<a href=\"/\">Files</a>",
+            "<a href=\"/a&amp;b/c/\" aria-current=\"page\"><bdi>c</bdi>",
+            "/~ftpd/login?next=/a%26b/c/",
+            "data-kind=\"folder\"",
+            "data-kind=\"image\"",
+            "2.0 KB",
+            "2024-11-22 10:00",
+        ] {
+            assert!(page.contains(expected), "{expected}: {page}");
+        }
+        assert!(folder(&crumbs, "elr", Some("bob")).contains("action=\"/~ftpd/logout\""));
+    }
+
+    #[test]
+    fn a_page_with_its_files_stays_small() {
+        let files: usize = ["app.js", "style.css", "icon.svg"]
+            .iter()
+            .map(|name| assets::find(&assets::href(name)).unwrap().bytes.len())
+            .sum();
+        let page = folder(&[], "elradfmwMT", None).len();
+        assert!(files + page < 60 * 1024, "{files} + {page} bytes");
+    }
 }

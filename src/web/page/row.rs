@@ -28,21 +28,17 @@ pub struct Row<'a> {
 /// Appends the row of an entry.
 pub fn row(language: Language, row: &Row, out: &mut Vec<u8>) {
     let phrases = language.phrases();
-    let kind = Kind::of(row);
     let name = shown(row.name);
-    let time = shown::Time::of(row.modified);
     let (query, verb) = if row.is_folder { ("?zip", phrases.zip) } else { ("?download", phrases.download) };
     let may = |perm| row.letters.has(perm);
     let has_bytes = may(Perm::Read) && (!row.is_folder || may(Perm::List));
     let leads_on = if row.is_folder { may(Perm::List) } else { may(Perm::Read) };
     let markup = html! {
-        tr data-kind=(kind.word()) data-letters=(row.letters) data-size=(row.size) data-time=(row.modified) {
+        tr data-kind=(Kind::of(row).word()) data-letters=(row.letters) data-size=(row.size) data-time=(row.modified) {
             td .name { a href=[leads_on.then_some(row.href)] data-href=[(!leads_on).then_some(row.href)] { bdi { (name) } } }
-            td .size { @if !row.is_folder { data value=(row.size) { (shown::size(row.size)) } } }
-            td .time { time datetime=(time.standard()) { (time) } }
-            td .get { @if has_bytes {
-                a href={ (row.href) (query) } title=(verb) aria-label={ (verb) ": " (name) } {}
-            } }
+            td .size { @if !row.is_folder { (shown::size(row.size)) } }
+            td .time { (shown::time(row.modified)) }
+            td .get { @if has_bytes { a href={ (row.href) (query) } title=(verb) aria-label=(verb) {} } }
         }
     };
     append(out, markup);

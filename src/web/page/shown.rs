@@ -2,8 +2,6 @@
 //!
 //! The script has the same rules (`shown`, `size` in app.js).
 
-use std::fmt;
-
 use crate::protocol::timestamp::Civil;
 
 /// A name with what can't be seen, or turns the text around it, made visible: `␊`, `⟨U+202E⟩`. What is not UTF-8
@@ -43,27 +41,10 @@ pub(super) fn size(bytes: u64) -> String {
     format!("{bytes} B")
 }
 
-/// A time in UTC, which prints as `2024-11-22 10:00`; the script shows it in the browser's time zone.
-pub(super) struct Time(Civil);
-
-impl Time {
-    /// The time of Unix seconds.
-    pub(super) fn of(unix: i64) -> Time {
-        Time(Civil::from_unix(unix))
-    }
-
-    /// As HTML's `datetime` has it: `2024-11-22T10:00:01Z`.
-    pub(super) fn standard(&self) -> String {
-        let Civil { year, month, day, hour, minute, second } = self.0;
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-    }
-}
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Civil { year, month, day, hour, minute, .. } = self.0;
-        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
-    }
+/// Unix seconds in UTC: `2024-11-22 10:00`. The script shows them in the browser's time zone.
+pub(super) fn time(unix: i64) -> String {
+    let Civil { year, month, day, hour, minute, .. } = Civil::from_unix(unix);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
 }
 
 #[cfg(test)]
@@ -105,7 +86,6 @@ mod tests {
         for (bytes, expected) in cases {
             assert_eq!(size(bytes), expected);
         }
-        let time = Time::of(1_732_269_601);
-        assert_eq!((time.to_string(), time.standard()), ("2024-11-22 10:00".into(), "2024-11-22T10:00:01Z".into()));
+        assert_eq!(time(1_732_269_601), "2024-11-22 10:00");
     }
 }
