@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 mod files;
 mod first_files;
@@ -17,7 +17,7 @@ mod short_forms;
 pub use files::Files;
 pub use first_files::{InitOptions, SampleFile};
 pub use generated::{Generate, Generated};
-pub use sharing::Sharing;
+pub use sharing::{QrCodeShown, Sharing};
 pub use short_forms::ShortForms;
 
 use hints::with_hint;
@@ -142,7 +142,7 @@ impl Cli {
     }
 
     fn parse_words(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-        let words: Vec<OsString> = words.into_iter().collect();
+        let words = joined(words);
         let first = words.get(1).map(|word| word.to_string_lossy()).unwrap_or_default();
         let told = |error| without_value(with_hint(error, &first));
         let mut matches = Cli::definition().try_get_matches_from(&words).map_err(told)?;
@@ -179,12 +179,18 @@ impl Cli {
             ("-p", self.short_forms.port.is_some()),
             ("-i", self.short_forms.ip.is_some()),
             ("--tls", self.short_forms.tls),
+            ("--web", self.short_forms.web.is_some()),
+            ("--no-web", self.short_forms.no_web),
         ];
         given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
     }
 
     /// The same with overrides in place of their short forms.
     fn with_short_forms(mut self) -> Cli {
+        if self.files.shared.is_some() && self.short_forms.web == Some(None) {
+            // A folder is shared with browsers anyway, at any port that is free.
+            self.short_forms.web = None;
+        }
         let of_check = match &self.command {
             Some(Task::Check(check)) => check.short_forms,
             _ => ShortForms::default(),
@@ -212,6 +218,24 @@ impl Cli {
         let steps = |count| i8::try_from(count).unwrap_or(i8::MAX);
         steps(self.verbose) - steps(self.quiet)
     }
+}
+
+/// The words with the value of an option behind it if it may have none: `--web 8080` is `--web=8080`, and `--web DIR` stays.
+fn joined(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let is_port = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_when = |word: &str| QrCodeShown::from_str(word, false).is_ok();
+    let mut joined: Vec<OsString> = Vec::new();
+    for word in words {
+        let value = word.to_str().unwrap_or_default();
+        match joined.last_mut() {
+            Some(option) if option == "--web" && is_port(value) || option == "--qr" && is_when(value) => {
+                option.push("=");
+                option.push(&word);
+            }
+            _ => joined.push(word),
+        }
+    }
+    joined
 }
 
 /// An override or an account that can't be read may hold a password, so it is not repeated.
@@ -292,6 +316,44 @@ mod tests {
             ["server.port=1", "server.ip=::1", "tls.tls=on"].map(|text| text.parse().unwrap()).to_vec();
         for words in ["-p 1 -i ::1 --tls", "--tls --port 1 --ip ::1", "check -p 1 -i ::1 --tls"] {
             assert_eq!(parse(words).unwrap().files.overrides, expected, "{words}");
+        }
+    }
+
+    #[test]
+    fn the_port_of_the_web_may_be_left_out_and_so_may_the_word_of_the_qr_code() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().to_str().unwrap();
+        let [port, usual, off] = ["8000", "8080", "off"].map(|port| Override::new("web", "web_port", port));
+        for (words, expected) in [
+            ("--web 8000".to_owned(), vec![port.clone()]),
+            ("--web=8000".to_owned(), vec![port.clone()]),
+            ("check --web 8000".to_owned(), vec![port.clone()]),
+            ("--web".to_owned(), vec![usual]),
+            ("--no-web".to_owned(), vec![off]),
+            (format!("--web {folder}"), vec![]),
+            (format!("{folder} --web"), vec![]),
+            (format!("{folder} --web 8000 --qr"), vec![port]),
+        ] {
+            assert_eq!(parse(&words).unwrap().files.overrides, expected, "{words}");
+        }
+        for (words, expected) in [
+            (format!("--qr {folder}"), QrCodeShown::On),
+            (format!("{folder} --qr on"), QrCodeShown::On),
+            (format!("{folder} --qr off"), QrCodeShown::Off),
+            (format!("{folder} --qr=auto"), QrCodeShown::Auto),
+            (folder.to_owned(), QrCodeShown::Auto),
+        ] {
+            let cli = parse(&words).unwrap();
+            assert!(cli.files.shared.is_some());
+            assert_eq!(cli.sharing.qr_code(), expected, "{words}");
+        }
+        for (words, kind) in [
+            ("--web 99999", ErrorKind::ValueValidation),
+            ("--web 80 --no-web", ErrorKind::ArgumentConflict),
+            ("--qr", ErrorKind::MissingRequiredArgument),
+            ("init --web", ErrorKind::ArgumentConflict),
+        ] {
+            assert_eq!(parse(words).err(), Some(kind), "{words}");
         }
     }
 

@@ -4,6 +4,7 @@
 //! below. Files and addresses that it names are not touched here.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ pub use server::{ControlSocket, Sandbox, ServerSection};
 pub use tls::{SessionReuse, TlsFiles, TlsSection};
 pub use transfer::{Fsync, Symlinks, TransferSection};
 pub use web::WebSection;
+
+/// A key, and the ports that it has a use for.
+type UsedPorts = (&'static str, RangeInclusive<u16>);
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -90,15 +94,9 @@ impl Config {
         let server = reader.read("server", keys::SERVER, ServerSection::read);
         let passive = reader.read("passive", keys::PASSIVE, |section| PassiveSection::read(section, &server.ip));
         let tls = reader.read("tls", keys::TLS, TlsSection::read);
-        let ports = [
-            ("port", Some(server.port..=server.port)),
-            ("implicit_tls_port", tls.implicit_port.map(|port| port..=port)),
-            ("passive_ports", passive.passive_ports.clone()),
-        ];
-        let listening: Vec<_> = ports.into_iter().filter_map(|(key, ports)| Some((key, ports?))).collect();
+        let listening = listening(&server, &passive, &tls);
         let active = reader.read("active", keys::ACTIVE, |section| ActiveSection::read(section, &listening));
-        let dialling = active.data_port.map(|port| ("data_port", port..=port));
-        let taken: Vec<_> = listening.into_iter().chain(dialling).collect();
+        let taken = [listening, active.dialling()].concat();
         Config {
             server,
             transfer: reader.read("transfer", keys::TRANSFER, TransferSection::read),
@@ -111,6 +109,11 @@ impl Config {
             sources: reader.sources,
             doubts: Findings::default(),
         }
+    }
+
+    /// Serves browsers, too, at a port that nobody has chosen.
+    pub fn serve_browsers(&mut self) {
+        self.web.take_any_port(&[listening(&self.server, &self.passive, &self.tls), self.active.dialling()].concat());
     }
 
     /// Where the value of a key comes from.
@@ -162,6 +165,16 @@ impl Default for Config {
     fn default() -> Config {
         Config::read(&mut File::empty())
     }
+}
+
+/// The keys of ports that FTP is listened for on, with their ports.
+fn listening(server: &ServerSection, passive: &PassiveSection, tls: &TlsSection) -> Vec<UsedPorts> {
+    let ports = [
+        ("port", Some(server.port..=server.port)),
+        ("implicit_tls_port", tls.implicit_port.map(|port| port..=port)),
+        ("passive_ports", passive.passive_ports.clone()),
+    ];
+    ports.into_iter().filter_map(|(key, ports)| Some((key, ports?))).collect()
 }
 
 /// A port, 0 included, or none.
@@ -318,7 +331,11 @@ mod tests {
                 client_ca: Some("/ca.pem".into()),
                 sources: Sources::default(),
             },
-            web: WebSection { port: Some(0), hosts: vec!["nas".to_owned(), "nas.example.org".to_owned()] },
+            web: WebSection {
+                port: Some(0),
+                or_another: false,
+                hosts: vec!["nas".to_owned(), "nas.example.org".to_owned()],
+            },
             log: LogSection {
                 log_file: Some("/etc/a.log".into()),
                 log_level: LevelFilter::Debug,

@@ -66,11 +66,8 @@ impl Modules {
         Some(Modules { dark, side, margin, width: side + 2 * margin })
     }
 
-    /// Whether a module is dark; what is outside of the picture is.
+    /// Whether a module is dark; what is outside of the code is not.
     fn is_dark(&self, x: usize, y: usize) -> bool {
-        if x >= self.width || y >= self.width {
-            return true;
-        }
         let (Some(x), Some(y)) = (x.checked_sub(self.margin), y.checked_sub(self.margin)) else { return false };
         x < self.side && y < self.side && self.dark[y * self.side + x]
     }

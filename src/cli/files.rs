@@ -67,6 +67,9 @@ impl Files {
             return Err(found);
         }
         config.anonymous = None;
+        if !config.source("web", "web_port").is_written() {
+            config.serve_browsers();
+        }
         // What the server keeps for itself is not for those who may see or change the folder.
         if self.config.is_none() && matches!(config.tls.files, Some(TlsFiles::Own(_))) {
             config.tls.files = Some(kept_out_of(folder));

@@ -4,8 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 
 use crate::auth::shared_folder::{Member, SharedFolder};
 use crate::ini::{Holds, shell_word, windows_path};
@@ -33,6 +33,23 @@ pub struct Sharing {
     /// Show names that begin with a dot, too; with --write, let them be changed
     #[arg(long, requires = "folder")]
     hidden: bool,
+
+    /// Show the address for browsers as a QR code, which phones read: on a terminal, or on, or off
+    #[arg(long, value_name = "WHEN", requires = "folder", value_enum, num_args = 0..=1, require_equals = true,
+        default_missing_value = "on", hide_possible_values = true)]
+    qr: Option<QrCodeShown>,
+}
+
+/// When the QR code of the address for browsers is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum QrCodeShown {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 impl Sharing {
@@ -42,6 +59,11 @@ impl Sharing {
         let member = self.user.clone();
         let (is_writable, is_public, shows_hidden) = (self.write, self.public, self.hidden);
         Some(SharedFolder { path, is_writable, is_public, shows_hidden, member })
+    }
+
+    /// When the QR code is shown.
+    pub fn qr_code(&self) -> QrCodeShown {
+        self.qr.unwrap_or_default()
     }
 }
 

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, after, never, select};
 use crate::auth::users::Users;
 use crate::cli::{Cli, Files};
 use crate::commands::examination::{self, Occasion, Setup};
-use crate::commands::introduction::ShownCertificate;
+use crate::commands::introduction::{Introduction, ShownCertificate, Urls};
 use crate::commands::{fail, introduction};
 use crate::config::{Config, TlsFiles};
 use crate::ini::{self, Findings, SHOWN, Severity};
@@ -49,7 +49,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         log::warn!("and {} more, which ftpd check --json shows", found.iter().count() - SHOWN);
     }
     users.guard(examination::own_files(&cli.files, &config));
-    match serve(&cli.files, config, Arc::new(users), &logging) {
+    match serve(cli, config, Arc::new(users), &logging) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::error!("{}", ini::without_number(&error));
@@ -58,10 +58,11 @@ pub fn run(cli: &Cli) -> ExitCode {
     }
 }
 
-fn serve(files: &Files, config: Config, users: Arc<Users>, logging: &Logging) -> io::Result<()> {
+fn serve(cli: &Cli, config: Config, users: Arc<Users>, logging: &Logging) -> io::Result<()> {
+    let files = &cli.files;
     let wishes = signals::wishes()?;
     let server = Server::start(config.clone(), Arc::clone(&users))?;
-    introduce(files, &config, &users, &server);
+    introduce(cli, &config, &users, &server);
     let ends_with_terminal = files.shared.is_some() && io::stdin().is_terminal();
     Running { files, server: &server, users: &users, logging, ends_with_terminal }.until_stopped(&wishes);
     end_on_second_wish(wishes, server.socket_name());
@@ -70,16 +71,17 @@ fn serve(files: &Files, config: Config, users: Arc<Users>, logging: &Logging) ->
 }
 
 /// Tells where the server is reached, and what it offers to whom: to the person who shares a folder, or in the log.
-fn introduce(files: &Files, config: &Config, users: &Users, server: &Server) {
-    let urls = introduction::urls(&server.addresses());
-    match &files.shared {
+fn introduce(cli: &Cli, config: &Config, users: &Users, server: &Server) {
+    let urls = Urls::of(config, &server.addresses(), &server.web_addresses());
+    match &cli.files.shared {
         Some(folder) => {
             let is_passing = config.tls.files == Some(TlsFiles::InMemory);
             let certificate = server.fingerprint().map(|fingerprint| ShownCertificate { fingerprint, is_passing });
-            let banner = introduction::banner(folder, urls, certificate.as_ref());
+            let introduction = Introduction { folder, urls, certificate, qr_code: cli.sharing.qr_code() };
+            let text = introduction.text(io::stdout().is_terminal());
             // What was logged before comes before. A closed output is no reason to stop.
             log::logger().flush();
-            let _ = io::stdout().write_all(banner.as_bytes());
+            let _ = io::stdout().write_all(text.as_bytes());
         }
         None => introduction::lines(config, &users.accounts(), &urls).iter().for_each(|line| log::info!("{line}")),
     }

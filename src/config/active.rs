@@ -1,8 +1,8 @@
 //! The section `[active]`: data connections that the server opens.
 
-use std::ops::RangeInclusive;
 use std::path::Path;
 
+use super::UsedPorts;
 use crate::ini::{Mistake, Section};
 
 /// The section `[active]`.
@@ -20,7 +20,7 @@ pub struct ActiveSection {
 
 impl ActiveSection {
     /// Reads the section of a server that listens on the ports of these keys.
-    pub(super) fn read(section: &mut Section, listening: &[(&str, RangeInclusive<u16>)]) -> ActiveSection {
+    pub(super) fn read(section: &mut Section, listening: &[UsedPorts]) -> ActiveSection {
         let active = ActiveSection {
             enable_active: section.take("enable_active"),
             permit_foreign_addresses: section.take("permit_foreign_addresses"),
@@ -33,6 +33,11 @@ impl ActiveSection {
             section.refuse("data_port", format!("{port} is a port to listen on already ({key})"));
         }
         active
+    }
+
+    /// The port that it has a use for.
+    pub(super) fn dialling(&self) -> Vec<UsedPorts> {
+        self.data_port.map(|port| ("data_port", port..=port)).into_iter().collect()
     }
 }
 

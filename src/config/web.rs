@@ -1,9 +1,8 @@
 //! The section `[web]`: the share in a browser.
 
-use std::ops::RangeInclusive;
 use std::path::Path;
 
-use super::port_or_off;
+use super::{UsedPorts, port_or_off};
 use crate::ini::{Mistake, Section};
 use crate::protocol::address;
 
@@ -12,15 +11,18 @@ use crate::protocol::address;
 pub struct WebSection {
     /// Port of the listeners that speak HTTP; 0 is any free one.
     pub port: Option<u16>,
+    /// Whether another port will do if that one is taken: nobody has chosen it.
+    pub or_another: bool,
     /// Names that people use for this server, in lower case and without a dot at the end.
     pub hosts: Vec<String>,
 }
 
 impl WebSection {
     /// Reads the section of a server that has other uses for the ports of these keys.
-    pub(super) fn read(section: &mut Section, taken: &[(&str, RangeInclusive<u16>)]) -> WebSection {
+    pub(super) fn read(section: &mut Section, taken: &[UsedPorts]) -> WebSection {
         let web = WebSection {
             port: section.take_with("web_port", port_or_off),
+            or_another: false,
             hosts: section.take_with("web_hosts", hosts),
         };
         let Some(port) = web.port.filter(|port| *port != 0) else { return web };
@@ -30,12 +32,21 @@ impl WebSection {
         }
         web
     }
+
+    /// Takes the usual port, or another one.
+    pub(super) fn take_any_port(&mut self, taken: &[UsedPorts]) {
+        self.port = Some(free(USUAL, taken));
+        self.or_another = true;
+    }
 }
 
+/// Above those that only root may have, and usual for what a browser opens beside a machine's own web server.
+const USUAL: u16 = 8080;
+
 /// The usual port, or the next one that no other key has.
-fn free(port: u16, taken: &[(&str, RangeInclusive<u16>)]) -> u16 {
+fn free(port: u16, taken: &[UsedPorts]) -> u16 {
     let is_free = |port: &u16| taken.iter().all(|(_, ports)| !ports.contains(port));
-    [8080].into_iter().chain(8081..=8099).chain(port..).find(is_free).unwrap_or(0)
+    (USUAL..USUAL + 20).chain(port..).find(is_free).unwrap_or(0)
 }
 
 /// Names separated by commas, or none.
@@ -97,7 +108,11 @@ mod tests {
     #[test]
     fn the_port_is_a_number_or_off() {
         for (text, port) in [("off", None), ("OFF", None), ("0", Some(0)), ("80", Some(80)), ("65535", Some(65535))] {
-            assert_eq!(read(&format!("web_port = {text}")), (WebSection { port, hosts: vec![] }, vec![]), "{text}");
+            assert_eq!(
+                read(&format!("web_port = {text}")),
+                (WebSection { port, or_another: false, hosts: vec![] }, vec![]),
+                "{text}"
+            );
         }
         let number = "is not a port number from 0 to 65535";
         for (text, told) in [

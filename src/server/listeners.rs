@@ -36,6 +36,8 @@ struct DoorListener {
     waker: Option<Waker>,
 }
 
+/// Ports after the usual one of the web that are tried.
+const NEXT_PORTS: usize = 20;
 /// The time until the next try after an accept that failed because the system is short of something.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
@@ -47,15 +49,16 @@ impl Listeners {
         if !handed_over.is_empty() {
             return Ok(Listeners { all: adopt(handed_over, config)?, has_tls });
         }
-        let ports = [
-            (Some(config.server.port), Entrance::Greeting),
-            (config.tls.implicit_port, Entrance::Tls),
-            (config.web.port, Entrance::Web),
+        let at = |port| listen::bind_all(&config.server.ip, port);
+        // In this order: what nobody has chosen gives way.
+        let bound = [
+            (at(config.server.port)?, Entrance::Greeting),
+            (config.tls.implicit_port.map_or(Ok(vec![]), at)?, Entrance::Tls),
+            (bind_web(config)?, Entrance::Web),
         ];
         let mut all = Vec::new();
-        for (port, entrance) in ports {
-            let Some(port) = port else { continue };
-            let sockets = listen::bind_all(&config.server.ip, port)?.into_iter();
+        for (sockets, entrance) in bound {
+            let sockets = sockets.into_iter();
             all.extend(sockets.map(|socket| Arc::new(DoorListener { socket, entrance, waker: None })));
         }
         Ok(Listeners { all, has_tls })
@@ -128,6 +131,22 @@ impl Listeners {
             }
         }
     }
+}
+
+/// Binds the port of the web, or, if nobody has chosen it and it is taken, one of the next ones, or any.
+fn bind_web(config: &Config) -> io::Result<Vec<TcpListener>> {
+    let Some(port) = config.web.port else { return Ok(Vec::new()) };
+    let first = listen::bind_all(&config.server.ip, port);
+    if !config.web.or_another || !first.as_ref().is_err_and(|error| error.kind() == ErrorKind::AddrInUse) {
+        return first;
+    }
+    let is_passive = |port: &u16| config.passive.passive_ports.as_ref().is_some_and(|ports| ports.contains(port));
+    let next = (port..=u16::MAX).skip(1).filter(|port| !is_passive(port)).take(NEXT_PORTS).chain([0]);
+    let mut tried = next.map(|port| listen::bind_all(&config.server.ip, port));
+    let bound = tried.find(Result::is_ok).unwrap_or(first)?;
+    let taken = bound.first().and_then(|socket| socket.local_addr().ok()).map_or(0, |address| address.port());
+    log::info!("port {port} is in use, so browsers are served at {taken}");
+    Ok(bound)
 }
 
 /// Takes what systemd has bound; the number of its port tells how a connection begins.

@@ -50,7 +50,7 @@ fn shell(machine: &Machine, line: &str, columns: u16, rows: u16) -> Terminal {
 fn a_folder_is_shared() {
     leave_out!(Explicit | Implicit: "this server is the picture's own");
     let Some(machine) = Machine::new() else { return };
-    let terminal = shell(&machine, "ftpd ~/photos", 100, 12);
+    let terminal = shell(&machine, "ftpd ~/photos", 100, 34);
     terminal.wait_for("Ctrl-C");
     keep("share", &terminal, "ftpd ~/photos");
 }

@@ -1,6 +1,6 @@
 //! `ftpd DIR`: a folder is shared without any file.
 
-use std::{fs, process::Command};
+use std::{fs, net::TcpListener, process::Command};
 
 use rustix::process::Signal;
 
@@ -77,7 +77,7 @@ impl Shared {
 
 #[test]
 fn the_way_to_it_is_examined_without_a_file() {
-    let shared = share(&["--set", "passive.passive_ports=41000-41003"]);
+    let shared = share(&["--no-web", "--set", "passive.passive_ports=41000-41003"]);
     let empty = tempfile::tempdir().unwrap();
     let checked = |words: &[&str]| {
         let mut check = command(shared.server.tree(), &[&["check", "--network"], words].concat());
@@ -113,6 +113,105 @@ fn a_folder_is_shared_read_only_with_anonymous() {
         home.display()
     );
     assert!(shared.banner.starts_with(&expected), "{}", shared.banner);
+}
+
+// The web
+
+/// The lines of the banner with a URL of this scheme.
+fn urls(shared: &Shared, scheme: &str) -> Vec<String> {
+    let urls = shared.banner.lines().map(str::trim).filter(|line| line.starts_with(scheme));
+    urls.map(str::to_owned).collect()
+}
+
+#[test]
+fn browsers_are_served_unless_that_is_refused() {
+    let shared = share(&["--web", "0"]);
+    let web = shared.server.web();
+    let shown = format!("  ftp://{}/\n", shared.server.address());
+    assert!(shared.banner.contains(&shown), "{}", shared.banner);
+    assert!(shared.banner.contains(&format!("  http://{web}/\n  Open it in any browser")), "{}", shared.banner);
+    assert!(!shared.banner.contains('█'), "no code for a file: {}", shared.banner);
+    let shared = share(&["--no-web"]);
+    assert!(shared.server.web_addresses().is_empty());
+    assert!(!shared.banner.contains("http") && !shared.banner.contains("browser"), "{}", shared.banner);
+}
+
+#[test]
+fn without_a_word_browsers_are_served_at_the_usual_port_or_the_next_free_one() {
+    // Others that run here may hold it, too.
+    let _held = TcpListener::bind("127.0.0.1:8080");
+    let shared = share(&[]);
+    let web = shared.server.web();
+    assert_ne!(web.port(), 8080);
+    shared.server.wait_log(&format!("port 8080 is in use, so browsers are served at {}", web.port()));
+    assert_eq!(urls(&shared, "http"), [format!("http://{web}/")]);
+    // It keeps the port.
+    shared.server.signal(Signal::HUP);
+    shared.server.wait_log("read again: ");
+    assert!(shared.server.log_lines("needs a restart").is_empty());
+}
+
+#[test]
+fn a_port_for_browsers_that_was_chosen_is_no_other_one() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port();
+    let tree = tree();
+    let ended = run(&tree, &[&["home"], HERE, &["--web", &port.to_string()]].concat());
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let told = format!("web_port: 127.0.0.1:{port} is held by ");
+    let fix = format!("or choose another port, such as --web {}", port + 1);
+    assert!(ended.output.contains(&told) && ended.output.contains(&fix), "{}", ended.output);
+    // The settings choose it, too.
+    tree.write_conf("[web]\nweb_port = off\n");
+    let command = command(&tree, &[&["home"], HERE, &["-c", "ftpd.conf"]].concat());
+    assert!(start(tree, &command).server.web_addresses().is_empty());
+}
+
+#[test]
+fn a_port_that_the_other_settings_need_is_left_to_them() {
+    let words = ["--set", "passive.passive_ports=8080-8089"];
+    let shared = share(&words);
+    let port = shared.server.web().port();
+    assert!(!(8080..8090).contains(&port), "{port}");
+}
+
+#[test]
+fn with_tls_the_encrypted_url_comes_first() {
+    let shared = share(&["--web", "0", "--tls"]);
+    let web = shared.server.web();
+    assert_eq!(urls(&shared, "http"), [format!("https://{web}/"), format!("http://{web}/")]);
+    let shared = share(&["--web", "0", "--tls", "--set", "tls.tls_control_required=on"]);
+    assert_eq!(urls(&shared, "http"), [format!("https://{}/", shared.server.web())]);
+}
+
+#[test]
+fn the_qr_code_is_shown_if_it_is_asked_for() {
+    let is_shown = |shared: &Shared| shared.banner.contains("\u{1b}[38;5;231;48;5;16m████");
+    for (words, expected) in
+        [(&["--qr"][..], true), (&["--qr", "off"], false), (&["--qr", "--no-web"], false), (&[], false)]
+    {
+        let shared = share(words);
+        assert_eq!(is_shown(&shared), expected, "{words:?} {}", shared.banner);
+    }
+}
+
+#[test]
+fn a_terminal_shows_the_qr_code_of_an_address_that_phones_reach() {
+    let Some(networks) = Networks::new(&["host"]) else { return };
+    networks.run("host", "ip addr add 10.0.0.5/24 dev lo");
+    let tree = tree();
+    for (address, expected) in [("10.0.0.5", true), ("127.0.0.1", false)] {
+        let words = ["home", "-p", "0", "--web", "0", "-i", address, "--set", "server.announce=off"];
+        let inner = command(&tree, &words);
+        let mut command = networks.inside("host");
+        command.arg(inner.get_program()).args(inner.get_args()).current_dir(tree.path(""));
+        command.env("XDG_RUNTIME_DIR", tree.runtime()).env_remove("RUST_LOG");
+        let mut terminal = Terminal::run(&command, 80, 50);
+        let screen = terminal.wait_for("Stop with Ctrl-C.");
+        assert_eq!(screen.contains("████"), expected, "{address}\n{screen}");
+        terminal.press("\x03");
+        assert_eq!(terminal.ended(), Some(0));
+    }
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn words(run: &[&Cell]) -> Vec<Word> {
             "" if !cell.is_wide_continuation() => " ",
             text => text,
         };
-        match words.last_mut().filter(|word| word.goes_on_with(text)) {
+        match words.last_mut().filter(|word| word.at + word.cells == at && word.goes_on_with(text)) {
             Some(word) => word.add(text),
             None if text == " " => {}
             None => words.push(Word { at, cells: 1, text: text.to_owned() }),

@@ -67,7 +67,8 @@ impl Ports<'_> {
         let config = self.subject.config;
         let plain = ("port", config.source("server", "port"), Some(config.server.port));
         let implicit = ("implicit_tls_port", config.source("tls", "implicit_tls_port"), config.tls.implicit_port);
-        let web = ("web_port", config.source("web", "web_port"), config.web.port);
+        let web = config.web.port.filter(|_| !config.web.or_another);
+        let web = ("web_port", config.source("web", "web_port"), web);
         [plain, implicit, web].into_iter().filter_map(|(key, source, port)| Some((key, source, port?))).collect()
     }
 
