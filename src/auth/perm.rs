@@ -103,6 +103,13 @@ impl Perms {
         LETTERS.iter().map(|(_, perm, ..)| *perm).filter(move |perm| self.has(*perm))
     }
 
+    /// Those among them of which this is true.
+    #[must_use]
+    pub fn filter(self, is_wanted: impl Fn(Perm) -> bool) -> Self {
+        let wanted = self.granted().filter(|perm| is_wanted(*perm));
+        Self(wanted.fold(0, |bits, perm| bits | perm.bit()))
+    }
+
     /// These and those.
     #[must_use]
     pub fn with(self, others: Self) -> Self {

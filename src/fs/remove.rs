@@ -21,6 +21,18 @@ impl Root {
         if gone && claim.is_ok() && forgotten() { Ok(()) } else { removed }
     }
 
+    /// The bytes that the account has kept of a broken upload of this file; `None` if nothing is kept.
+    pub fn pending(&self, path: &VirtualPath, account: &str) -> io::Result<Option<u64>> {
+        let (place, _) = self.locate(path)?;
+        Ok(partials::pending(&place.beside(&partial::name(account, &place.name))))
+    }
+
+    /// Removes what the account has kept of a broken upload of this file. `ResourceBusy` while it is being written.
+    pub fn forget(&self, path: &VirtualPath, account: &str) -> io::Result<()> {
+        let (place, _) = self.locate(path)?;
+        place.beside(&partial::name(account, &place.name)).remove_idle_file()
+    }
+
     /// The bytes that [`Self::remove_file`] would free; `None` while it is being written.
     pub fn bytes_of(&self, path: &VirtualPath, account: &str, claims: &Claims) -> Option<u64> {
         let place = self.place(path).ok()??;

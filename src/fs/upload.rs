@@ -22,9 +22,13 @@ use crate::fs::root::Root;
 use crate::fs::upload::found::{Found, Way};
 use crate::protocol::path::VirtualPath;
 use crate::sys::files;
+use crate::sys::meta::Meta;
 use crate::sys::place::Place;
 
+mod broken;
 mod found;
+
+pub use broken::{Break, Broken, Kept};
 
 /// An upload that was asked for.
 #[derive(Debug)]
@@ -69,6 +73,10 @@ pub enum Placement {
     AppendToOld,
     /// STOU: no file may be there.
     New,
+    /// A whole file, as long as none is there when it gets its name.
+    Create,
+    /// The rest of a whole file, of which exactly this number of bytes is kept.
+    Continue(u64),
 }
 
 impl Placement {
@@ -87,37 +95,6 @@ pub enum Refused {
     AfterTheEnd,
     /// A broken overwrite of this file waits to be resumed at exactly this byte.
     Pending(u64),
-}
-
-/// How an upload broke.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Break {
-    /// The disk took no more after this number of bytes of the upload: the room is given back.
-    Full(u64),
-    /// Anything else: what came is kept.
-    Other,
-}
-
-/// What is left of an upload that broke.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
-    /// Nothing; what was there before is there still.
-    Nothing,
-    /// This number of bytes, under the file's name.
-    Shown(u64),
-    /// This number of bytes, hidden: the old file has its name.
-    Hidden(u64),
-    /// The whole file, under its name; only the disk's word for it is missing.
-    Whole,
-}
-
-/// An upload that broke although all its bytes came.
-#[derive(Debug)]
-pub struct Broken {
-    /// Why.
-    pub error: io::Error,
-    /// What is left of it.
-    pub kept: Kept,
 }
 
 /// A file that is open for an upload. If it is dropped, all is as it was before.
@@ -173,6 +150,16 @@ impl<'a> Opened<'a> {
         policy.atomic && *placement == Placement::Replace && matches!(found.way, Way::InPlace)
     }
 
+    /// The file that had the name when this was opened. Nobody else who writes by this server changes it meanwhile.
+    pub fn old(&self) -> Option<&Meta> {
+        self.0.found.old.as_ref()
+    }
+
+    /// Bytes of an earlier try that are kept.
+    pub fn held(&self) -> u64 {
+        if let Way::Partial { held, .. } = &self.0.found.way { *held } else { 0 }
+    }
+
     /// The bytes of the whole file that is about to lose its name to this one.
     pub fn replaced(&self) -> Option<u64> {
         let Found { old, way, .. } = &self.0.found;
@@ -186,11 +173,12 @@ impl<'a> Opened<'a> {
         let start = match (&found.way, *placement) {
             (Way::Partial { held, .. }, _) => *held,
             (_, Placement::Resume(offset)) => offset,
-            (_, Placement::Replace | Placement::Append | Placement::AppendToOld | Placement::New) => 0,
+            (_, Placement::Replace | Placement::Append | Placement::AppendToOld) => 0,
+            (_, Placement::New | Placement::Create | Placement::Continue(_)) => 0,
         };
         if start > 0 {
             found.file.seek(SeekFrom::Start(start))?;
-        } else if *placement == Placement::Replace && !found.made {
+        } else if matches!(placement, Placement::Replace | Placement::Create) && !found.made {
             found.file.set_len(0)?;
         }
         found.made = false;
@@ -255,7 +243,12 @@ impl Writing<'_> {
             Way::Partial { name, .. } => {
                 let _held = self.room.as_ref().map(|room| room.chain().hold());
                 let old = self.room.as_ref().and_then(|room| Some((room, self.target.meta().ok()?)));
-                self.target.beside(name).rename(&self.target)?;
+                let partial = self.target.beside(name);
+                if self.placement == Placement::Create {
+                    partial.rename_to_free(&self.target)?;
+                } else {
+                    partial.rename(&self.target)?;
+                }
                 old.inspect(|(room, old)| room.chain().credit(old.sole_bytes()));
                 Ok(())
             }
@@ -268,7 +261,7 @@ impl Writing<'_> {
         }
         let (bytes, is_new) = (partial.meta()?.size, self.found.old.is_none());
         // Even an empty one stays beside an old file: a client that "resumes" must not write into that.
-        if bytes == 0 && is_new {
+        if bytes == 0 && is_new && how != Break::Paused {
             partial.remove_file()?;
             return Ok(Kept::Nothing);
         }
@@ -295,7 +288,7 @@ impl Writing<'_> {
                 self.target.open_to_write()?.0.set_len(before)?;
                 Ok(Kept::Shown(before))
             }
-            Break::Full(_) | Break::Other => Ok(Kept::Shown(size)),
+            Break::Full(_) | Break::Other | Break::Interrupted | Break::Paused => Ok(Kept::Shown(size)),
         }
     }
 }
@@ -314,13 +307,6 @@ impl Drop for Writing<'_> {
             let left = files::meta(&self.found.file).map(|file| if file.links == 0 { 0 } else { file.size });
             left.into_iter().for_each(|size| room.settle(size));
         }
-    }
-}
-
-impl Break {
-    /// What an error after this number of bytes means.
-    pub fn of(error: &io::Error, written: u64) -> Self {
-        if files::is_full(error) { Self::Full(written) } else { Self::Other }
     }
 }
 

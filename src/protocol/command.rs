@@ -305,7 +305,7 @@ pub struct FactChange {
 }
 
 /// A password as the client sent it; prints as `***`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Password(pub Vec<u8>);
 
 impl fmt::Debug for Password {

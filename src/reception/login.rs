@@ -26,7 +26,7 @@ use crate::sys::jail::ActiveMode;
 
 /// What a client says of itself.
 #[derive(Clone, Copy)]
-pub struct Credentials<'a> {
+pub struct NameAndPassword<'a> {
     /// The name of an account, as bytes.
     pub name: &'a [u8],
     /// Its password.
@@ -38,7 +38,7 @@ impl Reception {
     /// strike; the log has its line, and the caller makes the client wait.
     pub fn check_in(
         &self,
-        credentials: Credentials,
+        credentials: NameAndPassword,
         who: &Who,
         config: &Config,
         deadline: Instant,
@@ -47,7 +47,7 @@ impl Reception {
         if let Some(reason) = self.bans.reason(from, config.server.ban, arrived) {
             return Err(Rejection::banned(reason, config));
         }
-        let Credentials { name, password } = credentials;
+        let NameAndPassword { name, password } = credentials;
         self.users.check_in(name, password, from, deadline).map_err(|refusal| match refusal {
             LoginRefusal::Busy => {
                 let text = "Too many logins at the moment; try again later.";
@@ -116,7 +116,7 @@ impl Reception {
     pub fn let_in(
         &self,
         live: &Arc<LiveUser>,
-        place: SharePlace,
+        place: Option<SharePlace>,
         config: &Config,
         active: ActiveMode,
         locked_in: &mut bool,
@@ -170,7 +170,8 @@ pub fn tell_absent(share: &Share, who: &Who) {
     }
 }
 
-fn conditions(config: &Config) -> Conditions {
+/// What the administrator wants of all accounts.
+pub fn conditions(config: &Config) -> Conditions {
     let config = &config.transfer;
     let links = match config.follow_symlinks {
         Symlinks::Inside => Links::Inside,

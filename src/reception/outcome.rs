@@ -15,7 +15,8 @@ use crate::protocol::path::VirtualPath;
 use crate::reception::activity::Activity;
 use crate::reception::transfer_log::{Direction, Door, TransferRecord};
 use crate::reception::{Reception, handshake};
-use crate::share::Share;
+use crate::share::arrivals::{MOST_WAITING, NewFile};
+use crate::share::{Share, Writable};
 
 /// How a transfer ended, and what it moved.
 #[derive(Debug)]
@@ -86,6 +87,17 @@ impl Reception {
                 user: &user.name,
                 anonymous: user.is_anonymous(),
             });
+        }
+    }
+}
+
+impl Reception {
+    /// Tells the program of the folder that a finished upload is there, if there is one.
+    pub fn pass_on(&self, share: &Share, target: &Writable, seen: &VirtualPath, who: &Who) {
+        if let Some(NewFile { path, line, .. }) = share.pass_on(target, seen, who.peer) {
+            let path = Legible(path.as_os_str().as_encoded_bytes());
+            let warning = format_args!("on_upload {path}: nobody is told of it, {MOST_WAITING} others wait ({line})");
+            who.log(Level::Warn, warning);
         }
     }
 }

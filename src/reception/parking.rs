@@ -20,7 +20,7 @@ pub struct Places {
     /// Among those of its address; `None` until a load balancer has said for which client it connects.
     pub address: Option<Ticket>,
     /// Among those of its account, for a connection that can do without while it is idle.
-    pub account: Option<SharePlace>,
+    pub account: Option<Arc<SharePlace>>,
 }
 
 /// The places of all connections that are idle.

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags};
 
 use crate::auth::limits::{Counted, Ticket};
 use crate::config::Config;
@@ -19,21 +19,27 @@ use crate::reception::parking::Places;
 use crate::reception::rejection::Rejection;
 use crate::reception::{Accepted, Entrance};
 use crate::server::capacity::{self, Headroom};
+use crate::server::goodbyes::Goodbyes;
 use crate::server::pool::{Pool, Work};
 use crate::server::roster::Roster;
 use crate::server::visit::{self, Visit};
 use crate::session::shared::Shared;
+use crate::sys::interfaces;
+use crate::web::{self, Web};
 
 /// Where every connection comes through.
 pub struct Gate {
     /// What all sessions share.
     pub shared: Arc<Shared>,
+    /// What all connections of the web share.
+    pub web: Arc<Web>,
     /// Who is inside.
     pub roster: Arc<Roster>,
     settings: Mutex<Settings>,
     /// As it was at the start: the pool can't grow.
     headroom: Headroom,
     pool: Pool<Box<Visit>>,
+    goodbyes: Goodbyes,
     /// When an address was last noted in the log as refused, and what decided.
     refusals: Mutex<HashMap<(IpAddr, String), Instant>>,
 }
@@ -67,7 +73,10 @@ impl Gate {
     /// Opens the gate.
     pub fn new(shared: Shared, settings: Settings) -> io::Result<Gate> {
         let max_cons = capacity::sessions(&settings.config);
+        let own_names = interfaces::host_name().into_iter().collect();
         Ok(Gate {
+            web: Arc::new(Web::new(Arc::clone(&shared.reception), own_names)?),
+            goodbyes: Goodbyes::start()?,
             shared: Arc::new(shared),
             roster: Arc::default(),
             settings: Mutex::new(settings),
@@ -103,10 +112,6 @@ impl Gate {
 
     /// Gives a connection its places and a thread, or a 421. The error says that the system is short of threads.
     pub fn ask(self: &Arc<Self>, connection: Accepted) -> io::Result<()> {
-        if connection.entrance == Entrance::Web {
-            // Nobody serves it yet: it is closed.
-            return Ok(());
-        }
         let settings = self.settings();
         let places = match self.admit(connection.peer.ip(), &settings.config) {
             Ok(places) => places,
@@ -119,7 +124,7 @@ impl Gate {
         let gate = Arc::clone(self);
         let visit = Box::new(Visit { connection, places: Some(places), entry, gate, settings, moved: None });
         self.pool.run(visit).map_err(|(visit, error)| {
-            dismiss(&visit.connection, &Rejection::short_of_resources(None));
+            self.dismiss(&visit.connection, &Rejection::short_of_resources(None));
             error
         })
     }
@@ -169,7 +174,25 @@ impl Gate {
     /// Tells a connection why it may not come in, and hangs up.
     pub fn refuse(&self, connection: &Accepted, rejection: &Rejection) {
         self.note_refusal(connection.peer, rejection);
-        dismiss(connection, rejection);
+        self.dismiss(connection, rejection);
+    }
+
+    /// Says why and hangs up, without ever waiting for the client. A client that expects TLS can be told nothing.
+    pub fn dismiss(&self, Accepted { stream, entrance, .. }: &Accepted, rejection: &Rejection) {
+        let mut bytes = Vec::new();
+        match entrance {
+            Entrance::Greeting => Reply::new(421, rejection.text.clone()).write_to(&mut bytes),
+            Entrance::Web if !begins_with_tls(stream) => bytes = web::rejected(rejection),
+            Entrance::Web | Entrance::Tls => {}
+        }
+        if !bytes.is_empty() {
+            let _ = rustix::net::send(stream, &bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+            drop_unread(stream);
+        }
+        let _ = stream.shutdown(Shutdown::Write);
+        if *entrance == Entrance::Web {
+            self.goodbyes.wait_for(Arc::clone(stream));
+        }
     }
 
     /// Writes one line a minute for each address and reason, so that a client that connects all the time does not fill the disk.
@@ -193,13 +216,9 @@ impl Gate {
     }
 }
 
-/// Says why and hangs up, without ever waiting for the client. A client that expects TLS can be told nothing.
-pub fn dismiss(Accepted { stream, entrance, .. }: &Accepted, rejection: &Rejection) {
-    if *entrance == Entrance::Greeting {
-        let mut bytes = Vec::new();
-        Reply::new(421, rejection.text.clone()).write_to(&mut bytes);
-        let _ = rustix::net::send(stream, &bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
-        drop_unread(stream);
-    }
-    let _ = stream.shutdown(Shutdown::Write);
+/// Whether the first byte that a client has sent is TLS's (RFC 8446 §5.1).
+fn begins_with_tls(stream: &TcpStream) -> bool {
+    let mut first = [0];
+    let peeked = rustix::net::recv(stream, &mut first[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+    peeked.is_ok_and(|(peeked, _)| peeked == 1) && first == [22]
 }

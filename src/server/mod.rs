@@ -46,6 +46,7 @@ pub mod control_socket;
 mod counting;
 pub mod encryption;
 mod gate;
+mod goodbyes;
 mod hooks;
 mod keeping;
 pub mod listen;

@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 
 use crate::net::proxy;
 use crate::net::who::canonical;
-use crate::reception::Accepted;
 use crate::reception::parking::Places;
 use crate::reception::parting::{Moved, Parting};
 use crate::reception::rejection::Rejection;
-use crate::server::gate::{self, Gate, Settings};
+use crate::reception::{Accepted, Entrance};
+use crate::server::gate::{Gate, Settings};
 use crate::server::pool::After;
 use crate::server::roster::RosterEntry;
 use crate::session::Session;
+use crate::web::Visitor;
 
 /// A connection that was let in, and what it holds.
 pub struct Visit {
@@ -31,6 +32,14 @@ pub struct Visit {
     pub settings: Settings,
     /// Its conversation, while it is on the way from one thread to the next.
     pub moved: Option<Box<dyn Moved>>,
+}
+
+/// What a client and the server begin, by the door that it came to.
+enum Begun {
+    /// FTP.
+    Session(Box<Session>),
+    /// HTTP.
+    Visitor(Box<Visitor>),
 }
 
 /// How long a client may take to accept its last reply while others wait for the same thread.
@@ -51,7 +60,8 @@ impl Visit {
         let parting = match self.moved.take() {
             Some(moved) => moved.resume(),
             None => match self.begin() {
-                Ok(session) => session.run(),
+                Ok(Begun::Session(session)) => session.run(),
+                Ok(Begun::Visitor(visitor)) => visitor.run(),
                 Err(error) => {
                     note_break(self.connection.peer, &error);
                     return After::Free;
@@ -82,7 +92,7 @@ impl Visit {
     /// Opens the session of a client, which a load balancer may have connected for. It fails if the client is refused or
     /// gone.
     #[inline(never)]
-    fn begin(&mut self) -> io::Result<Box<Session>> {
+    fn begin(&mut self) -> io::Result<Begun> {
         let Settings { config, tls } = self.settings.clone();
         if let Some(places) = self.places.as_mut().filter(|places| places.lack_client()) {
             self.connection.peer = client_behind(self.connection.peer, &self.connection.stream)?;
@@ -92,17 +102,22 @@ impl Visit {
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
         }
-        Session::new(self.connection.clone(), self.entry.seat.clone(), config, tls, Arc::clone(&self.gate.shared))
+        let (connection, seat) = (self.connection.clone(), self.entry.seat.clone());
+        if connection.entrance == Entrance::Web {
+            return Visitor::new(connection, seat, self.places.take(), (config, tls), Arc::clone(&self.gate.web))
+                .map(Begun::Visitor);
+        }
+        Session::new(connection, seat, config, tls, Arc::clone(&self.gate.shared)).map(Begun::Session)
     }
 
     /// Ends a visit for which no thread can be started.
     pub fn give_up(self) {
-        let Self { connection, places, entry: _entry, moved, .. } = self;
+        let Self { connection, places, entry: _entry, gate, moved, .. } = self;
         log::error!(peer:% = connection.peer, user = ""; "can't start a session's thread");
         drop(places);
         let why = Rejection::short_of_resources(None);
         match moved {
-            None => gate::dismiss(&connection, &why),
+            None => gate.dismiss(&connection, &why),
             // The keeper, which calls this, waits for no client.
             Some(moved) => {
                 let _ = connection.stream.set_write_timeout(Some(HASTE));

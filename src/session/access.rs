@@ -11,7 +11,7 @@ use crate::auth::user::User;
 use crate::protocol::command::Password;
 use crate::protocol::path::Name;
 use crate::protocol::reply::Reply;
-use crate::reception::login::{Credentials, tell_absent};
+use crate::reception::login::{NameAndPassword, tell_absent};
 use crate::reception::rejection::{Grounds, Rejection};
 use crate::session::Session;
 use crate::session::end::End;
@@ -66,7 +66,7 @@ impl Session {
         }
         let name = name.ok_or_else(|| Reply::new(503, "USER comes before PASS."))?;
         let arrived = Instant::now();
-        let credentials = Credentials { name: name.as_bytes(), password: &password.0 };
+        let credentials = NameAndPassword { name: name.as_bytes(), password: &password.0 };
         let checked = self.shared.reception.check_in(credentials, &self.control.who, &self.config, self.login_by);
         checked.map_err(|rejection| self.not_checked_in(&name, rejection, arrived))
     }
@@ -96,7 +96,7 @@ impl Session {
         let (reception, address) = (&self.shared.reception, self.control.who.peer.ip());
         let share = reception
             .place_of(user, address)
-            .and_then(|place| reception.let_in(live, place, &self.config, active, &mut self.locked_in))
+            .and_then(|place| reception.let_in(live, Some(place), &self.config, active, &mut self.locked_in))
             .map_err(|rejection| self.not_let_in(user, &rejection))?;
         if !share.absent().is_empty() {
             tell_absent(&share, &self.control.who);

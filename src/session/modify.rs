@@ -33,7 +33,7 @@ impl Login {
     pub(super) fn rename_to(&self, control: &Control, from: Option<Renamable>, name: &Name) -> Answer {
         let from = from.ok_or_else(|| Reply::new(503, "RNFR comes before RNTO."))?;
         let act = || {
-            self.share.rename(&from, &self.path(name))?;
+            self.share.rename(&from, &self.path(name), true)?;
             reply(250, "Renamed.")
         };
         let way = format!("{} ->", self.shown(from.path()));

@@ -19,7 +19,6 @@ use crate::net::control::Control;
 use crate::net::data_port::DataPort;
 use crate::net::stream::Doubt;
 use crate::net::who::Who;
-use crate::protocol::legible::Legible;
 use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::reception::activity::{Activity, Moves};
@@ -31,7 +30,6 @@ use crate::session::login::Login;
 use crate::session::prepared::Prepared;
 use crate::session::refusal::Refusal;
 use crate::session::step::{Answer, Step, refuse};
-use crate::share::arrivals::{MOST_WAITING, NewFile};
 use crate::share::denied::Denied;
 use crate::share::{Share, Writable};
 
@@ -155,19 +153,10 @@ impl Login {
         let outcome = self.conclude(received, progress, control, &mut heartbeat);
         self.log_line_ends(control, subject, asked, incoming.line_ends());
         if outcome.result.is_ok() {
-            self.pass_on(target, subject, control);
+            self.shared.reception.pass_on(&self.share, target, subject.path, &control.who);
         }
         let reply = self.report(control, subject, &outcome);
         Ok(if outcome.result.is_err() && heartbeat.has_spoken() { Step::Cut(End::HalfReply) } else { reply.into() })
-    }
-
-    /// Tells the program of the folder, if there is one.
-    fn pass_on(&self, target: &Writable, subject: &Subject, control: &Control) {
-        if let Some(NewFile { path, line, .. }) = self.share.pass_on(target, subject.path, control.who.peer) {
-            let path = Legible(path.as_os_str().as_encoded_bytes());
-            let warning = format_args!("on_upload {path}: nobody is told of it, {MOST_WAITING} others wait ({line})");
-            control.who.log(Level::Warn, warning);
-        }
     }
 
     /// For APPE the beginning of the file decides, if it can be read; otherwise the bytes that are appended do.

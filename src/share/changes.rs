@@ -87,8 +87,8 @@ impl Share {
         [Perm::Write, Perm::Delete].into_iter().find(|&perm| !perms.has(perm))
     }
 
-    /// Renames it. It replaces a file only if the account may overwrite and delete.
-    pub fn rename(&self, from: &Renamable, to: &VirtualPath) -> Result<(), Denied> {
+    /// Renames it. It replaces a file only if the account may overwrite and delete, and if that is wanted.
+    pub fn rename(&self, from: &Renamable, to: &VirtualPath, replaces: bool) -> Result<(), Denied> {
         let target = self.make(to, Last::AsIs, Perm::Rename)?;
         let old = self.look(&from.0, Last::AsIs, Perm::Rename)?;
         not_home(to)?;
@@ -98,9 +98,11 @@ impl Share {
         {
             return Err(Denied::Wider);
         }
-        let lacking = self.lacking_to_replace(&target);
+        let lacking = if replaces { self.lacking_to_replace(&target) } else { None };
         let moved = QuotaMove::begin(self, (source, &old), (place, &target))?;
-        source.rename(&old.path, (place, &target.path), lacking.is_none()).map_err(|error| match error.kind() {
+        source.rename(&old.path, (place, &target.path), replaces && lacking.is_none()).map_err(|error| match error
+            .kind()
+        {
             ErrorKind::AlreadyExists => Denied::Occupied(lacking),
             _ => Denied::File(error),
         })?;

@@ -96,12 +96,12 @@ pub struct Share {
     /// Who it is to the file system, if not the user of the process.
     identity: Option<Identity>,
     premises: Arc<Premises>,
-    _place: SharePlace,
+    _place: Option<SharePlace>,
 }
 
-/// A place among an account's sessions; given back when the last holder of it is gone.
-#[derive(Debug, Clone)]
-pub struct SharePlace(Arc<Ticket>);
+/// A place among an account's sessions, until it is dropped.
+#[derive(Debug)]
+pub struct SharePlace(Ticket);
 
 /// Where an act takes place, which it was found to be allowed.
 struct At<'p> {
@@ -115,7 +115,7 @@ impl SharePlace {
     /// Takes a place among the sessions of this account.
     pub fn take(user: &User, premises: &Premises) -> Result<Self, Closed> {
         let place = premises.limits.take(Counted::Account(user.name.clone()), user.max_cons);
-        place.map(|place| Self(Arc::new(place))).map_err(|full| Closed::Full(full.max))
+        place.map(Self).map_err(|full| Closed::Full(full.max))
     }
 
     /// Whether it is a place of this kind.
@@ -125,10 +125,10 @@ impl SharePlace {
 }
 
 impl Share {
-    /// Opens the home, for a session that has its place.
+    /// Opens the home, for a session that gives its place, or keeps it itself.
     pub fn open(
         live: &Arc<LiveUser>,
-        place: SharePlace,
+        place: Option<SharePlace>,
         conditions: Conditions,
         premises: &Arc<Premises>,
     ) -> Result<Box<Self>, Closed> {
@@ -380,7 +380,7 @@ mod tests {
             download_rates: Default::default(),
             identity: Identity::of_process(),
         };
-        let place = SharePlace::take(&user, &premises).expect("no limit");
+        let place = SharePlace::take(&user, &premises).ok();
         let share =
             Share::open(&Arc::new(LiveUser::new(user)), place, conditions, &Arc::new(premises)).expect("a home");
         (home, share)
@@ -415,7 +415,7 @@ mod tests {
         ("remove_folder", |share, name| share.remove_folder(&path(name)),                                 "d",  "folder"),
         ("create_folder", |share, name| share.create_folder(&path(name)),                                 "m",  "new"),
         ("renamable",     |share, name| share.renamable(path(name)).map(drop),                            "f",  "file"),
-        ("rename",        |share, name| share.rename(&share.renamable(path("link"))?, &path(name)),       "f",  "new"),
+        ("rename",        |share, name| share.rename(&share.renamable(path("link"))?, &path(name), true),       "f",  "new"),
         ("set mode",      |share, name| share.change(&path(name), Some(0o600), None),                     "M",  "file"),
         ("set time",      |share, name| share.change(&path(name), None, Some(0)),                         "T",  "file"),
         ("set both",      |share, name| share.change(&path(name), Some(0o600), Some(0)),                  "MT", "file"),
@@ -467,7 +467,7 @@ mod tests {
             share.remove_file(&home),
             share.remove_folder(&home),
             share.renamable(home.clone()).map(drop),
-            share.rename(&renamable, &home),
+            share.rename(&renamable, &home, true),
         ] {
             assert!(matches!(denied, Err(Denied::Home)), "{denied:?}");
         }
@@ -480,7 +480,7 @@ mod tests {
             fs::write(home.path().join("new"), "new").expect("made");
             let renamable = share.renamable(path("new")).expect("renamable");
             assert_eq!(renamable.path(), &path("new"));
-            let renamed = share.rename(&renamable, &path("file"));
+            let renamed = share.rename(&renamable, &path("file"), true);
             assert_eq!(renamed.is_ok(), replaces, "{letters}: {renamed:?}");
             assert!(replaces || matches!(renamed, Err(Denied::Occupied(_))), "{letters}");
         }

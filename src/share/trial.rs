@@ -14,7 +14,6 @@ use crate::fs::folder::Order;
 use crate::fs::upload::{Placement, UploadPolicy};
 use crate::protocol::path::VirtualPath;
 use crate::protocol::plural::Plural;
-use crate::share::SharePlace;
 use crate::share::denied::{Closed, Denied};
 use crate::share::tree::Last;
 use crate::share::tree::fill::FillCount;
@@ -71,8 +70,7 @@ impl Share {
         };
         let uploads = UploadPolicy { atomic: true, durable: false, max_age: Duration::MAX };
         let conditions = Conditions { links, uploads, max_upload: None, max_download: None };
-        let place = SharePlace::take(user, &premises)?;
-        Self::open(&Arc::new(LiveUser::new(Arc::clone(user))), place, conditions, &Arc::new(premises))
+        Self::open(&Arc::new(LiveUser::new(Arc::clone(user))), None, conditions, &Arc::new(premises))
     }
 
     /// Whether the account may do this, as far as the letters and the file system tell. Nothing is changed.

@@ -18,6 +18,7 @@ use crate::protocol::path::{VirtualPath, has_control_bytes};
 use crate::share::arrivals::NewFile;
 use crate::share::denied::Denied;
 use crate::share::tree::{Last, Spot};
+use crate::sys::meta::Meta;
 
 /// A file that the account may write in this way; only [`Share::writable`] makes one.
 pub struct Writable<'p> {
@@ -36,7 +37,8 @@ impl Share {
     /// that holds.
     pub fn writable<'p>(&self, path: &'p VirtualPath, placement: Placement) -> Result<Writable<'p>, Denied> {
         let perm = if placement.appends() { Perm::Append } else { Perm::Write };
-        let is_odd = placement != Placement::New && path.file_name().is_some_and(has_control_bytes);
+        let is_odd =
+            !matches!(placement, Placement::New | Placement::Create) && path.file_name().is_some_and(has_control_bytes);
         let odd = if is_odd { self.look(path, Last::Followed, perm).ok() } else { None };
         let at = match odd.filter(|at| at.root.link_meta(&at.path).is_ok() && !at.is_refused()) {
             Some(at) => at,
@@ -48,6 +50,20 @@ impl Share {
         let quota = self.quota_around(&at);
         let path = if at.spot.is_some() { Cow::Owned(at.path.into_owned()) } else { Cow::Borrowed(path) };
         Ok(Writable { root: Arc::clone(at.root), path, placement, perms, on_upload, quota })
+    }
+
+    /// The bytes that are kept of a broken upload of this file; `None` if nothing is.
+    pub fn pending(&self, target: &Writable) -> Result<Option<u64>, Denied> {
+        Ok(target.root.pending(&target.path, &self.at_login.name)?)
+    }
+
+    /// Drops what is kept of a broken upload of this file.
+    pub fn forget(&self, target: &Writable) -> Result<(), Denied> {
+        let bytes = self.pending(target)?.unwrap_or(0);
+        let _held = target.quota.as_ref().map(QuotaChain::hold);
+        target.root.forget(&target.path, &self.at_login.name)?;
+        target.quota.as_ref().inspect(|quota| quota.credit(bytes));
+        Ok(())
     }
 
     /// Whether the folder of this path is there. Takes no letter.
@@ -115,6 +131,17 @@ impl Allowance for Reservation {
 }
 
 impl Writable<'_> {
+    /// What the file is that is there by now.
+    pub fn state(&self) -> Option<Meta> {
+        self.root.meta(&self.path).ok()
+    }
+
+    /// Bytes that may still be written there.
+    pub fn room(&self) -> io::Result<u64> {
+        let on_disk = self.root.free_space(&self.path.parent().unwrap_or_else(VirtualPath::root))?;
+        Ok(self.quota.as_ref().map_or(on_disk, |quota| quota.rest().min(on_disk)))
+    }
+
     /// True if the new bytes come after the old ones.
     pub fn appends(&self) -> bool {
         self.placement.appends()

@@ -45,6 +45,13 @@ impl Found {
         let Some(partial) = partial else { return Self::in_place(target, old, placement) };
         match placement {
             Placement::New => Self::in_place(target, old, placement),
+            Placement::Create if old.is_some() => Err(Refused::File(ErrorKind::AlreadyExists.into())),
+            Placement::Create => Ok(Self::partial(target, old, partial)?),
+            Placement::Continue(offset) => match partials::pending(&target.beside(&partial)) {
+                None => Err(Refused::File(ErrorKind::NotFound.into())),
+                Some(held) if held == offset => Ok(Self::resumed(target, old, partial, held)?),
+                Some(held) => Err(Refused::Pending(held)),
+            },
             Placement::Replace => match Self::partial(target, old, partial) {
                 // The folder takes no new files, but this one may be written.
                 Err(error) if old.is_some() && no_new_files(&error) => Self::in_place(target, old, placement),
@@ -66,8 +73,10 @@ impl Found {
         // What is opened counts, not what was seen before.
         let (file, meta) = match (placement, old) {
             (Placement::Resume(_), None) => return Err(Refused::AfterTheEnd),
-            (Placement::AppendToOld, None) => return Err(Refused::File(ErrorKind::NotFound.into())),
-            (_, None) | (Placement::New, _) => {
+            (Placement::AppendToOld, None) | (Placement::Continue(_), _) => {
+                return Err(Refused::File(ErrorKind::NotFound.into()));
+            }
+            (_, None) | (Placement::New | Placement::Create, _) => {
                 let file = target.create_file(ANYBODY)?;
                 target.lock_new(&file)?;
                 return Ok(Self { file, _replaced: None, old: None, way: Way::InPlace, made: true });

@@ -1,7 +1,7 @@
 //! What a folder of the tree shows besides what is on its disk: mounts, and folders that only hold some.
 
 use super::{Mount, Spot, Tree};
-use crate::auth::perm::Perms;
+use crate::auth::perm::{Perm, Perms};
 use crate::fs::folder::{Extra, Guise};
 use crate::protocol::path::VirtualPath;
 use crate::sys::meta::{FileId, FileKind, Meta};
@@ -92,6 +92,15 @@ impl Tree {
         let mounts = self.mounts.iter().filter(|mount| mount.path.parent().as_ref() == Some(&folder.seen));
         let named = |mount: &Mount| Some((mount.path.file_name()?.to_vec(), self.areas[mount.area].perms));
         Letters { own: folder.area.perms, mounts: mounts.filter_map(named).collect(), special }
+    }
+}
+
+impl EntryLetters {
+    /// All that holds for the entry: to remove and to rename it are matters of the folder that it lies in.
+    pub fn for_entry(self) -> Perms {
+        let is_of_name = |perm| matches!(perm, Perm::Delete | Perm::Rename);
+        let of_name = self.around.filter(|perm| is_of_name(perm) && !self.is_fixed);
+        self.perms.filter(|perm| !is_of_name(perm)).with(of_name)
     }
 }
 

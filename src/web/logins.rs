@@ -1,0 +1,226 @@
+//! Who is logged in: sessions that a cookie names, and passwords that were right a moment ago. All of it is in memory, and is
+//! gone when the server stops.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+
+use crate::auth::accounts::Accounts;
+use crate::auth::change::{Consequence, consequence};
+use crate::auth::live_user::LiveUser;
+use crate::auth::user::User;
+use crate::protocol::http::credentials::UserPass;
+use crate::reception::Reception;
+use crate::reception::rejection::Rejection;
+use crate::share::throttles::SessionPaces;
+use crate::share::{Conditions, SharePlace};
+
+/// An account that is logged in, on as many connections as its client likes: together they have one place among the
+/// account's sessions, and one session's rates.
+#[derive(Debug)]
+pub struct WebLogin {
+    /// The account.
+    pub live: Arc<LiveUser>,
+    /// The session's rates.
+    pub paces: SessionPaces,
+    /// There as long as a connection needs it.
+    place: Mutex<Weak<SharePlace>>,
+}
+
+/// Everybody who is logged in.
+pub struct Logins {
+    /// Makes of a name and a password what they are remembered by.
+    salt: [u8; 32],
+    by_cookie: Mutex<HashMap<CookieToken, CookieSession>>,
+    by_password: Mutex<HashMap<[u8; 32], RightPassword>>,
+    /// Those without a cookie, for as long as somebody holds them.
+    by_address: Mutex<HashMap<(String, IpAddr), Weak<WebLogin>>>,
+}
+
+/// The value of a cookie: what nobody guesses.
+pub type CookieToken = [u8; 32];
+
+#[derive(Debug)]
+struct CookieSession {
+    login: Arc<WebLogin>,
+    began: Instant,
+    used: Instant,
+}
+
+#[derive(Debug)]
+struct RightPassword {
+    login: Arc<WebLogin>,
+    checked: Instant,
+}
+
+/// How long a cookie is worth something.
+pub const COOKIE_LIFE: Duration = Duration::from_secs(12 * 3600);
+/// The same without a request.
+const COOKIE_IDLE: Duration = Duration::from_secs(3600);
+/// How long a password need not be checked again.
+const PASSWORD_LIFE: Duration = Duration::from_secs(300);
+/// The most sessions and passwords that are remembered; the ones used longest ago are forgotten first.
+const MAX_REMEMBERED: usize = 10_000;
+
+impl WebLogin {
+    fn new(user: Arc<User>, conditions: &Conditions) -> Arc<Self> {
+        let live = Arc::new(LiveUser::new(user));
+        Arc::new(Self { live, paces: SessionPaces::new(conditions), place: Mutex::default() })
+    }
+
+    /// Its place among the account's sessions, taken now unless another connection of it has one.
+    pub fn place(&self, reception: &Reception, address: IpAddr) -> Result<Arc<SharePlace>, Rejection> {
+        let held = || self.place.lock().upgrade();
+        if let Some(place) = held() {
+            return Ok(place);
+        }
+        // Not under the lock: idle connections may have to give theirs up for it, and this login's may be among them.
+        let taken = Arc::new(reception.place_of(&self.live.now(), address)?);
+        let mut place = self.place.lock();
+        Ok(place.upgrade().unwrap_or_else(|| {
+            *place = Arc::downgrade(&taken);
+            taken
+        }))
+    }
+
+    /// Whether the account still is what it was at the login, from this address. What a session may take over, it does.
+    fn holds(&self, accounts: &Accounts, from: IpAddr) -> bool {
+        let old = self.live.now();
+        let new = accounts.find(old.name.as_bytes());
+        let Some(new) = new.filter(|new| consequence(&old, Some(new)) == Consequence::TakenOver) else { return false };
+        if !Arc::ptr_eq(&old, new) {
+            self.live.take_over(Arc::clone(new));
+        }
+        new.admission.admits(from)
+    }
+}
+
+impl Logins {
+    /// Nobody yet.
+    pub fn new() -> io::Result<Self> {
+        let (by_cookie, by_password, by_address) = Default::default();
+        Ok(Self { salt: random()?, by_cookie, by_password, by_address })
+    }
+
+    /// The login of a cookie, if it is worth something.
+    pub fn of_cookie(
+        &self,
+        token: &CookieToken,
+        accounts: &Accounts,
+        from: IpAddr,
+        now: Instant,
+    ) -> Option<Arc<WebLogin>> {
+        let mut sessions = self.by_cookie.lock();
+        let session = sessions.get_mut(token)?;
+        if session.is_over(now) || !session.login.holds(accounts, from) {
+            sessions.remove(token);
+            return None;
+        }
+        session.used = now;
+        Some(Arc::clone(&session.login))
+    }
+
+    /// Begins a session for an account whose password was right; the cookie's value comes with it.
+    pub fn begin(
+        &self,
+        user: Arc<User>,
+        conditions: &Conditions,
+        now: Instant,
+    ) -> io::Result<(CookieToken, Arc<WebLogin>)> {
+        let (token, login) = (random()?, WebLogin::new(user, conditions));
+        let mut sessions = self.by_cookie.lock();
+        if sessions.len() >= MAX_REMEMBERED {
+            sessions.retain(|_, session| !session.is_over(now));
+            forget_oldest(&mut sessions, |session| session.used);
+        }
+        sessions.insert(token, CookieSession { login: Arc::clone(&login), began: now, used: now });
+        Ok((token, login))
+    }
+
+    /// Ends the session of a cookie; its connections end with their next request.
+    pub fn end(&self, token: &CookieToken) -> Option<Arc<WebLogin>> {
+        self.by_cookie.lock().remove(token).map(|session| session.login)
+    }
+
+    /// Ends all that is remembered of an account.
+    pub fn end_all_of(&self, account: &str) {
+        let is_its = |login: &WebLogin| login.live.now().name == account;
+        self.by_cookie.lock().retain(|_, session| !is_its(&session.login));
+        self.by_password.lock().retain(|_, password| !is_its(&password.login));
+    }
+
+    /// The login of a name and a password that were right from this address a moment ago.
+    pub fn of_password(
+        &self,
+        credentials: &UserPass,
+        accounts: &Accounts,
+        from: IpAddr,
+        now: Instant,
+    ) -> Option<Arc<WebLogin>> {
+        let key = self.key(credentials, from);
+        let mut passwords = self.by_password.lock();
+        let RightPassword { login, checked } = passwords.get(&key)?;
+        if now.duration_since(*checked) < PASSWORD_LIFE && login.holds(accounts, from) {
+            return Some(Arc::clone(login));
+        }
+        passwords.remove(&key);
+        None
+    }
+
+    /// Remembers that they were right.
+    pub fn remember(&self, credentials: &UserPass, from: IpAddr, login: &Arc<WebLogin>, now: Instant) {
+        let mut passwords = self.by_password.lock();
+        if passwords.len() >= MAX_REMEMBERED {
+            passwords.retain(|_, password| now.duration_since(password.checked) < PASSWORD_LIFE);
+            forget_oldest(&mut passwords, |password| password.checked);
+        }
+        let right = RightPassword { login: Arc::clone(login), checked: now };
+        passwords.insert(self.key(credentials, from), right);
+    }
+
+    /// The login of an account from an address without a cookie: the same for all its connections.
+    pub fn of_address(&self, user: Arc<User>, from: IpAddr, conditions: &Conditions) -> (Arc<WebLogin>, bool) {
+        let mut logins = self.by_address.lock();
+        let key = (user.name.clone(), from);
+        let known = logins.get(&key).and_then(Weak::upgrade);
+        if let Some(login) = known.filter(|login| consequence(&login.live.now(), Some(&user)) == Consequence::TakenOver)
+        {
+            return (login, false);
+        }
+        logins.retain(|_, login| login.strong_count() > 0);
+        let login = WebLogin::new(user, conditions);
+        logins.insert(key, Arc::downgrade(&login));
+        (login, true)
+    }
+
+    fn key(&self, UserPass { user, password }: &UserPass, from: IpAddr) -> [u8; 32] {
+        let mut hash = Sha256::new().chain_update(self.salt).chain_update(from.to_string()).chain_update([0]);
+        hash.update(user.len().to_le_bytes());
+        hash.chain_update(user).chain_update(&password.0).finalize().into()
+    }
+}
+
+impl CookieSession {
+    fn is_over(&self, now: Instant) -> bool {
+        now.duration_since(self.began) >= COOKIE_LIFE || now.duration_since(self.used) >= COOKIE_IDLE
+    }
+}
+
+fn forget_oldest<K: Copy + Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>, used: impl Fn(&V) -> Instant) {
+    if map.len() >= MAX_REMEMBERED
+        && let Some(oldest) = map.iter().min_by_key(|(_, value)| used(value)).map(|(key, _)| *key)
+    {
+        map.remove(&oldest);
+    }
+}
+
+fn random() -> io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
+}

@@ -1,0 +1,63 @@
+//! Uploads that are under way: a client that comes back, while its old connection only seems to live, takes over from it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::net::ending::{Ending, Farewell};
+use crate::protocol::path::VirtualPath;
+
+/// Which account writes which file by which connection.
+#[derive(Debug, Default)]
+pub struct RunningUploads {
+    uploads: Mutex<HashMap<(String, VirtualPath), Arc<Ending>>>,
+    ended: Condvar,
+}
+
+/// An upload that is under way, until it is dropped.
+#[derive(Debug)]
+pub struct UploadEntry<'r> {
+    running: &'r RunningUploads,
+    key: (String, VirtualPath),
+    ending: Arc<Ending>,
+}
+
+const TAKEN_OVER: Farewell =
+    Farewell { text: "The upload goes on by another connection", reason: "the upload goes on by another connection" };
+/// How long the old connection may take to let go.
+const LET_GO: Duration = Duration::from_secs(3);
+
+impl RunningUploads {
+    /// Notes that an upload begins.
+    pub fn begin(&self, account: &str, path: &VirtualPath, ending: &Arc<Ending>) -> UploadEntry<'_> {
+        let key = (account.to_owned(), path.clone());
+        self.uploads.lock().insert(key.clone(), Arc::clone(ending));
+        UploadEntry { running: self, key, ending: Arc::clone(ending) }
+    }
+
+    /// Ends the account's upload of that file by another connection, if there is one, and waits until it has let go.
+    pub fn take_over(&self, account: &str, path: &VirtualPath) {
+        let key = (account.to_owned(), path.clone());
+        let mut uploads = self.uploads.lock();
+        let Some(ending) = uploads.get(&key).cloned() else { return };
+        ending.ask(TAKEN_OVER);
+        let deadline = Instant::now() + LET_GO;
+        while uploads.get(&key).is_some_and(|found| Arc::ptr_eq(found, &ending)) {
+            if self.ended.wait_until(&mut uploads, deadline).timed_out() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for UploadEntry<'_> {
+    fn drop(&mut self) {
+        let mut uploads = self.running.uploads.lock();
+        if uploads.get(&self.key).is_some_and(|found| Arc::ptr_eq(found, &self.ending)) {
+            uploads.remove(&self.key);
+        }
+        self.running.ended.notify_all();
+    }
+}
