@@ -1,7 +1,7 @@
 //! From a request to its answer: which checks come first, and who carries it out.
 
 use crate::config::Config;
-use crate::protocol::http::host::{HostName, HostNames};
+use crate::protocol::http::host::{Authority, HostName, HostNames};
 use crate::protocol::http::method::Method;
 use crate::share::obstacle::Need;
 use crate::web::exchange::{Exchange, WebRequest};
@@ -82,15 +82,12 @@ impl Exchange<'_> {
     /// The same place under TLS.
     fn send_to_https(&mut self) -> Result<(), WebRefusal> {
         let authority = self.request.head.authority()?.ok_or_else(|| WebRefusal::new(400, "TLS is required here."))?;
-        let host = match &authority.host {
-            HostName::Address(address) if address.is_ipv6() => format!("[{address}]"),
-            HostName::Address(address) => address.to_string(),
-            HostName::Name(name) => name.clone(),
-        };
-        let port = self.visitor.link.port();
+        // The port that the client dialled speaks both; behind a router it may not be ours.
+        let port = authority.port.unwrap_or_else(|| self.visitor.link.port());
+        let authority = Authority { port: Some(port), ..authority };
         let target = self.request.head.target.href();
         self.keeps = false;
-        self.done(308, &[("Location", &format!("https://{host}:{port}{target}"))])
+        self.done(308, &[("Location", &format!("https://{authority}{target}"))])
     }
 }
 

@@ -103,6 +103,12 @@ impl Link {
         !self.input.is_empty() || self.stream.holds_bytes()
     }
 
+    /// Gives back the memory that only a request needs.
+    pub fn rest(&mut self) {
+        self.input = Vec::new();
+        self.stream.rest();
+    }
+
     /// The port that the client connected to.
     pub fn port(&self) -> u16 {
         self.socket.local_addr().map_or(0, |address| address.port())

@@ -223,6 +223,7 @@ impl Visitor {
     fn wait(&mut self) -> Result<(), NoRequest> {
         self.activity.rest(Instant::now());
         let patience = if self.is_new { FIRST_PATIENCE } else { IDLE_PATIENCE };
+        self.link.rest();
         let Some(places) = self.places.take() else { return Err(NoRequest::Gone) };
         let stub = self.web.reception.parking.park(places, &self.link.ending);
         let waited = self.link.wait(patience);

@@ -1,6 +1,10 @@
-//! What the server itself has below `/~ftpd/`: the files of the page, and the form.
+//! What the server itself has below `/~ftpd/`: the files of the page, the form, and QR codes.
 
+use crate::net::reachable;
+use crate::protocol::http::host::{Authority, HostName, UrlScheme};
 use crate::protocol::http::method::Method;
+use crate::protocol::http::target::RequestTarget;
+use crate::qr;
 use crate::web::answering::not_allowed;
 use crate::web::exchange::{AnswerContent, Caching, Exchange};
 use crate::web::guest::Thread;
@@ -18,6 +22,7 @@ impl Exchange<'_> {
             ("/~ftpd/login", _) if is_read => self.login_form().map(|()| Thread::Fits),
             ("/~ftpd/login", _) => Err(not_allowed("GET, HEAD, POST")),
             ("/~ftpd/logout", _) => Err(not_allowed("POST")),
+            ("/~ftpd/qr.svg", _) if is_read => self.give_qr_code().map(|()| Thread::Fits),
             _ if is_read => self.give_asset(&path).map(|()| Thread::Fits),
             _ => Err(not_allowed("GET, HEAD")),
         }
@@ -31,5 +36,25 @@ impl Exchange<'_> {
         let asset = assets::find(path).ok_or_else(missing)?;
         let content = AnswerContent { content_type: asset.content_type, bytes: asset.bytes.to_vec() };
         self.give(200, Caching::Immutable, &content, &[])
+    }
+
+    /// A picture of the address of a page, for the camera of a phone.
+    fn give_qr_code(&mut self) -> Result<(), WebRefusal> {
+        let head = &self.request.head;
+        let page = RequestTarget::local(head.target.query.value("path").unwrap_or(b"/"))?;
+        let authority = head.authority()?.ok_or_else(|| WebRefusal::new(400, "The field Host is missing."))?;
+        let scheme = if self.visitor.link.is_secured() { UrlScheme::Https } else { UrlScheme::Http };
+        let own = match &authority.host {
+            HostName::Address(address) => address.is_loopback(),
+            HostName::Name(name) => name == "localhost",
+        };
+        // To a phone, that would be the phone itself.
+        let reachable = || reachable::addresses(&self.visitor.config.server.ip).into_iter().next();
+        let host = if own { reachable().map(HostName::Address) } else { None };
+        let authority = Authority { host: host.unwrap_or(authority.host), ..authority };
+        let url = format!("{}://{authority}{}", scheme.as_str(), page.href());
+        let picture = qr::svg(&url).ok_or_else(|| WebRefusal::new(414, "The address is too long for a QR code."))?;
+        let content = AnswerContent { content_type: "image/svg+xml", bytes: picture.into_bytes() };
+        self.give(200, Caching::Revalidated, &content, &[])
     }
 }

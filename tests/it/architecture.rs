@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli",      &["config", "auth", "ini", "control", "sys"]),
     ("logging",  &["config", "ini", "lines"]),
     ("session",  &["reception", "config", "share", "copy", "fs", "auth", "net", "protocol", "sys"]),
-    ("web",      &["reception", "config", "share", "copy", "fs", "auth", "net", "protocol", "sys"]),
+    ("web",      &["qr", "reception", "config", "share", "copy", "fs", "auth", "net", "protocol", "sys"]),
     ("reception", &["config", "share", "copy", "fs", "auth", "net", "lines", "protocol", "sys"]),
     ("share",    &["copy", "fs", "auth", "protocol", "sys"]),
     ("config",   &["auth", "ini", "protocol"]),

@@ -1,5 +1,6 @@
 //! The host that a client means, and whether this server goes by that name (against DNS rebinding).
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::protocol::address::decimal;
@@ -50,6 +51,18 @@ impl Authority {
     #[must_use]
     pub fn of_scheme(self, scheme: UrlScheme) -> Self {
         Self { port: self.port.filter(|&port| port != scheme.port()), ..self }
+    }
+}
+
+/// As a URL has it.
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            HostName::Address(IpAddr::V6(address)) => write!(f, "[{address}]")?,
+            HostName::Address(IpAddr::V4(address)) => write!(f, "{address}")?,
+            HostName::Name(name) => f.write_str(name)?,
+        }
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
 
