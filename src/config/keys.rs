@@ -52,8 +52,8 @@ pub(super) const SERVER: &[Key] = &[
         "The local socket of `ftpd who`, `top`, `kick`, `drain`, `reload` and `status`: a path, `off`, or `auto`: `PORT.sock` in \
          `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR/ftpd` or `/run/ftpd`."),
     Key::new("announce", "on or off", "off",
-        "Tell the local network about the server by mDNS (`_ftp._tcp`), under this machine's name, so that file managers list \
-         it. Only addresses that it listens on are published."),
+        "Tell the local network about the server by mDNS (`_ftp._tcp`, and `_http._tcp` with `web_port`), under this machine's \
+         name, so that file managers list it. Only addresses that it listens on are published."),
     Key::new("user", "name", "off",
         "Started as root: the system user to become once the ports are bound and the logs are open."),
     Key::new("group", "name", "off",

@@ -33,6 +33,8 @@ pub struct Service {
     pub kind: &'static str,
     /// Where it listens.
     pub port: u16,
+    /// What else clients need to know (RFC 6763, section 6).
+    pub text: &'static [(&'static str, &'static str)],
 }
 
 /// How often the crate checks whether addresses have come or gone, in seconds.
@@ -96,7 +98,7 @@ impl Announcement {
 
     fn add(&mut self, name: &str, host: &str, service: Service) -> mdns_sd::Result<()> {
         let kind = format!("{}.local.", service.kind);
-        let info = ServiceInfo::new(&kind, name, host, (), service.port, None)?.enable_addr_auto();
+        let info = ServiceInfo::new(&kind, name, host, (), service.port, service.text)?.enable_addr_auto();
         self.published.push(info.get_fullname().to_owned());
         self.daemon.register(info)
     }

@@ -120,7 +120,7 @@ impl Server {
         counting::start(&gate.shared.reception.users, &gate.shared.reception.premises)?;
         let accepting = listeners.accept(&gate)?;
         log::info!(">>> starting FTP server on {}, pid={} <<<", listeners.describe(), std::process::id());
-        let announcement = started.server.announce.then(|| announce(&listeners)).flatten();
+        let announcement = started.server.announce.then(|| announce(&started, &listeners)).flatten();
         service::ready();
         Ok(Self { gate, started, listeners, tickets, accepting, control, announcement, hooks, keeping, errands })
     }
@@ -264,10 +264,13 @@ impl Server {
 }
 
 /// Tells the local network about the server.
-fn announce(listeners: &Listeners) -> Option<Announcement> {
+fn announce(config: &Config, listeners: &Listeners) -> Option<Announcement> {
     let greeting = listeners.greeting();
-    let port = greeting.first()?.port();
-    Announcement::start(&[Service { kind: "_ftp._tcp", port }], greeting.iter().map(SocketAddr::ip).collect())
+    let ftp = Service { kind: "_ftp._tcp", port: greeting.first()?.port(), text: &[] };
+    let kind = if config.tls.control_required { "_https._tcp" } else { "_http._tcp" };
+    let web = listeners.web().first().map(|address| Service { kind, port: address.port(), text: &[("path", "/")] });
+    let services: Vec<Service> = [ftp].into_iter().chain(web).collect();
+    Announcement::start(&services, greeting.iter().map(SocketAddr::ip).collect())
 }
 
 /// The name to look up, if the masquerade address is one.

@@ -9,6 +9,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
+    channel::leave_out,
     client::Client,
     namespaces::Networks,
     server::{BOB, Log, Server, Tree, eventually, exit_code},
@@ -46,9 +47,15 @@ struct Browser {
 impl Browser {
     #[track_caller]
     fn start(networks: &Networks, name: &str) -> Browser {
+        Browser::of(networks, name, &["_ftp._tcp"])
+    }
+
+    /// One that looks for services of these kinds.
+    #[track_caller]
+    fn of(networks: &Networks, name: &str, kinds: &[&str]) -> Browser {
         let mut command = networks.inside(name);
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/zeroconf_browse.py");
-        command.arg(installed_clients().join("python/bin/python")).arg(script);
+        command.arg(installed_clients().join("python/bin/python")).arg(script).args(kinds);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let log = Log::follow(child.stdout.take().unwrap());
         let browser = Browser { child, log };
@@ -95,6 +102,27 @@ fn a_server_is_found_by_the_hosts_name_with_port_and_addresses_until_it_stops() 
         assert!(server.log_lines("the announcement on the network has failed").is_empty());
     }
     assert!(browser.log.lines("fd09::3").is_empty() && browser.log.lines("fe80").is_empty(), "{:?}", browser.found());
+}
+
+#[test]
+fn the_web_is_found_with_its_path_and_under_tls_where_that_is_required() {
+    leave_out!(Explicit | Implicit: "it has settings of its own");
+    let Some(networks) = networks(&["server", "client"]) else { return };
+    networks.connect(("server", "192.168.9.1/24"), ("client", "192.168.9.2/24"));
+    let browser = Browser::of(&networks, "client", &["_ftp._tcp", "_http._tcp", "_https._tcp"]);
+    for (settings, kind) in
+        [("", "_http"), ("[tls]\ntls = on\n", "_http"), ("[tls]\ntls = on\ntls_control_required = on\n", "_https")]
+    {
+        let mut server = serve(&networks, "server", &format!("{EVERYWHERE}[web]\nweb_port = 0\n{settings}"));
+        server.wait_log(&format!("announced as Ann-PC ({kind}._tcp) on the network"));
+        server.wait_log("announced as Ann-PC (_ftp._tcp) on the network");
+        let (ftp, web) = (server.address().port(), server.web().port());
+        browser.sees(&format!("found Ann-PC._ftp._tcp.local. at Ann-PC.local.:{ftp}, 192.168.9.1"));
+        browser.sees(&format!("found Ann-PC.{kind}._tcp.local. at Ann-PC.local.:{web}, 192.168.9.1 path=/"));
+        server.signal(Signal::TERM);
+        browser.sees(&format!("gone Ann-PC.{kind}._tcp.local."));
+        server.wait_exit();
+    }
 }
 
 #[test]
