@@ -98,7 +98,7 @@ endef
 soak: ## Run the long tests: hundreds of sessions, ten thousand rounds, a thousand kills
 	cargo test --locked --release --test it -- --ignored --test-threads=1
 
-bench: ## Measure against other FTP servers and a floor (BENCH="--quick --peers vsftpd …")
+bench: ## Measure against other FTP and web servers and a floor (BENCH="--quick --peers vsftpd …")
 	cargo build --release --locked
 	cargo run --release --locked --manifest-path tests/bench/Cargo.toml --target-dir "$(TARGET)/bench" -- --ftpd "$(TARGET)/release/ftpd" $(BENCH)
 

@@ -24,6 +24,7 @@ use crate::failure::Failure;
 use crate::measure;
 use crate::peers::{Peer, Places, Start};
 use crate::server::{self, Server};
+use crate::web_client::WebClient;
 use crate::workloads::{Cpus, Servers, Workload};
 
 /// What a workload works with.
@@ -100,7 +101,12 @@ impl Bench {
 
     /// A session that is logged in.
     pub fn session(&self) -> Result<Session, Failure> {
-        Session::login(self.server.address, self.server.account)
+        Session::login(self.server.address, self.server.peer.account()?)
+    }
+
+    /// A connection over HTTP.
+    pub fn web(&self) -> Result<WebClient, Failure> {
+        WebClient::connect(self.server.address)
     }
 
     /// Says something below the table.
@@ -229,7 +235,14 @@ fn measure_here(name: &str, places: &Places, data: &Path, effort: Effort, networ
             measure::pin_to_one_cpu()?;
         }
         let folder = data.join(peer.name);
-        let start = Start { port: 0, data, home: &home, folder: &folder, protection: workload.protection };
+        let start = Start {
+            port: 0,
+            data,
+            home: &home,
+            folder: &folder,
+            protocol: workload.protocol,
+            protection: workload.protection,
+        };
         let server = Server::start(peer, places, start)?;
         let mut bench = Bench { server, home, folder, effort, notes: Vec::new() };
         let numbers = workload.run(&mut bench);

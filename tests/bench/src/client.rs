@@ -9,10 +9,10 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
 
 use crate::channel::{Channel, Tls};
 use crate::failure::Failure;
+use crate::gulp::gulp;
 
 /// A control connection.
 pub struct Session {
@@ -36,8 +36,6 @@ pub enum Content<'a> {
     Repeated(&'a [u8], u64),
 }
 
-/// MSG_TRUNC drops this many bytes in one call; the memory itself is never touched.
-const GULP: usize = 4 << 20;
 /// A server that has sent all under TLS and is silent for this long waits for our close_notify.
 const SILENCE: Duration = Duration::from_millis(20);
 /// Frames of TLS records are less than this part of what they carry.
@@ -226,25 +224,23 @@ fn passive_address(line: &[u8]) -> Result<SocketAddr, Failure> {
 
 /// Drops this many bytes and the frames of their TLS records, to the end of the stream; how many all of them were.
 fn drop_all(data: &mut Channel, size: u64) -> Result<u64, Failure> {
-    thread_local!(static GULP_BUFFER: std::cell::RefCell<Vec<u8>> = std::cell::RefCell::new(vec![0; GULP]));
     if let Channel::Private(_) = data {
         data.socket().set_read_timeout(Some(SILENCE))?;
     }
-    GULP_BUFFER.with_borrow_mut(|buffer| {
-        let mut total = 0;
-        loop {
-            match recv(data.socket(), &mut buffer[..], RecvFlags::TRUNC) {
-                Ok((_, 0)) => return Ok(total),
-                Ok((_, count)) => total += u64::try_from(count).map_err(Failure::broken)?,
-                Err(Errno::AGAIN) if total >= size => data.finish(),
-                Err(Errno::AGAIN) => {}
-                Err(error) => return Err(error.into()),
-            }
+    let mut total = 0;
+    loop {
+        match gulp(data.socket(), u64::MAX) {
+            Ok(0) => return Ok(total),
+            Ok(count) => total += count,
+            Err(Errno::AGAIN) if total >= size => data.finish(),
+            Err(Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
         }
-    })
+    }
 }
 
-fn send_file(data: impl AsFd, file: &File, length: u64) -> Result<(), Failure> {
+/// Sends a file without looking at it.
+pub fn send_file(data: impl AsFd, file: &File, length: u64) -> Result<(), Failure> {
     let mut offset = 0;
     while offset < length {
         let rest = usize::try_from(length - offset).unwrap_or(usize::MAX);

@@ -18,6 +18,8 @@ pub const UPLOADS: &str = "up";
 /// Folders, and how many entries each has.
 pub const MANY: (&str, u32) = ("many", 10_000);
 pub const VERY_MANY: (&str, u32) = ("very-many", 100_000);
+/// How the names of their entries begin.
+pub const ENTRY: &str = "file-";
 /// A folder six levels down, with files of its own.
 pub const DEEP: &str = "1/2/3/4/5/6";
 /// How many folders there are that only have a rule.
@@ -56,7 +58,7 @@ pub fn make(home: &Path, big: u64) -> Result<(), Failure> {
 fn make_entries(folder: &Path, entries: u32) -> Result<(), Failure> {
     fs::create_dir(folder)?;
     for number in 0..entries {
-        File::create(folder.join(format!("file-{number:06}.txt")))?;
+        File::create(folder.join(format!("{ENTRY}{number:06}.txt")))?;
     }
     Ok(())
 }

@@ -17,6 +17,10 @@ use rustix::net::sockopt::set_tcp_cork;
 use rustix::net::{RecvFlags, recv};
 use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, pipe, splice};
 
+use crate::workloads::Protocol;
+
+mod web;
+
 /// One connection: a thread, a socket and a line buffer; the rest comes with the first transfer.
 struct Visit {
     control: TcpStream,
@@ -32,18 +36,19 @@ const LINE: usize = 512;
 const SMALL: usize = 16 * 1024;
 const PIPE: usize = 1 << 20;
 const BLOCK: usize = 64 * 1024;
-const BIG: usize = 1 << 20;
+const BIG: u64 = 1 << 20;
 
 /// Serves until killed. Each thread accepts for itself, so no visit is ever handed over.
-pub fn serve(port: u16, home: &Path) -> io::Result<()> {
+pub fn serve(protocol: Protocol, port: u16, home: &Path) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     rustix::net::listen(&listener, 4096)?;
-    let door = Arc::new(Door { listener, home: home.to_owned(), waiting: AtomicUsize::new(0) });
+    let door = Arc::new(Door { protocol, listener, home: home.to_owned(), waiting: AtomicUsize::new(0) });
     door.accept_all();
     Ok(())
 }
 
 struct Door {
+    protocol: Protocol,
     listener: TcpListener,
     home: PathBuf,
     /// Threads in accept.
@@ -61,7 +66,10 @@ impl Door {
             }
             let mut visit = Visit { control, home: self.home.clone(), passive: VecDeque::new(), pipe: None };
             // A broken connection is the end of the visit and nobody else's business.
-            let _ = visit.answer_all();
+            let _ = match self.protocol {
+                Protocol::Ftp => visit.answer_all(),
+                Protocol::Http => visit.answer_web(),
+            };
         }
     }
 }
@@ -119,18 +127,13 @@ impl Visit {
 
     fn send(&mut self, name: &[u8]) -> io::Result<()> {
         let file = File::open(self.path(name))?;
-        let mut rest = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        let size = file.metadata()?.len();
         let data = self.accept()?;
-        if rest > BIG {
+        if size > BIG {
             // Full segments only: a tenth faster. The close sends what is left.
             set_tcp_cork(&data, true)?;
         }
-        while rest > 0 {
-            match sendfile(&data, &file, None, rest)? {
-                0 => break,
-                sent => rest -= sent,
-            }
-        }
+        send_file(&data, &file, size)?;
         drop(data);
         self.say(b"226 ok\r\n")
     }
@@ -142,46 +145,36 @@ impl Visit {
         let mut block = Vec::with_capacity(SMALL);
         recv(&data, spare_capacity(&mut block), RecvFlags::empty())?;
         file.write_all(&block)?;
+        self.splice(&data, &file, usize::MAX)?;
+        drop((data, file));
+        self.say(b"226 ok\r\n")
+    }
+
+    /// Moves this many bytes, or all up to the end.
+    fn splice(&mut self, data: &TcpStream, file: &File, mut rest: usize) -> io::Result<()> {
         if self.pipe.is_none() {
             let ends = pipe()?;
             fcntl_setpipe_size(&ends.1, PIPE)?;
             self.pipe = Some(ends);
         }
-        if let Some((read, write)) = &self.pipe {
-            loop {
-                let mut count = splice(&data, None, write, None, PIPE, SpliceFlags::MOVE)?;
-                if count == 0 {
-                    break;
-                }
-                while count > 0 {
-                    count -= splice(read, None, &file, None, count, SpliceFlags::MOVE)?;
-                }
+        let Some((read, write)) = &self.pipe else { return Ok(()) };
+        while rest > 0 {
+            let mut count = splice(data, None, write, None, rest.min(PIPE), SpliceFlags::MOVE)?;
+            if count == 0 {
+                break;
+            }
+            rest -= count;
+            while count > 0 {
+                count -= splice(read, None, file, None, count, SpliceFlags::MOVE)?;
             }
         }
-        drop((data, file));
-        self.say(b"226 ok\r\n")
+        Ok(())
     }
 
     fn list(&mut self, name: &[u8], line: fn(&mut Vec<u8>, &[u8], u64)) -> io::Result<()> {
-        let folder = openat(CWD, self.path(name), OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
+        let folder = open_folder(&self.path(name))?;
         let mut data = self.accept()?;
-        let mut buffer = vec![MaybeUninit::uninit(); BLOCK];
-        let mut entries = RawDir::new(&folder, &mut buffer);
-        let mut block = Vec::with_capacity(2 * BLOCK);
-        while let Some(entry) = entries.next() {
-            let entry = entry?;
-            if entry.file_type() == FileType::Directory {
-                continue;
-            }
-            let fields = StatxFlags::SIZE | StatxFlags::MTIME | StatxFlags::MODE;
-            let meta = statx(&folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW, fields)?;
-            line(&mut block, entry.file_name().to_bytes(), meta.stx_size);
-            if block.len() >= BLOCK {
-                data.write_all(&block)?;
-                block.clear();
-            }
-        }
-        data.write_all(&block)?;
+        list_in_blocks(&folder, line, |block| data.write_all(block))?;
         drop(data);
         self.say(b"226 ok\r\n")
     }
@@ -196,6 +189,46 @@ impl Visit {
     fn path(&self, name: &[u8]) -> PathBuf {
         self.home.join(String::from_utf8_lossy(name).as_ref())
     }
+}
+
+fn send_file(data: &TcpStream, file: &File, size: u64) -> io::Result<()> {
+    let mut rest = usize::try_from(size).unwrap_or(usize::MAX);
+    while rest > 0 {
+        match sendfile(data, file, None, rest)? {
+            0 => break,
+            sent => rest -= sent,
+        }
+    }
+    Ok(())
+}
+
+fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    Ok(openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?)
+}
+
+/// The files of a folder, a line for each.
+fn list_in_blocks(
+    folder: &OwnedFd,
+    line: fn(&mut Vec<u8>, &[u8], u64),
+    mut send: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut buffer = vec![MaybeUninit::uninit(); BLOCK];
+    let mut entries = RawDir::new(folder, &mut buffer);
+    let mut block = Vec::with_capacity(2 * BLOCK);
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        if entry.file_type() == FileType::Directory {
+            continue;
+        }
+        let fields = StatxFlags::SIZE | StatxFlags::MTIME | StatxFlags::MODE;
+        let meta = statx(folder, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW, fields)?;
+        line(&mut block, entry.file_name().to_bytes(), meta.stx_size);
+        if block.len() >= BLOCK {
+            send(&block)?;
+            block.clear();
+        }
+    }
+    send(&block)
 }
 
 fn mlsd_line(block: &mut Vec<u8>, name: &[u8], size: u64) {

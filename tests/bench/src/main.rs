@@ -15,9 +15,9 @@ use signal_hook::iterator::Signals;
 
 use crate::cell::{Effort, Isolation, Lifeline, Network, Outcome};
 use crate::failure::Failure;
-use crate::peers::{FLOOR, PEERS, Peer, Places};
+use crate::peers::{FLOOR, PEERS, Peer, Places, Speaker};
 use crate::table::Table;
-use crate::workloads::{PROBE, Rounds, Servers, WORKLOADS, Workload};
+use crate::workloads::{PROTOCOLS, Protocol, Rounds, Servers, WORKLOADS, Workload};
 
 mod cell;
 mod channel;
@@ -25,12 +25,14 @@ mod client;
 mod data;
 mod failure;
 mod floor;
+mod gulp;
 mod machine;
 mod measure;
 mod peers;
 mod server;
 mod strace;
 mod table;
+mod web_client;
 mod workloads;
 
 /// Measures ftpd against its peers and against a floor without FTP
@@ -65,6 +67,8 @@ struct Options {
     /// Serve as the floor on this port
     #[arg(long, hide = true)]
     floor: Option<u16>,
+    #[arg(long, hide = true, value_enum, default_value_t = Protocol::Ftp)]
+    protocol: Protocol,
     #[arg(long, hide = true, default_value = ".")]
     data: PathBuf,
 }
@@ -74,7 +78,7 @@ const NONE: &str = "none";
 fn main() -> ExitCode {
     let options = Options::parse();
     if let Some(port) = options.floor {
-        return exit_code(floor::serve(port, &options.data).map_err(Failure::from));
+        return exit_code(floor::serve(options.protocol, port, &options.data).map_err(Failure::from));
     }
     if let Some(name) = &options.cell {
         let network = if options.isolated { Network::Own } else { Network::Hosts };
@@ -96,14 +100,15 @@ fn exit_code(result: Result<(), Failure>) -> ExitCode {
 
 fn run_all(options: &Options) -> Result<(), Failure> {
     let (workloads, load) = (options.workloads()?, machine::load());
-    let wanted = options.wanted()?;
+    let wanted = options.wanted(&workloads)?;
     let lab = Lab::open(options)?;
-    let (peers, skipped): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|peer| lab.can_measure(peer, options));
-    if let Some(peer) = skipped.iter().find(|peer| !peer.is_rival()) {
+    let (speakers, skipped): (Vec<_>, Vec<_>) =
+        wanted.into_iter().partition(|speaker| lab.can_measure(speaker, options));
+    if let Some(Speaker { peer, .. }) = skipped.iter().find(|speaker| speaker.is_needed()) {
         return Err(Failure::broken(format!("nothing to compare without {}", peer.name)));
     }
-    let mut table = Table::new(peers.clone(), workloads.clone());
-    for (workload, round, peer) in options.order(&workloads, &peers) {
+    let mut table = Table::new(speakers.clone(), workloads.clone());
+    for (workload, round, peer) in options.order(&workloads, &speakers) {
         if lab.is_out_of_time() {
             println!("OUT OF TIME (--limit) at {}, round {round}\n", workload.name);
             break;
@@ -117,11 +122,11 @@ fn run_all(options: &Options) -> Result<(), Failure> {
     }
     println!("{}; load before: {load}; autogroup {}", machine::description(), machine::autogroup());
     println!("{}\n", lab.isolation);
-    for peer in &peers {
-        println!("- {}: {}", peer.name, peer.version(&options.places, &lab.scratch.0)?);
+    for Speaker { peer, protocol } in speakers {
+        println!("- {} ({protocol}): {}", peer.name, peer.version(&options.places, &lab.scratch.0)?);
     }
-    for peer in skipped {
-        println!("- {}: SKIPPED", peer.name);
+    for Speaker { peer, protocol } in skipped {
+        println!("- {} ({protocol}): SKIPPED", peer.name);
     }
     println!("\n{table}");
     if table.ftpd_is_sound() { Ok(()) } else { Err(Failure::broken("ftpd failed")) }
@@ -158,15 +163,15 @@ impl Lab {
     }
 
     /// Says loudly why not.
-    fn can_measure(&self, peer: &Peer, options: &Options) -> bool {
+    fn can_measure(&self, &Speaker { peer, protocol }: &Speaker, options: &Options) -> bool {
         if peer.find(&options.places).is_none() {
             eprintln!("SKIPPED: {} is not found on this machine (see tests/bench/README.md)", peer.name);
             return false;
         }
-        match self.run(PROBE, peer).numbers {
+        match Workload::probe(protocol).and_then(|probe| self.run(probe, peer).numbers) {
             Ok(_) => true,
             Err(failure) => {
-                eprintln!("SKIPPED: {} does not work here: {failure}", peer.name);
+                eprintln!("SKIPPED: {} ({protocol}) does not work here: {failure}", peer.name);
                 false
             }
         }
@@ -199,7 +204,7 @@ impl Options {
     fn order(
         &self,
         workloads: &[&'static Workload],
-        peers: &[&'static Peer],
+        speakers: &[Speaker],
     ) -> Vec<(&'static Workload, usize, &'static Peer)> {
         let mut order = Vec::new();
         for &workload in workloads {
@@ -209,8 +214,10 @@ impl Options {
                 Servers::NotFloor => peer.name != FLOOR,
                 Servers::Ftpd => !peer.is_rival() && peer.name != FLOOR,
             };
+            let speaking = speakers.iter().filter(|speaker| speaker.protocol == workload.protocol);
+            let peers: Vec<_> = speaking.map(|speaker| speaker.peer).filter(can).collect();
             for round in 1..=self.rounds_of(workload) {
-                order.extend(peers.iter().copied().filter(can).map(|peer| (workload, round, peer)));
+                order.extend(peers.iter().map(|&peer| (workload, round, peer)));
             }
         }
         order
@@ -227,11 +234,18 @@ impl Options {
         self.only.iter().map(|name| Workload::named(name)).collect()
     }
 
-    fn wanted(&self) -> Result<Vec<&'static Peer>, Failure> {
+    /// Who is to be measured, over the protocols of these workloads.
+    fn wanted(&self, workloads: &[&Workload]) -> Result<Vec<Speaker>, Failure> {
         self.peers.iter().filter(|name| *name != NONE).try_for_each(|name| Peer::named(name).map(drop))?;
         let named = |peer: &Peer| self.peers.is_empty() || self.peers.iter().any(|name| name == peer.name);
         let wanted = |peer: &&Peer| if peer.is_rival() { named(peer) } else { peer.find(&self.places).is_some() };
-        Ok(PEERS.iter().filter(wanted).collect())
+        let protocols = PROTOCOLS.iter().copied();
+        let spoken = protocols.filter(|protocol| workloads.iter().any(|workload| workload.protocol == *protocol));
+        let speakers = spoken.flat_map(|protocol| {
+            let peers = PEERS.iter().filter(wanted).filter(move |peer| peer.speaks(protocol));
+            peers.map(move |peer| Speaker { peer, protocol })
+        });
+        Ok(speakers.collect())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::env;
 use std::fs::{self, File};
 use std::io::Write;
+use std::iter;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,12 +11,15 @@ use std::time::{Duration, SystemTime};
 
 use crate::data;
 use crate::failure::Failure;
-use crate::workloads::Protection;
+use crate::workloads::{Protection, Protocol};
 
 /// What is known of a server before it is looked for on this machine.
 pub struct Peer {
     pub name: &'static str,
-    pub account: (&'static str, &'static str),
+    /// What clients log in with, in FTP. `None` if it speaks HTTP alone.
+    account: Option<(&'static str, &'static str)>,
+    /// How it serves over HTTP, without a login. `None` if it speaks FTP alone.
+    web: Option<Web>,
     program: Program,
     /// Files written before each start; `{port}`, `{home}`, `{dir}`, `{group}`, `{certificate}` and `{prefix}` (above the
     /// program's `sbin`) are filled in, here and below.
@@ -27,7 +31,23 @@ pub struct Peer {
     version: &'static [&'static str],
 }
 
-/// What a server is told besides where clients want TLS.
+/// A server over one protocol.
+#[derive(Clone, Copy)]
+pub struct Speaker {
+    pub peer: &'static Peer,
+    pub protocol: Protocol,
+}
+
+/// A server over HTTP.
+struct Web {
+    addition: Addition,
+    /// The path of the list of [`data::MANY`] for programs, if there is one.
+    list: Option<&'static str>,
+    /// Whether files can be stored.
+    takes_uploads: bool,
+}
+
+/// What a server is told besides where it is to speak HTTP, or clients want TLS.
 struct Addition {
     /// At the end of its first file.
     lines: &'static str,
@@ -70,24 +90,33 @@ pub struct Start<'a> {
     pub home: &'a Path,
     /// A folder of its own for settings.
     pub folder: &'a Path,
+    pub protocol: Protocol,
     pub protection: Protection,
 }
 
 const AN_HOUR: Duration = Duration::from_secs(3600);
 
 pub const FTPD: &str = "ftpd";
+const AGAINST: &str = "against";
 pub const FLOOR: &str = "floor";
 
-const BENCH: (&str, &str) = ("bench", "bench");
+const BENCH: Option<(&str, &str)> = Some(("bench", "bench"));
 const FTPD_FILES: &[(&str, &str)] =
     &[("ftpd.conf", include_str!("../peers/ftpd.conf")), ("user.ini", include_str!("../peers/user.ini"))];
 const FTPD_TLS: Addition = Addition { lines: include_str!("../peers/ftpd-tls.conf"), arguments: &[] };
+const FTPD_WEB: Option<Web> = Some(Web {
+    addition: Addition { lines: include_str!("../peers/ftpd-web.conf"), arguments: &["--set", "server.port=0"] },
+    list: Some("/many/?json"),
+    takes_uploads: true,
+});
+const NOTHING: Addition = Addition { lines: "", arguments: &[] };
 const FTPD_ARGUMENTS: &[&str] = &["-c", "{dir}/ftpd.conf", "-u", "{dir}/user.ini"];
 
 pub const PEERS: &[Peer] = &[
     Peer {
         name: FTPD,
         account: BENCH,
+        web: FTPD_WEB,
         program: Program::Given(|places| Some(&places.ftpd)),
         files: FTPD_FILES,
         before: &[],
@@ -96,8 +125,9 @@ pub const PEERS: &[Peer] = &[
         version: &["--version"],
     },
     Peer {
-        name: "against",
+        name: AGAINST,
         account: BENCH,
+        web: FTPD_WEB,
         program: Program::Given(|places| places.against.as_deref()),
         files: FTPD_FILES,
         before: &[],
@@ -108,16 +138,22 @@ pub const PEERS: &[Peer] = &[
     Peer {
         name: FLOOR,
         account: BENCH,
+        web: Some(Web {
+            addition: Addition { lines: "", arguments: &["--protocol", "http"] },
+            list: Some("/many/"),
+            takes_uploads: true,
+        }),
         program: Program::Floor,
         files: &[],
         before: &[],
         arguments: &["--ftpd", "-", "--floor", "{port}", "--data", "{home}"],
-        tls: Addition { lines: "", arguments: &[] },
+        tls: NOTHING,
         version: &["--version"],
     },
     Peer {
         name: "vsftpd",
-        account: ("anonymous", "bench@"),
+        account: Some(("anonymous", "bench@")),
+        web: None,
         program: Program::Installed("vsftpd"),
         files: &[("vsftpd.conf", include_str!("../peers/vsftpd.conf"))],
         before: &[],
@@ -128,6 +164,7 @@ pub const PEERS: &[Peer] = &[
     Peer {
         name: "proftpd",
         account: BENCH,
+        web: None,
         program: Program::Installed("proftpd"),
         files: &[("proftpd.conf", include_str!("../peers/proftpd.conf")), ("passwd", include_str!("../peers/passwd"))],
         before: &[],
@@ -138,6 +175,7 @@ pub const PEERS: &[Peer] = &[
     Peer {
         name: "pure-ftpd",
         account: BENCH,
+        web: None,
         program: Program::Installed("pure-ftpd"),
         files: &[("passwd", include_str!("../peers/pure.passwd"))],
         before: &["pure-pw", "mkdb", "{dir}/users.pdb", "-f", "{dir}/passwd"],
@@ -158,12 +196,47 @@ pub const PEERS: &[Peer] = &[
     Peer {
         name: "pyftpdlib",
         account: BENCH,
+        web: None,
         program: Program::Python("pyftpdlib"),
         files: &[("server.py", include_str!("../peers/server.py"))],
         before: &[],
         arguments: &["{dir}/server.py", "{port}", "{home}"],
         tls: Addition { lines: "", arguments: &["{certificate}"] },
         version: &["-c", "import pyftpdlib; print('pyftpdlib', pyftpdlib.__ver__)"],
+    },
+    Peer {
+        name: "dufs",
+        account: None,
+        web: Some(Web { addition: NOTHING, list: Some("/many/?json"), takes_uploads: true }),
+        program: Program::Installed("dufs"),
+        files: &[],
+        before: &[],
+        arguments: &["{home}", "--bind", "127.0.0.1", "--port", "{port}", "--allow-all", "--log-format", ""],
+        tls: NOTHING,
+        version: &["--version"],
+    },
+    Peer {
+        name: "miniserve",
+        account: None,
+        // It takes uploads by a form's POST only.
+        web: Some(Web { addition: NOTHING, list: None, takes_uploads: false }),
+        program: Program::Installed("miniserve"),
+        files: &[],
+        before: &[],
+        arguments: &["--interfaces", "127.0.0.1", "--port", "{port}", "{home}"],
+        tls: NOTHING,
+        version: &["--version"],
+    },
+    Peer {
+        name: "nginx",
+        account: None,
+        web: Some(Web { addition: NOTHING, list: Some("/json/many/"), takes_uploads: true }),
+        program: Program::Installed("nginx"),
+        files: &[("nginx.conf", include_str!("../peers/nginx.conf"))],
+        before: &[],
+        arguments: &["-e", "stderr", "-p", "{dir}", "-c", "{dir}/nginx.conf"],
+        tls: NOTHING,
+        version: &["-v"],
     },
 ];
 
@@ -175,6 +248,30 @@ impl Peer {
     /// Somebody else's server, that ftpd wants to be ahead of.
     pub fn is_rival(&self) -> bool {
         matches!(self.program, Program::Installed(_) | Program::Python(_))
+    }
+
+    /// Whether its clients can use this protocol.
+    pub fn speaks(&self, protocol: Protocol) -> bool {
+        match protocol {
+            Protocol::Ftp => self.account.is_some(),
+            Protocol::Http => self.web.is_some(),
+        }
+    }
+
+    /// What clients log in with, in FTP.
+    pub fn account(&self) -> Result<(&'static str, &'static str), Failure> {
+        self.account.ok_or_else(|| Failure::Unsupported("FTP".to_owned()))
+    }
+
+    /// The path of the list of [`data::MANY`] for programs, over HTTP.
+    pub fn web_list(&self) -> Result<&'static str, Failure> {
+        let list = self.web.as_ref().and_then(|web| web.list);
+        list.ok_or_else(|| Failure::Unsupported("lists for programs".to_owned()))
+    }
+
+    /// Whether files can be stored over HTTP.
+    pub fn takes_web_uploads(&self) -> bool {
+        self.web.as_ref().is_some_and(|web| web.takes_uploads)
     }
 
     /// The program on this machine.
@@ -211,12 +308,12 @@ impl Peer {
         let program = self.find(places).ok_or_else(not_found)?;
         let prefix = program.ancestors().nth(2).unwrap_or(Path::new("/")).to_string_lossy();
         let fill_in = |text: &str| start.fill_in(text).replace("{prefix}", &prefix);
-        let private = start.protection == Protection::Private;
+        let additions: Vec<&Addition> = self.additions(start).collect();
         for (number, (name, text)) in self.files.iter().enumerate() {
-            let lines = if private && number == 0 { self.tls.lines } else { "" };
+            let added = additions.iter().filter(|_| number == 0).map(|addition| addition.lines);
             let mut file =
                 File::options().create(true).write(true).truncate(true).mode(0o600).open(start.folder.join(name))?;
-            file.write_all(fill_in(&[*text, lines].concat()).as_bytes())?;
+            file.write_all(fill_in(&iter::once(*text).chain(added).collect::<String>()).as_bytes())?;
             // As it is in service: a file of this very second may be looked at twice.
             file.set_modified(SystemTime::now() - AN_HOUR)?;
         }
@@ -228,8 +325,8 @@ impl Peer {
             }
         }
         let mut command = places.command(&program);
-        let more = if private { self.tls.arguments } else { &[] };
-        command.args(self.arguments.iter().chain(more).map(|argument| fill_in(argument)));
+        let added = additions.iter().flat_map(|addition| addition.arguments);
+        command.args(self.arguments.iter().chain(added).map(|argument| fill_in(argument)));
         if self.files == FTPD_FILES {
             command.args(places.settings.iter().flat_map(|setting| ["--set", setting.as_str()]));
         }
@@ -237,9 +334,26 @@ impl Peer {
     }
 }
 
+impl Speaker {
+    /// Whether there is nothing to compare without it. An older ftpd may know nothing of HTTP.
+    pub fn is_needed(&self) -> bool {
+        !self.peer.is_rival() && (self.peer.name != AGAINST || self.protocol == Protocol::Ftp)
+    }
+}
+
+impl Peer {
+    /// What is needed besides at this start.
+    fn additions(&self, start: &Start) -> impl Iterator<Item = &Addition> {
+        let tls = Some(&self.tls).filter(|_| start.protection == Protection::Private);
+        let web = self.web.as_ref().filter(|_| start.protocol == Protocol::Http);
+        tls.into_iter().chain(web.map(|web| &web.addition))
+    }
+}
+
 impl Places {
     fn find(&self, program: &str) -> Option<PathBuf> {
-        let below_root = self.peer_root.iter().flat_map(|root| ["usr/sbin", "usr/bin"].map(|folder| root.join(folder)));
+        let below_root =
+            self.peer_root.iter().flat_map(|root| ["usr/sbin", "usr/bin", "bin"].map(|folder| root.join(folder)));
         let path = env::var_os("PATH").unwrap_or_default();
         let system = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
         let folders = below_root.chain(env::split_paths(&path).collect::<Vec<_>>()).chain(system);

@@ -13,33 +13,36 @@ use crate::client::Session;
 use crate::failure::Failure;
 use crate::measure;
 use crate::peers::{Peer, Places, Start};
+use crate::web_client::WebClient;
+use crate::workloads::Protocol;
 
 /// A running server; all its processes end with this value.
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
-    pub account: (&'static str, &'static str),
+    pub peer: &'static Peer,
 }
 
 const START: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);
 
 impl Server {
-    /// Starts the server, on a port of the system's choice, and waits until it greets.
-    pub fn start(peer: &Peer, places: &Places, start: Start) -> Result<Self, Failure> {
+    /// Starts the server, on a port of the system's choice, and waits until it greets, or accepts.
+    pub fn start(peer: &'static Peer, places: &Places, start: Start) -> Result<Self, Failure> {
         fs::create_dir_all(start.folder)?;
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let mut command = peer.prepare(places, &Start { port: address.port(), ..start })?;
         let (output, log) = log_file(start.folder)?;
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-        let mut server = Self { child: command.spawn()?, address, account: peer.account };
+        let mut server = Self { child: command.spawn()?, address, peer };
         let deadline = Instant::now() + START;
         loop {
-            match Session::connect(address) {
-                Ok(session) => {
-                    session.quit()?;
-                    return Ok(server);
-                }
+            let greeted = match start.protocol {
+                Protocol::Ftp => Session::connect(address).and_then(Session::quit),
+                Protocol::Http => WebClient::connect(address).map(drop),
+            };
+            match greeted {
+                Ok(()) => return Ok(server),
                 Err(failure) if server.child.try_wait()?.is_some() || Instant::now() > deadline => {
                     let said = fs::read_to_string(&log).unwrap_or_default();
                     return Err(Failure::broken(format!("does not start: {failure}; {}", said.trim())));

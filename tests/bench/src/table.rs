@@ -5,12 +5,12 @@ use std::fmt::{self, Write};
 
 use crate::cell::Outcome;
 use crate::failure::Failure;
-use crate::peers::{FLOOR, FTPD, Peer};
-use crate::workloads::{Better, Metric, Rounds, Workload};
+use crate::peers::{FLOOR, FTPD, Peer, Speaker};
+use crate::workloads::{Better, Metric, PROTOCOLS, Protocol, Rounds, Workload};
 
 /// All results so far.
 pub struct Table {
-    peers: Vec<&'static Peer>,
+    speakers: Vec<Speaker>,
     /// By workload and server.
     cells: BTreeMap<(&'static str, &'static str), Cell>,
     workloads: Vec<&'static Workload>,
@@ -25,8 +25,8 @@ struct Cell {
 }
 
 impl Table {
-    pub fn new(peers: Vec<&'static Peer>, workloads: Vec<&'static Workload>) -> Self {
-        Self { peers, cells: BTreeMap::new(), workloads }
+    pub fn new(speakers: Vec<Speaker>, workloads: Vec<&'static Workload>) -> Self {
+        Self { speakers, cells: BTreeMap::new(), workloads }
     }
 
     /// Takes in what a cell brought.
@@ -49,6 +49,28 @@ impl Table {
         self.workloads.iter().all(|workload| self.cell(workload, FTPD).is_none_or(|cell| cell.failure.is_none()))
     }
 
+    /// The columns.
+    fn peers(&self, protocol: Protocol) -> impl Iterator<Item = &'static Peer> {
+        self.speakers.iter().filter(move |speaker| speaker.protocol == protocol).map(|speaker| speaker.peer)
+    }
+
+    /// All rows of one protocol.
+    fn rows(&self, f: &mut fmt::Formatter, protocol: Protocol) -> fmt::Result {
+        let workloads: Vec<_> = self.workloads.iter().filter(|workload| workload.protocol == protocol).collect();
+        if workloads.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.peers(protocol).map(|peer| peer.name).collect();
+        writeln!(f, "| {protocol} | {} | × best peer | × floor |", names.join(" | "))?;
+        writeln!(f, "|---|{}---:|---:|", "---:|".repeat(names.len()))?;
+        for workload in workloads {
+            for metric in 0..workload.metrics.len() {
+                self.row(f, workload, metric)?;
+            }
+        }
+        writeln!(f)
+    }
+
     fn cell(&self, workload: &Workload, peer: &'static str) -> Option<&Cell> {
         self.cells.get(&(workload.name, peer))
     }
@@ -63,12 +85,12 @@ impl Table {
         let Metric { name, unit, better } = &workload.metrics[metric];
         let arrow = if *better == Better::Higher { '↑' } else { '↓' };
         write!(f, "| {}: {name}, {unit} {arrow} |", workload.name)?;
-        for peer in &self.peers {
+        for peer in self.peers(workload.protocol) {
             write!(f, " {} |", self.shown(workload, metric, peer.name))?;
         }
         let median_of = |peer| self.numbers(workload, metric, peer).map(median);
         let ours = median_of(FTPD);
-        let rivals = self.peers.iter().filter(|peer| peer.is_rival());
+        let rivals = self.peers(workload.protocol).filter(|peer| peer.is_rival());
         let rivals = rivals.filter_map(|peer| Some((median_of(peer.name)?, peer.name)));
         let best = rivals.reduce(|best, next| if better.ahead(next.0, best.0) > 1.0 { next } else { best });
         match (ours, best) {
@@ -99,15 +121,8 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let names: Vec<&str> = self.peers.iter().map(|peer| peer.name).collect();
-        writeln!(f, "| workload | {} | × best peer | × floor |", names.join(" | "))?;
-        writeln!(f, "|---|{}---:|---:|", "---:|".repeat(names.len()))?;
-        for workload in &self.workloads {
-            for metric in 0..workload.metrics.len() {
-                self.row(f, workload, metric)?;
-            }
-        }
-        writeln!(f, "\nMedian (least–most). × over 1: ftpd is ahead, whether ↑ more or ↓ less is better.\n")?;
+        PROTOCOLS.iter().try_for_each(|&protocol| self.rows(f, protocol))?;
+        writeln!(f, "Median (least–most). × over 1: ftpd is ahead, whether ↑ more or ↓ less is better.\n")?;
         for ((workload, peer), cell) in &self.cells {
             if let Some(failure) = &cell.failure {
                 writeln!(f, "- {workload}, {peer}: {failure}")?;

@@ -1,5 +1,7 @@
 //! The workloads, as a table.
 
+use std::fmt;
+
 use crate::cell::Bench;
 use crate::failure::Failure;
 
@@ -9,6 +11,7 @@ mod one;
 mod rules;
 mod tls;
 mod trace;
+mod web;
 
 /// One or more rows of the table that is printed.
 pub struct Workload {
@@ -17,6 +20,7 @@ pub struct Workload {
     pub cpus: Cpus,
     pub rounds: Rounds,
     pub servers: Servers,
+    pub protocol: Protocol,
     pub protection: Protection,
     run: fn(&mut Bench) -> Result<Vec<f64>, Failure>,
 }
@@ -59,6 +63,24 @@ pub enum Servers {
     Ftpd,
 }
 
+/// What clients speak; a table of its own for each.
+#[derive(Clone, Copy, PartialEq, Debug, clap::ValueEnum)]
+pub enum Protocol {
+    Ftp,
+    Http,
+}
+
+pub const PROTOCOLS: [Protocol; 2] = [Protocol::Ftp, Protocol::Http];
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ftp => "FTP",
+            Self::Http => "HTTP",
+        })
+    }
+}
+
 /// How the servers are set up (RFC 2228 calls the levels so).
 #[derive(Clone, Copy, PartialEq)]
 pub enum Protection {
@@ -81,11 +103,24 @@ const fn w(
     metrics: &'static [Metric],
     run: fn(&mut Bench) -> Result<Vec<f64>, Failure>,
 ) -> Workload {
-    Workload { name, metrics, cpus, rounds, servers: Servers::All, protection: Protection::Clear, run }
+    Workload {
+        name,
+        metrics,
+        cpus,
+        rounds,
+        servers: Servers::All,
+        protocol: Protocol::Ftp,
+        protection: Protection::Clear,
+        run,
+    }
 }
 
 const fn under_tls(workload: Workload) -> Workload {
     Workload { servers: Servers::NotFloor, protection: Protection::Private, ..workload }
+}
+
+const fn over_http(workload: Workload) -> Workload {
+    Workload { protocol: Protocol::Http, ..workload }
 }
 
 const fn only_ftpd(workload: Workload) -> Workload {
@@ -129,19 +164,36 @@ pub const WORKLOADS: &[Workload] = &[
     under_tls(w("tls-retr-small", (One,     Many), EACH, tls::retr_small)),
     under_tls(w("tls-login-1",    (One,     Many), EACH, tls::login)),
     under_tls(w("tls-login-16",   (AllCpus, Many), EACH, tls::logins)),
+    over_http(w("web-get-1g",     (AllCpus, Many), BIG,     web::get_big)),
+    over_http(w("web-put-1g",     (AllCpus, Many), BIG,     web::put_big)),
+    over_http(w("web-get-small",  (One,     Many), EACH,    web::get_small)),
+    over_http(w("web-get-16",     (AllCpus, Many), EACH,    web::get_small_by_many)),
+    over_http(w("web-get-new",    (One,     Many), EACH,    web::get_small_once)),
+    over_http(w("web-list-10k",   (One,     Many), LISTING, web::list)),
+    over_http(w("web-page-10k",   (One,     Many), LISTING, web::page)),
+    over_http(w("calls-web-get",  (AllCpus, Once), CALLS,   trace::web_get_small)),
     w("calls-noop",         (AllCpus, Once), CALLS,   trace::noop),
     w("calls-login",        (AllCpus, Once), CALLS,   trace::login),
     w("calls-retr-small",   (AllCpus, Once), CALLS,   trace::retr_small),
     w("calls-stor-small",   (AllCpus, Once), CALLS,   trace::stor_small),
 ];
 
-/// No row of the table: whether a server can do at all what the others need.
-pub const PROBE: &Workload = &w("probe", (AllCpus, Once), &[], one::probe);
+/// No rows of the table: whether a server can do at all what the others need.
+const PROBES: &[Workload] =
+    &[w("probe", (AllCpus, Once), &[], one::probe), over_http(w("web-probe", (AllCpus, Once), &[], web::probe))];
 
 impl Workload {
     pub fn named(name: &str) -> Result<&'static Self, Failure> {
-        let found = WORKLOADS.iter().chain([PROBE]).find(|workload| workload.name == name);
+        let found = WORKLOADS.iter().chain(PROBES).find(|workload| workload.name == name);
         found.ok_or_else(|| Failure::broken(format!("no workload named {name}")))
+    }
+
+    /// Which one tells whether a server works at all.
+    pub fn probe(protocol: Protocol) -> Result<&'static Self, Failure> {
+        Self::named(match protocol {
+            Protocol::Ftp => "probe",
+            Protocol::Http => "web-probe",
+        })
     }
 
     /// Runs it once; one number for each metric.

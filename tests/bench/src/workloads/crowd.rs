@@ -15,7 +15,7 @@ use crate::measure::{cpu_seconds, pss_kib};
 type Numbers = Result<Vec<f64>, Failure>;
 
 const DOWNLOADERS: usize = 64;
-const LOGIN_CLIENTS: usize = 16;
+const CLIENTS: usize = 16;
 const PUBLISHED: usize = 300;
 const PUBLISHED_SIZE: u64 = 300 * data::TEN_MB_SIZE;
 const MANY_IDLE: usize = 10_000;
@@ -52,25 +52,28 @@ pub fn retr_many(bench: &mut Bench) -> Numbers {
 
 /// 16 clients log in and out as long as the cell lasts.
 pub fn logins(bench: &mut Bench) -> Numbers {
-    let (address, account) = (bench.server.address, bench.server.account);
-    logins_by(bench, || visit(address, account))
+    let (address, account) = (bench.server.address, bench.server.peer.account()?);
+    by_many(bench, || Ok(|| visit(address, account)))
 }
 
-/// The same with any way to log in and out.
-pub fn logins_by(bench: &Bench, visit: impl Fn() -> Result<(), Failure> + Sync) -> Numbers {
-    let (cell, visit) = (bench.effort.cell, &visit);
+/// 16 clients do something again and again as long as the cell lasts; what, each makes for itself.
+pub fn by_many<O>(bench: &Bench, make: impl Fn() -> Result<O, Failure> + Sync) -> Numbers
+where
+    O: FnMut() -> Result<(), Failure>,
+{
+    let cell = bench.effort.cell;
     let (cpu, start) = (cpu_seconds(), Instant::now());
-    let log_in = |_| {
-        let mut count = 0.0;
+    let client = |_| {
+        let (mut operation, mut count) = (make()?, 0.0);
         while start.elapsed() < cell {
-            visit()?;
+            operation()?;
             count += 1.0;
         }
         Ok(count)
     };
-    let ((), counts) = at_once(LOGIN_CLIENTS, log_in, || ())?;
-    let (wall, logins) = (start.elapsed().as_secs_f64(), counts.iter().sum::<f64>());
-    Ok(vec![logins / wall, (settled_cpu_seconds() - cpu) / logins * 1e6])
+    let ((), counts) = at_once(CLIENTS, client, || ())?;
+    let (wall, done) = (start.elapsed().as_secs_f64(), counts.iter().sum::<f64>());
+    Ok(vec![done / wall, (settled_cpu_seconds() - cpu) / done * 1e6])
 }
 
 /// As in pyftpdlib's published table: 300 clients log in, RETR 10 MB, STOR 10 MB and QUIT; all must finish.

@@ -41,15 +41,15 @@ pub fn retr_big(bench: &mut Bench) -> Numbers {
 pub fn stor_big(bench: &mut Bench) -> Numbers {
     let (mut session, size) = (bench.binary_session()?, bench.effort.big);
     let file = File::open(bench.home.join(data::BIG))?;
-    stor_repeatedly(bench, &mut session, Content::File(&file, size), size)
+    upload_repeatedly(bench, size, |name| session.upload(&format!("STOR {name}"), Content::File(&file, size)))
 }
 
-/// An upload again and again.
-pub fn stor_repeatedly(bench: &Bench, session: &mut Session, content: Content, size: u64) -> Numbers {
-    let target = bench.home.join(data::UPLOADS).join("big");
-    let command = format!("STOR {}/big", data::UPLOADS);
+/// An upload of this size again and again, each to the name that it is given.
+pub fn upload_repeatedly(bench: &Bench, size: u64, mut upload: impl FnMut(&str) -> Result<(), Failure>) -> Numbers {
+    let name = format!("{}/big", data::UPLOADS);
+    let target = bench.home.join(&name);
     let run = repeat(bench, 1, || {
-        session.upload(&command, content)?;
+        upload(&name)?;
         let stored = fs::metadata(&target)?.len();
         // Old pages are given back by us, not on the server's bill.
         fs::remove_file(&target)?;
@@ -70,7 +70,7 @@ pub fn stor_small(bench: &mut Bench) -> Numbers {
 }
 
 pub fn login(bench: &mut Bench) -> Numbers {
-    let (address, account) = (bench.server.address, bench.server.account);
+    let (address, account) = (bench.server.address, bench.server.peer.account()?);
     Ok(repeat(bench, WARM_UP, || visit(address, account))?.per_operation())
 }
 
@@ -112,8 +112,8 @@ pub fn retr(session: &mut Session, name: &str, size: u64) -> Result<(), Failure>
 
 /// A small file that is stored and deleted.
 pub struct SmallUpload {
-    name: String,
-    bytes: Vec<u8>,
+    pub name: String,
+    pub bytes: Vec<u8>,
 }
 
 impl SmallUpload {

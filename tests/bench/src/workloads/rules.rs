@@ -56,7 +56,8 @@ fn with_against_without(
         (0..times.div_ceil(bench.effort.fewer)).try_for_each(|_| operation(session))?;
         Ok::<_, Failure>(thread_seconds() - before)
     };
-    (round(&mut without)?, round(&mut with)?);
+    round(&mut without)?;
+    round(&mut with)?;
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {
         ratios.push(round(&mut with)? / round(&mut without)?);

@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Instant;
 
-use super::crowd::logins_by;
-use super::one::{Run, WARM_UP, repeat, retr, same, stor_repeatedly};
+use super::crowd::by_many;
+use super::one::{Run, WARM_UP, repeat, retr, same, upload_repeatedly};
 use crate::cell::Bench;
 use crate::channel::Tls;
 use crate::client::{Content, Session};
@@ -29,7 +29,7 @@ pub fn retr_big(bench: &mut Bench) -> Numbers {
 pub fn stor_big(bench: &mut Bench) -> Numbers {
     let (mut session, size) = (private_session(bench, &Tls::new()?)?, bench.effort.big);
     let block = vec![b'x'; BLOCK];
-    stor_repeatedly(bench, &mut session, Content::Repeated(&block, size), size)
+    upload_repeatedly(bench, size, |name| session.upload(&format!("STOR {name}"), Content::Repeated(&block, size)))
 }
 
 /// Each data connection resumes the session of its control connection. Logins are not counted.
@@ -64,17 +64,17 @@ pub fn login(bench: &mut Bench) -> Numbers {
 
 pub fn logins(bench: &mut Bench) -> Numbers {
     let tls = Tls::new()?;
-    logins_by(bench, || visit(bench, &tls))
+    by_many(bench, || Ok(|| visit(bench, &tls)))
 }
 
 /// Connect, AUTH TLS and a full handshake, USER, PASS, QUIT.
 fn visit(bench: &Bench, tls: &Tls) -> Result<(), Failure> {
-    Session::private_login(bench.server.address, bench.server.account, &tls.for_session())?.quit()
+    Session::private_login(bench.server.address, bench.server.peer.account()?, &tls.for_session())?.quit()
 }
 
 fn private_session(bench: &Bench, tls: &Tls) -> Result<Session, Failure> {
     let tls = tls.for_session();
-    let mut session = Session::private_login(bench.server.address, bench.server.account, &tls)?;
+    let mut session = Session::private_login(bench.server.address, bench.server.peer.account()?, &tls)?;
     session.protect(&tls)?;
     session.ask("TYPE I", 200)?;
     Ok(session)

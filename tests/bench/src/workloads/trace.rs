@@ -1,6 +1,7 @@
 //! System calls of an operation: the number without noise.
 
 use super::one::{SmallUpload, retr, visit};
+use super::web::get_small_file;
 use crate::cell::Bench;
 use crate::data;
 use crate::failure::Failure;
@@ -18,7 +19,7 @@ pub fn noop(bench: &mut Bench) -> Numbers {
 }
 
 pub fn login(bench: &mut Bench) -> Numbers {
-    let (address, account) = (bench.server.address, bench.server.account);
+    let (address, account) = (bench.server.address, bench.server.peer.account()?);
     count(bench, || visit(address, account))
 }
 
@@ -31,6 +32,11 @@ pub fn stor_small(bench: &mut Bench) -> Numbers {
     let mut session = bench.binary_session()?;
     let small = SmallUpload::new();
     count(bench, || small.store_and_delete(&mut session))
+}
+
+pub fn web_get_small(bench: &mut Bench) -> Numbers {
+    let mut client = bench.web()?;
+    count(bench, || get_small_file(&mut client))
 }
 
 fn count(bench: &mut Bench, mut operation: impl FnMut() -> Result<(), Failure>) -> Numbers {
