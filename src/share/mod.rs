@@ -31,6 +31,7 @@ use crate::sys::identity::Identity;
 use crate::sys::jail::{self, ActiveMode, Jail};
 use crate::sys::meta::FileKind;
 
+pub mod archive;
 pub mod arrivals;
 mod changes;
 pub mod denied;
@@ -351,7 +352,7 @@ mod tests {
     const APPEND: Placement = Placement::Append;
 
     /// An account with these letters at a home with `file`, `link`, `folder` and a partial of `other`.
-    fn share(letters: &str) -> (TempDir, Box<Share>) {
+    pub(super) fn share(letters: &str) -> (TempDir, Box<Share>) {
         let home = tempfile::tempdir().expect("a temporary folder");
         fs::write(home.path().join("file"), "abc").expect("made");
         fs::create_dir(home.path().join("folder")).expect("made");
@@ -364,7 +365,14 @@ mod tests {
             sources: Default::default(),
         };
         let users = Users::load(None, Terms { anonymous: Some(guest), ..Terms::default() }).expect("an account");
-        let user = users.check_in(b"anonymous", b"", Ipv4Addr::LOCALHOST.into(), Instant::now()).expect("let in");
+        let share = open(&users, "anonymous");
+        (home, share)
+    }
+
+    /// This account, whose password is `secret` if it has one.
+    pub(super) fn open(users: &Users, name: &str) -> Box<Share> {
+        let user = users.check_in(name.as_bytes(), b"secret", Ipv4Addr::LOCALHOST.into(), Instant::now());
+        let user = user.expect("let in");
         let uploads = UploadPolicy { atomic: true, durable: false, max_age: Duration::from_secs(3600) };
         let conditions = Conditions { links: Links::Inside, uploads, max_upload: None, max_download: None };
         let premises = Premises {
@@ -381,16 +389,14 @@ mod tests {
             identity: Identity::of_process(),
         };
         let place = SharePlace::take(&user, &premises).ok();
-        let share =
-            Share::open(&Arc::new(LiveUser::new(user)), place, conditions, &Arc::new(premises)).expect("a home");
-        (home, share)
+        Share::open(&Arc::new(LiveUser::new(user)), place, conditions, &Arc::new(premises)).expect("a home")
     }
 
     fn hidden() -> String {
         String::from_utf8(partial::name("anonymous", b"other")).expect("letters")
     }
 
-    fn path(name: &str) -> VirtualPath {
+    pub(super) fn path(name: &str) -> VirtualPath {
         VirtualPath::root().join(name.as_bytes())
     }
 
