@@ -48,6 +48,16 @@
 //! 4. [`fs::root::Root::remove_file`] (in `fs/remove.rs`) removes the file below the home's handle, which no name
 //!    leaves ([`sys::beneath`]).
 //!
+//! # How does a browser get a file?
+//!
+//! 1. The connection comes through the same gate and becomes a [`web::Visitor`]. `web::link` reads the head of the request, as
+//!    [`protocol::http::head`] takes it apart.
+//! 2. `web::answering` checks the host; `web::identity` finds out who asks, and `web::guest` has the account's folder opened
+//!    and the thread locked in, as after PASS.
+//! 3. `web::files` calls [`share::Share::open_file`], which asks for the letter, and compares what the client knows of the file
+//!    ([`protocol::http::preconditions`]).
+//! 4. Head and bytes go out by [`copy::transfer::Transfer`], and [`reception::outcome`] writes the lines in both logs.
+//!
 //! # How does an upload get to its place?
 //!
 //! 1. `session::upload` asks [`share::Share::writable`] for the letter, then calls [`share::Share::store`].

@@ -42,7 +42,7 @@ impl Reception {
         who: &Who,
         config: &Config,
         deadline: Instant,
-    ) -> Result<Arc<User>, Rejection> {
+    ) -> Result<Arc<User>, Box<Rejection>> {
         let (from, arrived) = (who.peer.ip(), Instant::now());
         if let Some(reason) = self.bans.reason(from, config.server.ban, arrived) {
             return Err(Rejection::banned(reason, config));
@@ -63,7 +63,7 @@ impl Reception {
     /// Clients try anonymous before they ask for a name: that is no guess at a password, so it costs neither time nor a
     /// strike.
     #[cold]
-    fn refuse_anonymous(&self, name: &[u8], refusal: &LoginRefusal, who: &Who, config: &Config) -> Rejection {
+    fn refuse_anonymous(&self, name: &[u8], refusal: &LoginRefusal, who: &Who, config: &Config) -> Box<Rejection> {
         let source = self.kept_out_by(name, refusal, config).unwrap_or_default();
         who.log(Level::Info, format_args!("USER '{}' refused: {refusal} ({source})", Legible(name)));
         let text = if *refusal == LoginRefusal::AnonymousElsewhere {
@@ -76,7 +76,7 @@ impl Reception {
 
     /// One text for every other refusal.
     #[cold]
-    fn refuse(&self, name: &[u8], refusal: &LoginRefusal, who: &Who, config: &Config) -> Rejection {
+    fn refuse(&self, name: &[u8], refusal: &LoginRefusal, who: &Who, config: &Config) -> Box<Rejection> {
         let decided = self.kept_out_by(name, refusal, config).map(|line| format!("; {line}")).unwrap_or_default();
         who.log(Level::Warn, format_args!("USER '{}' failed login. ({refusal}{decided})", Legible(name)));
         let (peer, rule) = (who.peer.ip(), config.server.ban);
@@ -100,7 +100,7 @@ impl Reception {
     }
 
     /// A place for one more session of this account; idle connections give theirs to a client at this address.
-    pub fn place_of(&self, user: &User, address: IpAddr) -> Result<SharePlace, Rejection> {
+    pub fn place_of(&self, user: &User, address: IpAddr) -> Result<SharePlace, Box<Rejection>> {
         loop {
             match SharePlace::take(user, &self.premises) {
                 Ok(place) => return Ok(place),
@@ -120,7 +120,7 @@ impl Reception {
         config: &Config,
         active: ActiveMode,
         locked_in: &mut bool,
-    ) -> Result<Box<Share>, Rejection> {
+    ) -> Result<Box<Share>, Box<Rejection>> {
         let closed = |closed: Closed| self.not_let_in(&live.now(), &closed);
         let share = Share::open(live, place, conditions(config), &self.premises).map_err(closed)?;
         // Even if the login fails after this, the thread can't be used again.
@@ -131,7 +131,7 @@ impl Reception {
     }
 
     #[cold]
-    fn not_let_in(&self, user: &User, closed: &Closed) -> Rejection {
+    fn not_let_in(&self, user: &User, closed: &Closed) -> Box<Rejection> {
         match closed {
             Closed::Full(max) => {
                 let text = match max {
@@ -158,7 +158,7 @@ impl Reception {
 }
 
 #[cold]
-fn not_locked_in(error: &io::Error) -> Rejection {
+fn not_locked_in(error: &io::Error) -> Box<Rejection> {
     Rejection::short_of_resources(format!("the thread can't be locked in: {error}")).at(Level::Error)
 }
 

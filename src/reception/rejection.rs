@@ -47,29 +47,30 @@ pub enum Grounds {
 
 impl Rejection {
     /// A rejection that the administrator need not notice.
-    pub fn new(grounds: Grounds, text: impl Into<Cow<'static, str>>, decided: impl Into<Option<String>>) -> Self {
-        Self { grounds, text: text.into(), decided: decided.into(), level: Level::Info }
+    pub fn new(grounds: Grounds, text: impl Into<Cow<'static, str>>, decided: impl Into<Option<String>>) -> Box<Self> {
+        Box::new(Self { grounds, text: text.into(), decided: decided.into(), level: Level::Info })
     }
 
     /// The same as something to notice.
     #[must_use]
-    pub fn at(self, level: Level) -> Self {
-        Self { level, ..self }
+    pub fn at(mut self: Box<Self>, level: Level) -> Box<Self> {
+        self.level = level;
+        self
     }
 
     /// No client is let in any more, as the server stops or drains.
-    pub fn stopping(is_draining: bool) -> Self {
+    pub fn stopping(is_draining: bool) -> Box<Self> {
         let decided = if is_draining { "draining" } else { "stopping" };
         Self::new(Grounds::Stopping, format!("{}.", Stop::FAREWELL.text), decided.to_owned())
     }
 
     /// There is no thread, or no memory, for one more client.
-    pub fn short_of_resources(decided: impl Into<Option<String>>) -> Self {
+    pub fn short_of_resources(decided: impl Into<Option<String>>) -> Box<Self> {
         Self::new(Grounds::Busy, "The server is short of resources; try again later.", decided)
     }
 
     /// The address is banned.
-    pub fn banned(reason: BanReason, config: &Config) -> Self {
+    pub fn banned(reason: BanReason, config: &Config) -> Box<Self> {
         let (text, decided) = match reason {
             BanReason::WrongPasswords => (
                 "Too many wrong passwords from your address; try again later.",
@@ -83,7 +84,7 @@ impl Rejection {
     }
 
     /// A limit of the server, or of an address, is reached.
-    pub fn full(full: &Full, config: &Config) -> Self {
+    pub fn full(full: &Full, config: &Config) -> Box<Self> {
         let (text, key) = match (&full.key, full.max) {
             (Counted::Address(_), max) => {
                 (format!("Your address has its {}; close one first.", Plural(max, "session")), "max_cons_per_ip")

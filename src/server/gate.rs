@@ -130,7 +130,7 @@ impl Gate {
     }
 
     /// The places of a connection; the one of its address comes later if it is from a load balancer.
-    fn admit(&self, from: IpAddr, config: &Config) -> Result<Places, Rejection> {
+    fn admit(&self, from: IpAddr, config: &Config) -> Result<Places, Box<Rejection>> {
         let is_balancer = config.server.proxy_protocol_from.iter().any(|net| net.contains(&from));
         let address = if is_balancer { None } else { Some(self.admit_client(from, config)?) };
         let server = self.take_place(Counted::Server, Some(self.headroom.max_cons()), from, config)?;
@@ -141,7 +141,7 @@ impl Gate {
     }
 
     /// The place of a client at its address, unless that is banned.
-    fn admit_client(&self, address: IpAddr, config: &Config) -> Result<Ticket, Rejection> {
+    fn admit_client(&self, address: IpAddr, config: &Config) -> Result<Ticket, Box<Rejection>> {
         if let Some(reason) = self.shared.reception.bans.reason(address, config.server.ban, Instant::now()) {
             return Err(Rejection::banned(reason, config));
         }
@@ -155,7 +155,7 @@ impl Gate {
         max: Option<usize>,
         address: IpAddr,
         config: &Config,
-    ) -> Result<Ticket, Rejection> {
+    ) -> Result<Ticket, Box<Rejection>> {
         loop {
             match self.shared.reception.premises.limits.take(key.clone(), max) {
                 Ok(place) => return Ok(place),
@@ -166,7 +166,7 @@ impl Gate {
     }
 
     /// Takes the place of a client that a load balancer connects for, now that its address is known.
-    pub fn admit_late(&self, places: &mut Places, client: IpAddr, config: &Config) -> Result<(), Rejection> {
+    pub fn admit_late(&self, places: &mut Places, client: IpAddr, config: &Config) -> Result<(), Box<Rejection>> {
         places.address = Some(self.admit_client(client, config)?);
         Ok(())
     }

@@ -129,8 +129,8 @@ impl Session {
 
     /// The step after a name and a password that open nothing. The delay is counted from PASS, however long the check took.
     #[cold]
-    fn not_checked_in(&mut self, name: &Name, rejection: Rejection, arrived: Instant) -> Box<Refusal> {
-        let Rejection { grounds, text, decided, level } = rejection;
+    fn not_checked_in(&mut self, name: &Name, rejection: Box<Rejection>, arrived: Instant) -> Box<Refusal> {
+        let Rejection { grounds, text, decided, level } = *rejection;
         let reply = Reply::new(if matches!(grounds, Grounds::Banned | Grounds::Busy) { 421 } else { 530 }, text);
         if let Some(decided) = decided {
             log_reply(&self.control.who, level, &format!("USER {}", quoted_name(name)), &reply, Some(&decided));

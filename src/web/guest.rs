@@ -50,7 +50,7 @@ impl Visitor {
         Ok(Thread::Fits)
     }
 
-    fn let_in(&mut self, login: Arc<WebLogin>) -> Result<(), (Rejection, String)> {
+    fn let_in(&mut self, login: Arc<WebLogin>) -> Result<(), (Box<Rejection>, String)> {
         let (user, reception) = (login.live.now(), &self.web.reception);
         let named = |rejection| (rejection, user.name.clone());
         let place = login.place(reception, self.link.who.peer.ip()).map_err(named)?;

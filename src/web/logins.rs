@@ -74,7 +74,7 @@ impl WebLogin {
     }
 
     /// Its place among the account's sessions, taken now unless another connection of it has one.
-    pub fn place(&self, reception: &Reception, address: IpAddr) -> Result<Arc<SharePlace>, Rejection> {
+    pub fn place(&self, reception: &Reception, address: IpAddr) -> Result<Arc<SharePlace>, Box<Rejection>> {
         let held = || self.place.lock().upgrade();
         if let Some(place) = held() {
             return Ok(place);
@@ -92,7 +92,7 @@ impl WebLogin {
     fn holds(&self, accounts: &Accounts, from: IpAddr) -> bool {
         let old = self.live.now();
         let new = accounts.find(old.name.as_bytes());
-        let Some(new) = new.filter(|new| consequence(&old, Some(new)) == Consequence::TakenOver) else { return false };
+        let Some(new) = new.filter(|new| is_same(&old, new)) else { return false };
         if !Arc::ptr_eq(&old, new) {
             self.live.take_over(Arc::clone(new));
         }
@@ -188,8 +188,7 @@ impl Logins {
         let mut logins = self.by_address.lock();
         let key = (user.name.clone(), from);
         let known = logins.get(&key).and_then(Weak::upgrade);
-        if let Some(login) = known.filter(|login| consequence(&login.live.now(), Some(&user)) == Consequence::TakenOver)
-        {
+        if let Some(login) = known.filter(|login| is_same(&login.live.now(), &user)) {
             return (login, false);
         }
         logins.retain(|_, login| login.strong_count() > 0);
@@ -209,6 +208,11 @@ impl CookieSession {
     fn is_over(&self, now: Instant) -> bool {
         now.duration_since(self.began) >= COOKIE_LIFE || now.duration_since(self.used) >= COOKIE_IDLE
     }
+}
+
+/// Whether a session of the account goes on with it as it is now.
+fn is_same(old: &Arc<User>, new: &Arc<User>) -> bool {
+    Arc::ptr_eq(old, new) || consequence(old, Some(new)) == Consequence::TakenOver
 }
 
 fn forget_oldest<K: Copy + Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>, used: impl Fn(&V) -> Instant) {
