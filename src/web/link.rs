@@ -175,9 +175,10 @@ impl Link {
     /// Waits without reading. Ends early when the client is gone or the connection is asked to end.
     pub fn pause(&self, duration: Duration) {
         let deadline = Instant::now() + duration;
-        while !self.ending.is_asked() {
+        // RDHUP shows half a close, or that the connection is asked to end. After half a close only the whole one ends the wait.
+        for events in [PollFlags::RDHUP, PollFlags::empty()] {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.poll(PollFlags::RDHUP, left) {
+            if self.ending.is_asked() || !self.poll(events, left) {
                 return;
             }
         }

@@ -157,6 +157,8 @@ impl Visitor {
     fn leave_after(mut self: Box<Self>, pending: Option<Box<WebRequest>>) -> Parting {
         let end = match catch_unwind(AssertUnwindSafe(|| self.serve(pending))) {
             Ok(Next::Elsewhere(request)) => {
+                // No account goes along: the next thread is not locked in for it.
+                self.dismiss_guest();
                 return Parting::Elsewhere(Box::new(MovedVisitor { visitor: self, request }));
             }
             Ok(Next::End(end)) => end,
