@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::SendFlags;
 
 use crate::auth::limits::{Counted, Ticket};
 use crate::config::Config;
@@ -179,19 +179,19 @@ impl Gate {
 
     /// Says why and hangs up, without ever waiting for the client. A client that expects TLS can be told nothing.
     pub fn dismiss(&self, Accepted { stream, entrance, .. }: &Accepted, rejection: &Rejection) {
-        let mut bytes = Vec::new();
         match entrance {
-            Entrance::Greeting => Reply::new(421, rejection.text.clone()).write_to(&mut bytes),
-            Entrance::Web if !begins_with_tls(stream) => bytes = web::rejected(rejection),
-            Entrance::Web | Entrance::Tls => {}
-        }
-        if !bytes.is_empty() {
-            let _ = rustix::net::send(stream, &bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
-            drop_unread(stream);
-        }
-        let _ = stream.shutdown(Shutdown::Write);
-        if *entrance == Entrance::Web {
-            self.goodbyes.wait_for(Arc::clone(stream));
+            Entrance::Greeting => {
+                let mut bytes = Vec::new();
+                Reply::new(421, rejection.text.clone()).write_to(&mut bytes);
+                let _ = rustix::net::send(stream, &bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+                drop_unread(stream);
+                let _ = stream.shutdown(Shutdown::Write);
+            }
+            Entrance::Tls => drop(stream.shutdown(Shutdown::Write)),
+            Entrance::Web => {
+                let has_tls = self.settings.lock().tls.is_some();
+                self.goodbyes.part(Arc::clone(stream), web::rejected(rejection), has_tls);
+            }
         }
     }
 
@@ -214,11 +214,4 @@ impl Gate {
     pub fn forget_refusals(&self, address: IpAddr) {
         self.refusals.lock().retain(|(refused, _), _| *refused != address);
     }
-}
-
-/// Whether the first byte that a client has sent is TLS's (RFC 8446 §5.1).
-fn begins_with_tls(stream: &TcpStream) -> bool {
-    let mut first = [0];
-    let peeked = rustix::net::recv(stream, &mut first[..], RecvFlags::PEEK | RecvFlags::DONTWAIT);
-    peeked.is_ok_and(|(peeked, _)| peeked == 1) && first == [22]
 }

@@ -24,6 +24,11 @@ impl WebRequest {
         self.head.first("sec-fetch-mode").is_some_and(|mode| mode != b"navigate")
     }
 
+    /// Whether a browser is to show the answer as its next page.
+    pub fn is_for_a_person(&self) -> bool {
+        self.wants_page() && !self.is_of_script()
+    }
+
     /// Whether a browser sent it, which has the form to log in.
     pub fn is_of_browser(&self) -> bool {
         self.is_of_script() || self.wants_page()

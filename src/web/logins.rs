@@ -147,11 +147,14 @@ impl Logins {
         self.by_cookie.lock().remove(token).map(|session| session.login)
     }
 
-    /// Ends all that is remembered of an account.
-    pub fn end_all_of(&self, account: &str) {
+    /// Ends all that is remembered of an account. Returns how many of its logins no connection was using.
+    pub fn end_all_of(&self, account: &str) -> usize {
         let is_its = |login: &WebLogin| login.live.now().name == account;
-        self.by_cookie.lock().retain(|_, session| !is_its(&session.login));
-        self.by_password.lock().retain(|_, password| !is_its(&password.login));
+        let mut cookies = self.by_cookie.lock();
+        let of_cookies = cookies.extract_if(|_, session| is_its(&session.login)).map(|(_, session)| session.login);
+        let mut passwords = self.by_password.lock();
+        let of_passwords = passwords.extract_if(|_, password| is_its(&password.login)).map(|(_, right)| right.login);
+        of_cookies.chain(of_passwords).filter(|login| Arc::strong_count(login) == 1).count()
     }
 
     /// The login of a name and a password that were right from this address a moment ago.

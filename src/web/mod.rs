@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use crate::config::Config;
+use crate::copy::Error;
 use crate::net::ending::Notice;
 use crate::net::tls::Tls;
 use crate::net::who::Who;
@@ -21,6 +22,7 @@ use crate::protocol::http::error::HttpError;
 use crate::protocol::http::framing::Framing;
 use crate::protocol::http::head::Head;
 use crate::reception::activity::{Activity, Seat};
+use crate::reception::handshake;
 use crate::reception::outcome::reason;
 use crate::reception::parking::Places;
 use crate::reception::parting::{Ended, Moved, Parting};
@@ -241,7 +243,14 @@ impl Visitor {
     /// Shakes hands if the client begins with TLS.
     fn begin(&mut self) -> Result<(), NoRequest> {
         if let Err(error) = self.link.begin(self.tls.as_ref()) {
-            self.link.who.log(Level::Info, format_args!("{}", reason(&error)));
+            match &error {
+                Error::Handshake(error) => {
+                    self.link
+                        .who
+                        .log(Level::Warn, format_args!("TLS handshake failed: {}.", handshake::explain(error)));
+                }
+                error => self.link.who.log(Level::Info, format_args!("TLS handshake: {}", reason(error))),
+            }
             return Err(NoRequest::Gone);
         }
         self.activity.secure(self.link.is_secured());

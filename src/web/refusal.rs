@@ -43,6 +43,8 @@ enum Decided {
     Denied(Denied, Option<VirtualPath>),
     /// Nobody is logged in who may.
     NoAccount,
+    /// A name and a password that came are wrong.
+    NotAdmitted,
     /// The log has a line about it already.
     Told,
 }
@@ -116,7 +118,7 @@ impl WebRefusal {
             refusal = refusal.with("Retry-After", COME_AGAIN.as_secs());
         }
         if status == 401 {
-            refusal.why = Decided::NoAccount;
+            refusal.why = Decided::NotAdmitted;
         }
         refusal
     }
@@ -206,27 +208,31 @@ impl Exchange<'_> {
         let WebRefusal { status, text, fields, why, .. } = &refusal;
         let mut shown: Vec<(&str, &dyn std::fmt::Display)> =
             fields.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display)).collect();
-        let asks = matches!(why, Decided::NoAccount);
-        if asks && !self.request.is_of_browser() {
+        if matches!(why, Decided::NoAccount | Decided::NotAdmitted) && !self.request.is_of_browser() {
             shown.push(("WWW-Authenticate", &CHALLENGE));
         }
-        let content =
-            if self.request.wants_page() { self.page_of(*status, text, asks) } else { json_of(*status, text) };
+        let content = if self.request.wants_page() { self.page_of(&refusal) } else { json_of(*status, text) };
+        let is_form = matches!(why, Decided::NoAccount) && need == Need::Read && self.request.is_for_a_person();
+        // In place of a page, the form is no error.
+        let status = if is_form { &200 } else { status };
         // An answer that can't be sent ends the connection: `give` notes that.
         let _ = self.give(*status, Caching::Revalidated, &content, &shown);
     }
 
     /// The page of a refusal: the form for those who have to log in.
-    fn page_of(&self, status: u16, text: &str, asks: bool) -> AnswerContent {
+    fn page_of(&self, WebRefusal { status, text, why, .. }: &WebRefusal) -> AnswerContent {
         let (language, mut bytes) = (self.request.language(), Vec::new());
         let next = self.request.head.target.href();
-        let account = self.visitor.account_shown();
-        if asks {
-            page::login(&LoginPage { language, next: &next, refused: None }, &mut bytes);
-        } else {
-            let next = account.is_none().then_some(&*next);
-            let account = account.as_deref();
-            page::error(&ErrorPage { language, status, sentence: text, account, next }, &mut bytes);
+        let form = |refused| LoginPage { language, next: &next, refused };
+        match why {
+            Decided::NoAccount => page::login(&form(None), &mut bytes),
+            Decided::NotAdmitted => page::login(&form(Some(text)), &mut bytes),
+            Decided::Itself | Decided::Denied(..) | Decided::Told => {
+                let account = self.visitor.account_shown();
+                let next = account.is_none().then_some(&*next);
+                let page = ErrorPage { language, status: *status, sentence: text, account: account.as_deref(), next };
+                page::error(&page, &mut bytes);
+            }
         }
         AnswerContent { content_type: HTML, bytes }
     }

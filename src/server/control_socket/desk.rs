@@ -172,6 +172,10 @@ impl Desk {
             KickTarget::Address { address, ban: true } => self.ban(address.to_canonical(), now),
             KickTarget::Address { .. } | KickTarget::Ids { .. } | KickTarget::User { .. } => None,
         };
+        let idle = match target {
+            KickTarget::User { user } => self.gate.web.logins.end_all_of(user),
+            KickTarget::Ids { .. } | KickTarget::Address { .. } => 0,
+        };
         let seats = self.gate.roster.seats();
         let chosen: Vec<&Seat> = seats.iter().filter(|seat| chooses(target, seat)).collect();
         for seat in &chosen {
@@ -187,7 +191,7 @@ impl Desk {
             }
             KickTarget::User { .. } | KickTarget::Address { .. } => Vec::new(),
         };
-        KickAnswer { kicked: chosen.len(), unknown, banned }
+        KickAnswer { kicked: chosen.len() + idle, unknown, banned }
     }
 
     /// Keeps an address out for `ban_time`, or for good if that is off; for how many seconds.
