@@ -61,7 +61,7 @@ fn row(session: &SessionFacts) -> [String; 11] {
         if session.tls { "yes" } else { "no" }.to_owned(),
         local_time(&session.since),
         time(session.idle),
-        session.verb.clone().unwrap_or_else(|| if session.user.is_some() { "idle" } else { "login" }.to_owned()),
+        session.does().to_owned(),
         if_moving(size(session.bytes)),
         session.total.map(size).unwrap_or_default(),
         if_moving(format!("{}/s", size(session.rate))),
@@ -80,6 +80,7 @@ mod tests {
             user: Some("alex".to_owned()),
             address: "192.168.1.20:51542".parse().expect("an address"),
             tls: true,
+            protocol: None,
             since: jiff::Timestamp::now().to_string(),
             idle: 3,
             verb: None,
@@ -107,16 +108,17 @@ mod tests {
             address: "0.0.0.0:2121".to_owned(),
             max_cons: 100,
         };
-        let answer = WhoAnswer { server: server.clone(), sessions: vec![busy, session(8)] };
+        let browser = SessionFacts { protocol: Some("http".to_owned()), ..session(9) };
+        let answer = WhoAnswer { server: server.clone(), sessions: vec![busy, session(8), browser] };
         let whole = table(&answer, usize::MAX);
         assert!(whole.contains("  /films/a name that is much too long for what is left.iso\n"), "{whole}");
         let text = table(&answer, 80);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "2 sessions of 100 on 0.0.0.0:2121, pid 5");
+        assert_eq!(lines[0], "3 sessions of 100 on 0.0.0.0:2121, pid 5");
         for part in [" 7 alex", "192.168.1.20:51542", "RETR", "5.0G", "50G", "11M/s", "….iso"] {
             assert!(lines[2].contains(part.trim_start_matches('…')), "{part}: {text}");
         }
-        assert!(lines[3].contains("idle"), "{text}");
+        assert!(lines[3].contains("idle") && lines[4].contains("web"), "{text}");
         assert!(lines.iter().all(|line| line.chars().count() <= 80), "{text}");
         assert_eq!(table(&WhoAnswer { server, sessions: vec![] }, 80), "0 sessions of 100 on 0.0.0.0:2121, pid 5\n");
     }

@@ -34,6 +34,9 @@ pub struct SessionFacts {
     pub address: SocketAddr,
     /// Whether the control connection is under TLS.
     pub tls: bool,
+    /// `http` for a connection of the web; none for FTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
     /// When it began, as in RFC 3339, UTC.
     pub since: String,
     /// Seconds since its last command ended; 0 while one runs.
@@ -48,6 +51,18 @@ pub struct SessionFacts {
     pub total: Option<u64>,
     /// Bytes a second, over the last second or so.
     pub rate: u64,
+}
+
+impl SessionFacts {
+    /// The command that moves bytes, or why there is none.
+    pub fn does(&self) -> &str {
+        match &self.verb {
+            Some(verb) => verb,
+            None if self.protocol.is_some() => "web",
+            None if self.user.is_some() => "idle",
+            None => "login",
+        }
+    }
 }
 
 /// Answers [`super::request::ControlRequest::Who`].

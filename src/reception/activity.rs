@@ -16,6 +16,7 @@ use crate::auth::live_user::LiveUser;
 use crate::auth::user::User;
 use crate::net::ending::{Ending, Farewell};
 use crate::protocol::path::VirtualPath;
+use crate::reception::Entrance;
 
 /// A session's place in the roster: how others see it, and how they end it.
 #[derive(Debug, Clone)]
@@ -53,6 +54,8 @@ pub struct Activity {
     /// The client for which the load balancer at `peer` connects.
     client: OnceLock<Box<SocketAddr>>,
     tls: AtomicBool,
+    /// Whether it speaks HTTP, and not FTP.
+    pub is_on_web: bool,
     live: Mutex<Option<Arc<LiveUser>>>,
     /// When its last command ended, in milliseconds since it began.
     idle_since: AtomicU64,
@@ -115,13 +118,14 @@ pub struct Busy {
 
 impl Activity {
     /// Of a session that begins now.
-    pub fn new(id: u64, peer: SocketAddr) -> Activity {
+    pub fn new(id: u64, peer: SocketAddr, entrance: Entrance) -> Activity {
         Activity {
             id,
             began: Instant::now(),
             peer,
             client: OnceLock::new(),
             tls: AtomicBool::new(false),
+            is_on_web: entrance == Entrance::Web,
             live: Mutex::default(),
             idle_since: AtomicU64::new(0),
             doing: Mutex::default(),
@@ -266,7 +270,7 @@ mod tests {
     use super::*;
 
     fn activity() -> Arc<Activity> {
-        Arc::new(Activity::new(7, "192.0.2.1:1".parse().expect("an address")))
+        Arc::new(Activity::new(7, "192.0.2.1:1".parse().expect("an address"), Entrance::Greeting))
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Gate {
                 return Ok(());
             }
         };
-        let entry = Roster::enter(&self.roster, &connection.stream, connection.peer, &self.shared.reception.stop);
+        let entry = Roster::enter(&self.roster, &connection, &self.shared.reception.stop);
         let gate = Arc::clone(self);
         let visit = Box::new(Visit { connection, places: Some(places), entry, gate, settings, moved: None });
         self.pool.run(visit).map_err(|(visit, error)| {

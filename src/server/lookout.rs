@@ -112,7 +112,7 @@ fn follow(seat: &Seat, accounts: &Accounts) -> bool {
 mod tests {
     use std::fs;
     use std::io::Read;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
     use std::path::PathBuf;
 
     use super::*;
@@ -120,6 +120,7 @@ mod tests {
     use crate::auth::user::Terms;
     use crate::net::ending::Grace;
     use crate::net::stop::Stop;
+    use crate::reception::{Accepted, Entrance};
     use crate::server::roster::RosterEntry;
 
     #[test]
@@ -129,13 +130,18 @@ mod tests {
         let (mut client, peer) = listener.accept().unwrap();
         client.set_nonblocking(true).unwrap();
         let roster = Arc::new(Roster::default());
-        let entry = Roster::enter(&roster, &connection, peer, &Arc::new(Stop::default()));
+        let entry = enter(&roster, connection, peer);
         let is_cut = |client: &mut TcpStream| matches!(client.read(&mut [0]), Ok(0));
         assert!(cut_overstayers(&roster, &BTreeSet::new()).is_empty());
         entry.seat.ending.ask(CHANGED);
         let asked = cut_overstayers(&roster, &BTreeSet::new());
         assert_eq!((asked.len(), is_cut(&mut client)), (1, false));
         assert_eq!((cut_overstayers(&roster, &asked).len(), is_cut(&mut client)), (1, true));
+    }
+
+    fn enter(roster: &Arc<Roster>, stream: Arc<TcpStream>, peer: SocketAddr) -> RosterEntry {
+        let accepted = Accepted { stream, peer, entrance: Entrance::Greeting };
+        Roster::enter(roster, &accepted, &Arc::new(Stop::default()))
     }
 
     const BOB: &str = "[bob]\npassword = secret\nperm = elr\nhome = .\n";
@@ -159,7 +165,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let connection = Arc::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
             let (roster, peer) = (Arc::new(Roster::default()), connection.peer_addr().unwrap());
-            let entry = Roster::enter(&roster, &connection, peer, &Arc::new(Stop::default()));
+            let entry = enter(&roster, connection, peer);
             let scene = Scene { folder, roster, users, entry, last: None };
             scene.log_in("bob");
             scene

@@ -1,7 +1,6 @@
 //! The sessions that are here: what each does, and how each is told to end.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, TcpStream};
 use std::ops::Add;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,6 +9,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::net::ending::Ending;
 use crate::net::stop::Stop;
+use crate::reception::Accepted;
 use crate::reception::activity::{Activity, Seat, Traffic};
 
 /// Every session.
@@ -47,13 +47,13 @@ pub struct Totals {
 }
 
 impl Roster {
-    /// Adds a session with this connection from this client.
-    pub fn enter(roster: &Arc<Self>, connection: &Arc<TcpStream>, peer: SocketAddr, stop: &Arc<Stop>) -> RosterEntry {
-        let ending = Arc::new(Ending::new(Arc::clone(connection), Arc::clone(stop)));
+    /// Adds a session with this connection.
+    pub fn enter(roster: &Arc<Self>, Accepted { stream, peer, entrance }: &Accepted, stop: &Arc<Stop>) -> RosterEntry {
+        let ending = Arc::new(Ending::new(Arc::clone(stream), Arc::clone(stop)));
         let mut present = roster.present.lock();
         present.came += 1;
         let id = present.came;
-        let seat = Seat { activity: Arc::new(Activity::new(id, peer)), ending };
+        let seat = Seat { activity: Arc::new(Activity::new(id, *peer, *entrance)), ending };
         present.seats.insert(id, seat.clone());
         drop(present);
         roster.came.notify_all();
@@ -119,10 +119,11 @@ impl Drop for RosterEntry {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
     use std::sync::atomic::Ordering;
 
     use super::*;
+    use crate::reception::Entrance;
     use crate::reception::activity::Moves;
 
     #[test]
@@ -130,7 +131,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
         let connection = Arc::new(TcpStream::connect(listener.local_addr().expect("bound")).expect("connected"));
         let (roster, stop) = (Arc::new(Roster::default()), Arc::new(Stop::default()));
-        let enter = || Roster::enter(&roster, &connection, connection.peer_addr().expect("connected"), &stop);
+        let peer = connection.peer_addr().expect("connected");
+        let accepted = Accepted { stream: connection, peer, entrance: Entrance::Greeting };
+        let enter = || Roster::enter(&roster, &accepted, &stop);
         let (first, second) = (enter(), enter());
         first.seat.activity.counter(Moves::In).fetch_add(3, Ordering::Relaxed);
         second.seat.activity.counter(Moves::Out).fetch_add(4, Ordering::Relaxed);

@@ -77,7 +77,7 @@ impl Shared {
 
 #[test]
 fn the_way_to_it_is_examined_without_a_file() {
-    let shared = share(&["--no-web", "--set", "passive.passive_ports=41000-41003"]);
+    let shared = share(&["--web", "0", "--set", "passive.passive_ports=41000-41003"]);
     let empty = tempfile::tempdir().unwrap();
     let checked = |words: &[&str]| {
         let mut check = command(shared.server.tree(), &[&["check", "--network"], words].concat());
@@ -89,6 +89,8 @@ fn the_way_to_it_is_examined_without_a_file() {
         let ended = checked(words);
         let found = format!("{address}: ftpd answers; passive ports in order: ");
         assert!(ended.code == Some(0) && ended.output.contains(&found), "{}", ended.output);
+        let web = format!("http://{}/: ftpd answers (200", shared.server.web());
+        assert!(ended.output.contains(&web), "{}", ended.output);
     }
     assert!(checked(&["-p", "9"]).output.contains("there is no user.ini"));
 }

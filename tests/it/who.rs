@@ -1,6 +1,6 @@
 //! `ftpd who`: the sessions of a running server.
 
-use std::io::Write;
+use std::{io::Write, net::TcpStream};
 
 use serde_json::Value;
 
@@ -198,4 +198,31 @@ fn a_download_that_is_watched_comes_whole() {
     client.read_reply().expect(226);
     let status = server.ask(r#"{"v":1,"do":"status"}"#);
     assert_eq!((&status["sent"], &status["sessions_total"]), (&BIG.into(), &1.into()));
+}
+
+#[test]
+fn a_connection_of_the_web_is_shown_as_one() {
+    let server = Server::start("[anonymous]\nenable_anonymous = on\nanonymous_path = home\n[web]\nweb_port = 0\n", BOB);
+    server.write_sparse("big", BIG);
+    let ftp = server.login();
+    let mut web = TcpStream::connect(server.web()).unwrap();
+    eventually("both are here", || server.sessions().len() == 2);
+    let shown = || server.sessions().remove(1);
+    assert_eq!(
+        (&shown()["protocol"], &shown()["verb"], &shown()["tls"]),
+        (&"http".into(), &Value::Null, &false.into())
+    );
+    assert!(server.sessions()[0].get("protocol").is_none(), "FTP is the rule");
+    let table = server.administer("who").output;
+    assert!(table.lines().nth(3).is_some_and(|line| line.split_whitespace().any(|word| word == "web")), "{table}");
+    web.write_all(b"GET /big HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
+    eventually("it gets a file", || shown()["verb"] == "GET");
+    assert_eq!(
+        (&shown()["user"], &shown()["path"], &shown()["total"]),
+        (&"anonymous".into(), &"/big".into(), &BIG.into())
+    );
+    assert_eq!(server.administer("kick --user anonymous").code, Some(0));
+    eventually("it has left", || server.sessions().len() == 1);
+    assert!(read_all(web).len() < usize::try_from(BIG).unwrap());
+    drop(ftp);
 }

@@ -12,6 +12,7 @@ pub fn idle(id: u64) -> SessionFacts {
         user: Some("alex".to_owned()),
         address: "192.168.1.20:51542".parse().unwrap(),
         tls: true,
+        protocol: None,
         since: "2026-11-26T05:28:00Z".to_owned(),
         idle: 200,
         verb: None,

@@ -162,10 +162,8 @@ fn address(row: &SessionRow, width: usize) -> String {
     if with_port.len() <= width { with_port } else { end(&address.ip().to_string(), width) }
 }
 
-/// The command that moves bytes, or why there is none.
 fn does(row: &SessionRow, _: usize) -> String {
-    let none = if row.facts.user.is_some() { "idle" } else { "login" };
-    row.facts.verb.clone().unwrap_or_else(|| none.to_owned())
+    row.facts.does().to_owned()
 }
 
 /// The part that is done, or the bytes if there is no total, or for how long it has been idle.

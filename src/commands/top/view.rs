@@ -70,8 +70,8 @@ pub struct Flow {
     pub received: u64,
 }
 
-const FROM_CLIENTS: [&str; 3] = ["STOR", "STOU", "APPE"];
-const TO_CLIENTS: [&str; 5] = ["RETR", "LIST", "NLST", "MLSD", "STAT"];
+const FROM_CLIENTS: [&str; 5] = ["STOR", "STOU", "APPE", "PUT", "PATCH"];
+const TO_CLIENTS: [&str; 6] = ["RETR", "LIST", "NLST", "MLSD", "STAT", "GET"];
 /// The weight of a new rate in the steady one.
 const NEW_PART: u64 = 4;
 /// Rows that Page Up and Page Down skip.
@@ -308,6 +308,8 @@ mod tests {
         let sessions =
             vec![busy(1, "RETR", 0, 5), busy(2, "STOR", 0, 7), busy(3, "LIST", 0, 1), busy(4, "HASH", 0, 100), idle(5)];
         assert_eq!(view(vec![sessions]).flow(), Flow { transfers: 4, sent: 6, received: 7 });
+        let sessions = vec![busy(1, "GET", 0, 5), busy(2, "PUT", 0, 7), busy(3, "PATCH", 0, 8)];
+        assert_eq!(view(vec![sessions]).flow(), Flow { transfers: 3, sent: 5, received: 15 });
     }
 
     #[test]

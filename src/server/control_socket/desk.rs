@@ -141,6 +141,7 @@ impl Desk {
             user: activity.account().map(|account| account.name.clone()),
             address: activity.address(),
             tls: activity.is_secured(),
+            protocol: activity.is_on_web.then(|| "http".to_owned()),
             since: since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             idle: activity.idle(now).as_secs(),
             verb: doing.as_ref().map(|(doing, _)| doing.verb.to_owned()),
