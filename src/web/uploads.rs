@@ -125,8 +125,7 @@ impl Exchange<'_> {
 
     /// The time of the last change that the client knows.
     fn modified(&self) -> Option<i64> {
-        let value = self.request.head.only("x-modified").ok()??;
-        std::str::from_utf8(value).ok()?.split('.').next()?.parse().ok()
+        structured::seconds(self.request.head.only("x-modified").ok()??)
     }
 
     fn upload(&mut self, plan: &Plan) -> Result<(), WebRefusal> {

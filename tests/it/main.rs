@@ -1,6 +1,6 @@
 //! Black-box tests: the real binary, started on a free port in a temporary tree, talked to over sockets.
 //!
-//! `server`, `client`, `data`, `channel`, `dice`, `disk`, `glob`, `machine`, `page`, `svg`, `terminal`, `trace` and `trial` are
+//! `server`, `client`, `data`, `channel`, `dice`, `disk`, `glob`, `machine`, `page`, `svg`, `terminal`, `trace`, `trial` and `web` are
 //! the harness; every other file is one topic.
 //! `FTPD_TEST_TLS=explicit` and `FTPD_TEST_TLS=implicit` run them over TLS.
 
@@ -21,6 +21,7 @@ mod svg;
 mod terminal;
 mod trace;
 mod trial;
+mod web;
 
 mod account_changes;
 mod accounts;
@@ -94,5 +95,7 @@ mod transcripts;
 mod transfers;
 mod tree;
 mod uploads;
+mod web_requests_get;
+mod web_requests_put;
 mod web_start;
 mod who;

@@ -1,6 +1,7 @@
 //! The server under test: the real binary in a temporary tree, its log, its end.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
@@ -239,6 +240,22 @@ impl Server {
     pub fn read(&self, name: impl AsRef<Path>) -> Vec<u8> {
         let path = self.home().join(name);
         fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// Each file below the home, hidden ones, too, with its content.
+    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        let mut folders = vec![self.home()];
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                match fs::symlink_metadata(&path).unwrap() {
+                    meta if meta.is_dir() => folders.push(path),
+                    meta if meta.is_file() => drop(files.insert(path.clone(), fs::read(path).unwrap())),
+                    _ => {}
+                }
+            }
+        }
+        files
     }
 
     /// What came so far of the upload that is under way: hidden, or in place under this name.

@@ -16,6 +16,17 @@ pub fn integer(value: &[u8]) -> Option<u64> {
     if value.len() <= 15 { decimal(value) } else { None }
 }
 
+/// The last second of the year 9999.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// A time of `X-Modified`, in Unix seconds: digits, perhaps with a fraction, which is dropped.
+pub fn seconds(value: &[u8]) -> Option<i64> {
+    let dot = value.iter().position(|&byte| byte == b'.').unwrap_or(value.len());
+    let (whole, fraction) = value.split_at(dot);
+    let is_fraction = fraction.is_empty() || fraction.len() > 1 && fraction[1..].iter().all(u8::is_ascii_digit);
+    decimal(whole).filter(|&seconds| is_fraction && seconds <= LAST_SECOND)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +61,16 @@ mod tests {
         ];
         for (value, expected) in cases {
             assert_eq!(integer(value.as_bytes()), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_a_number_of_seconds_that_files_can_have() {
+        let times = [("0", Some(0)), ("1700000000", Some(1_700_000_000)), ("1700000000.75", Some(1_700_000_000))];
+        let nonsense =
+            ["", "-1", "+1", ".5", "1.", "1.x", "1.5.5", "1e3", "0x1", "1 ", "1700000000000", "99999999999999999999"];
+        for (value, expected) in times.into_iter().chain(nonsense.map(|value| (value, None))) {
+            assert_eq!(seconds(value.as_bytes()), expected, "{value}");
         }
     }
 }
