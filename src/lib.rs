@@ -50,12 +50,12 @@
 //!
 //! # How does a browser get a file?
 //!
-//! 1. The connection comes through the same gate and becomes a [`web::Visitor`]. `web::link` reads the head of the request, as
-//!    [`protocol::http::head`] takes it apart.
+//! 1. The connection comes through the same gate and becomes a [`web::Visitor`]. `web::link` reads the head of the request,
+//!    by the parsers of [`protocol::http`].
 //! 2. `web::answering` checks the host; `web::identity` finds out who asks, and `web::guest` has the account's folder opened
 //!    and the thread locked in, as after PASS.
 //! 3. `web::files` calls [`share::Share::open_file`], which asks for the letter, and compares what the client knows of the file
-//!    ([`protocol::http::preconditions`]).
+//!    by its tag or time.
 //! 4. Head and bytes go out by [`copy::transfer::Transfer`], and [`reception::outcome`] writes the lines in both logs.
 //!
 //! # How does an upload get to its place?

@@ -68,7 +68,7 @@ impl Session {
         let arrived = Instant::now();
         let credentials = NameAndPassword { name: name.as_bytes(), password: &password.0 };
         let checked = self.shared.reception.check_in(credentials, &self.control.who, &self.config, self.login_by);
-        checked.map_err(|rejection| self.not_checked_in(&name, rejection, arrived))
+        checked.map_err(|rejection| self.not_checked_in(&name, &rejection, arrived))
     }
 
     pub(super) fn reinitialize(&mut self) -> Answer {
@@ -129,14 +129,15 @@ impl Session {
 
     /// The step after a name and a password that open nothing. The delay is counted from PASS, however long the check took.
     #[cold]
-    fn not_checked_in(&mut self, name: &Name, rejection: Box<Rejection>, arrived: Instant) -> Box<Refusal> {
-        let Rejection { grounds, text, decided, level } = *rejection;
-        let reply = Reply::new(if matches!(grounds, Grounds::Banned | Grounds::Busy) { 421 } else { 530 }, text);
+    fn not_checked_in(&mut self, name: &Name, rejection: &Rejection, arrived: Instant) -> Box<Refusal> {
+        let Rejection { grounds, text, decided, level } = rejection;
+        let reply =
+            Reply::new(if matches!(grounds, Grounds::Banned | Grounds::Busy) { 421 } else { 530 }, text.clone());
         if let Some(decided) = decided {
-            log_reply(&self.control.who, level, &format!("USER {}", quoted_name(name)), &reply, Some(&decided));
+            log_reply(&self.control.who, *level, &format!("USER {}", quoted_name(name)), &reply, Some(decided));
         }
         told(match grounds {
-            Grounds::WrongPassword { bans } => self.after_wrong_password(reply, bans, arrived),
+            Grounds::WrongPassword { bans } => self.after_wrong_password(reply, *bans, arrived),
             Grounds::NoAnonymous => self.after_anonymous(reply),
             Grounds::Banned => Step::Close(reply, End::Banned),
             Grounds::Busy | Grounds::Full | Grounds::Stopping | Grounds::NoFolder => Step::Close(reply, End::NotLetIn),
