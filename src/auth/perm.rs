@@ -145,7 +145,13 @@ impl Value for Perms {
 
 impl fmt::Display for Perms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.granted().map(Perm::letter).collect::<String>().fmt(f)
+        let (mut text, mut length) = ([0; LETTERS.len()], 0);
+        for perm in self.granted() {
+            // All letters are ASCII.
+            text[length] = u8::try_from(perm.letter()).unwrap_or_default();
+            length += 1;
+        }
+        f.pad(str::from_utf8(&text[..length]).unwrap_or_default())
     }
 }
 

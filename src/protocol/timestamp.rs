@@ -20,6 +20,8 @@ pub struct Civil {
 }
 
 const DAY: i64 = 86_400;
+const YEAR_0: i64 = -62_167_219_200;
+const END_OF_YEAR_9999: i64 = 253_402_300_799;
 
 impl Civil {
     /// The civil time of a Unix time in seconds.
@@ -85,6 +87,39 @@ pub fn write(unix: i64, out: &mut Vec<u8>) {
     }
 }
 
+/// A time as `YYYY-MM-DDThh:mm:ssZ` (RFC 3339), whose years have four digits: the nearest time that has such a form.
+#[derive(Debug, Clone, Copy)]
+pub struct Rfc3339([u8; 20]);
+
+impl Rfc3339 {
+    /// Of Unix seconds.
+    pub fn of(unix: i64) -> Self {
+        let civil = Civil::from_unix(unix.clamp(YEAR_0, END_OF_YEAR_9999));
+        let (year, mut text) = (civil.year, *b"YYYY-MM-DDThh:mm:ssZ");
+        let parts =
+            [small(year / 100), small(year % 100), civil.month, civil.day, civil.hour, civil.minute, civil.second];
+        for (at, two) in [0, 2, 5, 8, 11, 14, 17].into_iter().zip(parts) {
+            (text[at], text[at + 1]) = (b'0' + two / 10, b'0' + two % 10);
+        }
+        Self(text)
+    }
+
+    /// All of it.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// `YYYY-MM-DD`.
+    pub fn date(&self) -> &str {
+        &self.as_str()[..10]
+    }
+
+    /// `hh:mm`.
+    pub fn clock(&self) -> &str {
+        &self.as_str()[11..16]
+    }
+}
+
 fn small(value: i64) -> u8 {
     u8::try_from(value).unwrap_or(0)
 }
@@ -117,6 +152,10 @@ mod tests {
         let mut out = Vec::new();
         write(1_732_269_600, &mut out);
         assert_eq!(out, b"20241122100000");
+        let text = Rfc3339::of(1_732_269_661);
+        assert_eq!([text.as_str(), text.date(), text.clock()], ["2024-11-22T10:01:01Z", "2024-11-22", "10:01"]);
+        assert_eq!(Rfc3339::of(i64::MAX).as_str(), "9999-12-31T23:59:59Z");
+        assert_eq!(Rfc3339::of(i64::MIN).as_str(), "0000-01-01T00:00:00Z");
     }
 
     proptest! {

@@ -1,18 +1,19 @@
 //! GET of folders: as a page, or as a list for programs. Both are streamed.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::io;
 
-use jiff::Timestamp;
-use serde_json::json;
+use serde::{Serialize, Serializer};
 
 use crate::auth::perm::Perms;
 use crate::copy::Error;
 use crate::fs::folder::{Folder, MAX_SORTED, Order};
 use crate::protocol::http::accept::Accept;
 use crate::protocol::http::chunks::{self, LAST_CHUNK};
-use crate::protocol::http::href::{component_href, folder_href};
+use crate::protocol::http::href::{entry_href, folder_href};
 use crate::protocol::path::VirtualPath;
+use crate::protocol::timestamp::Rfc3339;
 use crate::reception::activity::{Activity, Moves};
 use crate::share::Share;
 use crate::share::tree::overlay::Letters;
@@ -46,6 +47,20 @@ struct Reading {
     folder: Folder,
     path: VirtualPath,
     letters: Letters,
+}
+
+/// An entry in the list for programs.
+#[derive(Serialize)]
+struct JsonEntry<'a> {
+    /// Lossy where it is not UTF-8; the link is not.
+    name: Cow<'a, str>,
+    href: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    size: u64,
+    modified: &'a str,
+    #[serde(serialize_with = "as_text")]
+    letters: Perms,
 }
 
 /// How they are shown.
@@ -100,7 +115,7 @@ impl Exchange<'_> {
     fn stream(&mut self, path: &VirtualPath, mut entries: ListedEntries, form: &Form) -> Result<(), WebRefusal> {
         let (mut head, is_chunked) = (Vec::new(), self.request.takes_chunks());
         self.begin_stream(form.content_type(), &mut head);
-        let mut block = Vec::new();
+        let (mut block, folder) = (Vec::new(), folder_href(path));
         form.begin(&mut block);
         let visitor = &mut *self.visitor;
         let guest = visitor.guest.as_mut().ok_or_else(WebRefusal::no_account)?;
@@ -109,7 +124,7 @@ impl Exchange<'_> {
         let mut is_first = true;
         let fill = |out: &mut Vec<u8>| {
             let more = fill(&mut block, &mut entries, share, |entry, block| {
-                form.entry(path, entry, std::mem::take(&mut is_first), block);
+                form.entry(&folder, entry, std::mem::take(&mut is_first), block);
             })?;
             if !more {
                 form.end(&mut block);
@@ -207,20 +222,14 @@ impl ListedEntry {
         self.kind == FileKind::Folder
     }
 
-    fn compare(&self, other: &Self, by: SortedBy) -> Ordering {
-        let lower = |name: &[u8]| name.to_ascii_lowercase();
-        let by_name = || lower(&self.name).cmp(&lower(&other.name)).then_with(|| self.name.cmp(&other.name));
+    fn compare<'a>(&'a self, other: &'a Self, by: SortedBy) -> Ordering {
+        let lower = |entry: &'a Self| entry.name.iter().map(u8::to_ascii_lowercase);
+        let by_name = || lower(self).cmp(lower(other)).then_with(|| self.name.cmp(&other.name));
         match by {
             SortedBy::Name => by_name(),
             SortedBy::Size => self.size.cmp(&other.size).then_with(by_name),
             SortedBy::Time => self.modified.cmp(&other.modified).then_with(by_name),
         }
-    }
-
-    /// Its link on the page of its folder.
-    fn href(&self, folder: &str) -> String {
-        let slash = if self.is_folder() { "/" } else { "" };
-        format!("{folder}{}{slash}", component_href(&self.name))
     }
 }
 
@@ -239,8 +248,8 @@ impl Form<'_> {
         }
     }
 
-    fn entry(&self, folder: &VirtualPath, entry: &ListedEntry, is_first: bool, out: &mut Vec<u8>) {
-        let href = entry.href(&folder_href(folder));
+    fn entry(&self, folder: &str, entry: &ListedEntry, is_first: bool, out: &mut Vec<u8>) {
+        let href = entry_href(folder, &entry.name, entry.is_folder());
         match self {
             Self::Page(FolderPage { language, .. }) => write_row(*language, entry, &href, out),
             Self::Json => {
@@ -271,16 +280,21 @@ fn write_json(entry: &ListedEntry, href: &str, out: &mut Vec<u8>) {
         FileKind::Link => "link",
         FileKind::Other => "special",
     };
-    let modified = Timestamp::from_second(entry.modified).unwrap_or_default();
-    let object = json!({
-        "name": String::from_utf8_lossy(&entry.name),
-        "href": href,
-        "type": kind,
-        "size": entry.size,
-        "modified": modified.to_string(),
-        "letters": entry.letters.to_string(),
-    });
-    out.extend_from_slice(object.to_string().as_bytes());
+    let modified = Rfc3339::of(entry.modified);
+    let object = JsonEntry {
+        name: String::from_utf8_lossy(&entry.name),
+        href,
+        kind,
+        size: entry.size,
+        modified: modified.as_str(),
+        letters: entry.letters,
+    };
+    // Neither memory nor these fields can fail.
+    let _ = serde_json::to_writer(out, &object);
+}
+
+fn as_text<S: Serializer>(letters: &Perms, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(letters)
 }
 
 fn crumbs(path: &VirtualPath) -> Vec<Crumb> {

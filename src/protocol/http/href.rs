@@ -24,6 +24,17 @@ pub fn component_href(name: &[u8]) -> String {
     percent_encode(name, COMPONENT).to_string()
 }
 
+/// The link to an entry of a folder, whose own link is known.
+pub fn entry_href(folder: &str, name: &[u8], is_folder: bool) -> String {
+    let mut link = String::with_capacity(folder.len() + name.len() + 1);
+    link.push_str(folder);
+    link.extend(percent_encode(name, COMPONENT));
+    if is_folder {
+        link.push('/');
+    }
+    link
+}
+
 /// Decodes each escape once.
 ///
 /// # Errors
@@ -49,6 +60,8 @@ mod tests {
         assert_eq!(href(&path), expected);
         assert_eq!(folder_href(&path), expected.to_owned() + "/");
         assert_eq!([href(&VirtualPath::root()), folder_href(&VirtualPath::root())], ["/", "/"]);
+        assert_eq!(entry_href("/a%20b/", b"c d", false), "/a%20b/c%20d");
+        assert_eq!(entry_href("/", b"c/", true), "/c%2F/");
         assert_eq!(component_href("a/\u{e9}".as_bytes()), "a%2F%C3%A9");
     }
 

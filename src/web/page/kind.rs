@@ -14,14 +14,15 @@ pub(super) enum Kind {
 }
 
 /// Extensions in lower case. Images, video and audio are those that browsers show and the server sends inline.
-const EXTENSIONS: &[(Kind, &str)] = &[
-    (Kind::Image, "avif bmp gif ico jfif jpeg jpg png webp"),
-    (Kind::Video, "m4v mov mp4 ogv webm"),
-    (Kind::Audio, "aac flac m4a mp3 oga ogg opus wav weba"),
-    (
-        Kind::Text,
-        "c conf cpp css csv diff doc docx go h htm html ini java js json log md odt pdf py rs rst rtf sh toml txt xml yaml yml",
-    ),
+#[rustfmt::skip]
+const EXTENSIONS: &[(Kind, &[&str])] = &[
+    (Kind::Image, &["avif", "bmp", "gif", "ico", "jfif", "jpeg", "jpg", "png", "webp"]),
+    (Kind::Video, &["m4v", "mov", "mp4", "ogv", "webm"]),
+    (Kind::Audio, &["aac", "flac", "m4a", "mp3", "oga", "ogg", "opus", "wav", "weba"]),
+    (Kind::Text, &[
+        "c", "conf", "cpp", "css", "csv", "diff", "doc", "docx", "go", "h", "htm", "html", "ini", "java", "js", "json", "log",
+        "md", "odt", "pdf", "py", "rs", "rst", "rtf", "sh", "toml", "txt", "xml", "yaml", "yml",
+    ]),
 ];
 
 impl Kind {
@@ -31,9 +32,8 @@ impl Kind {
         }
         let dot = row.name.iter().rposition(|byte| *byte == b'.').filter(|at| *at > 0);
         let extension = dot.map_or(&b""[..], |at| &row.name[at + 1..]);
-        let has =
-            |known: &&(Kind, &str)| known.1.split(' ').any(|word| word.as_bytes().eq_ignore_ascii_case(extension));
-        EXTENSIONS.iter().find(has).map_or(Kind::Other, |(kind, _)| *kind)
+        let is_one = |known: &&str| known.as_bytes().eq_ignore_ascii_case(extension);
+        EXTENSIONS.iter().find(|(_, known)| known.iter().any(is_one)).map_or(Kind::Other, |(kind, _)| *kind)
     }
 
     /// The word that style sheet and script know it by.

@@ -87,7 +87,7 @@ pub struct ErrorPage<'a> {
 /// Appends what comes before the rows of a folder.
 pub fn begin(page: &FolderPage, out: &mut Vec<u8>) {
     let phrases = page.language.phrases();
-    let title = page.crumbs.last().map_or(phrases.root.to_owned(), |crumb| shown(&crumb.name));
+    let title = page.crumbs.last().map_or(phrases.root.into(), |crumb| shown(&crumb.name));
     let head = html! {
         (head(page.language, &title, true))
         // The tags left open are closed by `end`.

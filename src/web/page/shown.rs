@@ -2,11 +2,17 @@
 //!
 //! The script has the same rules (`shown`, `size` in app.js).
 
-use crate::protocol::timestamp::Civil;
+use std::borrow::Cow;
+
+use crate::protocol::timestamp::Rfc3339;
 
 /// A name with what can't be seen, or turns the text around it, made visible: `␊`, `⟨U+202E⟩`. What is not UTF-8
 /// becomes `�`.
-pub(super) fn shown(name: &[u8]) -> String {
+pub(super) fn shown(name: &[u8]) -> Cow<'_, str> {
+    // As nearly all are.
+    if let (true, Ok(plain)) = (name.iter().all(|byte| (b' '..=b'~').contains(byte)), str::from_utf8(name)) {
+        return plain.into();
+    }
     let mut text = String::with_capacity(name.len());
     for c in String::from_utf8_lossy(name).chars() {
         match c {
@@ -16,7 +22,7 @@ pub(super) fn shown(name: &[u8]) -> String {
             c => text.push(c),
         }
     }
-    text
+    text.into()
 }
 
 /// C1 controls, line separators, and what turns the direction of text.
@@ -43,8 +49,8 @@ pub(super) fn size(bytes: u64) -> String {
 
 /// Unix seconds in UTC: `2024-11-22 10:00`. The script shows them in the browser's time zone.
 pub(super) fn time(unix: i64) -> String {
-    let Civil { year, month, day, hour, minute, .. } = Civil::from_unix(unix);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
+    let text = Rfc3339::of(unix);
+    [text.date(), text.clock()].join(" ")
 }
 
 #[cfg(test)]
