@@ -124,7 +124,7 @@ async function request(method, href, headers = {}) {
   for (let tries = 0; ; tries++) {
     const all = { Accept: "application/json", ...headers };
     const reply = await fetch(href, { method, headers: all, cache: "no-store" }).catch(() => { throw new Lost(t("lost")); });
-    if (reply.status === 401) await logIn();
+    if (await isLoggedOut(reply.status)) await logIn();
     else if (reply.status === 503 && tries < 5) await wait(retryAfter(reply.headers) || 2);
     else return reply;
   }
@@ -135,6 +135,16 @@ async function act(method, href, headers = {}, alsoGood = []) {
   if (reply.ok || alsoGood.includes(reply.status)) return reply;
   throw new Failure(sentence(reply.status, await reply.text()));
 }
+
+/** Whether a refusal is because the session is over; where anonymous may come in, that is no 401. */
+async function isLoggedOut(status) {
+  if (status !== 403 || !document.body.dataset.account) return status === 401;
+  const reply = await fetch(here(), { headers: { Accept: "text/html" } }).catch(() => null);
+  return reply !== null && parse(await reply.text()).body.dataset.account !== document.body.dataset.account;
+}
+
+/** A document of its own, in which nothing runs; the server has escaped what it is made of. */
+const parse = (html) => new DOMParser().parseFromString(html, "text/html");
 
 let loggingIn;
 /** Asks for name and password over the page, which keeps its uploads. */
@@ -195,8 +205,7 @@ function enrich() {
 /** Shows a folder without leaving the page, so that uploads go on. */
 async function show(href, { push = false } = {}) {
   const reply = await act("GET", href, { Accept: "text/html" });
-  // A document of its own, in which nothing runs; the server has escaped what it is made of.
-  const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+  const page = parse(await reply.text());
   if (!$("#list", page)) {
     await logIn();
     return show(href, { push });
@@ -207,6 +216,7 @@ async function show(href, { push = false } = {}) {
   Object.assign(document.body.dataset, page.body.dataset);
   if (push) history.pushState(null, "", href);
   title = page.title;
+  shownFolder = here();
   enrich();
   for (const row of rows()) if (chosen.has(hrefOf(row))) choose(row, true);
   $("#filter").value = filter;
@@ -215,7 +225,7 @@ async function show(href, { push = false } = {}) {
 }
 
 const refresh = () => show(here() + location.search);
-let title = document.title;
+let title = document.title, shownFolder = here();
 
 const collator = new Intl.Collator(document.documentElement.lang, { numeric: true, sensitivity: "base" });
 const COMPARE = {
@@ -446,7 +456,7 @@ class Upload {
     for (let tries = 0; tries < 5; tries++) {
       const headers = { "Content-Type": "application/partial-upload", "Upload-Offset": offset, "Upload-Complete": "?1" };
       const reply = await this.send("PATCH", `${this.href}?upload`, headers, offset);
-      if (reply.status === 412) await this.agree();
+      if (reply.status === 412) await this.agree(true);
       else if (reply.status === 409 && this.fits(reply.offset)) offset = reply.offset;
       else if (reply.status === 404 || reply.status === 409) break;
       else return this.judge(reply);
@@ -459,7 +469,7 @@ class Upload {
     for (;;) {
       const reply = await this.send("PUT", this.href, headers, offset);
       if (reply.status !== 412) return this.judge(reply);
-      await this.agree();
+      await this.agree(true);
     }
   }
 
@@ -471,13 +481,14 @@ class Upload {
     return reply.ok && this.fits(offset) ? offset : null;
   }
 
-  /** More than was sent can't be of this file. */
-  fits(offset) { return Number.isInteger(offset) && offset >= 0 && offset <= Math.min(this.size, this.reached ?? 0); }
+  fits(offset) { return offset >= 0 && offset <= this.size; }
 
   /** What has the name now, or null. */
   async there() {
     const { ok, status, headers } = await request("HEAD", this.href);
-    if (!ok) return status === 404 ? null : {};
+    // A name that may not be read may still be there: the server knows.
+    if (status === 403 || status === 404) return null;
+    if (!ok) await this.judge({ status, after: retryAfter(headers) });
     return { size: Number(headers.get("Content-Length")), time: Date.parse(headers.get("Last-Modified")) / 1000, tag: headers.get("ETag") };
   }
 
@@ -486,21 +497,24 @@ class Upload {
     return there?.size === this.size && (there.time === this.time || there.tag !== this.conditions?.["If-Match"]);
   }
 
-    async agree() {
+    async agree(exists = false) {
     const there = await this.there();
-    if (there && !await queue.mayReplace(this, there)) {
+    if ((there || exists) && !await queue.mayReplace(this, there ?? {})) {
       this.end("cancelled");
       throw new Error("skipped");
     }
-    this.conditions = there?.tag ? { "If-Match": there.tag } : there ? {} : { "If-None-Match": "*" };
+    this.conditions = there?.tag ? { "If-Match": there.tag } : exists ? {} : { "If-None-Match": "*" };
   }
 
   /** What an answer means, if it is no success: another try, or the end. */
   async judge({ status, text, after }) {
     if (status >= 200 && status < 300) return;
-    if (status === 401) await logIn();
+    if (await isLoggedOut(status)) {
+      await logIn();
+      throw new Lost(t("busy"), 1);
+    }
     if (status === 423) throw new Lost(t("busy_file"), after);
-    if ([401, 408, 429, 502, 503, 504].includes(status)) throw new Lost(t("busy"), status === 401 ? 1 : after);
+    if ([408, 429, 502, 503, 504].includes(status)) throw new Lost(t("busy"), after);
     throw new Failure(sentence(status, text));
   }
 
@@ -525,7 +539,7 @@ class Upload {
         offset: Number(xhr.getResponseHeader("Upload-Offset") ?? NaN),
       });
       xhr.onerror = xhr.onabort = () => reject(new Lost(t("lost")));
-      xhr.onloadend = () => { clearTimeout(timer); this.xhr = undefined; };
+      xhr.onloadend = () => clearTimeout(timer);
       limit(STALLED);
       xhr.send(offset === null ? null : this.file.slice(offset));
     });
@@ -548,8 +562,8 @@ class Upload {
 
   /** Bytes a second over the last moments; 0 if that is not known. */
   get speed() {
-    const [first, last] = [this.samples[0], this.samples.at(-1)];
-    return this.state === "running" && first && last[0] - first[0] > 300 ? (last[1] - first[1]) * 1000 / (last[0] - first[0]) : 0;
+    const [begin, sent] = this.samples[0] ?? [0, this.sent];
+    return this.state === "running" ? (this.sent - sent) * 1000 / (performance.now() - begin) : 0;
   }
 
   stop(state) {
@@ -613,7 +627,7 @@ const queue = {
     while (queue.asking) await queue.asking;
     if (queue.forAll) return queue.forAll === "replace";
     const all = el("input", { type: "checkbox" });
-    const facts = ({ size: bytes, time }) => Number.isFinite(bytes) ? `${size(bytes)} · ${when(time)}` : "–";
+    const facts = ({ size: bytes, time }) => bytes >= 0 ? `${size(bytes)} · ${when(time)}` : "–";
     const content = [el("dl", {}, el("dt", {}, t("old")), el("dd", {}, facts(there)), el("dt", {}, t("new")), el("dd", {}, facts(upload)))];
     if (there.size === upload.size && there.time === upload.time) content.push(el("p", {}, t("same")));
     if (queue.uploads.some((other) => other !== upload && other.isOpen)) content.push(el("label", { className: "line" }, all, t("for_all")));
@@ -804,7 +818,10 @@ function view(row) {
   const turn = (step) => draw((at + step + list.length) % list.length);
   const head = el("div", { className: "head" }, name, count, down, button("✕", t("close"), "", () => box.close()));
   const box = el("dialog", { className: "viewer", "aria-label": t("viewer") }, head, figure);
-  const arrows = [button("‹", t("previous"), "back", () => turn(-1)), button("›", t("next"), "on", () => turn(1))];
+  let media = el("p");
+  const place = (other) => { media.replaceWith(other); media = other; };
+  figure.append(media);
+  if (list.length > 1) figure.append(button("‹", t("previous"), "back", () => turn(-1)), button("›", t("next"), "on", () => turn(1)));
 
   function draw(index) {
     at = index;
@@ -812,9 +829,9 @@ function view(row) {
     name.replaceChildren(el("bdi", {}, textOf(current)));
     count.textContent = list.length > 1 ? `${at + 1} / ${list.length}` : "";
     down.href = `${src}?download`;
-    const media = kind === "image" ? el("img", { src, alt: textOf(current) }) : el(kind, { src, controls: true, autoplay: true });
-    media.addEventListener("error", () => media.replaceWith(el("p", {}, t("not_shown"))));
-    figure.replaceChildren(media, ...(list.length > 1 ? arrows : []));
+    const fresh = kind === "image" ? el("img", { src, alt: textOf(current) }) : el(kind, { src, controls: true, autoplay: true });
+    fresh.addEventListener("error", () => { if (fresh === media) place(el("p", {}, t("not_shown"))); });
+    place(fresh);
   }
 
   // In a film, the arrows seek.
@@ -894,8 +911,7 @@ addEventListener("keydown", (event) => {
   if (tool && !tool.closest("[hidden]")) tool.click();
 });
 addEventListener("popstate", () => {
-  // After folders were changed without leaving the page; a viewer closes itself.
-  if (queue.isActive() && !history.state?.viewer) attempt(refresh);
+  if (here() !== shownFolder) attempt(refresh);
 });
 
 document.body.dataset.drop = t("drop_here");
