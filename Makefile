@@ -20,7 +20,7 @@ SECONDS ?= 30
 FUZZ    := tests/fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help build homes run test test-clients lint pictures fmt check audit fuzz soak bench install uninstall deb dist test-packages clean
+.PHONY: help build homes run test test-web test-clients lint pictures fmt check audit fuzz soak bench install uninstall deb dist test-packages clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ else
 	cargo nextest run --locked --features planted-bug --test it planted
 	cargo test --locked --doc
 endif
+
+test-web: ## Try the page in Chromium (apt; playwright-core below the target folder); screenshots: target/web-shots
+	command -v chromium >/dev/null || { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; }
+	npm install --loglevel=error --no-audit --no-fund --no-package-lock --prefix "$(TARGET)/web/node" playwright-core@1
+	cargo build --locked
+	FTPD="$(TARGET)/debug/ftpd" TARGET="$(TARGET)" node --test --test-reporter=spec tests/web/*.test.mjs
 
 test-clients: ## Install the FTP clients that the tests use (apt; PyPI and npm below the target folder)
 	$(SUDO) apt-get update -qq
