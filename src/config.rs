@@ -374,6 +374,15 @@ mod tests {
                 "ftpd.conf:2: passive_ports: unknown key in [server], it belongs in [passive]",
             ),
             ("[Server]\nport = 1", "ftpd.conf:1: unknown section 'Server', did you mean 'server'?"),
+            ("[web]\nport = 8080", "ftpd.conf:2: port: unknown key in [web], did you mean 'web_port'?"),
+            ("[web]\nhost = nas", "ftpd.conf:2: host: unknown key in [web], did you mean 'web_hosts'?"),
+            ("[web]\nhttp_port = 80", "ftpd.conf:2: http_port: unknown key in [web], did you mean 'web_port'?"),
+            (
+                "[server]\nhttp_port = 80",
+                "ftpd.conf:2: http_port: unknown key in [server], it is called 'web_port' here and belongs in [web]",
+            ),
+            ("[http]\nport = 8080", "ftpd.conf:1: unknown section 'http', did you mean 'web'?"),
+            ("[log]\nlevel = info", "ftpd.conf:2: level: unknown key in [log], did you mean 'log_level'?"),
         ];
         for (text, problem) in cases {
             assert_eq!(read(text).1, [problem], "{text}");

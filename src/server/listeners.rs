@@ -77,13 +77,10 @@ impl Listeners {
         };
         let of_web = |scheme| on(Entrance::Web).map(move |address| format!("{scheme}://{address}/"));
         let urls = of_web("http").chain(of_web("https").filter(|_| self.has_tls));
-        let lists = [
-            ("", on(Entrance::Greeting).collect::<Vec<_>>()),
-            ("implicit TLS on ", on(Entrance::Tls).collect()),
-            ("web on ", urls.collect()),
-        ];
-        let told = lists.iter().filter(|(_, list)| !list.is_empty());
-        told.map(|(what, list)| format!("{what}{}", list.join(", "))).collect::<Vec<_>>().join(", ")
+        let clear = on(Entrance::Greeting).collect::<Vec<_>>().join(", ");
+        let others = [(", implicit TLS on ", on(Entrance::Tls).collect::<Vec<_>>()), (", web on ", urls.collect())];
+        let others = others.iter().filter(|(_, list)| !list.is_empty());
+        clear + &others.map(|(what, list)| format!("{what}{}", list.join(", "))).collect::<String>()
     }
 
     /// The addresses where plain FTP is listened on. An IPv6 listener that takes IPv4, too, is there twice.

@@ -21,7 +21,7 @@ const README: &str = "README.md";
 /// The same in other languages.
 const TRANSLATIONS: [&str; 1] = ["docs/README.zh-CN.md"];
 /// Where README leads to.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "docs/encryption.md",
     "docs/ftpd.conf.md",
     "docs/ftpd.md",
@@ -30,6 +30,7 @@ const PAGES: [&str; 8] = [
     "docs/performance.md",
     "docs/uploads.md",
     "docs/user.ini.md",
+    "docs/web.md",
 ];
 
 /// Commands that this test can't run, and what runs them.
@@ -318,7 +319,7 @@ fn settings_and_accounts_are_sound() {
         for block in page.blocks().into_iter().filter(is_ini) {
             let Some(machine) = Machine::new() else { return };
             write_samples(&machine);
-            let sections = ["server", "transfer", "passive", "active", "anonymous", "tls", "log"];
+            let sections = ["server", "transfer", "passive", "active", "anonymous", "tls", "web", "log"];
             let is_of = |line: &String| sections.iter().any(|section| *line == format!("[{section}]"));
             let file = if block.lines.iter().any(is_of) { "ftpd.conf" } else { "user.ini" };
             machine.write(&format!("/home/ann/{file}"), block.lines.join("\n") + "\n");
@@ -359,10 +360,11 @@ fn what_a_script_of_pyftpdlib_sets_are_settings() {
 fn the_addresses_to_paste_open() {
     leave_out!(Explicit | Implicit: "README's servers are its own");
     let page = Page::read(README);
-    let addresses: BTreeSet<&str> = page.code().into_iter().filter(|code| code.starts_with("ftp://")).collect();
-    assert!(addresses.len() > 1, "{addresses:?}");
+    let addresses = page.code().into_iter().filter(|code| code.starts_with("ftp://") || code.starts_with("http://"));
+    let addresses: BTreeSet<&str> = addresses.collect();
+    assert!(addresses.len() > 2, "{addresses:?}");
     let login = |address: &str| if address.contains("bob@") { "--user bob:secret " } else { "" };
-    let fetch = |address| format!("curl -sS {}{address}", login(address));
+    let fetch = |address| format!("curl -sSf {}{address}", login(address));
     run_all(addresses.into_iter().map(fetch));
 }
 

@@ -1,6 +1,7 @@
 //! Under systemd: sockets that it hands over, and what it is told.
 
 use std::{
+    io::{Read, Write},
     net::{TcpListener, TcpStream},
     os::{
         fd::AsRawFd as _,
@@ -60,6 +61,23 @@ fn a_socket_at_the_implicit_port_begins_with_tls() {
     let server = tree.start_as(command);
     assert_eq!(server.implicit_address().port(), port);
     Client::implicit(server.implicit_address(), &crate::channel::trusting()).read_reply().expect(220);
+}
+
+#[test]
+fn a_socket_at_the_port_of_the_web_is_for_browsers() {
+    leave_out!(Explicit | Implicit: "it has settings of its own");
+    let port = free_port();
+    let tree = Tree::new(&format!("[server]\nport = 1\n[web]\nweb_port = {port}\n"), BOB);
+    let plain = tree.command();
+    let mut command = Command::new("python3");
+    command.args(["-c", HAND_OVER]).arg(port.to_string()).arg(plain.get_program()).args(plain.get_args());
+    let server = tree.start_as(command);
+    let mut browser = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    browser.write_all(b"HEAD / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    browser.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert_eq!(server.web().port(), port);
 }
 
 #[test]
