@@ -39,7 +39,8 @@ impl Exchange<'_> {
     /// GET and HEAD of whatever is there.
     pub fn get(&mut self) -> Result<(), WebRefusal> {
         if self.request.head.target.is_folder {
-            return self.give_folder();
+            let is_zip = self.request.head.target.query.has("zip");
+            return if is_zip { self.give_zip() } else { self.give_folder() };
         }
         let share = &self.guest()?.share;
         let denied = match share.open_file(self.request.path()) {

@@ -2,7 +2,7 @@
 //!
 //! [`Visitor`] is a connection: it reads a request, finds out who asks (`identity`), and answers (`answering`). What may be done
 //! with files is the business of `share`, by the same acts as in FTP; how bytes move that of `copy`. The requests are grouped:
-//! `files` and `folders` give, `uploads` take, `changes` remove, make and move, `entering` logs in and out, `own_files` are the
+//! `files`, `folders` and `zip` give, `uploads` take, `changes` remove, make and move, `entering` logs in and out, `own_files` are the
 //! page's. `link` is the connection, `exchange` what a request and its answer need, `refusal` why one is not served.
 
 use std::fmt;
@@ -51,6 +51,7 @@ mod refusal;
 mod rejected;
 mod running;
 mod uploads;
+mod zip;
 
 pub use rejected::rejected;
 

@@ -1,0 +1,103 @@
+//! GET and HEAD of a folder as a zip.
+
+use std::sync::atomic::AtomicU64;
+
+use log::Level;
+
+use crate::copy::Error;
+use crate::copy::pace::Throttle;
+use crate::fs::upload::Kept;
+use crate::protocol::command::Representation;
+use crate::protocol::http::chunks::{self, LAST_CHUNK};
+use crate::protocol::http::response::attachment;
+use crate::protocol::legible::Legible;
+use crate::protocol::path::VirtualPath;
+use crate::reception::activity::{Activity, Moves};
+use crate::reception::outcome::{Outcome, Subject};
+use crate::reception::transfer_log::{Direction, Door};
+use crate::share::archive::{MAX_ENTRIES, NoArchive};
+use crate::web::exchange::{Caching, Exchange};
+use crate::web::guest::WebGuest;
+use crate::web::refusal::WebRefusal;
+
+/// What the zip of `/` is called.
+const NAME_OF_ROOT: &[u8] = b"share";
+
+impl Exchange<'_> {
+    /// Sends all of a folder that may be read.
+    pub fn give_zip(&mut self) -> Result<(), WebRefusal> {
+        let (path, is_chunked) = (self.request.path(), self.request.takes_chunks());
+        let head = self.zip_head(path, is_chunked);
+        let (is_head, visitor) = (self.request.is_head(), &mut *self.visitor);
+        let Some(WebGuest { share, throttles, .. }) = &mut visitor.guest else { return Err(WebRefusal::no_account()) };
+        let busy = Activity::begin(&visitor.activity, "GET", path, Moves::Out, None);
+        let zone = visitor.web.reception.zone.clone();
+        let counted = visitor.link.transfer(&mut Throttle::default(), &AtomicU64::new(0), |transfer, _| {
+            Ok(share.archive(path, zone, || transfer.watch().attend()))
+        });
+        let mut archive = counted.0.map_err(NoArchive::Ended).and_then(|archive| archive).map_err(no_zip)?;
+        if is_head {
+            drop((archive, busy));
+            return self.send(&head);
+        }
+        let mut block = Vec::new();
+        let fill = |out: &mut Vec<u8>| {
+            block.clear();
+            let more = archive.fill(&mut block).map_err(Error::File)?;
+            if is_chunked {
+                chunks::write(&block, out);
+                out.extend_from_slice(if more { b"" } else { LAST_CHUNK });
+            } else {
+                out.extend_from_slice(&block);
+            }
+            Ok(more)
+        };
+        let (result, progress) = visitor
+            .link
+            .transfer(&mut throttles.download, busy.counter(), |transfer, _| transfer.produce_after(head, fill));
+        if archive.left_out() > 0 {
+            let (shown, left_out) = (Legible(path.as_bytes()), archive.left_out());
+            let line = format_args!("GET {shown}?zip: {left_out} of its entries left out, they could not be opened");
+            visitor.link.who.log(Level::Warn, line);
+        }
+        drop(archive);
+        let outcome = Outcome { kept: Kept::Nothing, ..Outcome::new(result, progress) };
+        visitor.web.reception.record(share, &visitor.link.who, &visitor.activity, &subject(path), &outcome);
+        self.sent(&outcome.result);
+        Ok(())
+    }
+
+    fn zip_head(&mut self, path: &VirtualPath, is_chunked: bool) -> Vec<u8> {
+        if !is_chunked {
+            // Its end is the connection's.
+            self.keeps = false;
+        }
+        let name = [path.file_name().unwrap_or(NAME_OF_ROOT), b".zip"].concat();
+        let mut head = Vec::new();
+        self.begin(200, Caching::Revalidated, &mut head)
+            .field("Content-Type", "application/zip")
+            .field("Content-Disposition", attachment(&name))
+            .optional("Transfer-Encoding", is_chunked.then_some("chunked"))
+            .end();
+        head
+    }
+}
+
+fn subject(path: &VirtualPath) -> Subject<'_> {
+    Subject {
+        verb: "GET",
+        path,
+        direction: Direction::Outgoing,
+        representation: Representation::Image,
+        door: Door::Http,
+        announced: None,
+    }
+}
+
+fn no_zip(why: NoArchive) -> WebRefusal {
+    match why {
+        NoArchive::Denied(denied) => denied.into(),
+        NoArchive::TooLarge => WebRefusal::new(413, format!("The folder has more than {MAX_ENTRIES} entries.")),
+        NoArchive::Ended(_) => WebRefusal::new(503, "The connection is ending.").last(),
+    }
+}
