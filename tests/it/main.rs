@@ -98,4 +98,5 @@ mod uploads;
 mod web_requests_get;
 mod web_requests_put;
 mod web_start;
+mod web_zip;
 mod who;

@@ -276,6 +276,12 @@ impl Web {
         }
     }
 
+    /// Waits until something of the next answer is there.
+    #[track_caller]
+    pub fn wait_for_bytes(&mut self) {
+        assert!(!self.unread.is_empty() || self.fill(), "an answer");
+    }
+
     /// Ends this side of the connection; under TLS without close_notify.
     pub fn shut(&self) {
         let _ = self.channel.socket().shutdown(Shutdown::Write);
