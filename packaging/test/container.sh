@@ -20,7 +20,7 @@ user=$(sed -n 's/^USER //p' "$container")
 mapfile -t command < <(sed -n 's/^\(ENTRYPOINT\|CMD\) //p' "$container" | python3 -c '
 import json, sys
 print(*sum(map(json.loads, sys.stdin), []), sep="\n")')
-in_image() { serve env -i "$(command -v chroot)" --userspec="$user" "$image" "$@" -p 0 -i 127.0.0.1; }
+in_image() { serve env -i "$(command -v chroot)" --userspec="$user" "$image" "$@" -p 0 -i 127.0.0.1 --set web.web_port=0; }
 
 # Alone: /srv for everybody, and nothing that could be written.
 install -d -o 65534 "$image/srv"

@@ -25,6 +25,9 @@ impl WebSection {
             or_another: false,
             hosts: section.take_with("web_hosts", hosts),
         };
+        if web.port.is_none() && !web.hosts.is_empty() {
+            section.doubt("web_hosts", Mistake::new("it is not used, as web_port is off"));
+        }
         let Some(port) = web.port.filter(|port| *port != 0) else { return web };
         if let Some((key, _)) = taken.iter().find(|(_, ports)| ports.contains(&port)) {
             let reason = Mistake::new(format!("{port} is in use already ({key})"));
@@ -140,7 +143,7 @@ mod tests {
 
     #[test]
     fn names_are_compared_in_lower_case_and_without_their_last_dot() {
-        let (web, problems) = read("web_hosts = NAS.example.org. , nas,my_host-2");
+        let (web, problems) = read("web_port = 1\nweb_hosts = NAS.example.org. , nas,my_host-2");
         assert_eq!((web.hosts.join(" "), problems), ("nas.example.org nas my_host-2".to_owned(), vec![]));
         assert_eq!(read("web_hosts = off").0.hosts, Vec::<String>::new());
     }
@@ -162,6 +165,7 @@ mod tests {
             let expected = format!("ftpd.conf:2: web_hosts: '{text}' {told}");
             assert_eq!(read(&format!("web_hosts = ok, {text}")).1, [expected]);
         }
+        assert_eq!(read("web_hosts = nas").1, ["warning: ftpd.conf:2: web_hosts: it is not used, as web_port is off"]);
         let expected = "ftpd.conf:2: web_hosts: a name is missing between two commas; delete one comma";
         assert_eq!(read("web_hosts = a,,b").1, [expected]);
     }

@@ -1,13 +1,17 @@
 //! The port of the web: how it is set, what the start says of it, and who else is told.
 
-use std::net::{TcpListener, TcpStream};
+use std::{
+    io::Write,
+    net::{TcpListener, TcpStream},
+};
 
 use rustix::process::Signal;
 
 use crate::{
     channel::leave_out,
     client::{eprt_command, port_command},
-    server::{BOB, Server, Tree},
+    data::read_all,
+    server::{BOB, Server},
 };
 
 #[test]
@@ -64,12 +68,17 @@ fn active_mode_does_not_lead_to_the_web() {
 
 #[test]
 fn a_change_of_the_port_needs_a_restart_and_one_of_the_names_does_not() {
-    let tree = Tree::new("[web]\nweb_port = 0\n", BOB);
-    let server = tree.start();
-    let before = server.web();
-    server.tree().write_conf("[web]\nweb_port = off\nweb_hosts = nas\n");
+    let server = Server::start("[web]\nweb_port = 0\n", BOB);
+    let status = |host: &str| {
+        let mut browser = TcpStream::connect(server.web()).expect("it listens");
+        write!(browser, "HEAD / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        String::from_utf8_lossy(&read_all(browser)).chars().skip("HTTP/1.1 ".len()).take(3).collect::<String>()
+    };
+    assert_eq!((status("127.0.0.1"), status("nas")), ("401".to_owned(), "421".to_owned()));
+    server.tree().write_conf("[server]\nip = 127.0.0.1\nport = 0\n[web]\nweb_port = 8080\nweb_hosts = NAS\n");
     server.signal(Signal::HUP);
     server.wait_log("web_port has changed: this needs a restart");
+    server.wait_log("read again: ");
     assert!(server.log_lines("web_hosts has changed").is_empty());
-    TcpStream::connect(before).expect("it still listens");
+    assert_eq!((status("127.0.0.1"), status("nas")), ("401".to_owned(), "401".to_owned()));
 }
