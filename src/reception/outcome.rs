@@ -57,6 +57,11 @@ impl Outcome {
     pub fn new(result: Result<(), Error>, progress: Progress) -> Self {
         Self { result, bytes: progress.bytes, took: progress.took(Instant::now()), kept: Kept::Nothing }
     }
+
+    /// Whether the file is whole with it: a part that came as announced is still a part.
+    pub fn is_complete(&self) -> bool {
+        self.result.is_ok() && !matches!(self.kept, Kept::Hidden(_))
+    }
 }
 
 impl Reception {
@@ -71,7 +76,7 @@ impl Reception {
         }
         let real = share.real_path(subject.path);
         let real = real.as_os_str().as_encoded_bytes();
-        let (shown, completed, seconds) = (Legible(real), u8::from(result.is_ok()), took.as_secs_f64());
+        let (shown, completed, seconds) = (Legible(real), u8::from(outcome.is_complete()), took.as_secs_f64());
         who.log(
             Level::Info,
             format_args!("{} {shown} completed={completed} bytes={bytes} seconds={seconds:.3}{reason}", subject.verb),

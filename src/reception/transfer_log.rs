@@ -107,7 +107,7 @@ fn line(transfer: &TransferRecord) -> String {
             Door::Ftp => "ftp",
             Door::Http => "http",
         },
-        if transfer.outcome.result.is_ok() { 'c' } else { 'i' },
+        if transfer.outcome.is_complete() { 'c' } else { 'i' },
     )
 }
 

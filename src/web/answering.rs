@@ -67,7 +67,9 @@ impl Exchange<'_> {
 
     /// Only names that are this server's: another one may have been made to point here by a stranger.
     fn check_host(&self) -> Result<(), WebRefusal> {
-        let Some(authority) = self.request.head.authority()? else { return Ok(()) };
+        // What two readers could understand differently is the last that is read from them.
+        let authority = self.request.head.authority().map_err(|error| WebRefusal::from(error).last())?;
+        let Some(authority) = authority else { return Ok(()) };
         let is_ours = match &authority.host {
             HostName::Address(_) => true,
             name => names(&self.visitor.config, &self.visitor.web.own_names).admits(name),

@@ -1,15 +1,19 @@
 //! DELETE, MKCOL and MOVE.
 
+use std::io::{self, ErrorKind};
+
 use log::Level;
 
 use crate::fs::folder::Order;
 use crate::protocol::http::destination::destination;
+use crate::protocol::http::preconditions::Precondition;
 use crate::protocol::legible::Legible;
 use crate::protocol::path::VirtualPath;
 use crate::share::Share;
 use crate::share::denied::Denied;
 use crate::web::answering::OWN;
 use crate::web::exchange::Exchange;
+use crate::web::files::validators;
 use crate::web::refusal::WebRefusal;
 
 /// Entries of a folder that are read at once while it is emptied.
@@ -19,14 +23,39 @@ impl Exchange<'_> {
     /// DELETE of a file or link, of an empty folder, or with `?recursive` of a folder with all that is in it.
     pub fn delete(&mut self) -> Result<(), WebRefusal> {
         let (share, path) = (&self.guest()?.share, self.request.path());
+        self.check_condition()?;
         let is_recursive = self.request.head.target.query.has("recursive");
-        match share.remove_file(path) {
+        // With a slash it is a folder, and neither a file nor a link to a folder.
+        let removed =
+            if self.request.head.target.is_folder { share.remove_folder(path) } else { share.remove_file(path) };
+        match removed {
             Ok(()) => {}
-            Err(Denied::File(error)) if is_folder(&error) && is_recursive => self.delete_tree()?,
+            Err(Denied::File(error)) if is_recursive && (is_folder(&error) || is_filled(&error)) => {
+                self.delete_tree()?;
+            }
             Err(Denied::File(error)) if is_folder(&error) => share.remove_folder(path)?,
             Err(denied) => return Err(denied.into()),
         }
         self.changed(204, path)
+    }
+
+    /// What the client knows of the file that it changes must still be so.
+    fn check_condition(&self) -> Result<(), WebRefusal> {
+        let head = &self.request.head;
+        if !Precondition::is_asked(head) {
+            return Ok(());
+        }
+        let current = match self.guest()?.share.meta(self.request.path()) {
+            Ok(meta) => Some(validators(&meta)),
+            Err(Denied::File(error)) if error.kind() == ErrorKind::NotFound => None,
+            Err(denied) => return Err(denied.into()),
+        };
+        match Precondition::of(head, current) {
+            Precondition::Go => Ok(()),
+            Precondition::Failed | Precondition::NotModified => {
+                Err(WebRefusal::new(412, "The file is another one by now."))
+            }
+        }
     }
 
     /// Removes what is in a folder, and then the folder; stops at the first refusal and says where.
@@ -61,7 +90,7 @@ impl Exchange<'_> {
             return Err(WebRefusal::new(415, "A folder is made without a body."));
         }
         share.create_folder(path).map_err(|denied| match denied {
-            Denied::File(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Denied::File(error) if error.kind() == ErrorKind::AlreadyExists => {
                 WebRefusal::from(error).but(405).with("Allow", "GET, HEAD, DELETE, MOVE")
             }
             denied => missing_parent(denied),
@@ -81,6 +110,7 @@ impl Exchange<'_> {
             Some(b"F" | b"f") => false,
             Some(_) => return Err(WebRefusal::new(400, "Overwrite is neither T nor F.")),
         };
+        self.check_condition()?;
         let share = &self.guest()?.share;
         let from = share.renamable(self.request.path().clone())?;
         let is_new = !share.has(&to).unwrap_or(true);
@@ -127,7 +157,7 @@ fn empty_a_bit(share: &Share, path: &VirtualPath) -> Result<Emptied, (Denied, Vi
         let entry = path.join(&name);
         match share.remove_file(&entry) {
             Ok(()) => {}
-            Err(Denied::File(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(Denied::File(error)) if error.kind() == ErrorKind::NotFound => {}
             Err(Denied::File(error)) if is_folder(&error) => return Ok(Emptied::Deeper(entry)),
             Err(denied) => return Err((denied, entry)),
         }
@@ -135,8 +165,12 @@ fn empty_a_bit(share: &Share, path: &VirtualPath) -> Result<Emptied, (Denied, Vi
     Ok(if is_whole { Emptied::Whole } else { Emptied::More })
 }
 
-fn is_folder(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::IsADirectory
+fn is_folder(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::IsADirectory
+}
+
+fn is_filled(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::DirectoryNotEmpty
 }
 
 /// What is refused because the folder around it is not there (RFC 4918 §9.3.1).

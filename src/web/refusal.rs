@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use log::Level;
+use rustix::io::Errno;
 
 use crate::fs::quota;
 use crate::protocol::http::error::HttpError;
@@ -185,11 +186,16 @@ fn status_of_error(error: &io::Error) -> u16 {
     if quota::is_over(error) || files::is_full(error) {
         return 507;
     }
+    if Errno::from_io_error(error) == Some(Errno::LOOP) {
+        // A link that leads nowhere.
+        return 404;
+    }
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => 404,
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::Unsupported => 403,
         ErrorKind::AlreadyExists | ErrorKind::IsADirectory | ErrorKind::DirectoryNotEmpty => 409,
-        ErrorKind::CrossesDevices => 409,
+        // A folder that would move into itself.
+        ErrorKind::CrossesDevices | ErrorKind::InvalidInput => 409,
         ErrorKind::InvalidFilename => 400,
         ErrorKind::ResourceBusy => 423,
         ErrorKind::FileTooLarge => 413,

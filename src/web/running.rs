@@ -2,17 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
 use crate::net::ending::{Ending, Farewell};
 use crate::protocol::path::VirtualPath;
 
+/// The account, and the file.
+type UploadKey = (String, VirtualPath);
+
 /// Which account writes which file by which connection.
 #[derive(Debug, Default)]
 pub struct RunningUploads {
-    uploads: Mutex<HashMap<(String, VirtualPath), Arc<Ending>>>,
+    uploads: Mutex<HashMap<UploadKey, Arc<Ending>>>,
     ended: Condvar,
 }
 
@@ -20,13 +23,15 @@ pub struct RunningUploads {
 #[derive(Debug)]
 pub struct UploadEntry<'r> {
     running: &'r RunningUploads,
-    key: (String, VirtualPath),
+    key: UploadKey,
     ending: Arc<Ending>,
 }
 
 const TAKEN_OVER: Farewell =
     Farewell { text: "The upload goes on by another connection", reason: "the upload goes on by another connection" };
-/// How long the old connection may take to let go.
+/// How long the old connection may still take in what has come: its client may have closed it a moment ago.
+const TAKE_IN: Duration = Duration::from_millis(500);
+/// How long it may take to let go.
 const LET_GO: Duration = Duration::from_secs(3);
 
 impl RunningUploads {
@@ -42,12 +47,12 @@ impl RunningUploads {
         let key = (account.to_owned(), path.clone());
         let mut uploads = self.uploads.lock();
         let Some(ending) = uploads.get(&key).cloned() else { return };
-        ending.ask(TAKEN_OVER);
-        let deadline = Instant::now() + LET_GO;
-        while uploads.get(&key).is_some_and(|found| Arc::ptr_eq(found, &ending)) {
-            if self.ended.wait_until(&mut uploads, deadline).timed_out() {
-                return;
-            }
+        let is_there = |uploads: &mut HashMap<UploadKey, Arc<Ending>>| {
+            uploads.get(&key).is_some_and(|found| Arc::ptr_eq(found, &ending))
+        };
+        if self.ended.wait_while_for(&mut uploads, is_there, TAKE_IN).timed_out() {
+            ending.ask(TAKEN_OVER);
+            self.ended.wait_while_for(&mut uploads, is_there, LET_GO);
         }
     }
 }

@@ -321,7 +321,7 @@ impl Web {
         }
     }
 
-    fn take(&mut self, length: usize) -> Vec<u8> {
+    pub fn take(&mut self, length: usize) -> Vec<u8> {
         while self.unread.len() < length && self.more() {}
         self.unread.drain(..length.min(self.unread.len())).collect()
     }

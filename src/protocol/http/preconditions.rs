@@ -28,7 +28,15 @@ pub enum Precondition {
     Failed,
 }
 
+/// The fields of conditions that hold for changes.
+const CONDITIONS: [&str; 3] = ["if-match", "if-none-match", "if-unmodified-since"];
+
 impl Precondition {
+    /// Whether a change is asked for on a condition.
+    pub fn is_asked(head: &Head) -> bool {
+        CONDITIONS.into_iter().any(|name| head.first(name).is_some())
+    }
+
     /// Evaluates the conditions of a head in their order (§13.2.2); `None` if there is no such file.
     ///
     /// A date that is none is ignored, and so is a list of tags that is none, unless it would let a change through.
