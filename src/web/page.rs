@@ -107,7 +107,7 @@ pub fn begin(page: &FolderPage, out: &mut Vec<u8>) {
             (column(page, SortedBy::Name, phrases.name))
             (column(page, SortedBy::Size, phrases.size))
             (column(page, SortedBy::Time, phrases.modified_utc))
-            th scope="col" .get { span .unseen { (phrases.download) } }
+            th scope="col" .get aria-label=(phrases.download) {}
         } }
         (PreEscaped("<tbody>"))
     };

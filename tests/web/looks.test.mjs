@@ -126,6 +126,10 @@ for (const [name, look] of Object.entries(LOOKS)) {
       .filter(([one, box]) => box.width && (box.height < 43.9 || (box.width < 43.9 && !one.matches(".crumbs a"))))
       .map(([one, box]) => `${one.outerHTML.slice(0, 80)} ${box.width}x${box.height}`));
     assert.deepEqual(small, []);
+    const outside = await page.locator("a, button, input").evaluateAll((all, width) => all
+      .filter((one) => one.getBoundingClientRect().right > width)
+      .map((one) => one.outerHTML), look.viewport.width);
+    assert.deepEqual(outside, []);
     const [light, dark] = [[244, 246, 249], [14, 18, 24]];
     const back = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     assert.equal(back, `rgb(${(look.colorScheme ? dark : light).join(", ")})`);

@@ -104,7 +104,7 @@ async function askName(title, value, verb) {
 /** What went wrong, in a sentence. */
 class Failure extends Error {}
 /** It is worth another try, `after` seconds. */
-class Lost extends Error {
+class Lost extends Failure {
   constructor(text, after = 0) { super(text); this.after = after; }
 }
 
@@ -151,7 +151,7 @@ let loggingIn;
 function logIn() {
   loggingIn ??= (async () => {
     const user = el("input", { value: document.body.dataset.account, autocomplete: "username", required: true });
-    const password = el("input", { type: "password", autocomplete: "current-password" });
+    const password = el("input", { type: "password", autocomplete: "current-password", autofocus: true });
     const why = el("p", {}, t("session_over"));
     for (;;) {
       password.value = "";
@@ -167,11 +167,12 @@ function logIn() {
   return loggingIn;
 }
 
-/** Runs what a button does, and tells why it failed. */
 async function attempt(action) {
   try { await action(); } catch (error) {
-    if (!(error instanceof Failure || error instanceof Lost)) throw error;
-    tell(error.message, true);
+    // The browser's own errors are about files that it can't read.
+    const isKnown = error instanceof Failure;
+    if (!isKnown && !(error instanceof DOMException)) throw error;
+    tell(isKnown ? error.message : t("unreadable"), true);
   }
 }
 
@@ -367,7 +368,7 @@ const memory = {
 };
 
 const folders = new Map();
-/** Makes a folder and those above it, up to `top`; one that is there is as good. */
+/** Makes a folder and those above it, up to `top`, if they are not there. */
 function ensureFolder(href, top) {
   if (href === top) return;
   if (!folders.has(href)) {
@@ -575,14 +576,8 @@ class Upload {
   }
 }
 
-/** Tells the server to forget what it has of a file; it may still be writing what was on its way. */
-async function dropPartial(href) {
-  for (let tries = 0; tries < 5; tries++) {
-    const reply = await request("DELETE", `${href}?upload`).catch(() => ({ status: 423 }));
-    if (reply.status !== 423) return;
-    await wait(1);
-  }
-}
+/** Tells the server to forget what it has of a file. */
+const dropPartial = (href) => request("DELETE", `${href}?upload`).catch(() => {});
 
 const queue = {
   uploads: [],
@@ -649,7 +644,7 @@ const queue = {
     const left = memory.below(here()).filter((href) => !queue.uploads.some((upload) => upload.href === href)).map(queue.unfinished);
     box.hidden = !shownUploads.length && !left.length;
     if (!$("ol", box)) {
-      const tool = (id) => el("button", { id }, t(id));
+      const tool = (key) => el("button", { id: key, "data-all": key }, t(key));
       box.append(el("div", { className: "head" }, el("h2"), ...["pause_all", "go_on_all", "cancel_all", "clear"].map(tool)), el("ol"));
     }
     queue.drawHead(box, shownUploads, done);
@@ -731,9 +726,9 @@ const queue = {
 
   all(key) {
     for (const upload of queue.uploads) {
-      if (key === "pause" && (upload.isActive || upload.state === "waiting")) upload.stop("paused");
-      if (key === "go_on" && ["paused", "failed"].includes(upload.state)) upload.state = "waiting";
-      if (key === "cancel" && upload.isOpen) upload.stop("cancelled");
+      if (key === "pause_all" && (upload.isActive || upload.state === "waiting")) upload.stop("paused");
+      if (key === "go_on_all" && ["paused", "failed"].includes(upload.state)) upload.state = "waiting";
+      if (key === "cancel_all" && upload.isOpen) upload.stop("cancelled");
     }
     if (key === "clear") queue.uploads = queue.uploads.filter(({ isOpen }) => isOpen);
     queue.pump();
@@ -772,7 +767,7 @@ async function dropped(transfer) {
   const found = [];
   for (const entry of entries) {
     if (entry.isDirectory && !may("m")) throw new Failure(t("no_folders"));
-    await walk(entry, [], found).catch((error) => { throw error instanceof DOMException ? new Failure(t("unreadable")) : error; });
+    await walk(entry, [], found);
   }
   queue.add(found);
   if (!found.length) await refresh();
@@ -866,12 +861,11 @@ function showQr(href) {
 // ---- What clicks and keys do ----
 
 const TOOLS = {
-  "choose": pickFiles, "choose-folder": pickFolder, "make-folder": makeFolder, "rename": rename, "delete": remove, "cut": cutChosen,
-  "paste": paste, "choose-none": chooseNone, "pause_all": () => queue.all("pause"), "go_on_all": () => queue.all("go_on"),
-  "cancel_all": () => queue.all("cancel"), "clear": () => queue.all("clear"),
-  "grid": () => {
+  choose: pickFiles, "choose-folder": pickFolder, "make-folder": makeFolder, rename, delete: remove, cut: cutChosen, paste,
+  "choose-none": chooseNone,
+  grid() {
     const on = $("#grid").getAttribute("aria-pressed") !== "true";
-    if (on) localStorage.setItem("ftpd:tiles", "1"); else localStorage.removeItem("ftpd:tiles");
+    localStorage.setItem("ftpd:tiles", on ? "1" : "");
     showTiles(on);
   },
 };
@@ -879,6 +873,7 @@ const TOOLS = {
 addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.press) return queue.press(button.closest("li").dataset.href, button.dataset.press);
+  if (button?.dataset.all) return queue.all(button.dataset.all);
   if (button && TOOLS[button.id]) return void attempt(TOOLS[button.id]);
   const anchor = event.target.closest("a[href]");
   if (!anchor || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;

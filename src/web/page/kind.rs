@@ -9,7 +9,6 @@ pub(super) enum Kind {
     Image,
     Video,
     Audio,
-    Text,
     Other,
 }
 
@@ -19,10 +18,6 @@ const EXTENSIONS: &[(Kind, &[&str])] = &[
     (Kind::Image, &["avif", "bmp", "gif", "ico", "jfif", "jpeg", "jpg", "png", "webp"]),
     (Kind::Video, &["m4v", "mov", "mp4", "ogv", "webm"]),
     (Kind::Audio, &["aac", "flac", "m4a", "mp3", "oga", "ogg", "opus", "wav", "weba"]),
-    (Kind::Text, &[
-        "c", "conf", "cpp", "css", "csv", "diff", "doc", "docx", "go", "h", "htm", "html", "ini", "java", "js", "json", "log",
-        "md", "odt", "pdf", "py", "rs", "rst", "rtf", "sh", "toml", "txt", "xml", "yaml", "yml",
-    ]),
 ];
 
 impl Kind {
@@ -43,7 +38,6 @@ impl Kind {
             Kind::Image => "image",
             Kind::Video => "video",
             Kind::Audio => "audio",
-            Kind::Text => "text",
             Kind::Other => "other",
         }
     }
