@@ -22,10 +22,10 @@ const KIB: usize = 1 << 10;
 const CALLS: &str = "fdatasync,fsync,rename,renameat,renameat2,write,sendto,sendmsg";
 
 /// A file system of 1 MiB; unmounted when it is dropped.
-struct SmallDisk(TempDir);
+pub struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    fn mount() -> Option<SmallDisk> {
+    pub fn mount() -> Option<SmallDisk> {
         SmallDisk::mount_with("size=1m,mode=777")
     }
 
@@ -44,7 +44,7 @@ impl SmallDisk {
         command.status().is_ok_and(|status| status.success())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -52,7 +52,7 @@ impl SmallDisk {
         fs::read(self.path(name)).unwrap()
     }
 
-    fn free(&self) -> u64 {
+    pub fn free(&self) -> u64 {
         let space = rustix::fs::statvfs(self.0.path()).unwrap();
         space.f_bavail * space.f_frsize
     }
@@ -63,7 +63,7 @@ impl SmallDisk {
     }
 
     /// A server whose bob lives on this disk.
-    fn serve(&self, conf: &str) -> Server {
+    pub fn serve(&self, conf: &str) -> Server {
         Server::start(conf, &BOB.replace("home = home", &format!("home = {}", self.0.path().display())))
     }
 }

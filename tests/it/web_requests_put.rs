@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    durability::SmallDisk,
     server::{BOB, Server, Tree, eventually},
     web::{Answer, Request, Web, ask, get, put, request, serve, with_web},
 };
@@ -456,6 +457,26 @@ fn over_the_quota_is_507_before_it_comes_and_when_it_has_come() {
     ask(&server, &request("DELETE /new")).expect(204);
     ask(&server, &put("/third", vec![b'3'; 40_000])).expect(201);
     old_is_there();
+}
+
+#[test]
+fn what_the_disk_has_no_room_for_is_507_and_gives_the_room_back() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let server = disk.serve(&with_web(""));
+    let old = content(100_000);
+    fs::write(disk.path("old"), &old).unwrap();
+    let free = disk.free();
+    for target in ["/old", "/new"] {
+        let large = put(target, content(3 * MIB));
+        let mut web = Web::connect(&server);
+        web.send(large.clone().with("Expect", "100-continue").head());
+        web.answer().expect(507);
+        refused(&server, &large.clone().chunked(10_000));
+        assert!(fs::read(disk.path("old")).unwrap() == old && !disk.path("new").exists(), "{target}");
+        eventually("the room is back", || disk.free() == free);
+        ask(&server, &put("/small", content(50_000))).expect(201);
+        ask(&server, &request("DELETE /small")).expect(204);
+    }
 }
 
 fn patch(target: &str, offset: usize, complete: &str, body: Vec<u8>) -> Request {
