@@ -109,9 +109,8 @@ impl<'v> Exchange<'v> {
 
     /// Begins an answer.
     pub fn begin<'o>(&mut self, status: u16, caching: Caching, out: &'o mut Vec<u8>) -> Response<'o> {
-        if self.has_body && !self.may_drain() {
-            self.keeps = false;
-        }
+        let is_asked = self.visitor.link.ending.is_asked();
+        self.keeps &= !is_asked && (!self.has_body || self.may_drain());
         let connection = match (self.keeps, self.request.head.version) {
             (false, _) => Some("close"),
             (true, Version::Http10) => Some("keep-alive"),

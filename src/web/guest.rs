@@ -93,8 +93,9 @@ impl Visitor {
         (!user.is_anonymous()).then(|| user.name.clone())
     }
 
-    /// Notes that an account was logged in.
-    pub fn tell_login(&self, name: &str) {
+    /// Notes that an account was logged in. The one that was here is done.
+    pub fn tell_login(&mut self, name: &str) {
+        self.dismiss_guest();
         self.link.who.log(Level::Info, format_args!("USER '{name}' logged in."));
     }
 }

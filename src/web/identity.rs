@@ -117,7 +117,7 @@ impl Visitor {
     }
 
     /// The anonymous account, if it is on and for this address. It needs no password, so nothing is checked.
-    fn login_as_anonymous(&self) -> Option<Arc<WebLogin>> {
+    fn login_as_anonymous(&mut self) -> Option<Arc<WebLogin>> {
         let (accounts, from) = (self.web.reception.users.accounts(), self.link.who.peer.ip());
         let is_open = |user: &&Arc<User>| user.enabled && user.is_anonymous() && user.admission.admits(from);
         let user = accounts.find(ANONYMOUS).filter(is_open)?;

@@ -3,12 +3,12 @@
 use std::{
     fmt,
     io::{ErrorKind, Read, Write},
-    net::{Shutdown, TcpStream},
+    net::{IpAddr, Shutdown, TcpStream},
 };
 
 use crate::{
     channel::{Channel, Mode, trusting},
-    client::{Codes, PATIENCE},
+    client::{Codes, PATIENCE, connect_from},
     server::Server,
 };
 
@@ -188,6 +188,13 @@ impl Web {
         web
     }
 
+    /// From an address of the client's choice.
+    #[track_caller]
+    pub fn connect_from(source: IpAddr, server: &Server) -> Web {
+        let web = Web::over(connect_from(source, server.web()));
+        if Mode::of_this_run() == Mode::Plain { web } else { web.under_tls() }
+    }
+
     /// In clear whatever this run is.
     #[track_caller]
     pub fn clear(server: &Server) -> Web {
@@ -195,7 +202,23 @@ impl Web {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
+        Web::over(stream)
+    }
+
+    /// Over a connection that was made in some other way.
+    pub fn over(stream: TcpStream) -> Web {
         Web { channel: Channel::clear(stream), unread: Vec::new() }
+    }
+
+    /// Its next byte begins a handshake.
+    #[must_use]
+    pub fn under_tls(mut self) -> Web {
+        self.channel.plan(&trusting());
+        self
+    }
+
+    pub fn channel(&mut self) -> &mut Channel {
+        &mut self.channel
     }
 
     #[track_caller]
@@ -213,6 +236,11 @@ impl Web {
     pub fn ask(&mut self, request: &Request) -> Answer {
         self.send(request.bytes());
         self.answer_to(request)
+    }
+
+    /// The same where the connection may end instead.
+    pub fn try_ask(&mut self, request: &Request) -> Option<Answer> {
+        (self.try_send(request.bytes()) && (!self.unread.is_empty() || self.more())).then(|| self.answer_to(request))
     }
 
     #[track_caller]
@@ -262,6 +290,11 @@ impl Web {
             let (name, value) = line.split_once(": ").unwrap_or_else(|| panic!("no field: {line:?}"));
             fields.push((name.to_owned(), value.to_owned()));
         }
+    }
+
+    /// All that still comes.
+    pub fn rest(&mut self) -> Vec<u8> {
+        self.take(usize::MAX)
     }
 
     /// Whether nothing more comes, and the connection is closed or reset.
