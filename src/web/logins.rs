@@ -231,3 +231,88 @@ fn random() -> io::Result<[u8; 32]> {
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::auth::user::Terms;
+    use crate::auth::users::Users;
+    use crate::fs::root::Links;
+    use crate::fs::upload::UploadPolicy;
+
+    const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const HOUR: Duration = Duration::from_secs(3600);
+    const SECOND: Duration = Duration::from_secs(1);
+    const CONDITIONS: Conditions = Conditions {
+        links: Links::Inside,
+        uploads: UploadPolicy { atomic: true, durable: false, max_age: HOUR },
+        max_upload: None,
+        max_download: None,
+    };
+
+    struct Scene {
+        accounts: Arc<Accounts>,
+        logins: Logins,
+        now: Instant,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let text = "[bob]\npassword = secret\nperm = elr\nhome = home\n";
+            let users = Users::parse(Path::new("/user.ini"), text, Terms::default()).ok().unwrap();
+            Self { accounts: users.accounts(), logins: Logins::new().unwrap(), now: Instant::now() }
+        }
+
+        fn bob(&self) -> Arc<User> {
+            Arc::clone(self.accounts.find(b"bob").unwrap())
+        }
+
+        fn begin(&self) -> CookieToken {
+            self.logins.begin(self.bob(), &CONDITIONS, self.now).unwrap().0
+        }
+
+        fn holds(&self, token: &CookieToken, after: Duration) -> bool {
+            self.logins.of_cookie(token, &self.accounts, FROM, self.now + after).is_some()
+        }
+    }
+
+    #[test]
+    fn a_cookie_ends_after_an_hour_without_a_request_and_after_twelve_with_some() {
+        let scene = Scene::new();
+        let idle = scene.begin();
+        assert!(scene.holds(&idle, HOUR - SECOND) && !scene.holds(&idle, 2 * HOUR - SECOND));
+        assert!(!scene.holds(&idle, HOUR), "over is over");
+        let busy = scene.begin();
+        let half_hours = 1..24;
+        assert!(half_hours.into_iter().all(|half_hour| scene.holds(&busy, half_hour * HOUR / 2)));
+        assert!(!scene.holds(&busy, COOKIE_LIFE));
+        assert!(!scene.holds(&[0; 32], Duration::ZERO));
+    }
+
+    #[test]
+    fn a_right_password_is_remembered_for_a_while_and_for_its_address() {
+        let scene = Scene::new();
+        let of = |user: &str, password: &str| UserPass::new(user.as_bytes(), password.as_bytes()).unwrap();
+        let (login, is_new) = scene.logins.of_address(scene.bob(), FROM, &CONDITIONS);
+        assert!(is_new);
+        scene.logins.remember(&of("bob", "secret"), FROM, &login, scene.now);
+        let knows = |asked: &UserPass, from, after| {
+            scene.logins.of_password(asked, &scene.accounts, from, scene.now + after).is_some()
+        };
+        assert!(knows(&of("bob", "secret"), FROM, PASSWORD_LIFE - SECOND));
+        assert!(!knows(&of("bob", "wrong"), FROM, SECOND) && !knows(&of("bobs", "ecret"), FROM, SECOND));
+        assert!(!knows(&of("bob", "secret"), "192.0.2.1".parse().unwrap(), SECOND));
+        assert!(!knows(&of("bob", "secret"), FROM, PASSWORD_LIFE));
+    }
+
+    #[test]
+    fn all_of_an_account_ends_and_what_nobody_uses_is_counted() {
+        let scene = Scene::new();
+        let (idle, used) = (scene.begin(), scene.begin());
+        let _connection = scene.logins.of_cookie(&used, &scene.accounts, FROM, scene.now);
+        assert_eq!((scene.logins.end_all_of("eve"), scene.logins.end_all_of("bob")), (0, 1));
+        assert!(!scene.holds(&idle, SECOND) && !scene.holds(&used, SECOND));
+    }
+}

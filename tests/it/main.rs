@@ -103,6 +103,7 @@ mod web_requests_put;
 mod web_requests_resume;
 mod web_start;
 mod web_who;
+mod web_who_doors;
 mod web_who_limits;
 mod web_zip;
 mod who;
