@@ -90,12 +90,14 @@ fn each_account_is_its_own_user_whatever_came_before_on_the_connection() {
     let mut web = Web::connect(&server);
     for round in 0..3 {
         web.ask(&put(format!("/bob{round}"), "x")).expect(201);
+        web.ask(&form("bob", "wrong%zz")).expect(400);
+        web.ask(&put(format!("/still{round}"), "x")).expect(201);
         web.ask(&form("bob", "wrong")).expect(401);
         web.ask(&form("bob", "secret")).expect(303);
         web.ask(&put(format!("/again{round}"), "x")).expect(201);
         web.ask(&put(format!("/root{round}"), "x").user("root")).expect(201);
-        let names = ["bob", "again", "root"].map(|name| owner(&format!("{name}{round}")));
-        assert_eq!(names, [ids(SOMEBODY).0, ids(SOMEBODY).0, 0]);
+        let names = ["bob", "still", "again", "root"].map(|name| owner(&format!("{name}{round}")));
+        assert_eq!(names, [ids(SOMEBODY).0, ids(SOMEBODY).0, ids(SOMEBODY).0, 0]);
     }
     web.ask(&page("/").user("bob")).expect(200);
     drop(web);
