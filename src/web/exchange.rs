@@ -5,12 +5,16 @@ use std::time::SystemTime;
 
 use crate::copy::Error;
 use crate::net::who::Who;
+use crate::protocol::command::Representation;
 use crate::protocol::http::accept::Accept;
+use crate::protocol::http::chunks::{self, LAST_CHUNK};
 use crate::protocol::http::framing::{Body, Framing};
 use crate::protocol::http::head::{Head, Version};
 use crate::protocol::http::method::Method;
 use crate::protocol::http::response::Response;
 use crate::protocol::path::VirtualPath;
+use crate::reception::outcome::Subject;
+use crate::reception::transfer_log::{Direction, Door};
 use crate::web::Visitor;
 use crate::web::guest::WebGuest;
 use crate::web::page::language::Language;
@@ -84,10 +88,37 @@ impl WebRequest {
         self.head.method == Method::Head
     }
 
+    /// The transfer that it asks for, as both logs name it.
+    pub fn transfer(&self, direction: Direction) -> Subject<'_> {
+        let announced = match self.framing.body {
+            Body::Length(length) if direction == Direction::Incoming => Some(length),
+            Body::None | Body::Length(_) | Body::Chunked => None,
+        };
+        Subject {
+            verb: self.head.method.as_str(),
+            path: self.path(),
+            direction,
+            representation: Representation::Image,
+            door: Door::Http,
+            announced,
+        }
+    }
+
     /// Whether the client understands chunks.
     pub fn takes_chunks(&self) -> bool {
         self.head.version == Version::Http11
     }
+}
+
+/// Appends a block of a streamed answer as it goes over the connection, and empties it; after the last one, the end.
+pub fn frame(block: &mut Vec<u8>, more: bool, is_chunked: bool, out: &mut Vec<u8>) {
+    if is_chunked {
+        chunks::write(block, out);
+        out.extend_from_slice(if more { b"" } else { LAST_CHUNK });
+    } else {
+        out.extend_from_slice(block);
+    }
+    block.clear();
 }
 
 impl<'v> Exchange<'v> {

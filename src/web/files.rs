@@ -2,8 +2,6 @@
 
 use std::fs::File;
 
-use crate::fs::upload::Kept;
-use crate::protocol::command::Representation;
 use crate::protocol::http::date;
 use crate::protocol::http::etag::{EntityTag, FileState};
 use crate::protocol::http::href::folder_href;
@@ -11,8 +9,8 @@ use crate::protocol::http::preconditions::{Precondition, Validators, range_holds
 use crate::protocol::http::range::Selection;
 use crate::protocol::http::response::attachment;
 use crate::reception::activity::{Activity, Moves};
-use crate::reception::outcome::{Outcome, Subject};
-use crate::reception::transfer_log::{Direction, Door};
+use crate::reception::outcome::Outcome;
+use crate::reception::transfer_log::Direction;
 use crate::share::denied::Denied;
 use crate::sys::meta::{FileKind, Meta};
 use crate::web::exchange::{Caching, Exchange};
@@ -118,22 +116,15 @@ impl Exchange<'_> {
         meta: &Meta,
         part: std::ops::Range<u64>,
     ) -> Result<(), WebRefusal> {
-        let (path, visitor) = (self.request.path(), &mut *self.visitor);
+        let (subject, visitor) = (self.request.transfer(Direction::Outgoing), &mut *self.visitor);
         let Some(WebGuest { share, throttles, .. }) = &mut visitor.guest else { return Err(WebRefusal::no_account()) };
-        let busy = Activity::begin(&visitor.activity, "GET", path, Moves::Out, Some(part.end - part.start));
+        let busy =
+            Activity::begin(&visitor.activity, subject.verb, subject.path, Moves::Out, Some(part.end - part.start));
         let _download = share.download(meta);
         let (result, progress) = visitor.link.transfer(&mut throttles.download, busy.counter(), |transfer, _| {
             transfer.send_with_head(answer, file, part)
         });
-        let subject = Subject {
-            verb: "GET",
-            path,
-            direction: Direction::Outgoing,
-            representation: Representation::Image,
-            door: Door::Http,
-            announced: None,
-        };
-        let outcome = Outcome { kept: Kept::Nothing, ..Outcome::new(result, progress) };
+        let outcome = Outcome::new(result, progress);
         visitor.web.reception.record(share, &visitor.link.who, &visitor.activity, &subject, &outcome);
         self.sent(&outcome.result);
         Ok(())

@@ -10,7 +10,6 @@ use crate::auth::perm::Perms;
 use crate::copy::Error;
 use crate::fs::folder::{Folder, MAX_SORTED, Order};
 use crate::protocol::http::accept::Accept;
-use crate::protocol::http::chunks::{self, LAST_CHUNK};
 use crate::protocol::http::href::{entry_href, folder_href};
 use crate::protocol::path::VirtualPath;
 use crate::protocol::timestamp::Rfc3339;
@@ -19,7 +18,7 @@ use crate::share::Share;
 use crate::share::tree::overlay::Letters;
 use crate::sys::meta::FileKind;
 use crate::web::answering::OWN;
-use crate::web::exchange::{Exchange, HTML, JSON};
+use crate::web::exchange::{Exchange, HTML, JSON, frame};
 use crate::web::page::language::Language;
 use crate::web::page::{self, Crumb, FolderPage, Row, SortedBy};
 use crate::web::refusal::WebRefusal;
@@ -129,13 +128,7 @@ impl Exchange<'_> {
             if !more {
                 form.end(&mut block);
             }
-            if is_chunked {
-                chunks::write(&block, out);
-                out.extend_from_slice(if more { b"" } else { LAST_CHUNK });
-            } else {
-                out.extend_from_slice(&block);
-            }
-            block.clear();
+            frame(&mut block, more, is_chunked, out);
             Ok(more)
         };
         let (sent, _) =

@@ -10,7 +10,6 @@ use crate::copy::in_chunks::InChunks;
 use crate::copy::sink::{Allowance, Sink};
 use crate::copy::transfer::Transfer;
 use crate::fs::upload::{Break, Broken, Kept, Opened, Placement, Receiving};
-use crate::protocol::command::Representation;
 use crate::protocol::http::etag::EntityTag;
 use crate::protocol::http::framing::Body;
 use crate::protocol::http::href::href;
@@ -20,8 +19,8 @@ use crate::protocol::http::response::CONTINUE;
 use crate::protocol::http::structured;
 use crate::protocol::path::VirtualPath;
 use crate::reception::activity::{Activity, Moves};
-use crate::reception::outcome::{Outcome, Subject};
-use crate::reception::transfer_log::{Direction, Door};
+use crate::reception::outcome::Outcome;
+use crate::reception::transfer_log::Direction;
 use crate::share::denied::Denied;
 use crate::share::{Share, Writable};
 
@@ -129,7 +128,7 @@ impl Exchange<'_> {
     }
 
     fn upload(&mut self, plan: &Plan) -> Result<(), WebRefusal> {
-        let (path, request) = (self.request.path(), self.request);
+        let (path, request, subject) = (self.request.path(), self.request, self.request.transfer(Direction::Incoming));
         let visitor = &mut *self.visitor;
         let Some(WebGuest { share, throttles, .. }) = &mut visitor.guest else { return Err(WebRefusal::no_account()) };
         let target = share.writable(path, plan.placement).map_err(|denied| not_opened(denied, plan))?;
@@ -141,17 +140,14 @@ impl Exchange<'_> {
             self.keeps = false;
             return Ok(());
         }
-        let announced = if let Body::Length(length) = request.framing.body { Some(length) } else { None };
-        let busy = Activity::begin(&visitor.activity, request.head.method.as_str(), path, Moves::In, announced);
-        let throttle = &mut throttles.upload;
-        let is_new = opened.old().is_none();
-        let held = opened.held();
-        let mut file = opened.begin()?;
-        let durable = share.is_durable();
-        let (received, progress) = visitor.link.transfer(throttle, busy.counter(), |transfer, input| {
-            receive(transfer, &mut file, request.framing.body, input, durable)
+        let busy = Activity::begin(&visitor.activity, subject.verb, path, Moves::In, subject.announced);
+        let (is_new, held, durable) = (opened.old().is_none(), opened.held(), share.is_durable());
+        let (mut file, mut written) = (opened.begin()?, 0);
+        let (result, progress) = visitor.link.transfer(&mut throttles.upload, busy.counter(), |transfer, input| {
+            let received = receive(transfer, &mut file, request.framing.body, input, durable);
+            written = received.1;
+            received.0
         });
-        let (result, written) = received.map_or_else(|error| (Err(error), 0), |(result, written)| (result, written));
         let mut outcome = Outcome::new(result, progress);
         conclude(file, written, plan, &mut outcome);
         drop((busy, entry));
@@ -162,14 +158,6 @@ impl Exchange<'_> {
             }
             visitor.web.reception.pass_on(share, &target, path, &visitor.link.who);
         }
-        let subject = Subject {
-            verb: request.head.method.as_str(),
-            path,
-            direction: Direction::Incoming,
-            representation: Representation::Image,
-            door: Door::Http,
-            announced,
-        };
         visitor.web.reception.record(share, &visitor.link.who, &visitor.activity, &subject, &outcome);
         let tag = target.state().map(|meta| validators(&meta).tag);
         drop(target);
@@ -249,7 +237,7 @@ fn receive(
     body: Body,
     input: &mut Vec<u8>,
     durable: bool,
-) -> Result<(Result<(), Error>, u64), Error> {
+) -> (Result<(), Error>, u64) {
     let (to, room) = file.file();
     let room = room.map(|room| room as &mut dyn Allowance);
     let mut sink = Sink::new(to, durable, false).within(room);
@@ -260,7 +248,7 @@ fn receive(
         Body::None => Ok(()),
     };
     let written = sink.written();
-    Ok((result, written))
+    (result, written)
 }
 
 /// Finishes a file that came whole, or decides what is kept of it.

@@ -6,17 +6,14 @@ use log::Level;
 
 use crate::copy::Error;
 use crate::copy::pace::Throttle;
-use crate::fs::upload::Kept;
-use crate::protocol::command::Representation;
-use crate::protocol::http::chunks::{self, LAST_CHUNK};
 use crate::protocol::http::response::attachment;
 use crate::protocol::legible::Legible;
 use crate::protocol::path::VirtualPath;
 use crate::reception::activity::{Activity, Moves};
-use crate::reception::outcome::{Outcome, Subject};
-use crate::reception::transfer_log::{Direction, Door};
+use crate::reception::outcome::Outcome;
+use crate::reception::transfer_log::Direction;
 use crate::share::archive::{MAX_ENTRIES, NoArchive};
-use crate::web::exchange::{Caching, Exchange};
+use crate::web::exchange::{Caching, Exchange, frame};
 use crate::web::guest::WebGuest;
 use crate::web::refusal::WebRefusal;
 
@@ -42,14 +39,8 @@ impl Exchange<'_> {
         }
         let mut block = Vec::new();
         let fill = |out: &mut Vec<u8>| {
-            block.clear();
             let more = archive.fill(&mut block).map_err(Error::File)?;
-            if is_chunked {
-                chunks::write(&block, out);
-                out.extend_from_slice(if more { b"" } else { LAST_CHUNK });
-            } else {
-                out.extend_from_slice(&block);
-            }
+            frame(&mut block, more, is_chunked, out);
             Ok(more)
         };
         let (result, progress) = visitor
@@ -61,8 +52,8 @@ impl Exchange<'_> {
             visitor.link.who.log(Level::Warn, line);
         }
         drop(archive);
-        let outcome = Outcome { kept: Kept::Nothing, ..Outcome::new(result, progress) };
-        visitor.web.reception.record(share, &visitor.link.who, &visitor.activity, &subject(path), &outcome);
+        let (outcome, subject) = (Outcome::new(result, progress), self.request.transfer(Direction::Outgoing));
+        visitor.web.reception.record(share, &visitor.link.who, &visitor.activity, &subject, &outcome);
         self.sent(&outcome.result);
         Ok(())
     }
@@ -80,17 +71,6 @@ impl Exchange<'_> {
             .optional("Transfer-Encoding", is_chunked.then_some("chunked"))
             .end();
         head
-    }
-}
-
-fn subject(path: &VirtualPath) -> Subject<'_> {
-    Subject {
-        verb: "GET",
-        path,
-        direction: Direction::Outgoing,
-        representation: Representation::Image,
-        door: Door::Http,
-        announced: None,
     }
 }
 
