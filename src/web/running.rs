@@ -12,7 +12,7 @@ use crate::protocol::path::VirtualPath;
 /// The account, and the file.
 type UploadKey = (String, VirtualPath);
 
-/// Which account writes which file by which connection.
+/// Who writes which file by which connection.
 #[derive(Debug, Default)]
 pub struct RunningUploads {
     uploads: Mutex<HashMap<UploadKey, Arc<Ending>>>,
@@ -36,15 +36,15 @@ const LET_GO: Duration = Duration::from_secs(3);
 
 impl RunningUploads {
     /// Notes that an upload begins.
-    pub fn begin(&self, account: &str, path: &VirtualPath, ending: &Arc<Ending>) -> UploadEntry<'_> {
-        let key = (account.to_owned(), path.clone());
+    pub fn begin(&self, uploader: &str, path: &VirtualPath, ending: &Arc<Ending>) -> UploadEntry<'_> {
+        let key = (uploader.to_owned(), path.clone());
         self.uploads.lock().insert(key.clone(), Arc::clone(ending));
         UploadEntry { running: self, key, ending: Arc::clone(ending) }
     }
 
-    /// Ends the account's upload of that file by another connection, if there is one, and waits until it has let go.
-    pub fn take_over(&self, account: &str, path: &VirtualPath) {
-        let key = (account.to_owned(), path.clone());
+    /// Ends the same uploader's upload of that file by another connection, if there is one, and waits until it has let go.
+    pub fn take_over(&self, uploader: &str, path: &VirtualPath) {
+        let key = (uploader.to_owned(), path.clone());
         let mut uploads = self.uploads.lock();
         let Some(ending) = uploads.get(&key).cloned() else { return };
         let is_there = |uploads: &mut HashMap<UploadKey, Arc<Ending>>| {

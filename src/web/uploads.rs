@@ -24,9 +24,11 @@ use crate::reception::transfer_log::Direction;
 use crate::share::denied::Denied;
 use crate::share::{Share, Writable};
 
+use crate::web::Visitor;
 use crate::web::exchange::{Exchange, WebRequest};
 use crate::web::files::validators;
 use crate::web::guest::WebGuest;
+use crate::web::link::Link;
 use crate::web::refusal::WebRefusal;
 
 /// What a client says of its upload.
@@ -111,8 +113,9 @@ impl Exchange<'_> {
 
     /// A client that asks about an upload has lost the connection by which it came, even if this side does not know yet.
     fn take_over(&self) {
-        if let Some(guest) = &self.visitor.guest {
-            self.visitor.web.running.take_over(&guest.share.user_now().name, self.request.path());
+        let Visitor { guest, web, link, .. } = &*self.visitor;
+        if let Some(guest) = guest {
+            web.running.take_over(&uploader(&guest.share, link), self.request.path());
         }
     }
 
@@ -135,7 +138,7 @@ impl Exchange<'_> {
         let opened = share.store(&target, SystemTime::now()).map_err(|denied| not_opened(denied, plan))?;
         check_state(request, &opened)?;
         check_room(request, share, &target, path)?;
-        let entry = visitor.web.running.begin(&share.user_now().name, path, &visitor.link.ending);
+        let entry = visitor.web.running.begin(&uploader(share, &visitor.link), path, &visitor.link.ending);
         if request.framing.expects_continue && visitor.link.send(CONTINUE).is_err() {
             self.keeps = false;
             return Ok(());
@@ -186,6 +189,12 @@ impl Exchange<'_> {
             Err(error) => Err(not_received(error, outcome.kept)),
         }
     }
+}
+
+/// Who may take over from an upload: the account's clients, but of the many that anonymous has, only those at one address.
+fn uploader(share: &Share, link: &Link) -> String {
+    let user = share.user_now();
+    if user.is_anonymous() { format!("{} {}", user.name, link.who.peer.ip()) } else { user.name.clone() }
 }
 
 fn nothing_waits() -> WebRefusal {
