@@ -155,6 +155,11 @@ impl<'a> Opened<'a> {
         self.0.found.old.as_ref()
     }
 
+    /// Whether a break leaves the old file as it is, and what came for later.
+    pub fn is_resumable(&self) -> bool {
+        matches!(self.0.found.way, Way::Partial { .. })
+    }
+
     /// Bytes of an earlier try that are kept.
     pub fn held(&self) -> u64 {
         if let Way::Partial { held, .. } = &self.0.found.way { *held } else { 0 }

@@ -2,7 +2,7 @@
 //!
 //! `session` (FTP) and `web` (HTTP) are the doors. What they have in common is here: [`login`] lets a client in,
 //! [`rejection`] says why one may not, [`activity`] is a session's seat as others see it, [`parking`] holds the places of idle
-//! connections, [`outcome`] and [`transfer_log`] tell how a transfer ended, [`denied`] and [`decided`] why something is not done,
+//! connections, [`outcome`] and [`transfer_log`] tell how a transfer ended, `denied` and [`decided`] why something is not done,
 //! and [`parting`] is how a visit leaves its thread.
 
 use std::net::{SocketAddr, TcpStream};

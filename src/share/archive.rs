@@ -80,17 +80,17 @@ const UNIX_TIME: u16 = 0x5455;
 const HAS_MODIFICATION_TIME: u8 = 1;
 
 impl Share {
-    /// The zip of a folder, whose entries are counted first. Meanwhile `attend` is called now and then, which may end that.
+    /// The zip of a folder without the entry at this path, whose entries are counted first. Meanwhile `attend` is called now and then, which may end that.
     pub fn archive<'s>(
         &'s self,
-        folder: &VirtualPath,
+        (folder, without): (&VirtualPath, &'static [u8]),
         zone: TimeZone,
         attend: impl FnMut() -> Result<(), Error>,
     ) -> Result<Archive<'s>, NoArchive> {
         let mut archive = Archive {
             share: self,
             zone,
-            walk: Walk::begin(self, folder)?,
+            walk: Walk::begin(self, folder, without)?,
             room: MAX_ENTRIES,
             writer: Some(ZipWriter::new_stream(Outlet::default())),
             member: None,
@@ -100,7 +100,7 @@ impl Share {
             left_out: 0,
         };
         archive.count(attend)?;
-        archive.walk = Walk::begin(self, folder)?;
+        archive.walk = Walk::begin(self, folder, without)?;
         Ok(archive)
     }
 }
@@ -288,6 +288,7 @@ mod tests {
     use crate::auth::users::Users;
     use crate::share::tests::{open, path, share};
 
+    const NOTHING: &[u8] = b"";
     const NO_LOOK: fn() -> Result<(), Error> = || Ok(());
     /// More than one call of `fill` gives.
     const LARGE: usize = 4 * BLOCK;
@@ -303,7 +304,7 @@ mod tests {
     }
 
     fn zip(share: &Share, folder: &VirtualPath) -> Vec<u8> {
-        rest(&mut share.archive(folder, TimeZone::UTC, NO_LOOK).expect("a zip")).expect("whole")
+        rest(&mut share.archive((folder, NOTHING), TimeZone::UTC, NO_LOOK).expect("a zip")).expect("whole")
     }
 
     /// The entries with their content; folders end with a slash.
@@ -357,7 +358,7 @@ mod tests {
             assert_eq!(names(&zip(&share(letters).1, &root())), expected, "{letters}");
         }
         let (_home, share) = share("er");
-        let denied = share.archive(&root(), TimeZone::UTC, NO_LOOK).err();
+        let denied = share.archive((&root(), NOTHING), TimeZone::UTC, NO_LOOK).err();
         assert!(matches!(denied, Some(NoArchive::Denied(Denied::Letter(_)))), "{denied:?}");
     }
 
@@ -382,7 +383,7 @@ mod tests {
             ["far/", "far/mount/", "far/mount/file", "hides/", "listed/", "mount/", "mount/file", "open/", "open/file"];
         assert_eq!(names(&zip(&share, &root())), expected);
         assert_eq!(names(&zip(&share, &path("closed").join(b"open"))), ["file"]);
-        assert!(share.archive(&path("closed"), TimeZone::UTC, NO_LOOK).is_err());
+        assert!(share.archive((&path("closed"), NOTHING), TimeZone::UTC, NO_LOOK).is_err());
     }
 
     #[test]
@@ -404,7 +405,7 @@ mod tests {
         set_time(&home.path().join("file"), 1_700_000_001);
         set_time(&home.path().join("folder"), 0);
         let zone = TimeZone::fixed(jiff::tz::offset(2));
-        let zip = rest(&mut share.archive(&root(), zone, NO_LOOK).expect("a zip")).expect("whole");
+        let zip = rest(&mut share.archive((&root(), NOTHING), zone, NO_LOOK).expect("a zip")).expect("whole");
         let mut archive = ZipArchive::new(Cursor::new(&zip)).expect("a zip");
         let time = archive.by_name("file").expect("there").last_modified().expect("a time");
         // 2023-11-14 22:13:21 UTC; a zip counts two seconds.
@@ -421,15 +422,15 @@ mod tests {
     #[test]
     fn a_folder_with_too_many_entries_has_no_zip() {
         let (home, share) = share("elr");
-        let mut archive = share.archive(&root(), TimeZone::UTC, NO_LOOK).expect("a zip");
+        let mut archive = share.archive((&root(), NOTHING), TimeZone::UTC, NO_LOOK).expect("a zip");
         // `file` and `folder`.
         for (room, is_enough) in [(2, true), (1, false)] {
-            (archive.room, archive.walk) = (room, Walk::begin(&share, &root()).expect("listed"));
+            (archive.room, archive.walk) = (room, Walk::begin(&share, &root(), NOTHING).expect("listed"));
             let counted = archive.count(NO_LOOK);
             assert_eq!(counted.is_ok(), is_enough, "{counted:?}");
             assert!(is_enough || matches!(counted, Err(NoArchive::TooLarge)), "{counted:?}");
         }
-        (archive.room, archive.walk) = (2, Walk::begin(&share, &root()).expect("listed"));
+        (archive.room, archive.walk) = (2, Walk::begin(&share, &root(), NOTHING).expect("listed"));
         fs::write(home.path().join("folder/late"), "").expect("made");
         assert!(rest(&mut archive).is_err(), "no more entries than were counted to");
     }
@@ -440,7 +441,7 @@ mod tests {
         for index in 0..LOOK {
             fs::write(home.path().join(format!("folder/{index}")), "").expect("made");
         }
-        let ended = share.archive(&root(), TimeZone::UTC, || Err(Error::Vanished)).err();
+        let ended = share.archive((&root(), NOTHING), TimeZone::UTC, || Err(Error::Vanished)).err();
         assert!(matches!(ended, Some(NoArchive::Ended(Error::Vanished))), "{ended:?}");
     }
 
@@ -450,7 +451,8 @@ mod tests {
             let (home, share) = share("elr");
             let file = home.path().join("file");
             fs::write(&file, vec![7; LARGE]).expect("made");
-            let (mut archive, mut zip) = (share.archive(&root(), TimeZone::UTC, NO_LOOK).expect("a zip"), Vec::new());
+            let (mut archive, mut zip) =
+                (share.archive((&root(), NOTHING), TimeZone::UTC, NO_LOOK).expect("a zip"), Vec::new());
             archive.fill(&mut zip).expect("the beginning");
             File::options().write(true).open(&file).and_then(|file| file.set_len(length as u64)).expect("set");
             match rest(&mut archive) {
@@ -466,7 +468,7 @@ mod tests {
         let at = |name: &str| home.path().join(name);
         fs::create_dir(at("z")).expect("made");
         fs::write(at("folder/secret"), "").expect("made");
-        let mut archive = share.archive(&root(), TimeZone::UTC, NO_LOOK).expect("a zip");
+        let mut archive = share.archive((&root(), NOTHING), TimeZone::UTC, NO_LOOK).expect("a zip");
         let seen = [(); 3].map(|()| archive.walk.next().expect("read").expect("there"));
         assert_eq!(seen.each_ref().map(|sight| &sight.name[..]), ["file", "folder", "z"]);
         fs::remove_file(at("file")).and_then(|()| symlink("folder/secret", at("file"))).expect("made");
@@ -480,7 +482,7 @@ mod tests {
     fn a_zip_is_made_in_pieces_of_bounded_size() {
         let (home, share) = share("elr");
         fs::write(home.path().join("file"), vec![7; LARGE]).expect("made");
-        let mut archive = share.archive(&root(), TimeZone::UTC, NO_LOOK).expect("a zip");
+        let mut archive = share.archive((&root(), NOTHING), TimeZone::UTC, NO_LOOK).expect("a zip");
         let mut more = true;
         while more {
             let mut out = Vec::new();

@@ -11,6 +11,7 @@ use crate::fs::quota::QuotaChain;
 use crate::protocol::path::VirtualPath;
 use crate::share::denied::Denied;
 use crate::share::tree::Last;
+use crate::sys::meta::FileKind;
 
 /// A file or folder that the account may rename; only [`Share::renamable`] makes one.
 #[derive(Debug)]
@@ -79,6 +80,12 @@ impl Share {
         at.loose()?.link_meta(&at.path)?;
         drop(at);
         Ok(Renamable(from))
+    }
+
+    /// Whether what is to be renamed is a folder, and no link to one.
+    pub fn is_folder(&self, from: &Renamable) -> Result<bool, Denied> {
+        let at = self.look(&from.0, Last::AsIs, Perm::Rename)?;
+        Ok(self.meta_at(&at, Last::AsIs)?.kind == FileKind::Folder)
     }
 
     /// The letter without which it replaces no file by a rename, if it lacks one.

@@ -131,6 +131,11 @@ impl Allowance for Reservation {
 }
 
 impl Writable<'_> {
+    /// True if what is kept stays, and the new bytes come after it.
+    pub fn continues(&self) -> bool {
+        matches!(self.placement, Placement::Continue(_))
+    }
+
     /// What the file is that is there by now.
     pub fn state(&self) -> Option<Meta> {
         self.root.meta(&self.path).ok()

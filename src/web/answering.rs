@@ -1,5 +1,7 @@
 //! From a request to its answer: which checks come first, and who carries it out.
 
+use std::time::Instant;
+
 use crate::config::Config;
 use crate::protocol::http::host::{Authority, HostName, HostNames};
 use crate::protocol::http::method::Method;
@@ -11,6 +13,8 @@ use crate::web::{Next, Visitor, WebEnd};
 
 /// The first name in the paths of the server's own files. An entry of that name in `/` is reached by FTP only.
 pub const OWN: &[u8] = b"~ftpd";
+/// Where that is.
+pub const OWN_PATH: &[u8] = b"/~ftpd";
 
 impl Visitor {
     /// Answers a request.
@@ -23,6 +27,7 @@ impl Visitor {
             Err(refusal) => exchange.refuse(refusal, need(request.head.method)),
         }
         exchange.drain();
+        exchange.visitor.guest.iter().for_each(|guest| guest.login.note_use(Instant::now()));
         if !exchange.keeps {
             return Next::End(WebEnd::Answered);
         }
@@ -44,7 +49,7 @@ impl Exchange<'_> {
         }
         match self.visitor.identify(self.request)? {
             Thread::IsLockedIn => return Ok(Thread::IsLockedIn),
-            Thread::Fits => {}
+            Thread::Fits => self.is_identified = true,
         }
         self.act().map(|()| Thread::Fits)
     }

@@ -113,6 +113,9 @@ impl Exchange<'_> {
         self.check_condition()?;
         let share = &self.guest()?.share;
         let from = share.renamable(self.request.path().clone())?;
+        if head.target.is_folder && !share.is_folder(&from)? {
+            return Err(std::io::Error::from(std::io::ErrorKind::NotADirectory).into());
+        }
         let is_new = !share.has(&to).unwrap_or(true);
         share.rename(&from, &to, replaces).map_err(|denied| missing_parent(denied).at(&to))?;
         self.changed(if is_new { 201 } else { 204 }, &to)

@@ -6,11 +6,13 @@ use crate::protocol::http::credentials::UserPass;
 use crate::protocol::http::form::{LoginForm, MAX_FORM};
 use crate::protocol::http::framing::Body;
 use crate::protocol::http::host::PageOrigin;
+use crate::protocol::http::response::CONTINUE;
 use crate::protocol::http::target::RequestTarget;
 use crate::reception::login::conditions;
 use crate::web::exchange::{AnswerContent, Caching, Exchange, HTML};
 use crate::web::guest::Thread;
 use crate::web::identity::token_text;
+use crate::web::link::HEAD_PATIENCE;
 use crate::web::logins::COOKIE_LIFE;
 use crate::web::page::{self, LoginPage};
 use crate::web::refusal::WebRefusal;
@@ -73,9 +75,7 @@ impl Exchange<'_> {
 
     /// Sets the cookie and sends the browser on.
     fn go_to(&mut self, next: &str, value: &str, seconds: u64) -> Result<Thread, WebRefusal> {
-        let secure = if self.visitor.link.is_secured() { "; Secure" } else { "" };
-        let name = self.visitor.cookie_name();
-        let cookie = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+        let cookie = self.visitor.cookie(value, seconds);
         self.done(303, &[("Location", &next), ("Set-Cookie", &cookie)])?;
         Ok(Thread::Fits)
     }
@@ -99,9 +99,14 @@ impl Exchange<'_> {
             return Err(WebRefusal::new(411, "The form has no length.").last());
         };
         let Some(length) = usize::try_from(length).ok().filter(|&length| length <= MAX_FORM) else { return Ok(None) };
-        let taken = self.visitor.link.take_body(length);
+        let link = &mut self.visitor.link;
+        if self.request.framing.expects_continue {
+            // If it can't be sent, the body will not come, either.
+            let _ = link.send(CONTINUE);
+        }
+        let taken = link.take_body(length, HEAD_PATIENCE);
         self.has_body = false;
-        self.sent(&taken);
+        self.keeps &= taken.is_ok();
         let body = taken.map_err(|_| WebRefusal::new(400, "The form did not come."))?;
         Ok(Some(LoginForm::parse(&body)?))
     }

@@ -17,6 +17,7 @@ use crate::reception::outcome::Subject;
 use crate::reception::transfer_log::{Direction, Door};
 use crate::web::Visitor;
 use crate::web::guest::WebGuest;
+use crate::web::link::LINGER;
 use crate::web::page::language::Language;
 use crate::web::refusal::WebRefusal;
 
@@ -39,6 +40,8 @@ pub struct Exchange<'v> {
     pub keeps: bool,
     /// Whether the request has a body that is still on its way.
     pub has_body: bool,
+    /// Whether it is known who asks.
+    pub is_identified: bool,
 }
 
 /// Whether a browser may keep an answer.
@@ -125,7 +128,13 @@ impl<'v> Exchange<'v> {
     /// A request whose answer is due.
     pub fn new(visitor: &'v mut Visitor, request: &'v WebRequest) -> Self {
         let Framing { body, keep_alive, .. } = request.framing;
-        Self { visitor, request, keeps: keep_alive, has_body: !matches!(body, Body::None | Body::Length(0)) }
+        Self {
+            visitor,
+            request,
+            keeps: keep_alive,
+            has_body: !matches!(body, Body::None | Body::Length(0)),
+            is_identified: false,
+        }
     }
 
     /// Who asks.
@@ -232,8 +241,8 @@ impl<'v> Exchange<'v> {
         let Body::Length(length) = self.request.framing.body else { return };
         if self.has_body && self.keeps {
             self.has_body = false;
-            let taken = self.visitor.link.take_body(usize::try_from(length).unwrap_or(0));
-            self.sent(&taken);
+            let taken = self.visitor.link.take_body(usize::try_from(length).unwrap_or(0), LINGER);
+            self.keeps = taken.is_ok();
         }
     }
 

@@ -29,6 +29,11 @@ impl WebRequest {
         self.wants_page() && !self.is_of_script()
     }
 
+    /// Whether it writes something, or goes on with what was written.
+    fn changes_anything(&self) -> bool {
+        !self.head.method.is_safe() || self.head.target.query.has("upload")
+    }
+
     /// Whether a browser sent it, which has the form to log in.
     pub fn is_of_browser(&self) -> bool {
         self.is_of_script() || self.wants_page()
@@ -36,13 +41,18 @@ impl WebRequest {
 }
 
 impl Visitor {
-    /// Finds out who asks, and receives the account on this connection; [`WebRefusal::no_account`] if nobody is named who may.
+    /// Finds out who asks, and receives the account on this connection; a 401 if nobody is named who may.
     pub fn identify(&mut self, request: &WebRequest) -> Result<Thread, WebRefusal> {
         if let Some(login) = self.login_by_cookie(&request.head) {
             return self.receive(login);
         }
         match request.head.only("authorization")? {
             Some(value) => self.login_by_password(value),
+            // What was meant for an account must not land in everybody's folder because the session is over.
+            None if request.changes_anything() && self.tokens(&request.head).next().is_some() => {
+                self.dismiss_guest();
+                Err(WebRefusal::no_account().with("Set-Cookie", self.cookie("", 0)))
+            }
             None => match self.login_as_anonymous() {
                 Some(login) => self.receive(login),
                 None => {
@@ -70,6 +80,13 @@ impl Visitor {
     /// The cookie's name: one for each port, since cookies know no ports.
     pub fn cookie_name(&self) -> String {
         format!("ftpd-{}{}", self.link.port(), if self.link.is_secured() { "-tls" } else { "" })
+    }
+
+    /// The cookie with this value, for this long; none is for logging out.
+    pub fn cookie(&self, value: &str, seconds: u64) -> String {
+        let secure = if self.link.is_secured() { "; Secure" } else { "" };
+        let name = self.cookie_name();
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
     }
 
     fn login_by_password(&mut self, value: &[u8]) -> Result<Thread, WebRefusal> {

@@ -1,6 +1,7 @@
 //! One connection of the web: requests in, answers out, each wait with its end.
 
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -55,12 +56,12 @@ pub enum NoRequest {
 /// Room for a head that comes in one piece, as nearly all do.
 const USUAL_HEAD: usize = 2 << 10;
 /// How long a client may take for its handshake or a head.
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+pub const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// The first byte of a TLS record that begins a handshake (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 22;
 /// How much of what a client still sends is taken after the last answer, and for how long: a reset could take the answer away.
 const MAX_UNREAD: usize = 256 << 10;
-const LINGER: Duration = Duration::from_secs(1);
+pub const LINGER: Duration = Duration::from_secs(1);
 
 impl Link {
     /// Takes over an accepted connection; a client that stops for `stall` in the middle of something is left.
@@ -114,11 +115,14 @@ impl Link {
         self.socket.local_addr().map_or(0, |address| address.port())
     }
 
-    /// Takes the body of a request, which is no longer than what is fit for memory.
-    pub fn take_body(&mut self, length: usize) -> Result<Vec<u8>, Error> {
-        let counter = AtomicU64::new(0);
-        let take = |transfer: &mut Transfer, input: &mut Vec<u8>| transfer.take(length, input);
-        self.transfer(&mut Throttle::default(), &counter, take).0
+    /// Takes the body of a request, which is no longer than what is fit for memory, and must be whole in time.
+    pub fn take_body(&mut self, length: usize, patience: Duration) -> Result<Vec<u8>, NoRequest> {
+        let deadline = Instant::now() + patience;
+        while self.input.len() < length {
+            self.receive(length - self.input.len(), deadline)?;
+        }
+        let rest = self.input.split_off(length);
+        Ok(mem::replace(&mut self.input, rest))
     }
 
     /// Waits for the first byte of the next request.
@@ -137,10 +141,17 @@ impl Link {
                 self.input.drain(..length);
                 return Ok(head);
             }
-            self.input.reserve(USUAL_HEAD);
+            self.receive(USUAL_HEAD, deadline)?;
+        }
+    }
+
+    /// Receives what has come, or what comes before the deadline.
+    fn receive(&mut self, room: usize, deadline: Instant) -> Result<(), NoRequest> {
+        self.input.reserve(room);
+        loop {
             match self.stream.receive(&mut self.input) {
                 Ok(0) => return Err(self.ending.notice().map_or(NoRequest::Gone, NoRequest::Asked)),
-                Ok(_) => {}
+                Ok(_) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() || !self.poll(PollFlags::IN, left) {

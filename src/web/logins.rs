@@ -28,6 +28,8 @@ pub struct WebLogin {
     pub live: Arc<LiveUser>,
     /// The session's rates.
     pub paces: SessionPaces,
+    /// When its last request ended.
+    used: Mutex<Instant>,
     /// There as long as a connection needs it.
     place: Mutex<Weak<SharePlace>>,
 }
@@ -49,7 +51,6 @@ pub type CookieToken = [u8; 32];
 struct CookieSession {
     login: Arc<WebLogin>,
     began: Instant,
-    used: Instant,
 }
 
 #[derive(Debug)]
@@ -70,7 +71,13 @@ const MAX_REMEMBERED: usize = 10_000;
 impl WebLogin {
     fn new(user: Arc<User>, conditions: &Conditions) -> Arc<Self> {
         let live = Arc::new(LiveUser::new(user));
-        Arc::new(Self { live, paces: SessionPaces::new(conditions), place: Mutex::default() })
+        let used = Mutex::new(Instant::now());
+        Arc::new(Self { live, paces: SessionPaces::new(conditions), used, place: Mutex::default() })
+    }
+
+    /// Notes that a request ended.
+    pub fn note_use(&self, now: Instant) {
+        *self.used.lock() = now;
     }
 
     /// Its place among the account's sessions, taken now unless another connection of it has one.
@@ -80,7 +87,11 @@ impl WebLogin {
             return Ok(place);
         }
         // Not under the lock: idle connections may have to give theirs up for it, and this login's may be among them.
-        let taken = Arc::new(reception.place_of(&self.live.now(), address)?);
+        // Another connection of it may have been faster.
+        let taken = match reception.place_of(&self.live.now(), address) {
+            Ok(taken) => Arc::new(taken),
+            Err(rejection) => return held().ok_or(rejection),
+        };
         let mut place = self.place.lock();
         Ok(place.upgrade().unwrap_or_else(|| {
             *place = Arc::downgrade(&taken);
@@ -121,7 +132,7 @@ impl Logins {
             sessions.remove(token);
             return None;
         }
-        session.used = now;
+        session.login.note_use(now);
         Some(Arc::clone(&session.login))
     }
 
@@ -136,9 +147,9 @@ impl Logins {
         let mut sessions = self.by_cookie.lock();
         if sessions.len() >= MAX_REMEMBERED {
             sessions.retain(|_, session| !session.is_over(now));
-            forget_oldest(&mut sessions, |session| session.used);
+            forget_oldest(&mut sessions, |session| *session.login.used.lock());
         }
-        sessions.insert(token, CookieSession { login: Arc::clone(&login), began: now, used: now });
+        sessions.insert(token, CookieSession { login: Arc::clone(&login), began: now });
         Ok((token, login))
     }
 
@@ -209,7 +220,10 @@ impl Logins {
 
 impl CookieSession {
     fn is_over(&self, now: Instant) -> bool {
-        now.duration_since(self.began) >= COOKIE_LIFE || now.duration_since(self.used) >= COOKIE_IDLE
+        // While a connection holds it, it is in use.
+        let is_idle = Arc::strong_count(&self.login) == 1;
+        now.duration_since(self.began) >= COOKIE_LIFE
+            || is_idle && now.saturating_duration_since(*self.login.used.lock()) >= COOKIE_IDLE
     }
 }
 

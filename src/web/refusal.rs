@@ -234,7 +234,8 @@ impl Exchange<'_> {
             Decided::NoAccount => page::login(&form(None), &mut bytes),
             Decided::NotAdmitted => page::login(&form(Some(text)), &mut bytes),
             Decided::Itself | Decided::Denied(..) | Decided::Told => {
-                let account = self.visitor.account_shown();
+                // The account of an earlier request on the connection is nobody else's business.
+                let account = if self.is_identified { self.visitor.account_shown() } else { None };
                 let next = account.is_none().then_some(&*next);
                 let page = ErrorPage { language, status: *status, sentence: text, account: account.as_deref(), next };
                 page::error(&page, &mut bytes);

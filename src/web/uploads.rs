@@ -60,9 +60,7 @@ impl Exchange<'_> {
         if head.first("content-range").is_some() {
             return Err(WebRefusal::new(400, "A part of a file is no PUT: see Upload-Complete."));
         }
-        if head.target.is_folder || head.target.path.is_root() {
-            return Err(WebRefusal::new(409, "That is the name of a folder."));
-        }
+        self.check_name()?;
         if self.request.framing.body == Body::None {
             return Err(WebRefusal::new(411, "How long is the file? Content-Length, or chunks."));
         }
@@ -86,13 +84,18 @@ impl Exchange<'_> {
         if self.request.framing.body == Body::None {
             return Err(WebRefusal::new(411, "How long is the part? Content-Length, or chunks."));
         }
+        self.check_name()?;
         self.take_over();
         self.upload(&Plan { placement: Placement::Continue(offset), is_last, modified: self.modified() })
     }
 
     /// HEAD of `file?upload`: how much is there.
     pub fn tell_upload(&mut self) -> Result<(), WebRefusal> {
-        self.take_over();
+        self.check_name()?;
+        // A page of another site may send this, too, without seeing the answer.
+        if self.request.head.first("sec-fetch-site").is_none_or(|site| matches!(site, b"same-origin" | b"none")) {
+            self.take_over();
+        }
         let share = &self.guest()?.share;
         let target = share.writable(self.request.path(), Placement::Replace)?;
         let kept = share.pending(&target)?.ok_or_else(nothing_waits)?;
@@ -102,6 +105,7 @@ impl Exchange<'_> {
 
     /// DELETE of `file?upload`: what waits is dropped, the file stays.
     pub fn drop_upload(&mut self) -> Result<(), WebRefusal> {
+        self.check_name()?;
         self.take_over();
         let share = &self.guest()?.share;
         let target = share.writable(self.request.path(), Placement::Replace)?;
@@ -117,6 +121,12 @@ impl Exchange<'_> {
         if let Some(guest) = guest {
             web.running.take_over(&uploader(&guest.share, link), self.request.path());
         }
+    }
+
+    /// With a slash at its end, a path is a folder's.
+    fn check_name(&self) -> Result<(), WebRefusal> {
+        let target = &self.request.head.target;
+        if target.is_folder { Err(WebRefusal::new(409, "That is the name of a folder.")) } else { Ok(()) }
     }
 
     fn is_complete(&self) -> Result<Option<bool>, WebRefusal> {
@@ -138,6 +148,9 @@ impl Exchange<'_> {
         let opened = share.store(&target, SystemTime::now()).map_err(|denied| not_opened(denied, plan))?;
         check_state(request, &opened)?;
         check_room(request, share, &target, path)?;
+        if !plan.is_last && !opened.is_resumable() {
+            return Err(WebRefusal::new(501, "Uploads can't go on later here: send the file whole, by one PUT."));
+        }
         let entry = visitor.web.running.begin(&uploader(share, &visitor.link), path, &visitor.link.ending);
         if request.framing.expects_continue && visitor.link.send(CONTINUE).is_err() {
             self.keeps = false;
@@ -231,7 +244,7 @@ fn check_state(request: &WebRequest, opened: &Opened) -> Result<(), WebRefusal> 
 fn check_room(request: &WebRequest, share: &Share, target: &Writable, path: &VirtualPath) -> Result<(), WebRefusal> {
     let Body::Length(length) = request.framing.body else { return Ok(()) };
     // The rest of an earlier try gives its room back.
-    let freed = share.pending(target).ok().flatten().unwrap_or(0);
+    let freed = if target.continues() { None } else { share.pending(target).ok().flatten() }.unwrap_or(0);
     if target.room().is_ok_and(|room| room.saturating_add(freed) < length) {
         share.lacked_room(&path.parent().unwrap_or_else(VirtualPath::root));
         return Err(WebRefusal::new(507, "There is no room for that."));

@@ -13,6 +13,7 @@ use crate::reception::activity::{Activity, Moves};
 use crate::reception::outcome::Outcome;
 use crate::reception::transfer_log::Direction;
 use crate::share::archive::{MAX_ENTRIES, NoArchive};
+use crate::web::answering::OWN_PATH;
 use crate::web::exchange::{Caching, Exchange, frame};
 use crate::web::guest::WebGuest;
 use crate::web::refusal::WebRefusal;
@@ -30,7 +31,7 @@ impl Exchange<'_> {
         let busy = Activity::begin(&visitor.activity, "GET", path, Moves::Out, None);
         let zone = visitor.web.reception.zone.clone();
         let counted = visitor.link.transfer(&mut Throttle::default(), &AtomicU64::new(0), |transfer, _| {
-            Ok(share.archive(path, zone, || transfer.watch().attend()))
+            Ok(share.archive((path, OWN_PATH), zone, || transfer.watch().attend()))
         });
         let mut archive = counted.0.map_err(NoArchive::Ended).and_then(|archive| archive).map_err(no_zip)?;
         if is_head {

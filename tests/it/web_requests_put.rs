@@ -491,3 +491,44 @@ fn refused(server: &Server, request: &Request) -> Answer {
     web.try_send(request.sent_body());
     web.answer().expect(507)
 }
+
+#[test]
+fn a_part_is_refused_where_nothing_can_be_kept_for_later_and_the_old_file_stays() {
+    let server = serve("[transfer]\natomic_uploads = off\n", BOB);
+    server.write("old", "old content");
+    let mut web = Web::connect(&server);
+    for name in ["/old", "/new"] {
+        web.ask(&put(name, "").with("Upload-Complete", "?0")).expect(501);
+        web.ask(&put(name, "part").with("Upload-Complete", "?0")).expect(501);
+    }
+    assert_eq!(fs::read(server.home().join("old")).unwrap(), b"old content");
+    assert!(!server.home().join("new").exists());
+}
+
+#[test]
+fn with_a_slash_at_its_end_a_path_is_no_files() {
+    let server = serve("", BOB);
+    server.write("f", "content");
+    let mut web = Web::connect(&server);
+    web.ask(&request("MOVE /f/").with("Destination", "/g")).expect(404);
+    web.ask(&put("/q", "part").with("Upload-Complete", "?0")).expect(201);
+    web.ask(&request("HEAD /q/?upload")).expect(409);
+    web.ask(&request("DELETE /q/?upload")).expect(409);
+    assert!(server.home().join("f").exists() && !server.home().join("g").exists() && server.partials().len() == 1);
+}
+
+#[test]
+fn a_page_of_another_site_ends_no_upload() {
+    let server = serve("", BOB);
+    let mut slow = Web::connect(&server);
+    let whole = put("/big", content(MIB));
+    slow.send(whole.head());
+    slow.send(&whole.sent_body()[..1000]);
+    eventually("something has come", || {
+        server.partials().iter().any(|partial| fs::metadata(partial).is_ok_and(|meta| meta.len() == 1000))
+    });
+    let asked = request("HEAD /big?upload").with("Sec-Fetch-Site", "cross-site");
+    ask(&server, &asked).expect(204);
+    slow.send(&whole.sent_body()[1000..]);
+    slow.answer().expect(201);
+}

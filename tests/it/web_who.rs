@@ -479,3 +479,26 @@ fn no_secret_and_no_forged_line_comes_into_the_log() {
         assert!(line.starts_with('[') && !line.contains("] [I forged") && !line.starts_with("[I forged"), "{line}");
     }
 }
+
+#[test]
+fn what_was_meant_for_an_account_lands_in_nobody_elses_folder_when_its_session_is_over() {
+    let server = serve(&format!("{ANONYMOUS}anonymous_perm = elradfmw\n"), BOB);
+    let cookie = log_in(&server, "bob");
+    ask(&server, &log_out().of(&cookie)).expect(303);
+    for request in [put("/late", "x"), request("MKCOL /late"), request("HEAD /late?upload")] {
+        let answer = ask(&server, &request.of(&cookie)).expect(401);
+        assert!(answer.value("Set-Cookie").contains("Max-Age=0"), "{answer:?}");
+    }
+    assert!(!server.home().join("late").exists());
+    ask(&server, &get("/").of(&cookie)).expect(200);
+    ask(&server, &put("/late", "x").nobody()).expect(201);
+}
+
+#[test]
+fn the_account_of_an_earlier_request_is_not_named_to_those_who_come_after_it() {
+    let server = serve("", BOB);
+    let mut web = Web::connect(&server);
+    assert!(web.ask(&page("/").user("bob")).expect(200).text().contains("bob"));
+    let missing = web.ask(&page("/~ftpd/missing")).expect(404);
+    assert!(!missing.text().contains("bob"), "{missing:?}");
+}

@@ -121,3 +121,16 @@ fn a_zip_does_not_hold_a_server_that_stops() {
     assert!(server.wait_exit().success());
     assert!(!web.answer().is_whole);
 }
+
+#[test]
+fn what_the_web_keeps_for_itself_is_in_no_zip() {
+    let server = serve("", BOB);
+    fs::create_dir_all(server.home().join("below/~ftpd")).unwrap();
+    fs::create_dir(server.home().join("~ftpd")).unwrap();
+    for name in ["~ftpd/secret", "below/~ftpd/ordinary", "file"] {
+        server.write(name, "x");
+    }
+    let mut web = Web::connect(&server);
+    let names: Vec<String> = entries(&web.ask(&get("/?zip"))).into_keys().collect();
+    assert_eq!(names, ["below/", "below/~ftpd/", "below/~ftpd/ordinary", "file"]);
+}

@@ -19,6 +19,8 @@ pub(super) struct Walk<'s> {
     /// Folders that were seen and not read yet, the next one last.
     ahead: Vec<Sight>,
     left_out: u64,
+    /// The path of what is left out, in any case of its letters.
+    without: &'static [u8],
 }
 
 /// A file or folder.
@@ -42,16 +44,16 @@ struct OpenFolder {
 
 impl<'s> Walk<'s> {
     /// A walk that begins in this folder.
-    pub(super) fn begin(share: &'s Share, folder: &VirtualPath) -> Result<Self, Denied> {
+    pub(super) fn begin(share: &'s Share, folder: &VirtualPath, without: &'static [u8]) -> Result<Self, Denied> {
         let reading = Some(OpenFolder::open(share, folder.clone(), String::new())?);
-        Ok(Self { share, reading, ahead: Vec::new(), left_out: 0 })
+        Ok(Self { share, reading, ahead: Vec::new(), left_out: 0, without })
     }
 
     /// The next file or folder; a folder comes before what it holds.
     pub(super) fn next(&mut self) -> io::Result<Option<Sight>> {
         loop {
             if let Some(reading) = &mut self.reading {
-                if let Some(sight) = reading.next(self.share)? {
+                if let Some(sight) = reading.next(self.share, self.without)? {
                     return Ok(Some(sight));
                 }
                 self.ahead.extend(mem::take(&mut reading.below).into_iter().rev());
@@ -84,7 +86,7 @@ impl OpenFolder {
         self.folder.own_meta().map_or(seen == FileId::NOWHERE, |own| own.is_ok_and(|own| own.id == seen))
     }
 
-    fn next(&mut self, share: &Share) -> io::Result<Option<Sight>> {
+    fn next(&mut self, share: &Share, without: &[u8]) -> io::Result<Option<Sight>> {
         while self.folder.advance()? {
             let name = self.folder.name();
             let meta = match self.folder.meta() {
@@ -101,6 +103,9 @@ impl OpenFolder {
                 continue;
             }
             let path = self.path.join(name);
+            if path.as_bytes().eq_ignore_ascii_case(without) {
+                continue;
+            }
             let Some(told) = self.told(share, name) else { continue };
             let sight = Sight { path, name: format!("{}{told}", self.prefix), meta };
             if meta.kind == FileKind::Folder {

@@ -447,10 +447,14 @@ class Upload {
       if (this.reached === this.size && await this.isThere()) return;
       if (this.size <= LARGE) {
         this.conditions ??= { "If-None-Match": "*" };
-        return this.put({}, 0);
+        await this.put({}, 0);
+        return;
       }
       if (!this.conditions) await this.agree();
-      await this.put({ "Upload-Complete": "?0", "Upload-Length": this.size }, null);
+      if (!await this.put({ "Upload-Complete": "?0", "Upload-Length": this.size }, null)) {
+        await this.put({}, 0);
+        return;
+      }
       offset = this.reached = 0;
       this.remember();
     }
@@ -466,11 +470,17 @@ class Upload {
     throw new Lost(t("lost"), 1);
   }
 
+  /** False where files are taken whole only. */
   async put(headers, offset) {
     for (;;) {
       const reply = await this.send("PUT", this.href, headers, offset);
-      if (reply.status !== 412) return this.judge(reply);
-      await this.agree(true);
+      if (reply.status === 501 && offset === null) return false;
+      if (reply.status === 412) {
+        await this.agree(true);
+      } else {
+        await this.judge(reply);
+        return true;
+      }
     }
   }
 
@@ -645,7 +655,7 @@ const queue = {
     box.hidden = !shownUploads.length && !left.length;
     if (!$("ol", box)) {
       const tool = (key) => el("button", { id: key, "data-all": key }, t(key));
-      box.append(el("div", { className: "head" }, el("h2"), ...["pause_all", "go_on_all", "cancel_all", "clear"].map(tool)), el("ol"));
+      box.append(el("div", { className: "head" }, el("h2"), ...["clear", "pause_all", "go_on_all", "cancel_all"].map(tool)), el("ol"));
     }
     queue.drawHead(box, shownUploads, done);
     // Many files that wait or are done are only counted.
@@ -724,7 +734,9 @@ const queue = {
     else tell(t("another_file", { name: shown(path.at(-1)), size: size(bytes), time: when(time) }), true);
   },
 
-  all(key) {
+  async all(key) {
+    // What has arrived would be dropped.
+    if (key === "cancel_all" && !await ask(t("cancel_all"), [], [["yes", t("cancel_all"), "dangerous"], ["", t("close")]])) return;
     for (const upload of queue.uploads) {
       if (key === "pause_all" && (upload.isActive || upload.state === "waiting")) upload.stop("paused");
       if (key === "go_on_all" && ["paused", "failed"].includes(upload.state)) upload.state = "waiting";
