@@ -83,7 +83,7 @@ impl WebRequest {
 
     /// The language that its client wants.
     pub fn language(&self) -> Language {
-        Language::accepted(self.head.first("accept-language").unwrap_or_default())
+        Language::accepted(&self.head)
     }
 
     /// Whether only the head of the answer is wanted.

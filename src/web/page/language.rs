@@ -1,6 +1,8 @@
 //! The languages of the page, and which one a browser wants.
 
 use super::strings::{self, Phrases};
+use crate::protocol::http::accept;
+use crate::protocol::http::head::Head;
 
 /// A language that the page has a table of strings for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,19 +21,11 @@ const LANGUAGES: [(Language, &str, &str, &Phrases); 2] = [
 ];
 
 impl Language {
-    /// The one that an `Accept-Language` field (RFC 9110 §12.5.4) likes best; the first one of equals.
-    pub fn accepted(field: &[u8]) -> Language {
-        let mut best = (0, Language::English);
-        for range in String::from_utf8_lossy(field).split(',') {
-            let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
-            let primary = tag.trim().split('-').next().unwrap_or_default().to_ascii_lowercase();
-            let known = LANGUAGES.iter().find(|(_, name, ..)| *name == primary);
-            let weight = thousandths(parameters.trim());
-            if let Some((language, ..)) = known.filter(|_| weight > best.0) {
-                best = (weight, *language);
-            }
-        }
-        best.1
+    /// The one that a browser likes best, as its request says (RFC 9110 §12.5.4).
+    pub fn accepted(head: &Head) -> Language {
+        let name = accept::language(head, &LANGUAGES.map(|(_, name, ..)| name));
+        let known = LANGUAGES.iter().find(|(_, known, ..)| Some(*known) == name);
+        known.map_or(Language::English, |(language, ..)| *language)
     }
 
     /// Its tag, for the attribute `lang`.
@@ -48,19 +42,15 @@ impl Language {
     }
 }
 
-/// The weight `q=0.8` in thousandths; nonsense is 0.
-fn thousandths(parameter: &str) -> u16 {
-    if parameter.is_empty() {
-        return 1000;
-    }
-    let number = parameter.strip_prefix("q=").and_then(|text| text.trim().parse::<f32>().ok());
-    // From 0 to 1000, so that nothing is lost.
-    number.filter(|number| (0.0..=1.0).contains(number)).map_or(0, |number| (number * 1000.0) as u16)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::http::head::HeadReader;
+
+    fn accepted(field: &[u8]) -> Language {
+        let head = [b"GET / HTTP/1.1\r\nHost: a\r\nAccept-Language: ", field, b"\r\n\r\n"].concat();
+        Language::accepted(&HeadReader::default().read(&head).expect("HTTP").expect("whole").0)
+    }
 
     #[test]
     fn the_language_with_the_greatest_weight_is_taken() {
@@ -71,13 +61,13 @@ mod tests {
             ("de-DE, de;q=0.9", Language::English),
             ("de, ZH-Hant; q=0.5, en;q=0.4", Language::Chinese),
             ("zh;q=0", Language::English),
-            ("zh;q=2,en;q=x,\u{0}", Language::English),
+            ("zh;q=2,en;q=x", Language::English),
             ("*", Language::English),
             ("zhx", Language::English),
         ];
         for (field, expected) in cases {
-            assert_eq!(Language::accepted(field.as_bytes()), expected, "{field}");
+            assert_eq!(accepted(field.as_bytes()), expected, "{field}");
         }
-        assert_eq!(Language::accepted(b"\xff\xfe;;,,zh"), Language::Chinese);
+        assert_eq!(accepted(b"\xff\xfe;;,,zh"), Language::Chinese);
     }
 }
