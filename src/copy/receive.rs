@@ -6,7 +6,7 @@ use rustix::event::PollFlags;
 use rustix::fd::AsFd;
 
 use crate::copy::ascii::{Incoming, LineEnds};
-use crate::copy::extent::{Awaited, Exactly, Extent};
+use crate::copy::extent::{Awaited, Extent};
 use crate::copy::sink::Sink;
 use crate::copy::transfer::Transfer;
 use crate::copy::{Error, LARGE_BUFFER, SMALL_BUFFER};
@@ -23,23 +23,6 @@ impl Transfer<'_, '_> {
                 received.and(written)
             }
         }
-    }
-
-    /// Receives so many bytes into memory, the first of which may be in `received` already; later it holds what came after
-    /// them.
-    pub fn take(&mut self, length: usize, received: &mut Vec<u8>) -> Result<Vec<u8>, Error> {
-        let mut extent = Exactly::new(u64::try_from(length).unwrap_or(u64::MAX), received);
-        let mut taken = extent.received_before();
-        extent.sift(&mut taken)?;
-        while taken.len() < length {
-            let mut came = Vec::with_capacity(length - taken.len());
-            if let Some(received) = self.receive_some(&extent, &mut came)? {
-                self.moved(received)?;
-                extent.sift(&mut came)?;
-                taken.append(&mut came);
-            }
-        }
-        Ok(taken)
     }
 
     /// Wait, read, sift, decode, write, count, pace.

@@ -345,18 +345,6 @@ mod tests {
     }
 
     #[test]
-    fn a_short_body_is_taken_into_memory() {
-        for early in 0..=6 {
-            let (mut scene, mut client) = Scene::new();
-            let whole = [b"body", NEXT].concat();
-            let mut received = whole[..early].to_vec();
-            client.write_all(&whole[early..]).expect("sent");
-            let body = scene.transfer(|transfer| transfer.take(4, &mut received)).expect("received");
-            assert_eq!((&body[..], &scene.rest(received)[..]), (&b"body"[..], NEXT), "{early}");
-        }
-    }
-
-    #[test]
     fn an_upload_under_tls_is_whole_or_broken_whatever_its_stream_says() {
         for (sent, says_so) in [(6, true), (5, true), (5, false)] {
             let (mut scene, client) = Scene::new();

@@ -69,7 +69,7 @@ struct Outlet(RefCell<Vec<u8>>);
 
 /// The most entries of a zip: what is kept of all of them until the end is less than 40 MB then.
 pub const MAX_ENTRIES: usize = 100_000;
-/// After so many entries the client is attended to while they are counted.
+/// After this many entries the client is attended to while they are counted.
 const LOOK: usize = 256;
 /// So much is made before it is given out, and read at once.
 const BLOCK: usize = 128 << 10;

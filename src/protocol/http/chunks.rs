@@ -28,19 +28,19 @@ pub struct Chunks {
 /// What the next byte belongs to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum ChunkPlace {
-    /// The size, after so many digits.
+    /// The size, after this many digits.
     Size(u8),
-    /// An extension, after so many bytes.
+    /// An extension, after this many bytes.
     Extension(u64),
     /// The LF after the CR of the size's line.
     SizeEnd,
-    /// So many bytes of data.
+    /// This many bytes of data.
     Data(u64),
     /// The CR after the data.
     DataCr,
     /// The LF after that.
     DataLf,
-    /// The beginning of a line of the trailers, after so many bytes of them.
+    /// The beginning of a line of the trailers, after this many bytes of them.
     TrailerStart(u64),
     /// Such a line, after its first byte.
     Trailer(u64),
@@ -58,9 +58,9 @@ enum ChunkPlace {
 /// What a call of [`Chunks::decode`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decoded {
-    /// So many bytes of data lie at the front now.
+    /// This many bytes of data lie at the front now.
     pub data: usize,
-    /// So many bytes were taken: all, unless the body is over. What lies from here on is the next request's.
+    /// This many bytes were taken: all, unless the body is over. What lies from here on is the next request's.
     pub taken: usize,
 }
 
@@ -98,7 +98,7 @@ impl Chunks {
         if let ChunkPlace::Data(left) = self.place { left } else { 0 }
     }
 
-    /// So many bytes of the data were taken in another way; no more than [`Self::bare`].
+    /// This many bytes of the data were taken in another way; no more than [`Self::bare`].
     pub fn skip(&mut self, count: u64) {
         if let ChunkPlace::Data(left) = self.place {
             self.pass(left, count.min(left));

@@ -15,7 +15,7 @@ use crate::protocol::{
 pub enum Body {
     /// Nothing: no length is announced.
     None,
-    /// So many bytes; may be 0.
+    /// This many bytes; may be 0.
     Length(u64),
     /// Chunks, see [`super::chunks::Chunks`].
     Chunked,

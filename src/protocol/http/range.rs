@@ -38,7 +38,7 @@ enum AskedRange {
     From(u64),
     /// From a byte to another one, which is not before it.
     FromTo(u64, u64),
-    /// So many bytes at the end.
+    /// This many bytes at the end.
     Last(u64),
 }
 
