@@ -378,9 +378,9 @@ impl Server {
         count_entries(&self.proc_file("fd"))
     }
 
-    /// Resident memory in KiB.
+    /// Resident memory of its own in KiB: heap and stacks, not the pages of the program that happened to be needed yet.
     pub fn memory(&self) -> u64 {
-        self.status("VmRSS:")
+        self.status("RssAnon:")
     }
 
     /// The most that resident memory ever was, in KiB.

@@ -409,7 +409,9 @@ fn clients_that_do_not_read_cost_no_memory_and_leave_nothing() {
         .collect();
     eventually("all uploads run", || server.partials().len() == 20);
     let more = server.memory().saturating_sub(memory);
-    assert!(more < 70 * 512, "{more} KiB");
+    // A transfer under TLS holds its block of 256 KiB a second time, encrypted.
+    let most = if Mode::of_this_run() == Mode::Plain { 512 } else { 640 };
+    assert!(more < 70 * most, "{more} KiB");
     drop((stalled, uploads));
     eventually("nothing is left", || server.sessions().is_empty() && server.descriptors() <= descriptors);
     // What came waits under its name, and nothing holds it.
