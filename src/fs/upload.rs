@@ -10,7 +10,7 @@
 //! place ([`Receiving::finish`]) or the upload broke ([`Broken`], [`Kept`]).
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Seek, SeekFrom};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -73,8 +73,6 @@ pub enum Placement {
     AppendToOld,
     /// STOU: no file may be there.
     New,
-    /// A whole file, as long as none is there when it gets its name.
-    Create,
     /// The rest of a whole file, of which exactly this number of bytes is kept.
     Continue(u64),
 }
@@ -112,6 +110,8 @@ struct Writing<'a> {
     found: Found,
     placement: Placement,
     policy: UploadPolicy,
+    /// It gets its name only if what has that is what was found, or nothing as before.
+    is_guarded: bool,
     /// Closing the file can't fail.
     is_local: bool,
     /// What it takes of the quotas that hold there.
@@ -139,7 +139,7 @@ impl<'a> Upload<'a> {
         let is_local = root.is_local(claim.folder().device);
         let reserve = |quota: &QuotaChain| Ok::<_, io::Error>(quota.reserve(files::meta(&found.file)?.size));
         let room = quota.map(reserve).transpose()?;
-        Ok(Opened(Writing { target, found, placement, policy, is_local, room, _claim: claim }))
+        Ok(Opened(Writing { target, found, placement, policy, is_guarded: false, is_local, room, _claim: claim }))
     }
 }
 
@@ -150,9 +150,16 @@ impl<'a> Opened<'a> {
         policy.atomic && *placement == Placement::Replace && matches!(found.way, Way::InPlace)
     }
 
-    /// The file that had the name when this was opened. Nobody else who writes by this server changes it meanwhile.
+    /// The file that had the name when this was opened. Nobody else who writes by this server changes it meanwhile, but it
+    /// can be renamed, removed, or replaced by another that is renamed: see [`Self::guard`].
     pub fn old(&self) -> Option<&Meta> {
         self.0.found.old.as_ref()
+    }
+
+    /// The whole file gets its name only while that belongs to the same state of the same file as now, or to none as now;
+    /// otherwise the upload breaks with `AlreadyExists`.
+    pub fn guard(&mut self) {
+        self.0.is_guarded = true;
     }
 
     /// Whether a break leaves the old file as it is, and what came for later.
@@ -179,11 +186,11 @@ impl<'a> Opened<'a> {
             (Way::Partial { held, .. }, _) => *held,
             (_, Placement::Resume(offset)) => offset,
             (_, Placement::Replace | Placement::Append | Placement::AppendToOld) => 0,
-            (_, Placement::New | Placement::Create | Placement::Continue(_)) => 0,
+            (_, Placement::New | Placement::Continue(_)) => 0,
         };
         if start > 0 {
             found.file.seek(SeekFrom::Start(start))?;
-        } else if matches!(placement, Placement::Replace | Placement::Create) && !found.made {
+        } else if *placement == Placement::Replace && !found.made {
             found.file.set_len(0)?;
         }
         found.made = false;
@@ -249,15 +256,21 @@ impl Writing<'_> {
                 let _held = self.room.as_ref().map(|room| room.chain().hold());
                 let old = self.room.as_ref().and_then(|room| Some((room, self.target.meta().ok()?)));
                 let partial = self.target.beside(name);
-                if self.placement == Placement::Create {
-                    partial.rename_to_free(&self.target)?;
-                } else {
-                    partial.rename(&self.target)?;
+                match &self.found.old {
+                    None if self.is_guarded => partial.rename_to_free(&self.target)?,
+                    Some(old) if self.is_guarded && !self.is_still(old) => return Err(ErrorKind::AlreadyExists.into()),
+                    _ => partial.rename(&self.target)?,
                 }
                 old.inspect(|(room, old)| room.chain().credit(old.sole_bytes()));
                 Ok(())
             }
         }
+    }
+
+    /// Whether the name belongs to this state of this file. A change of its mode or its other names is none.
+    fn is_still(&self, old: &Meta) -> bool {
+        let state = |meta: &Meta| (meta.id, meta.size, meta.modified, meta.fraction);
+        self.target.meta().is_ok_and(|now| state(&now) == state(old))
     }
 
     fn abandon_partial(&self, partial: &Place, held: u64, how: Break) -> io::Result<Kept> {

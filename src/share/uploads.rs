@@ -37,8 +37,7 @@ impl Share {
     /// that holds.
     pub fn writable<'p>(&self, path: &'p VirtualPath, placement: Placement) -> Result<Writable<'p>, Denied> {
         let perm = if placement.appends() { Perm::Append } else { Perm::Write };
-        let is_odd =
-            !matches!(placement, Placement::New | Placement::Create) && path.file_name().is_some_and(has_control_bytes);
+        let is_odd = placement != Placement::New && path.file_name().is_some_and(has_control_bytes);
         let odd = if is_odd { self.look(path, Last::Followed, perm).ok() } else { None };
         let at = match odd.filter(|at| at.root.link_meta(&at.path).is_ok() && !at.is_refused()) {
             Some(at) => at,

@@ -64,10 +64,8 @@ impl Exchange<'_> {
         if self.request.framing.body == Body::None {
             return Err(WebRefusal::new(411, "How long is the file? Content-Length, or chunks."));
         }
-        let creates = head.first("if-none-match") == Some(b"*");
-        let placement = if creates { Placement::Create } else { Placement::Replace };
-        let plan = Plan { placement, is_last: self.is_complete()?.unwrap_or(true), modified: self.modified() };
-        self.upload(&plan)
+        let is_last = self.is_complete()?.unwrap_or(true);
+        self.upload(&Plan { placement: Placement::Replace, is_last, modified: self.modified() })
     }
 
     /// PATCH of `file?upload`: the next part.
@@ -145,8 +143,8 @@ impl Exchange<'_> {
         let visitor = &mut *self.visitor;
         let Some(WebGuest { share, throttles, .. }) = &mut visitor.guest else { return Err(WebRefusal::no_account()) };
         let target = share.writable(path, plan.placement).map_err(|denied| not_opened(denied, plan))?;
-        let opened = share.store(&target, SystemTime::now()).map_err(|denied| not_opened(denied, plan))?;
-        check_state(request, &opened)?;
+        let mut opened = share.store(&target, SystemTime::now()).map_err(|denied| not_opened(denied, plan))?;
+        check_state(request, &mut opened)?;
         check_room(request, share, &target, path)?;
         if !plan.is_last && !opened.is_resumable() {
             return Err(WebRefusal::new(501, "Uploads can't go on later here: send the file whole, by one PUT."));
@@ -216,9 +214,7 @@ fn nothing_waits() -> WebRefusal {
 
 /// Why an upload can't begin.
 fn not_opened(denied: Denied, plan: &Plan) -> WebRefusal {
-    let is_there = |error: &std::io::Error| error.kind() == std::io::ErrorKind::AlreadyExists;
     match (denied, plan.placement) {
-        (Denied::File(error), Placement::Create) if is_there(&error) => WebRefusal::from(error).but(412),
         (Denied::File(error), Placement::Continue(_)) if error.kind() == std::io::ErrorKind::NotFound => {
             nothing_waits()
         }
@@ -230,8 +226,11 @@ fn not_opened(denied: Denied, plan: &Plan) -> WebRefusal {
     }
 }
 
-/// What the client knows of the old file must still be so, now that nobody else writes it.
-fn check_state(request: &WebRequest, opened: &Opened) -> Result<(), WebRefusal> {
+/// What the client knows of the old file must be so now that nobody else writes it, and still be so at the end.
+fn check_state(request: &WebRequest, opened: &mut Opened) -> Result<(), WebRefusal> {
+    if Precondition::is_asked(&request.head) {
+        opened.guard();
+    }
     match Precondition::of(&request.head, opened.old().map(validators)) {
         Precondition::Go => Ok(()),
         Precondition::Failed | Precondition::NotModified => {

@@ -39,6 +39,12 @@ pub fn put(target: impl AsRef<str>, body: impl Into<Vec<u8>>) -> Request {
     request(format!("PUT {}", target.as_ref())).body(body)
 }
 
+/// The next part of an upload, of which `complete` says whether it is the last.
+pub fn patch(target: &str, offset: impl fmt::Display, complete: &str, body: impl Into<Vec<u8>>) -> Request {
+    let request = request(format!("PATCH {target}?upload")).with("Content-Type", "application/partial-upload");
+    request.with("Upload-Offset", offset).with("Upload-Complete", complete).body(body)
+}
+
 impl Request {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl fmt::Display) -> Request {

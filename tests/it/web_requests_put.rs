@@ -10,7 +10,7 @@ use std::{
 use crate::{
     durability::SmallDisk,
     server::{BOB, Server, Tree, eventually},
-    web::{Answer, Request, Web, ask, get, put, request, serve, with_web},
+    web::{Answer, Request, Web, ask, get, patch, put, request, serve, with_web},
 };
 
 const MIB: usize = 1 << 20;
@@ -114,16 +114,56 @@ fn of_ten_that_make_one_name_at_once_one_does() {
 }
 
 #[test]
-fn a_name_that_appears_meanwhile_is_not_replaced_by_one_that_only_makes() {
+fn conditions_hold_until_the_last_byte() {
     let server = serve("", BOB);
-    let mut web = Web::connect(&server);
-    web.send(put("/late", "whole").with("If-None-Match", "*").head());
-    web.send("who");
-    eventually("the upload has begun", || server.partials().len() == 1);
-    server.write("late", "of another program");
-    web.send("le");
-    web.answer().expect(412);
-    assert_eq!(server.read("late"), b"of another program");
+    let appears = |server: &Server| server.write("late", "of another program");
+    let moves_there = |server: &Server| {
+        server.write("other", "of another program");
+        ask(server, &request("MOVE /other").with("Destination", "/late")).expect([201, 204]);
+    };
+    let vanishes = |server: &Server| {
+        ask(server, &request("DELETE /late")).expect(204);
+    };
+    type Happening = fn(&Server);
+    let cases: [(&str, Happening); 5] = [
+        ("If-None-Match", appears),
+        ("If-None-Match", moves_there),
+        ("If-Match", appears),
+        ("If-Match", moves_there),
+        ("If-Match", vanishes),
+    ];
+    for (field, happens) in cases {
+        for in_parts in [false, true] {
+            let condition = if field == "If-Match" {
+                server.write("late", "old");
+                ask(&server, &get("/late")).value("etag")
+            } else {
+                "*".to_owned()
+            };
+            let mut web = Web::connect(&server);
+            let last = if in_parts {
+                web.ask(&put("/late", "the ").with("Upload-Complete", "?0")).expect(201);
+                patch("/late", 4, "?1", "whole")
+            } else {
+                put("/late", "whole")
+            };
+            web.send(last.with(field, &condition).head());
+            web.send("who");
+            let begun = if in_parts { "the who" } else { "who" };
+            eventually("it is on its way", || {
+                server.partials().iter().any(|part| fs::read(part).unwrap() == begun.as_bytes())
+            });
+            happens(&server);
+            let now = || fs::read(server.home().join("late")).ok();
+            let left = now();
+            web.send("le");
+            let told = web.answer();
+            assert!(told.status == 412 && now() == left, "{field} in parts: {in_parts} {told:?}");
+            ask(&server, &request("DELETE /late?upload")).expect(204);
+            let _ = fs::remove_file(server.home().join("late"));
+        }
+    }
+    assert!(server.partials().is_empty());
 }
 
 #[test]
@@ -477,11 +517,6 @@ fn what_the_disk_has_no_room_for_is_507_and_gives_the_room_back() {
         ask(&server, &put("/small", content(50_000))).expect(201);
         ask(&server, &request("DELETE /small")).expect(204);
     }
-}
-
-fn patch(target: &str, offset: usize, complete: &str, body: Vec<u8>) -> Request {
-    let request = request(format!("PATCH {target}?upload")).with("Content-Type", "application/partial-upload");
-    request.with("Upload-Offset", offset).with("Upload-Complete", complete).body(body)
 }
 
 #[track_caller]

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     data::reset,
     server::{BOB, Server, Tree, eventually},
-    web::{Answer, Request, Web, ask, get, put, request, serve, with_web},
+    web::{Answer, Request, Web, ask, get, patch, put, request, serve, with_web},
 };
 
 /// Where the upload of a file stands; `None` if nothing waits.
@@ -24,11 +24,6 @@ fn offset(server: &Server, target: &str) -> Option<u64> {
         404 => None,
         _ => panic!("{answer:?}"),
     }
-}
-
-fn patch(target: &str, offset: impl std::fmt::Display, complete: &str, body: impl Into<Vec<u8>>) -> Request {
-    let request = request(format!("PATCH {target}?upload")).with("Content-Type", "application/partial-upload");
-    request.with("Upload-Offset", offset).with("Upload-Complete", complete).body(body)
 }
 
 fn begin(target: &str, body: impl Into<Vec<u8>>) -> Request {

@@ -45,8 +45,6 @@ impl Found {
         let Some(partial) = partial else { return Self::in_place(target, old, placement) };
         match placement {
             Placement::New => Self::in_place(target, old, placement),
-            Placement::Create if old.is_some() => Err(Refused::File(ErrorKind::AlreadyExists.into())),
-            Placement::Create => Ok(Self::partial(target, old, partial)?),
             Placement::Continue(offset) => match partials::pending(&target.beside(&partial)) {
                 None => Err(Refused::File(ErrorKind::NotFound.into())),
                 Some(held) if held == offset => Ok(Self::resumed(target, old, partial, held)?),
@@ -76,7 +74,7 @@ impl Found {
             (Placement::AppendToOld, None) | (Placement::Continue(_), _) => {
                 return Err(Refused::File(ErrorKind::NotFound.into()));
             }
-            (_, None) | (Placement::New | Placement::Create, _) => {
+            (_, None) | (Placement::New, _) => {
                 let file = target.create_file(ANYBODY)?;
                 target.lock_new(&file)?;
                 return Ok(Self { file, _replaced: None, old: None, way: Way::InPlace, made: true });
