@@ -58,21 +58,33 @@ impl Outcome {
         Self { result, bytes: progress.bytes, took: progress.took(Instant::now()), kept: Kept::Nothing }
     }
 
-    /// Whether the file is whole with it: a part that came as announced is still a part.
+    /// Whether the file is whole with it.
     pub fn is_complete(&self) -> bool {
-        self.result.is_ok() && !matches!(self.kept, Kept::Hidden(_))
+        self.result.is_ok() && !self.is_part()
+    }
+
+    /// Whether it is a part that came as announced, and the rest comes later.
+    fn is_part(&self) -> bool {
+        self.result.is_ok() && matches!(self.kept, Kept::Hidden(_))
     }
 }
 
 impl Reception {
-    /// Writes the lines of a file's transfer into both logs.
+    /// Writes the lines of a file's transfer into both logs. A part without a byte, with which an upload begins, has none.
     pub fn record(&self, share: &Share, who: &Who, activity: &Activity, subject: &Subject, outcome: &Outcome) {
         let Outcome { result, bytes, took, kept } = outcome;
         let full = |error: &Error| error.of_file().and_then(|error| share.full_quota(Some(subject.path), error));
         let why = |error: &Error| full(error).unwrap_or_else(|| reason(error));
-        let reason = result.as_ref().err().map(|error| format!(" ({})", why(error))).unwrap_or_default();
+        let reason = match result {
+            Err(error) => format!(" ({})", why(error)),
+            Ok(()) if outcome.is_part() => " (the rest comes later)".to_owned(),
+            Ok(()) => String::new(),
+        };
         if let Kept::Hidden(_) = kept {
             activity.keep();
+        }
+        if outcome.is_part() && *bytes == 0 {
+            return;
         }
         let real = share.real_path(subject.path);
         let real = real.as_os_str().as_encoded_bytes();

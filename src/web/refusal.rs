@@ -51,7 +51,7 @@ enum Decided {
 }
 
 /// How long a client waits before it comes again because the server is full or busy.
-const COME_AGAIN: Duration = Duration::from_secs(2);
+pub const COME_AGAIN: Duration = Duration::from_secs(2);
 /// What a client asks for a password with.
 const CHALLENGE: &str = "Basic realm=\"ftpd\", charset=\"UTF-8\"";
 
@@ -115,7 +115,7 @@ impl WebRefusal {
     pub fn of_rejection(rejection: &Rejection) -> Self {
         let status = status_of_rejection(rejection.grounds);
         let mut refusal = Self::new(status, rejection.text.clone()).told();
-        if status == 503 || status == 429 {
+        if status == 503 {
             refusal = refusal.with("Retry-After", COME_AGAIN.as_secs());
         }
         if status == 401 {

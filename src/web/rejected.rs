@@ -3,7 +3,7 @@
 use crate::protocol::http::error::HttpError;
 use crate::protocol::http::response::Response;
 use crate::reception::rejection::Rejection;
-use crate::web::refusal::{json_of, status_of_rejection};
+use crate::web::refusal::{COME_AGAIN, json_of, status_of_rejection};
 
 /// What a client is told that may not come in.
 pub fn rejected(why: &Rejection) -> Vec<u8> {
@@ -19,7 +19,7 @@ fn last_words(status: u16, text: &str) -> Vec<u8> {
     let (content, mut out) = (json_of(status, text), Vec::new());
     Response::new(status, &mut out)
         .field("Connection", "close")
-        .optional("Retry-After", matches!(status, 429 | 503).then_some(2))
+        .optional("Retry-After", (status == 503).then_some(COME_AGAIN.as_secs()))
         .field("X-Content-Type-Options", "nosniff")
         .field("Content-Type", content.content_type)
         .field("Content-Length", content.bytes.len())

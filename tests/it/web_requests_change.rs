@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     server::{BOB, Server, eventually},
-    web::{Request, Web, ask, get, put, request, serve},
+    web::{Request, Web, ask, get, patch, put, request, serve},
 };
 
 const USERS: &str = "[eve]\npassword = secret\nperm = elrw\nhome = home\n[joe]\npassword = secret\nperm = elrf\nhome = home\n\
@@ -340,7 +340,11 @@ fn each_transfer_has_its_line_and_nothing_else_has() {
     web.ask(&get("/file%20name").with("Range", "bytes=0-2")).expect(206);
     web.ask(&put("/new", "12345")).expect(201);
     web.ask(&put("/new", "12345").with("If-None-Match", "*")).expect(412);
-    web.ask(&put("/part", "12").with("Upload-Complete", "?0")).expect(201);
+    web.ask(&put("/part", "").with("Upload-Complete", "?0")).expect(201);
+    web.ask(&patch("/part", 0, "?0", "12")).expect(204);
+    server.wait_log("/part completed=0 bytes=2 ");
+    server.wait_log(" (the rest comes later)");
+    web.ask(&patch("/part", 2, "?1", "345")).expect([201, 204]);
     web.ask(&get("/file%20name").with("If-None-Match", &tag)).expect(304);
     web.ask(&get("/no")).expect(404);
     web.ask(&get("/?json")).expect(200);
@@ -351,6 +355,7 @@ fn each_transfer_has_its_line_and_nothing_else_has() {
         ("3", "/file_name", "o", "c"),
         ("5", "/new", "i", "c"),
         ("2", "/part", "i", "i"),
+        ("3", "/part", "i", "c"),
     ];
     eventually("all is written down", || log().lines().count() >= expected.len());
     let lines = log();

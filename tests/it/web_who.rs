@@ -236,6 +236,7 @@ fn strikes_in_ftp_and_on_the_web_count_together_and_close_both_to_that_address()
     server.wait_log("127.0.0.1 is kept out for 600 s: too many wrong passwords");
     if Mode::of_this_run() == Mode::Plain {
         let banned = ask(&server, &get("/")).expect(429);
+        assert_eq!(banned.field("Retry-After"), None, "nobody knows how long");
         assert!(banned.text().contains("Too many wrong passwords"), "{banned:?}");
     } else {
         assert!(Web::connect(&server).is_over());
