@@ -21,6 +21,8 @@ const HINT: &str = "  Paste it into the address bar of Explorer or Nautilus; Fin
 const HINT_FOR_BROWSERS: &str = "  Open it in any browser, also on a phone.";
 /// Who is served over TLS.
 const ENCRYPTED: &str = "  Encrypted for clients that ask: FileZilla, WinSCP; curl --ssl-reqd -k.";
+/// What browsers say of a certificate that no authority has signed.
+const WARNED: &str = "  Browsers warn of it, as no authority has signed it: compare it, and go on.";
 /// A name and a password go over the network as they are.
 const IN_CLEAR: &str = "  The password is sent unencrypted; with --tls, clients can encrypt it.";
 
@@ -84,6 +86,8 @@ pub struct Introduction<'a> {
 pub struct ShownCertificate {
     /// Its SHA-256.
     pub fingerprint: String,
+    /// The server made it, so nobody knows it.
+    pub is_own: bool,
     /// It ends with the process.
     pub is_passing: bool,
 }
@@ -210,13 +214,15 @@ impl Introduction<'_> {
 
     fn about_encryption(&self) -> Vec<String> {
         match &self.certificate {
-            Some(ShownCertificate { fingerprint, is_passing }) => {
+            Some(ShownCertificate { fingerprint, is_own, is_passing }) => {
                 let how_long = if *is_passing { " (for this run only)" } else { "" };
-                vec![
+                let warned = (*is_own && !self.urls.web.is_empty()).then(|| WARNED.to_owned());
+                let said = [
                     ENCRYPTED.to_owned(),
                     format!("  Its certificate has the SHA-256{how_long}"),
                     format!("  {fingerprint}"),
-                ]
+                ];
+                said.into_iter().chain(warned).collect()
             }
             None if self.folder.member.is_some() => vec![IN_CLEAR.to_owned()],
             None => Vec::new(),

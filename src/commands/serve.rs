@@ -76,7 +76,9 @@ fn introduce(cli: &Cli, config: &Config, users: &Users, server: &Server) {
     match &cli.files.shared {
         Some(folder) => {
             let is_passing = config.tls.files == Some(TlsFiles::InMemory);
-            let certificate = server.fingerprint().map(|fingerprint| ShownCertificate { fingerprint, is_passing });
+            let is_own = !matches!(config.tls.files, Some(TlsFiles::Given { .. }));
+            let certificate =
+                server.fingerprint().map(|fingerprint| ShownCertificate { fingerprint, is_own, is_passing });
             let introduction = Introduction { folder, urls, certificate, qr_code: cli.sharing.qr_code() };
             let text = introduction.text(io::stdout().is_terminal());
             // What was logged before comes before. A closed output is no reason to stop.

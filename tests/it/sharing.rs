@@ -182,6 +182,8 @@ fn with_tls_the_encrypted_url_comes_first() {
     let shared = share(&["--web", "0", "--tls"]);
     let web = shared.server.web();
     assert_eq!(urls(&shared, "http"), [format!("https://{web}/"), format!("http://{web}/")]);
+    assert!(shared.banner.contains("Browsers warn of it"), "{}", shared.banner);
+    assert!(!share(&["--no-web", "--tls"]).banner.contains("Browsers warn of it"));
     let shared = share(&["--web", "0", "--tls", "--set", "tls.tls_control_required=on"]);
     assert_eq!(urls(&shared, "http"), [format!("https://{}/", shared.server.web())]);
 }
