@@ -5,7 +5,6 @@ use std::time::Instant;
 use crate::config::Config;
 use crate::protocol::http::host::{Authority, HostName, HostNames};
 use crate::protocol::http::method::Method;
-use crate::share::obstacle::Need;
 use crate::web::exchange::{Exchange, WebRequest};
 use crate::web::guest::Thread;
 use crate::web::refusal::WebRefusal;
@@ -24,7 +23,7 @@ impl Visitor {
         match answered {
             Ok(Thread::IsLockedIn) => return Next::Elsewhere(request),
             Ok(Thread::Fits) => {}
-            Err(refusal) => exchange.refuse(refusal, need(request.head.method)),
+            Err(refusal) => exchange.refuse(refusal),
         }
         exchange.drain();
         exchange.visitor.guest.iter().for_each(|guest| guest.login.note_use(Instant::now()));
@@ -110,13 +109,4 @@ pub fn not_allowed(allowed: &'static str) -> WebRefusal {
 fn names(config: &Config, own: &[String]) -> HostNames {
     let given = config.web.hosts.iter().chain(own).map(String::as_str);
     HostNames::new(given.chain(config.passive.name()))
-}
-
-/// What a request needs of the file system.
-fn need(method: Method) -> Need {
-    match method {
-        Method::Get | Method::Head | Method::Options | Method::Other | Method::Post => Need::Read,
-        Method::Put | Method::Patch => Need::Store,
-        Method::Delete | Method::Mkcol | Method::Move => Need::ChangeFolder,
-    }
 }

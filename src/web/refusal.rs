@@ -9,6 +9,7 @@ use rustix::io::Errno;
 
 use crate::fs::quota;
 use crate::protocol::http::error::HttpError;
+use crate::protocol::http::method::Method;
 use crate::protocol::legible::Legible;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
@@ -20,7 +21,7 @@ use crate::sys::files;
 use crate::web::exchange::{AnswerContent, Caching, Exchange, HTML, JSON};
 use crate::web::page::{self, ErrorPage, LoginPage};
 
-/// Decided a request is not served.
+/// Why a request is not served.
 #[derive(Debug)]
 pub struct WebRefusal {
     /// The status of the answer.
@@ -111,7 +112,7 @@ impl WebRefusal {
         self.status == 404
     }
 
-    /// Decided a login did not come about. The log has its line.
+    /// Why a login did not come about. The log has its line.
     pub fn of_rejection(rejection: &Rejection) -> Self {
         let status = status_of_rejection(rejection.grounds);
         let mut refusal = Self::new(status, rejection.text.clone()).told();
@@ -206,11 +207,11 @@ fn status_of_error(error: &io::Error) -> u16 {
 impl Exchange<'_> {
     /// Answers a request that is not served, and writes its line into the log.
     #[cold]
-    pub fn refuse(&mut self, refusal: WebRefusal, need: Need) {
+    pub fn refuse(&mut self, refusal: WebRefusal) {
         if refusal.closes {
             self.keeps = false;
         }
-        self.note(&refusal, need);
+        self.note(&refusal);
         let WebRefusal { status, text, fields, why, .. } = &refusal;
         let mut shown: Vec<(&str, &dyn std::fmt::Display)> =
             fields.iter().map(|(name, value)| (*name, value as &dyn std::fmt::Display)).collect();
@@ -218,7 +219,8 @@ impl Exchange<'_> {
             shown.push(("WWW-Authenticate", &CHALLENGE));
         }
         let content = if self.request.wants_page() { self.page_of(&refusal) } else { json_of(*status, text) };
-        let is_form = matches!(why, Decided::NoAccount) && need == Need::Read && self.request.is_for_a_person();
+        let is_form =
+            matches!(why, Decided::NoAccount) && self.request.head.method.is_safe() && self.request.is_for_a_person();
         // In place of a page, the form is no error.
         let status = if is_form { &200 } else { status };
         // An answer that can't be sent ends the connection: `give` notes that.
@@ -245,15 +247,25 @@ impl Exchange<'_> {
     }
 
     /// Writes `METHOD path status 'text' (what decided)`, for accounts.
-    fn note(&self, refusal: &WebRefusal, need: Need) {
+    fn note(&self, refusal: &WebRefusal) {
         let (Some(guest), Decided::Denied(denied, at)) = (&self.visitor.guest, &refusal.why) else { return };
         let path = at.as_ref().unwrap_or(self.request.path());
         let real = guest.share.real_path(path);
+        let need = need(self.request.head.method);
         let decided = denied_by(&guest.share, &self.visitor.config, denied, Some(path), need);
         let decided = decided.map(|decided| format!(" ({decided})")).unwrap_or_default();
         let (method, shown) = (self.request.head.method.as_str(), Legible(real.as_os_str().as_encoded_bytes()));
         let WebRefusal { status, text, .. } = refusal;
         self.who().log(Level::Info, format_args!("{method} {shown} {status} '{text}'{decided}"));
+    }
+}
+
+/// What a request needs of the file system.
+fn need(method: Method) -> Need {
+    match method {
+        Method::Get | Method::Head | Method::Options | Method::Other | Method::Post => Need::Read,
+        Method::Put | Method::Patch => Need::Store,
+        Method::Delete | Method::Mkcol | Method::Move => Need::ChangeFolder,
     }
 }
 

@@ -300,6 +300,8 @@ fn without_anonymous_browsers_get_the_form_and_others_a_challenge() {
         ask(&server, &request(line).nobody().with("Destination", "/other")).expect(401);
     }
     ask(&server, &put("/file", "other").nobody()).expect(401);
+    // To a form of a browser 200 would say that something was done.
+    assert!(is_login_page(&ask(&server, &post("/", "").with("Accept", "text/html")).expect(401)));
     assert_eq!(server.read("file"), b"what is inside");
     assert_eq!(std::fs::read_dir(server.home()).unwrap().count(), 1);
 }
