@@ -7,6 +7,7 @@ use log::Level;
 use crate::fs::folder::Order;
 use crate::protocol::http::destination::destination;
 use crate::protocol::http::preconditions::Precondition;
+use crate::protocol::http::target::RequestTarget;
 use crate::protocol::legible::Legible;
 use crate::protocol::path::VirtualPath;
 use crate::share::Share;
@@ -101,7 +102,7 @@ impl Exchange<'_> {
     /// MOVE, with the rules of RNFR and RNTO.
     pub fn rename(&mut self) -> Result<(), WebRefusal> {
         let head = &self.request.head;
-        let to = destination(head, head.authority()?.as_ref())?.path;
+        let RequestTarget { path: to, is_folder: as_folder, .. } = destination(head, head.authority()?.as_ref())?;
         if to.components().next().is_some_and(|first| first.eq_ignore_ascii_case(OWN)) {
             return Err(WebRefusal::new(403, "Names of that form are the server's own."));
         }
@@ -113,8 +114,11 @@ impl Exchange<'_> {
         self.check_condition()?;
         let share = &self.guest()?.share;
         let from = share.renamable(self.request.path().clone())?;
-        if head.target.is_folder && !share.is_folder(&from)? {
-            return Err(std::io::Error::from(std::io::ErrorKind::NotADirectory).into());
+        // A slash at its end makes a path that of a folder.
+        let is_file = (head.target.is_folder || as_folder) && !share.is_folder(&from)?;
+        if is_file {
+            let refusal = WebRefusal::from(io::Error::from(ErrorKind::NotADirectory));
+            return Err(if head.target.is_folder { refusal } else { refusal.but(409) });
         }
         let is_new = !share.has(&to).unwrap_or(true);
         share.rename(&from, &to, replaces).map_err(|denied| missing_parent(denied).at(&to))?;

@@ -229,6 +229,8 @@ fn move_follows_the_rules_of_rnto() {
         ("/file", "/other", vec![403, 409, 412]),
         ("/other", "/file", vec![403, 409, 412]),
         ("/other/inner", "/other", vec![403, 409, 412]),
+        ("/file", "/new/", vec![409]),
+        ("/renamed", "/new/", vec![409]),
         ("/file", "/no/such/folder", vec![409]),
         ("/file", "/renamed/x", vec![409]),
         ("/file", "http://evil.example/file", vec![400, 502]),
