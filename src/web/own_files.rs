@@ -44,13 +44,14 @@ impl Exchange<'_> {
         let page = RequestTarget::local(head.target.query.value("path").unwrap_or(b"/"))?;
         let authority = head.authority()?.ok_or_else(|| WebRefusal::new(400, "The field Host is missing."))?;
         let scheme = if self.visitor.link.is_secured() { UrlScheme::Https } else { UrlScheme::Http };
-        let own = match &authority.host {
+        let is_loopback = match &authority.host {
             HostName::Address(address) => address.is_loopback(),
             HostName::Name(name) => name == "localhost",
         };
-        // To a phone, that would be the phone itself.
+        // To a phone, that would be the phone itself. Clients elsewhere learn no address that they do not know.
         let reachable = || reachable::addresses(&self.visitor.config.server.ip).into_iter().next();
-        let host = if own { reachable().map(HostName::Address) } else { None };
+        let is_here = is_loopback && self.who().peer.ip().is_loopback();
+        let host = if is_here { reachable().map(HostName::Address) } else { None };
         let authority = Authority { host: host.unwrap_or(authority.host), ..authority };
         let url = format!("{}://{authority}{}", scheme.as_str(), page.href());
         let picture = qr::svg(&url).ok_or_else(|| WebRefusal::new(414, "The address is too long for a QR code."))?;

@@ -77,6 +77,22 @@ fn a_load_balancer_says_who_the_client_is_and_nobody_else_may() {
 }
 
 #[test]
+fn a_qr_code_tells_addresses_of_this_machine_to_its_own_browsers_alone() {
+    leave_out!(Explicit | Implicit: "the header comes before TLS");
+    let server = serve("[server]\nproxy_protocol_from = 127.0.0.1\n", BOB);
+    let code = |mut web: Web| web.ask(&get("/~ftpd/qr.svg").host(Some("localhost"))).expect(200).text();
+    let here = code(Web::connect_from("127.0.0.2".parse().unwrap(), &server));
+    let elsewhere = || {
+        let mut web = Web::connect(&server);
+        web.send("PROXY TCP4 192.0.2.7 127.0.0.1 50000 80\r\n");
+        web
+    };
+    // A phone would find itself at localhost, so a browser of this machine gets the address of the listener.
+    assert_eq!(here, elsewhere().ask(&get("/~ftpd/qr.svg").host(Some("127.0.0.1"))).text());
+    assert_ne!(here, code(elsewhere()));
+}
+
+#[test]
 fn each_account_is_its_own_user_whatever_came_before_on_the_connection() {
     if !is_root() {
         return;
