@@ -1,5 +1,8 @@
 //! Answers that need no request: to a client that is not let in, and to one that sends none.
 
+use std::time::SystemTime;
+
+use crate::protocol::http::date::DateText;
 use crate::protocol::http::error::HttpError;
 use crate::protocol::http::response::Response;
 use crate::reception::rejection::Rejection;
@@ -18,6 +21,7 @@ pub fn malformed(HttpError { status, text }: HttpError) -> Vec<u8> {
 fn last_words(status: u16, text: &str) -> Vec<u8> {
     let (content, mut out) = (json_of(status, text), Vec::new());
     Response::new(status, &mut out)
+        .field("Date", DateText::default().at(SystemTime::now()))
         .field("Connection", "close")
         .optional("Retry-After", (status == 503).then_some(COME_AGAIN.as_secs()))
         .field("X-Content-Type-Options", "nosniff")

@@ -27,6 +27,7 @@ fn refused(server: &Server, bytes: impl AsRef<[u8]>, statuses: &[u16]) {
     assert!(statuses.contains(&answer.status), "{}: {answer:?}", shown.escape_ascii());
     assert_eq!(answer.field("connection"), Some("close"), "{}: {answer:?}", shown.escape_ascii());
     assert_eq!(answer.value("x-content-type-options"), "nosniff");
+    assert!(answer.value("date").ends_with(" GMT"), "{answer:?}");
     assert!(!answer.text().contains("content\n") && answer.field("etag").is_none(), "{answer:?}");
     assert!(web.is_over());
 }
