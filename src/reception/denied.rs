@@ -1,4 +1,4 @@
-//! What the client is told of a [`Denied`], and of what the file system refused; the log says more: see `refusal`.
+//! What the client is told of a [`Denied`], and of what the file system refused; the log says more: see `decided`.
 
 use std::io;
 

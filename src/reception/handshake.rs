@@ -29,7 +29,7 @@ pub fn explain(error: &io::Error) -> String {
             | PeerIncompatible::SignatureAlgorithmsExtensionRequired,
         ) => "no TLS version in common: the server speaks 1.2 and 1.3".to_owned(),
         Error::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon) => "no cipher suite in common".to_owned(),
-        Error::NoApplicationProtocol => "the client speaks another protocol than FTP (ALPN)".to_owned(),
+        Error::NoApplicationProtocol => "the client wants another protocol than is spoken here (ALPN)".to_owned(),
         Error::NoCertificatesPresented => "the client showed no certificate".to_owned(),
         Error::InvalidCertificate(reason) => format!("the client's certificate is refused: {reason:?}"),
         other => other.to_string(),

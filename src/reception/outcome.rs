@@ -74,7 +74,7 @@ impl Reception {
     pub fn record(&self, share: &Share, who: &Who, activity: &Activity, subject: &Subject, outcome: &Outcome) {
         let Outcome { result, bytes, took, kept } = outcome;
         let full = |error: &Error| error.of_file().and_then(|error| share.full_quota(Some(subject.path), error));
-        let why = |error: &Error| full(error).unwrap_or_else(|| reason(error));
+        let why = |error: &Error| full(error).unwrap_or_else(|| reason(error, subject.door));
         let reason = match result {
             Err(error) => format!(" ({})", why(error)),
             Ok(()) if outcome.is_part() => " (the rest comes later)".to_owned(),
@@ -121,15 +121,19 @@ impl Reception {
 
 /// Why a transfer failed, for the log.
 #[cold]
-pub fn reason(error: &Error) -> String {
+pub fn reason(error: &Error, door: Door) -> String {
+    let (data, control) = match door {
+        Door::Ftp => ("data connection", "control connection"),
+        Door::Http => ("connection", "connection"),
+    };
     match error {
-        Error::NoConnection(_) => "no data connection".to_owned(),
-        Error::Handshake(error) => format!("TLS on the data connection: {}", handshake::explain(error)),
+        Error::NoConnection(_) => format!("no {data}"),
+        Error::Handshake(error) => format!("TLS on the {data}: {}", handshake::explain(error)),
         Error::File(error) => format!("file: {error}"),
-        Error::Data(error) => format!("data connection: {error}"),
-        Error::Stalled => "data connection stalled".to_owned(),
+        Error::Data(error) => format!("{data}: {error}"),
+        Error::Stalled => format!("{data} stalled"),
         Error::Aborted => "aborted by the client".to_owned(),
-        Error::Vanished => "control connection lost".to_owned(),
+        Error::Vanished => format!("{control} lost"),
         Error::HungUp => HUNG_UP.to_owned(),
         Error::Ended(farewell) => farewell.reason.to_owned(),
     }

@@ -53,7 +53,7 @@ impl Login {
         match outcome.result {
             // The log has more about it by now.
             Ok(()) | Err(Error::NoConnection(_)) => Ok(reply.into()),
-            Err(error) => Err(Refusal::new(reply, Why::Reason(reason(&error)))),
+            Err(error) => Err(Refusal::new(reply, Why::Reason(reason(&error, Door::Ftp)))),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::protocol::path::{Name, VirtualPath};
 use crate::protocol::reply::Reply;
 use crate::reception::activity::{Activity, Moves};
 use crate::reception::outcome::reason;
+use crate::reception::transfer_log::Door;
 use crate::session::attention::{Attention, Says};
 use crate::session::end::End;
 use crate::session::heartbeat::Heartbeat;
@@ -93,7 +94,7 @@ impl Login {
         digest::of_file(file, range, algorithm, &mut watch).map_err(|error| {
             self.aborted |= matches!(error, Error::Aborted);
             let step = if answer.has_spoken() { Step::Cut(End::HalfReply) } else { self.explain(&error).into() };
-            Refusal::new(step, Why::Reason(reason(&error)))
+            Refusal::new(step, Why::Reason(reason(&error, Door::Ftp)))
         })
     }
 

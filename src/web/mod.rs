@@ -27,6 +27,7 @@ use crate::reception::outcome::reason;
 use crate::reception::parking::Places;
 use crate::reception::parting::{Ended, Moved, Parting};
 use crate::reception::rejection::Rejection;
+use crate::reception::transfer_log::Door;
 use crate::reception::{Accepted, Reception};
 use crate::web::exchange::WebRequest;
 use crate::web::guest::WebGuest;
@@ -250,7 +251,7 @@ impl Visitor {
                         .who
                         .log(Level::Warn, format_args!("TLS handshake failed: {}.", handshake::explain(error)));
                 }
-                error => self.link.who.log(Level::Info, format_args!("TLS handshake: {}", reason(error))),
+                error => self.link.who.log(Level::Info, format_args!("TLS handshake: {}", reason(error, Door::Http))),
             }
             return Err(NoRequest::Gone);
         }

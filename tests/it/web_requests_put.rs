@@ -372,6 +372,8 @@ fn a_body_that_ends_early_is_no_upload() {
     }
     eventually("all is written down", || transfers(&server).len() == 12);
     assert!(transfers(&server).iter().all(|line| line.ends_with(" i")), "{:?}", transfers(&server));
+    // HTTP has no data connection.
+    server.wait_log_times("PUT */new completed=0 bytes=5 *(connection: *)", 2);
 }
 
 fn transfers(server: &Server) -> Vec<String> {
