@@ -18,7 +18,11 @@ pub enum Selection {
 impl Selection {
     /// Reads the value of the field for a file of that size. Several ranges, other units and nonsense ask for the whole.
     pub fn of(value: Option<&[u8]>, size: u64) -> Self {
-        value.and_then(parse).map_or(Self::Whole, |asked| asked.within(size))
+        match value.and_then(|value| part(value, size)) {
+            None => Self::Whole,
+            Some(part) if part.is_empty() => Self::Unsatisfiable,
+            Some(part) => Self::Part(part),
+        }
     }
 
     /// The value of `Content-Range` for a file of that size; `None` for the whole.
@@ -31,37 +35,16 @@ impl Selection {
     }
 }
 
-/// A range as it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AskedRange {
-    /// From a byte to the end.
-    From(u64),
-    /// From a byte to another one, which is not before it.
-    FromTo(u64, u64),
-    /// This many bytes at the end.
-    Last(u64),
-}
-
-impl AskedRange {
-    fn within(self, size: u64) -> Selection {
-        let part = match self {
-            Self::From(first) => first..size,
-            Self::FromTo(first, last) => first..last.saturating_add(1).min(size),
-            Self::Last(count) => size.saturating_sub(count)..size,
-        };
-        if part.is_empty() { Selection::Unsatisfiable } else { Selection::Part(part) }
-    }
-}
-
-fn parse(value: &[u8]) -> Option<AskedRange> {
+/// What a range means in a file of that size; empty if it lies beyond its end.
+fn part(value: &[u8], size: u64) -> Option<Range<u64>> {
     let (unit, range) = value.split_at_checked(6)?;
     let dash = range.iter().position(|&byte| byte == b'-').filter(|_| unit.eq_ignore_ascii_case(b"bytes="))?;
     match (&range[..dash], &range[dash + 1..]) {
-        (b"", count) => Some(AskedRange::Last(number(count)?)),
-        (first, b"") => Some(AskedRange::From(number(first)?)),
+        (b"", count) => Some(size.saturating_sub(number(count)?)..size),
+        (first, b"") => Some(number(first)?..size),
         (first, last) => {
             let (first, last) = (number(first)?, number(last)?);
-            (first <= last).then_some(AskedRange::FromTo(first, last))
+            (first <= last).then(|| first..last.saturating_add(1).min(size))
         }
     }
 }
