@@ -80,7 +80,6 @@ mod tests {
     use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
     use super::*;
-    use crate::copy::Error;
     use crate::copy::ascii::{Incoming, LineEnds};
     use crate::copy::extent::{Exactly, Extent};
     use crate::copy::in_chunks::InChunks;
@@ -88,6 +87,7 @@ mod tests {
     use crate::copy::sink::Sink;
     use crate::copy::transfer::Transfer;
     use crate::copy::watch::{Patience, Watch};
+    use crate::copy::{Error, connection};
     use crate::net::ending::Farewell;
     use crate::net::stream::Stream;
     use crate::net::tls::{Tickets, Tls, TlsSettings};
@@ -165,7 +165,7 @@ mod tests {
             let tls = Arc::new(Tls::new(settings, &Tickets::new().expect("randomness")).expect("a pair"));
             let plain = Stream::shared(Arc::clone(&self.socket)).expect("a socket");
             self.stream = plain.protect(&tls.accept_web()).expect("settings");
-            self.transfer(|transfer| transfer.shake_hands())
+            self.transfer(|transfer| connection::shake_hands(transfer.stream, transfer.watch))
         }
     }
 

@@ -55,11 +55,6 @@ impl<'t, 'd> Transfer<'t, 'd> {
         self.send_all(head, head.len())
     }
 
-    /// Shakes hands if the connection is under TLS and has not yet.
-    pub fn shake_hands(&mut self) -> Result<(), Error> {
-        connection::shake_hands(self.stream, self.watch)
-    }
-
     /// Ends this side of a stream after its last byte.
     pub fn finish(&mut self) -> Result<(), Error> {
         connection::finish(self.stream, self.watch)

@@ -84,7 +84,10 @@ impl Chunks {
                     raw.copy_within(taken..taken + count, data);
                 }
                 (data, taken) = (data + count, taken + count);
-                self.pass(left, u64::try_from(count).unwrap_or(left));
+                self.place = match left - u64::try_from(count).unwrap_or(left) {
+                    0 => ChunkPlace::DataCr,
+                    left => ChunkPlace::Data(left),
+                };
                 continue;
             }
             self.place = self.step(raw[taken]).inspect_err(|_| self.place = ChunkPlace::Broken)?;
@@ -93,25 +96,9 @@ impl Chunks {
         Ok(Decoded { data, taken })
     }
 
-    /// How many of the next bytes are nothing but data, and so may be moved without [`Self::decode`]; see [`Self::skip`].
-    pub fn bare(&self) -> u64 {
-        if let ChunkPlace::Data(left) = self.place { left } else { 0 }
-    }
-
-    /// This many bytes of the data were taken in another way; no more than [`Self::bare`].
-    pub fn skip(&mut self, count: u64) {
-        if let ChunkPlace::Data(left) = self.place {
-            self.pass(left, count.min(left));
-        }
-    }
-
     /// Whether the body has ended, with its last chunk and the trailers. A connection that ends before has broken it.
     pub fn is_over(&self) -> bool {
         self.place == ChunkPlace::Over
-    }
-
-    fn pass(&mut self, left: u64, count: u64) {
-        self.place = if count == left { ChunkPlace::DataCr } else { ChunkPlace::Data(left - count) };
     }
 
     fn step(&mut self, byte: u8) -> Result<ChunkPlace, HttpError> {
@@ -187,18 +174,10 @@ pub fn write(data: &[u8], out: &mut Vec<u8>) {
     if data.is_empty() {
         return;
     }
-    write_size(data.len(), out);
+    let _ = write!(out, "{:x}\r\n", data.len()); // A Vec takes everything.
     out.extend_from_slice(data);
-    out.extend_from_slice(CHUNK_END);
+    out.extend_from_slice(b"\r\n");
 }
-
-/// Appends the line before a chunk's bytes; [`CHUNK_END`] follows them.
-pub fn write_size(size: usize, out: &mut Vec<u8>) {
-    let _ = write!(out, "{size:x}\r\n"); // A Vec takes everything.
-}
-
-/// What follows a chunk's bytes.
-pub const CHUNK_END: &[u8] = b"\r\n";
 
 #[cfg(test)]
 mod tests {
@@ -299,23 +278,7 @@ mod tests {
         let mut chunks = Chunks::new();
         assert!(chunks.decode(&mut b"g".to_vec()).is_err());
         assert!(chunks.decode(&mut b"0\r\n\r\n".to_vec()).is_err());
-        assert!(!chunks.is_over() && chunks.bare() == 0);
-    }
-
-    #[test]
-    fn data_may_be_taken_past_the_decoder() {
-        let mut chunks = Chunks::new();
-        assert_eq!(chunks.bare(), 0);
-        let mut raw = b"10\r\nabc".to_vec();
-        assert_eq!(chunks.decode(&mut raw), Ok(Decoded { data: 3, taken: 7 }));
-        assert_eq!(chunks.bare(), 13);
-        chunks.skip(10);
-        assert_eq!(chunks.bare(), 3);
-        chunks.skip(99);
-        assert_eq!(chunks.bare(), 0);
-        let mut raw = b"\r\n0\r\n\r\n!".to_vec();
-        assert_eq!(chunks.decode(&mut raw), Ok(Decoded { data: 0, taken: 7 }));
-        assert!(chunks.is_over());
+        assert!(!chunks.is_over());
     }
 
     #[test]
@@ -324,7 +287,7 @@ mod tests {
         for _ in 0..1000 {
             let mut raw = format!("{size:x};chunk-signature={}\r\n", "0".repeat(64)).into_bytes();
             raw.resize(raw.len() + size, b'x');
-            raw.extend_from_slice(CHUNK_END);
+            raw.extend_from_slice(b"\r\n");
             assert_eq!(chunks.decode(&mut raw).unwrap().data, size);
         }
     }

@@ -2,7 +2,8 @@
 
 use std::{fmt::Display, io::Write as _};
 
-use crate::protocol::http::chunks::CHUNK_END;
+/// What ends each line of a head.
+const LINE_END: &[u8] = b"\r\n";
 
 /// The head of an answer, as it is written.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ impl<'a> Response<'a> {
         for byte in self.out[start..].iter_mut().filter(|byte| byte.is_ascii_control()) {
             *byte = b'?';
         }
-        self.out.extend_from_slice(CHUNK_END);
+        self.out.extend_from_slice(LINE_END);
         self
     }
 
@@ -41,7 +42,7 @@ impl<'a> Response<'a> {
 
     /// Ends the head with its empty line. The body comes after it.
     pub fn end(self) {
-        self.out.extend_from_slice(CHUNK_END);
+        self.out.extend_from_slice(LINE_END);
     }
 }
 
@@ -68,27 +69,21 @@ pub fn reason(status: u16) -> &'static str {
 }
 
 const REASONS: &[(u16, &str)] = &[
-    (100, "Continue"),
-    (104, "Upload Resumption Supported"),
     (200, "OK"),
     (201, "Created"),
     (204, "No Content"),
     (206, "Partial Content"),
     (301, "Moved Permanently"),
-    (302, "Found"),
     (303, "See Other"),
     (304, "Not Modified"),
-    (307, "Temporary Redirect"),
     (308, "Permanent Redirect"),
     (400, "Bad Request"),
     (401, "Unauthorized"),
     (403, "Forbidden"),
     (404, "Not Found"),
     (405, "Method Not Allowed"),
-    (406, "Not Acceptable"),
     (408, "Request Timeout"),
     (409, "Conflict"),
-    (410, "Gone"),
     (411, "Length Required"),
     (412, "Precondition Failed"),
     (413, "Content Too Large"),
@@ -97,9 +92,7 @@ const REASONS: &[(u16, &str)] = &[
     (416, "Range Not Satisfiable"),
     (417, "Expectation Failed"),
     (421, "Misdirected Request"),
-    (422, "Unprocessable Content"),
     (423, "Locked"),
-    (428, "Precondition Required"),
     (429, "Too Many Requests"),
     (431, "Request Header Fields Too Large"),
     (500, "Internal Server Error"),

@@ -11,7 +11,6 @@ fuzz_target!(|input: (u8, u8, &[u8])| {
     let (piece, part, raw) = input;
     let at_once = decode(raw, raw.len().max(1));
     assert_eq!(decode(raw, usize::from(piece).max(1)), at_once);
-    assert_eq!(with_skips(raw, usize::from(part).max(1)), at_once);
     if let Ok((data, rest, is_over)) = at_once {
         assert!(data.len() + rest.len() <= raw.len() && (is_over || rest.is_empty()));
     }
@@ -36,24 +35,4 @@ fn decode(raw: &[u8], piece: usize) -> Outcome {
         taken += decoded.taken;
     }
     Ok((data, raw[taken..].to_vec(), chunks.is_over()))
-}
-
-/// Data that need no decoding go past the decoder.
-fn with_skips(raw: &[u8], piece: usize) -> Outcome {
-    let (mut chunks, mut data, mut rest) = (Chunks::new(), Vec::new(), raw);
-    while !rest.is_empty() && !chunks.is_over() {
-        let bare = usize::try_from(chunks.bare()).unwrap_or(usize::MAX).min(rest.len());
-        let (taken, after) = rest.split_at(if bare > 0 { bare } else { piece.min(rest.len()) });
-        if bare > 0 {
-            data.extend_from_slice(taken);
-            chunks.skip(bare as u64);
-            rest = after;
-            continue;
-        }
-        let mut taken = taken.to_vec();
-        let decoded = chunks.decode(&mut taken)?;
-        data.extend_from_slice(&taken[..decoded.data]);
-        rest = &rest[decoded.taken..];
-    }
-    Ok((data, rest.to_vec(), chunks.is_over()))
 }
