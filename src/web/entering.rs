@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::protocol::http::credentials::UserPass;
-use crate::protocol::http::form::{LoginForm, MAX_FORM};
+use crate::protocol::http::form::LoginForm;
 use crate::protocol::http::framing::Body;
 use crate::protocol::http::host::PageOrigin;
 use crate::protocol::http::response::CONTINUE;
@@ -16,6 +16,9 @@ use crate::web::link::HEAD_PATIENCE;
 use crate::web::logins::COOKIE_LIFE;
 use crate::web::page::{self, LoginPage};
 use crate::web::refusal::WebRefusal;
+
+/// The longest body of a form.
+const MAX_FORM: usize = 8 << 10;
 
 impl Exchange<'_> {
     /// GET of the form itself.

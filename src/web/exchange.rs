@@ -128,13 +128,7 @@ impl<'v> Exchange<'v> {
     /// A request whose answer is due.
     pub fn new(visitor: &'v mut Visitor, request: &'v WebRequest) -> Self {
         let Framing { body, keep_alive, .. } = request.framing;
-        Self {
-            visitor,
-            request,
-            keeps: keep_alive,
-            has_body: !matches!(body, Body::None | Body::Length(0)),
-            is_identified: false,
-        }
+        Self { visitor, request, keeps: keep_alive, has_body: !body.is_empty(), is_identified: false }
     }
 
     /// Who asks.

@@ -49,7 +49,7 @@ impl Visitor {
         match request.head.only("authorization")? {
             Some(value) => self.login_by_password(value),
             // What was meant for an account must not land in everybody's folder because the session is over.
-            None if request.changes_anything() && self.tokens(&request.head).next().is_some() => {
+            None if request.changes_anything() && !self.tokens(&request.head).is_empty() => {
                 self.dismiss_guest();
                 Err(WebRefusal::no_account().with("Set-Cookie", self.cookie("", 0)))
             }
@@ -64,21 +64,18 @@ impl Visitor {
     }
 
     fn login_by_cookie(&self, head: &Head) -> Option<Arc<WebLogin>> {
-        let mut tokens = self.tokens(head).peekable();
-        tokens.peek()?;
+        head.first("cookie")?;
         let (accounts, from, now) = (self.web.reception.users.accounts(), self.link.who.peer.ip(), Instant::now());
-        tokens.find_map(|token| self.web.logins.of_cookie(&token, &accounts, from, now))
+        self.tokens(head).iter().find_map(|token| self.web.logins.of_cookie(token, &accounts, from, now))
     }
 
     /// The values of our cookie in a request.
-    pub fn tokens<'h>(&self, head: &'h Head) -> impl Iterator<Item = CookieToken> + use<'h> {
-        let name = head.first("cookie").map(|_| self.cookie_name()).unwrap_or_default();
-        let values: Vec<CookieToken> = cookies(head, &name).filter_map(token).collect();
-        values.into_iter()
+    pub fn tokens(&self, head: &Head) -> Vec<CookieToken> {
+        cookies(head, &self.cookie_name()).filter_map(token).collect()
     }
 
     /// The cookie's name: one for each port, since cookies know no ports.
-    pub fn cookie_name(&self) -> String {
+    fn cookie_name(&self) -> String {
         format!("ftpd-{}{}", self.link.port(), if self.link.is_secured() { "-tls" } else { "" })
     }
 

@@ -3,11 +3,11 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The last second of the year 9999, after which the format has no dates.
-const LAST: u64 = 253_402_300_799;
+pub(super) const LAST: i64 = 253_402_300_799;
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`. A time before 1970 or after 9999, which files can have, becomes the nearest date.
 pub fn format(unix: i64) -> String {
-    let seconds = u64::try_from(unix).unwrap_or(0).min(LAST);
+    let seconds = u64::try_from(unix.min(LAST)).unwrap_or(0);
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
@@ -63,7 +63,7 @@ mod tests {
     fn times_without_a_date_become_the_nearest_one() {
         assert_eq!(format(i64::MIN), "Thu, 01 Jan 1970 00:00:00 GMT");
         assert_eq!(format(i64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
-        assert_eq!(parse(format(i64::MAX).as_bytes()), Some(i64::try_from(LAST).unwrap()));
+        assert_eq!(parse(format(i64::MAX).as_bytes()), Some(LAST));
     }
 
     #[test]

@@ -21,6 +21,13 @@ pub enum Body {
     Chunked,
 }
 
+impl Body {
+    /// Whether not a byte follows.
+    pub fn is_empty(self) -> bool {
+        matches!(self, Self::None | Self::Length(0))
+    }
+}
+
 /// What a head says of the bytes around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Framing {
@@ -44,9 +51,7 @@ impl Framing {
             body,
             keep_alive: keep_alive(head),
             // RFC 9110 §10.1.1: to be ignored in HTTP/1.0, and without a body.
-            expects_continue: expects
-                && head.version == Version::Http11
-                && !matches!(body, Body::None | Body::Length(0)),
+            expects_continue: expects && head.version == Version::Http11 && !body.is_empty(),
         })
     }
 }

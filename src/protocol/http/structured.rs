@@ -1,6 +1,6 @@
 //! Structured values of fields (RFC 9651), as resumable uploads use them.
 
-use crate::protocol::address::decimal;
+use crate::protocol::{address::decimal, http::date};
 
 /// A boolean: `?1` or `?0`.
 pub fn boolean(value: &[u8]) -> Option<bool> {
@@ -16,15 +16,12 @@ pub fn integer(value: &[u8]) -> Option<u64> {
     if value.len() <= 15 { decimal(value) } else { None }
 }
 
-/// The last second of the year 9999.
-const LAST_SECOND: i64 = 253_402_300_799;
-
 /// A time of `X-Modified`, in Unix seconds: digits, perhaps with a fraction, which is dropped.
 pub fn seconds(value: &[u8]) -> Option<i64> {
     let dot = value.iter().position(|&byte| byte == b'.').unwrap_or(value.len());
     let (whole, fraction) = value.split_at(dot);
     let is_fraction = fraction.is_empty() || fraction.len() > 1 && fraction[1..].iter().all(u8::is_ascii_digit);
-    decimal(whole).filter(|&seconds| is_fraction && seconds <= LAST_SECOND)
+    decimal(whole).filter(|&seconds| is_fraction && seconds <= date::LAST)
 }
 
 #[cfg(test)]
