@@ -10,7 +10,6 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::auth::perm::{Perm, Perms};
 
 pub mod assets;
-mod kind;
 pub mod language;
 mod row;
 mod shown;

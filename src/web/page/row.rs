@@ -3,10 +3,10 @@
 use maud::html;
 
 use super::append;
-use super::kind::Kind;
 use super::language::Language;
 use super::shown::{self, shown};
 use crate::auth::perm::{Perm, Perms};
+use crate::web::media::Media;
 
 /// An entry of a folder, as its row shows it.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub fn row(language: Language, row: &Row, out: &mut Vec<u8>) {
     let has_bytes = may(Perm::Read) && (!row.is_folder || may(Perm::List));
     let leads_on = if row.is_folder { may(Perm::List) } else { may(Perm::Read) };
     let markup = html! {
-        tr data-kind=(Kind::of(row).word()) data-letters=(row.letters) data-size=(row.size) data-time=(row.modified) {
+        tr data-kind=(kind(row)) data-letters=(row.letters) data-size=(row.size) data-time=(row.modified) {
             td .name { a href=[leads_on.then_some(row.href)] data-href=[(!leads_on).then_some(row.href)] { bdi { (name) } } }
             td .size { @if !row.is_folder { (shown::size(row.size)) } }
             td .time { (shown::time(row.modified)) }
@@ -42,4 +42,15 @@ pub fn row(language: Language, row: &Row, out: &mut Vec<u8>) {
         }
     };
     append(out, markup);
+}
+
+/// What an entry is by its name, as style sheet and script know it: for its icon, and for the viewer.
+fn kind(row: &Row) -> &'static str {
+    if row.is_folder {
+        return "folder";
+    }
+    match Media::of(row.name).content_type.split('/').next() {
+        Some(kind @ ("image" | "video" | "audio")) => kind,
+        _ => "other",
+    }
 }
