@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::protocol::http::host::{Authority, HostName, HostNames};
 use crate::protocol::http::method::Method;
 use crate::web::exchange::{Exchange, WebRequest};
-use crate::web::guest::Thread;
+use crate::web::guest::Unanswered;
 use crate::web::refusal::WebRefusal;
 use crate::web::{Next, Visitor, WebEnd};
 
@@ -19,11 +19,10 @@ impl Visitor {
     /// Answers a request.
     pub(super) fn answer(&mut self, request: Box<WebRequest>) -> Next {
         let mut exchange = Exchange::new(self, &request);
-        let answered = exchange.carry_out();
-        match answered {
-            Ok(Thread::IsLockedIn) => return Next::Elsewhere(request),
-            Ok(Thread::Fits) => {}
-            Err(refusal) => exchange.refuse(refusal),
+        match exchange.carry_out() {
+            Ok(()) => {}
+            Err(Unanswered::Refused(refusal)) => exchange.refuse(refusal),
+            Err(Unanswered::Elsewhere) => return Next::Elsewhere(request),
         }
         exchange.drain();
         exchange.visitor.guest.iter().for_each(|guest| guest.login.note_use(Instant::now()));
@@ -38,19 +37,17 @@ impl Visitor {
 }
 
 impl Exchange<'_> {
-    fn carry_out(&mut self) -> Result<Thread, WebRefusal> {
+    fn carry_out(&mut self) -> Result<(), Unanswered> {
         self.check_host()?;
         if self.visitor.config.tls.control_required && !self.visitor.link.is_secured() {
-            return self.send_to_https().map(|()| Thread::Fits);
+            return Ok(self.send_to_https()?);
         }
         if self.request.path().components().next().is_some_and(|first| first.eq_ignore_ascii_case(OWN)) {
             return self.serve_own();
         }
-        match self.visitor.identify(self.request)? {
-            Thread::IsLockedIn => return Ok(Thread::IsLockedIn),
-            Thread::Fits => self.is_identified = true,
-        }
-        self.act().map(|()| Thread::Fits)
+        self.visitor.identify(self.request)?;
+        self.is_identified = true;
+        Ok(self.act()?)
     }
 
     /// What an account asks for.

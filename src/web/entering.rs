@@ -10,7 +10,7 @@ use crate::protocol::http::response::CONTINUE;
 use crate::protocol::http::target::RequestTarget;
 use crate::reception::login::conditions;
 use crate::web::exchange::{AnswerContent, Caching, Exchange, HTML};
-use crate::web::guest::Thread;
+use crate::web::guest::Unanswered;
 use crate::web::identity::token_text;
 use crate::web::link::HEAD_PATIENCE;
 use crate::web::logins::COOKIE_LIFE;
@@ -35,11 +35,11 @@ impl Exchange<'_> {
     }
 
     /// POST of the form. The answer to a wrong name and to a wrong password is the same.
-    pub fn log_in(&mut self) -> Result<Thread, WebRefusal> {
+    pub fn log_in(&mut self) -> Result<(), Unanswered> {
         self.check_origin()?;
         if self.visitor.locked_in {
             // Passwords are checked on a thread that can read the file with the accounts.
-            return Ok(Thread::IsLockedIn);
+            return Err(Unanswered::Elsewhere);
         }
         let form = self.form()?;
         let nobody = UserPass { user: Vec::new(), password: Default::default() };
@@ -49,21 +49,20 @@ impl Exchange<'_> {
             Ok(user) => user,
             Err(refusal) if refusal.status == 401 => {
                 self.keeps &= !refusal.is_last();
-                self.give_form(401, &next, Some(&refusal.text))?;
-                return Ok(Thread::Fits);
+                return Ok(self.give_form(401, &next, Some(&refusal.text))?);
             }
-            Err(refusal) => return Err(refusal),
+            Err(refusal) => return Err(refusal.into()),
         };
         self.end_old_sessions();
         let name = user.name.clone();
         let visitor = &mut *self.visitor;
         let (token, _) = visitor.web.logins.begin(user, &conditions(&visitor.config), Instant::now())?;
         visitor.tell_login(&name);
-        self.go_to(&next, &token_text(&token), COOKIE_LIFE.as_secs())
+        Ok(self.go_to(&next, &token_text(&token), COOKIE_LIFE.as_secs())?)
     }
 
     /// POST of the button that ends a session.
-    pub fn log_out(&mut self) -> Result<Thread, WebRefusal> {
+    pub fn log_out(&mut self) -> Result<(), WebRefusal> {
         self.check_origin()?;
         self.end_old_sessions();
         self.visitor.dismiss_guest();
@@ -77,10 +76,9 @@ impl Exchange<'_> {
     }
 
     /// Sets the cookie and sends the browser on.
-    fn go_to(&mut self, next: &str, value: &str, seconds: u64) -> Result<Thread, WebRefusal> {
+    fn go_to(&mut self, next: &str, value: &str, seconds: u64) -> Result<(), WebRefusal> {
         let cookie = self.visitor.cookie(value, seconds);
-        self.done(303, &[("Location", &next), ("Set-Cookie", &cookie)])?;
-        Ok(Thread::Fits)
+        self.done(303, &[("Location", &next), ("Set-Cookie", &cookie)])
     }
 
     /// A form of another site may not log anybody in or out.

@@ -23,22 +23,28 @@ pub struct WebGuest {
     pub throttles: Throttles,
 }
 
-/// Whether a request can go on with this thread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Thread {
-    /// It can.
-    Fits,
-    /// The thread is locked in for somebody else.
-    IsLockedIn,
+/// Why a request has no answer yet.
+#[derive(Debug)]
+pub enum Unanswered {
+    /// It is refused.
+    Refused(WebRefusal),
+    /// This thread is locked in for somebody else: the request goes on with another one.
+    Elsewhere,
+}
+
+impl<E: Into<WebRefusal>> From<E> for Unanswered {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
 }
 
 impl Visitor {
     /// Gives the account its place and its folder on this connection, unless it has them.
-    pub fn receive(&mut self, login: Arc<WebLogin>) -> Result<Thread, WebRefusal> {
+    pub fn receive(&mut self, login: Arc<WebLogin>) -> Result<(), Unanswered> {
         let is_here = self.guest.as_ref().is_some_and(|guest| Arc::ptr_eq(&guest.login, &login));
         if !is_here && self.locked_in {
             self.dismiss_guest();
-            return Ok(Thread::IsLockedIn);
+            return Err(Unanswered::Elsewhere);
         }
         if !is_here {
             self.dismiss_guest();
@@ -47,7 +53,7 @@ impl Visitor {
         if let Some(WebGuest { share, throttles, .. }) = &mut self.guest {
             share.refresh(throttles);
         }
-        Ok(Thread::Fits)
+        Ok(())
     }
 
     fn let_in(&mut self, login: Arc<WebLogin>) -> Result<(), (Box<Rejection>, String)> {

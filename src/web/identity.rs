@@ -11,7 +11,7 @@ use crate::reception::login::{self, conditions};
 use crate::reception::rejection::{Grounds, Rejection};
 use crate::web::Visitor;
 use crate::web::exchange::WebRequest;
-use crate::web::guest::Thread;
+use crate::web::guest::Unanswered;
 use crate::web::logins::{CookieToken, WebLogin};
 use crate::web::refusal::WebRefusal;
 
@@ -42,7 +42,7 @@ impl WebRequest {
 
 impl Visitor {
     /// Finds out who asks, and receives the account on this connection; a 401 if nobody is named who may.
-    pub fn identify(&mut self, request: &WebRequest) -> Result<Thread, WebRefusal> {
+    pub fn identify(&mut self, request: &WebRequest) -> Result<(), Unanswered> {
         if let Some(login) = self.login_by_cookie(&request.head) {
             return self.receive(login);
         }
@@ -51,13 +51,13 @@ impl Visitor {
             // What was meant for an account must not land in everybody's folder because the session is over.
             None if request.changes_anything() && !self.tokens(&request.head).is_empty() => {
                 self.dismiss_guest();
-                Err(WebRefusal::no_account().with("Set-Cookie", self.cookie("", 0)))
+                Err(WebRefusal::no_account().with("Set-Cookie", self.cookie("", 0)).into())
             }
             None => match self.login_as_anonymous() {
                 Some(login) => self.receive(login),
                 None => {
                     self.dismiss_guest();
-                    Err(WebRefusal::no_account())
+                    Err(WebRefusal::no_account().into())
                 }
             },
         }
@@ -86,10 +86,10 @@ impl Visitor {
         format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
     }
 
-    fn login_by_password(&mut self, value: &[u8]) -> Result<Thread, WebRefusal> {
+    fn login_by_password(&mut self, value: &[u8]) -> Result<(), Unanswered> {
         let Some(credentials) = UserPass::basic(value) else {
             self.dismiss_guest();
-            return Err(WebRefusal::no_account());
+            return Err(WebRefusal::no_account().into());
         };
         let (accounts, from, now) = (self.web.reception.users.accounts(), self.link.who.peer.ip(), Instant::now());
         if let Some(login) = self.web.logins.of_password(&credentials, &accounts, from, now) {
@@ -97,7 +97,7 @@ impl Visitor {
         }
         if self.locked_in {
             self.dismiss_guest();
-            return Ok(Thread::IsLockedIn);
+            return Err(Unanswered::Elsewhere);
         }
         let user = self.check_in(&credentials)?;
         let (login, is_new) = self.web.logins.of_address(user, from, &conditions(&self.config));

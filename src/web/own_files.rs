@@ -7,25 +7,25 @@ use crate::protocol::http::target::RequestTarget;
 use crate::qr;
 use crate::web::answering::not_allowed;
 use crate::web::exchange::{AnswerContent, Caching, Exchange};
-use crate::web::guest::Thread;
+use crate::web::guest::Unanswered;
 use crate::web::page::assets;
 use crate::web::refusal::WebRefusal;
 
 impl Exchange<'_> {
     /// Serves a path below `/~ftpd/`.
-    pub fn serve_own(&mut self) -> Result<Thread, WebRefusal> {
-        let path = String::from_utf8_lossy(self.request.path().as_bytes()).into_owned();
-        let is_read = matches!(self.request.head.method, Method::Get | Method::Head);
-        match (&*path, self.request.head.method) {
-            ("/~ftpd/login", Method::Post) => self.log_in(),
-            ("/~ftpd/logout", Method::Post) => self.log_out(),
-            ("/~ftpd/login", _) if is_read => self.login_form().map(|()| Thread::Fits),
+    pub fn serve_own(&mut self) -> Result<(), Unanswered> {
+        let path = String::from_utf8_lossy(self.request.path().as_bytes());
+        let answered = match (&*path, self.request.head.method) {
+            ("/~ftpd/login", Method::Post) => return self.log_in(),
+            ("/~ftpd/login", Method::Get | Method::Head) => self.login_form(),
             ("/~ftpd/login", _) => Err(not_allowed("GET, HEAD, POST")),
+            ("/~ftpd/logout", Method::Post) => self.log_out(),
             ("/~ftpd/logout", _) => Err(not_allowed("POST")),
-            ("/~ftpd/qr.svg", _) if is_read => self.give_qr_code().map(|()| Thread::Fits),
-            _ if is_read => self.give_asset(&path).map(|()| Thread::Fits),
+            ("/~ftpd/qr.svg", Method::Get | Method::Head) => self.give_qr_code(),
+            (path, Method::Get | Method::Head) => self.give_asset(path),
             _ => Err(not_allowed("GET, HEAD")),
-        }
+        };
+        Ok(answered?)
     }
 
     fn give_asset(&mut self, path: &str) -> Result<(), WebRefusal> {
