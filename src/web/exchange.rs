@@ -124,6 +124,12 @@ pub fn frame(block: &mut Vec<u8>, more: bool, is_chunked: bool, out: &mut Vec<u8
     block.clear();
 }
 
+/// Adds what the content is; for a page, also what it may do.
+fn of_type<'o>(response: Response<'o>, content_type: &str) -> Response<'o> {
+    let policy = (content_type == HTML).then_some(PAGE_POLICY);
+    response.optional("Content-Security-Policy", policy).field("Content-Type", content_type)
+}
+
 impl<'v> Exchange<'v> {
     /// A request whose answer is due.
     pub fn new(visitor: &'v mut Visitor, request: &'v WebRequest) -> Self {
@@ -189,31 +195,19 @@ impl<'v> Exchange<'v> {
         for (name, value) in fields {
             response = response.field(name, value);
         }
-        let policy = (content.content_type == HTML).then_some(PAGE_POLICY);
-        response
-            .optional("Content-Security-Policy", policy)
-            .field("Content-Type", content.content_type)
-            .field("Content-Length", content.bytes.len())
-            .end();
+        of_type(response, content.content_type).field("Content-Length", content.bytes.len()).end();
         if !self.request.is_head() {
             out.extend_from_slice(&content.bytes);
         }
         self.send(&out)
     }
 
-    /// Begins a page or list that is streamed.
-    pub fn begin_stream(&mut self, content_type: &'static str, out: &mut Vec<u8>) {
+    /// Begins an answer of unknown length: without chunks, its end is the connection's.
+    pub fn begin_stream<'o>(&mut self, content_type: &str, out: &'o mut Vec<u8>) -> Response<'o> {
         let is_chunked = self.request.takes_chunks();
-        if !is_chunked {
-            // Its end is the connection's.
-            self.keeps = false;
-        }
-        let policy = (content_type == HTML).then_some(PAGE_POLICY);
-        self.begin(200, Caching::Revalidated, out)
-            .optional("Content-Security-Policy", policy)
-            .field("Content-Type", content_type)
-            .optional("Transfer-Encoding", is_chunked.then_some("chunked"))
-            .end();
+        self.keeps &= is_chunked;
+        let response = self.begin(200, Caching::Revalidated, out);
+        of_type(response, content_type).optional("Transfer-Encoding", is_chunked.then_some("chunked"))
     }
 
     /// Sends an answer that is whole. If it can't be sent, the connection ends.

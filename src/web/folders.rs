@@ -87,7 +87,7 @@ impl Exchange<'_> {
         };
         if self.request.is_head() {
             let mut head = Vec::new();
-            self.begin_stream(if self.wants_json() { JSON } else { HTML }, &mut head);
+            self.begin_stream(if self.wants_json() { JSON } else { HTML }, &mut head).end();
             return self.send(&head);
         }
         let entries = ListedEntries::of(reading, share, (sorted, descending))?;
@@ -113,7 +113,7 @@ impl Exchange<'_> {
 
     fn stream(&mut self, path: &VirtualPath, mut entries: ListedEntries, form: &Form) -> Result<(), WebRefusal> {
         let (mut head, is_chunked) = (Vec::new(), self.request.takes_chunks());
-        self.begin_stream(form.content_type(), &mut head);
+        self.begin_stream(form.content_type(), &mut head).end();
         let (mut block, folder) = (Vec::new(), folder_href(path));
         form.begin(&mut block);
         let visitor = &mut *self.visitor;

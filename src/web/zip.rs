@@ -8,13 +8,12 @@ use crate::copy::Error;
 use crate::copy::pace::Throttle;
 use crate::protocol::http::response::attachment;
 use crate::protocol::legible::Legible;
-use crate::protocol::path::VirtualPath;
 use crate::reception::activity::{Activity, Moves};
 use crate::reception::outcome::Outcome;
 use crate::reception::transfer_log::Direction;
 use crate::share::archive::{MAX_ENTRIES, NoArchive};
 use crate::web::answering::OWN_PATH;
-use crate::web::exchange::{Caching, Exchange, frame};
+use crate::web::exchange::{Exchange, frame};
 use crate::web::guest::WebGuest;
 use crate::web::refusal::WebRefusal;
 
@@ -25,7 +24,9 @@ impl Exchange<'_> {
     /// Sends all of a folder that may be read.
     pub fn give_zip(&mut self) -> Result<(), WebRefusal> {
         let (path, is_chunked) = (self.request.path(), self.request.takes_chunks());
-        let head = self.zip_head(path, is_chunked);
+        let mut head = Vec::new();
+        let name = [path.file_name().unwrap_or(NAME_OF_ROOT), b".zip"].concat();
+        self.begin_stream("application/zip", &mut head).field("Content-Disposition", attachment(&name)).end();
         let (is_head, visitor) = (self.request.is_head(), &mut *self.visitor);
         let Some(WebGuest { share, throttles, .. }) = &mut visitor.guest else { return Err(WebRefusal::no_account()) };
         let busy = Activity::begin(&visitor.activity, "GET", path, Moves::Out, None);
@@ -57,21 +58,6 @@ impl Exchange<'_> {
         visitor.web.reception.record(share, &visitor.link.who, &visitor.activity, &subject, &outcome);
         self.sent(&outcome.result);
         Ok(())
-    }
-
-    fn zip_head(&mut self, path: &VirtualPath, is_chunked: bool) -> Vec<u8> {
-        if !is_chunked {
-            // Its end is the connection's.
-            self.keeps = false;
-        }
-        let name = [path.file_name().unwrap_or(NAME_OF_ROOT), b".zip"].concat();
-        let mut head = Vec::new();
-        self.begin(200, Caching::Revalidated, &mut head)
-            .field("Content-Type", "application/zip")
-            .field("Content-Disposition", attachment(&name))
-            .optional("Transfer-Encoding", is_chunked.then_some("chunked"))
-            .end();
-        head
     }
 }
 
