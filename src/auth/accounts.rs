@@ -130,6 +130,11 @@ impl Accounts {
         self.named.len()
     }
 
+    /// Whether a name and a password can lead anywhere: some account besides the anonymous one is not disabled.
+    pub fn has_login(&self) -> bool {
+        self.named.iter().any(|user| user.enabled)
+    }
+
     /// Each account, the anonymous one last.
     pub fn all(&self) -> impl Iterator<Item = &Arc<User>> {
         self.named.iter().chain(&self.anonymous)

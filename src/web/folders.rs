@@ -76,7 +76,7 @@ impl Exchange<'_> {
 
     /// GET and HEAD of a folder.
     pub fn give_folder(&mut self) -> Result<(), WebRefusal> {
-        let (path, account) = (self.request.path().clone(), self.visitor.account_shown());
+        let path = self.request.path().clone();
         let (sorted, descending) = self.sorting();
         let share = &self.guest()?.share;
         let letters = share.letters_of(&path).perms;
@@ -91,11 +91,12 @@ impl Exchange<'_> {
             return self.send(&head);
         }
         let entries = ListedEntries::of(reading, share, (sorted, descending))?;
-        let (crumbs, language, account) = (crumbs(&path), self.request.language(), account.as_deref());
+        let (crumbs, language, account) = (crumbs(&path), self.request.language(), self.visitor.account_shown());
         let form = if self.wants_json() {
             Form::Json
         } else {
-            Form::Page(FolderPage { language, crumbs: &crumbs, sorted, descending, account, letters })
+            let reader = self.visitor.reader(account.as_deref());
+            Form::Page(FolderPage { language, crumbs: &crumbs, sorted, descending, reader, letters })
         };
         self.stream(&path, entries, &form)
     }

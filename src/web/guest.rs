@@ -11,6 +11,7 @@ use crate::share::throttles::Throttles;
 use crate::sys::jail::ActiveMode;
 use crate::web::Visitor;
 use crate::web::logins::WebLogin;
+use crate::web::page::PageReader;
 use crate::web::refusal::{WebRefusal, status_of_rejection};
 
 /// An account on this connection.
@@ -97,6 +98,15 @@ impl Visitor {
     pub fn account_shown(&self) -> Option<String> {
         let user = self.guest.as_ref()?.share.user_now();
         (!user.is_anonymous()).then(|| user.name.clone())
+    }
+
+    /// Who reads a page: this account, or somebody who may have one.
+    pub fn reader<'a>(&self, account: Option<&'a str>) -> PageReader<'a> {
+        let is_login_possible = || self.web.reception.users.accounts().has_login();
+        account.map_or_else(
+            || if is_login_possible() { PageReader::Stranger } else { PageReader::Guest },
+            PageReader::Account,
+        )
     }
 
     /// Notes that an account was logged in. The one that was here is done.

@@ -31,8 +31,8 @@ pub struct FolderPage<'a> {
     pub sorted: SortedBy,
     /// Whether the last comes first.
     pub descending: bool,
-    /// The account that is logged in; `None` for anonymous.
-    pub account: Option<&'a str>,
+    /// Who looks at it.
+    pub reader: PageReader<'a>,
     /// The letters that hold for the folder.
     pub letters: Perms,
 }
@@ -77,10 +77,21 @@ pub struct ErrorPage<'a> {
     pub status: u16,
     /// Why, in one sentence, as FTP says it.
     pub sentence: &'a str,
-    /// The account that is logged in; `None` for anonymous, or nobody.
-    pub account: Option<&'a str>,
-    /// Where a login leads back to; `None` if none is offered.
-    pub next: Option<&'a str>,
+    /// Who looks at it.
+    pub reader: PageReader<'a>,
+    /// Where a login leads back to: a percent-encoded path of this server.
+    pub next: &'a str,
+}
+
+/// Who looks at a page.
+#[derive(Debug, Clone, Copy)]
+pub enum PageReader<'a> {
+    /// An account, which may log out.
+    Account(&'a str),
+    /// Anonymous, or nobody, who may have an account to log in with.
+    Stranger,
+    /// The same, where there is no account to log in with.
+    Guest,
 }
 
 /// Appends what comes before the rows of a folder.
@@ -92,11 +103,11 @@ pub fn begin(page: &FolderPage, out: &mut Vec<u8>) {
         // The tags left open are closed by `end`.
         (PreEscaped("<body"))
         (PreEscaped(attribute("data-letters", &page.letters.to_string())))
-        (PreEscaped(attribute("data-account", page.account.unwrap_or_default())))
+        (PreEscaped(attribute("data-account", page.reader.account().unwrap_or_default())))
         (PreEscaped(">"))
         header {
             (crumbs(page, phrases))
-            (visitor(phrases, page.account, Some(page.href())))
+            (visitor(phrases, page.reader, page.href()))
         }
         (PreEscaped("<main>"))
         (tools(page, phrases))
@@ -121,7 +132,7 @@ pub fn end(page: &FolderPage, out: &mut Vec<u8>) {
         p .empty { (phrases.empty) }
         (PreEscaped("</main>"))
         p #status role="status" {}
-        template #phrases { @for (key, text) in phrases.of_script() { i data-key=(key) { (text) } } }
+        template #phrases { @for (key, text) in phrases.of_script() { (key) "=" (text) "\n" } }
         (PreEscaped("</body></html>"))
     };
     append(out, foot);
@@ -135,7 +146,7 @@ pub fn login(page: &LoginPage, out: &mut Vec<u8>) {
         body .alone {
             main {
                 h1 { (phrases.log_in) }
-                @if let Some(sentence) = page.refused { p .refused role="alert" { (sentence) } }
+                @if let Some(sentence) = page.refused { p .refused role="alert" { (phrases.refusal(401, sentence)) } }
                 form .login method="post" action="/~ftpd/login" {
                     input type="hidden" name="next" value=(page.next);
                     label { span { (phrases.user) }
@@ -159,14 +170,20 @@ pub fn error(page: &ErrorPage, out: &mut Vec<u8>) {
         body .alone {
             main {
                 h1 { (page.status) }
-                p { (page.sentence) }
+                p { (phrases.refusal(page.status, page.sentence)) }
                 p { a .button href="/" { (phrases.to_root) } }
-                (visitor(phrases, page.account, page.next))
+                (visitor(phrases, page.reader, page.next))
             }
         }
         (PreEscaped("</html>"))
     };
     append(out, markup);
+}
+
+impl<'a> PageReader<'a> {
+    fn account(self) -> Option<&'a str> {
+        if let Self::Account(name) = self { Some(name) } else { None }
+    }
 }
 
 impl FolderPage<'_> {
@@ -213,16 +230,15 @@ fn crumbs(page: &FolderPage, phrases: &Phrases) -> Markup {
 }
 
 /// Who is logged in, and the way out or in.
-fn visitor(phrases: &Phrases, account: Option<&str>, next: Option<&str>) -> Markup {
+fn visitor(phrases: &Phrases, reader: PageReader, next: &str) -> Markup {
     html! {
-        @if let Some(account) = account {
-            form .visitor method="post" action="/~ftpd/logout" {
-                input type="hidden" name="next" value=(next.unwrap_or("/"));
+        @match reader {
+            PageReader::Account(account) => form .visitor method="post" action="/~ftpd/logout" {
                 bdi { (shown(account.as_bytes())) }
                 button { (phrases.log_out) }
-            }
-        } @else if let Some(next) = next {
-            p .visitor { a .button href={ "/~ftpd/login?next=" (query(next)) } { (phrases.log_in) } }
+            },
+            PageReader::Stranger => p .visitor { a .button href={ "/~ftpd/login?next=" (query(next)) } { (phrases.log_in) } },
+            PageReader::Guest => {},
         }
     }
 }
@@ -292,13 +308,13 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    fn folder(crumbs: &[Crumb], letters: &str, account: Option<&str>) -> String {
+    fn folder(crumbs: &[Crumb], letters: &str, reader: PageReader) -> String {
         let page = FolderPage {
             language: Language::English,
             crumbs,
             sorted: SortedBy::Size,
             descending: true,
-            account,
+            reader,
             letters: letters.parse().unwrap(),
         };
         let rows = [("sub", true), (HOSTILE, false), ("photo.JPG", false)];
@@ -330,23 +346,25 @@ mod tests {
     #[test]
     fn names_and_sentences_stay_text() {
         let crumbs = [Crumb { name: HOSTILE.into(), href: "/x%22/".into() }];
-        assert_harmless(&folder(&crumbs, "elradfmwMT", Some(HOSTILE)));
+        assert_harmless(&folder(&crumbs, "elradfmwMT", PageReader::Account(HOSTILE)));
         let language = Language::English;
         assert_harmless(&text(|out| login(&LoginPage { language, next: HOSTILE, refused: Some(HOSTILE) }, out)));
-        let page = ErrorPage { language, status: 404, sentence: HOSTILE, account: Some(HOSTILE), next: Some(HOSTILE) };
-        assert_harmless(&text(|out| error(&page, out)));
+        for reader in [PageReader::Account(HOSTILE), PageReader::Stranger] {
+            let page = ErrorPage { language, status: 404, sentence: HOSTILE, reader, next: HOSTILE };
+            assert_harmless(&text(|out| error(&page, out)));
+        }
     }
 
     #[test]
     fn what_the_letters_forbid_is_not_offered() {
-        let all = folder(&[], "elradfmwMT", None);
+        let all = folder(&[], "elradfmwMT", PageReader::Stranger);
         for (letters, missing) in [
             ("elradfmMT", &["id=\"choose\"", "id=\"choose-folder\""][..]),
             ("elradfwMT", &["id=\"choose-folder\"", "id=\"make-folder\""]),
             ("elwm", &["id=\"zip\"", "?download", " href=\"/a%22"]),
             ("er", &["id=\"zip\"", "?zip", " href=\"/sub/\""]),
         ] {
-            let some = folder(&[], letters, None);
+            let some = folder(&[], letters, PageReader::Stranger);
             for tool in missing {
                 assert!(all.contains(tool), "{tool}");
                 assert!(!some.contains(tool), "{letters}: {tool}");
@@ -358,7 +376,7 @@ mod tests {
     fn links_sort_the_other_way_round_lead_up_and_in() {
         let crumbs =
             [("a&b", "/a&b/"), ("c", "/a&b/c/")].map(|(name, href)| Crumb { name: name.into(), href: href.into() });
-        let page = folder(&crumbs, "elr", None);
+        let page = folder(&crumbs, "elr", PageReader::Stranger);
         for expected in [
             "aria-sort=\"descending\"><a data-sort=\"size\" href=\"?sort=size&amp;order=asc\"",
             "href=\"?sort=name&amp;order=asc\"",
@@ -373,7 +391,8 @@ mod tests {
         ] {
             assert!(page.contains(expected), "{expected}: {page}");
         }
-        assert!(folder(&crumbs, "elr", Some("bob")).contains("action=\"/~ftpd/logout\""));
+        assert!(folder(&crumbs, "elr", PageReader::Account("bob")).contains("action=\"/~ftpd/logout\""));
+        assert!(!folder(&crumbs, "elr", PageReader::Guest).contains("/~ftpd/log"));
     }
 
     #[test]
@@ -382,7 +401,7 @@ mod tests {
             .iter()
             .map(|name| assets::find(&assets::href(name)).unwrap().bytes.len())
             .sum();
-        let page = folder(&[], "elradfmwMT", None).len();
+        let page = folder(&[], "elradfmwMT", PageReader::Stranger).len();
         assert!(files + page < 60 * 1024, "{files} + {page} bytes");
     }
 }

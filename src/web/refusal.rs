@@ -238,8 +238,8 @@ impl Exchange<'_> {
             Decided::Itself | Decided::Denied(..) | Decided::Told => {
                 // The account of an earlier request on the connection is nobody else's business.
                 let account = if self.is_identified { self.visitor.account_shown() } else { None };
-                let next = account.is_none().then_some(&*next);
-                let page = ErrorPage { language, status: *status, sentence: text, account: account.as_deref(), next };
+                let reader = self.visitor.reader(account.as_deref());
+                let page = ErrorPage { language, status: *status, sentence: text, reader, next: &next };
                 page::error(&page, &mut bytes);
             }
         }

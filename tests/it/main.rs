@@ -95,6 +95,7 @@ mod transcripts;
 mod transfers;
 mod tree;
 mod uploads;
+mod web_page;
 mod web_requests_bytes;
 mod web_requests_change;
 mod web_requests_get;

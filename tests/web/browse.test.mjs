@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { logIn, names, PHONE, ready, row, stage, test } from "./stage.mjs";
+import { Server } from "./server.mjs";
 
 function fill(folder) {
   const { server } = stage;
@@ -102,4 +103,34 @@ test("the address of the page is there as a QR code", async (t) => {
   await stage.shot(page, "qr");
   await page.keyboard.press("Escape");
   await picture.waitFor({ state: "detached" });
+});
+
+test("a folder that anonymous alone reads offers no login", async (t) => {
+  const alone = await Server.start({ isFolderAlone: true });
+  t.after(() => alone.stop());
+  alone.write("file.txt", "x");
+  const context = await stage.browser.newContext();
+  t.after(() => context.close());
+  const page = await context.newPage();
+  for (const path of ["/", "/missing"]) {
+    await page.goto(`http://127.0.0.1:${alone.port}${path}`);
+    assert.equal(await page.getByText("Log in").count(), 0, path);
+  }
+  await page.goto(stage.url("/"));
+  assert.equal(await page.getByText("Log in").count(), 1);
+});
+
+test("a filter without a hit says so", async (t) => {
+  fill("no-hit");
+  for (const [name, text, options] of [["no-hit", "Nothing matches.", {}], ["no-hit-chinese", "没有匹配的项目。", { locale: "zh-CN", colorScheme: "dark", ...PHONE }]]) {
+    const page = await stage.loggedIn(t, "/no-hit/", options);
+    await page.fill("#filter", "nowhere");
+    await page.locator("main .empty").getByText(text).waitFor();
+    await page.getByRole("status").getByText(text).waitFor();
+    assert.equal(await page.locator("#list").isVisible(), false);
+    await stage.shot(page, name);
+    await page.fill("#filter", "10");
+    assert.deepEqual(await names(page), ["10.txt"]);
+    assert.equal(await page.locator("main .empty").isVisible(), false);
+  }
 });

@@ -1,7 +1,7 @@
 // New folders, new names, other places, and the end of files.
 
 import assert from "node:assert/strict";
-import { chosen, names, row, stage, test, told } from "./stage.mjs";
+import { chosen, names, PHONE, row, stage, test, told } from "./stage.mjs";
 
 test("a folder is made, renamed and deleted with what is in it, after a question", async (t) => {
   const { server } = stage;
@@ -49,7 +49,8 @@ test("a new name never replaces a file", async (t) => {
   // The name is chosen up to its extension.
   await page.keyboard.type("two");
   await page.keyboard.press("Enter");
-  await told(page, "There is already something called two.txt.");
+  await page.getByRole("alert").getByText("Exists already: ").waitFor();
+  assert.equal(await page.locator("dialog input").inputValue(), "two.txt");
   assert.equal(server.read("names/two.txt").toString(), "two");
   assert.equal(server.read("names/one.txt").toString(), "one");
 });
@@ -70,4 +71,75 @@ test("what is cut on one page is pasted on another", async (t) => {
   await row(page, "file.txt").waitFor();
   assert.deepEqual(await names(page), ["folder", "file.txt"]);
   assert.deepEqual([server.names("from"), server.names("to")], [["stays.txt"], ["file.txt", "folder"]]);
+});
+
+const LOOKS = { "english": {}, "chinese-phone-dark": { locale: "zh-CN", colorScheme: "dark", ...PHONE } };
+
+for (const [look, options] of Object.entries(LOOKS)) {
+  test(`a name that is refused can be mended: ${look}`, async (t) => {
+    const { server } = stage;
+    const folder = `refused-${look}`;
+    server.make(`${folder}/there`);
+    const page = await stage.loggedIn(t, `/${folder}/`, options);
+    await page.click("#make-folder");
+    await page.keyboard.type("there");
+    await page.keyboard.press("Enter");
+    const alert = page.getByRole("alert");
+    await alert.waitFor();
+    assert.match(await alert.textContent(), look === "english" ? /^Exists already: .*\.$/ : /^已存在：.*[a-z]\.$/);
+    const input = page.locator("dialog input");
+    assert.equal(await input.inputValue(), "there");
+    assert.equal(await input.evaluate((one) => one === document.activeElement), true);
+    await stage.shot(page, `dialog-${look}`);
+    await page.keyboard.press("End");
+    await page.keyboard.type(" too");
+    await page.keyboard.press("Enter");
+    await row(page, "there too").waitFor();
+    await page.locator("dialog").waitFor({ state: "detached" });
+    assert.deepEqual(server.names(folder), ["there", "there too"]);
+  });
+}
+
+test("a dialog that needs a login gets it, and goes on", async (t) => {
+  const { server } = stage;
+  server.make("dialog-login");
+  const page = await stage.loggedIn(t, "/dialog-login/");
+  await page.click("#make-folder");
+  await page.context().clearCookies();
+  await page.keyboard.type("made");
+  await page.keyboard.press("Enter");
+  const password = page.locator("dialog input[type=password]");
+  await password.fill("wrong");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText("The name or the password is wrong.").waitFor();
+  await password.fill("secret");
+  await page.keyboard.press("Enter");
+  await row(page, "made").waitFor();
+  await page.locator("dialog").waitFor({ state: "detached" });
+});
+
+test("rows stay as the user had them sorted", async (t) => {
+  const { server } = stage;
+  server.make("sorted");
+  for (const name of ["9.txt", "10.txt", "x.txt"]) server.write(`sorted/${name}`, "x");
+  const page = await stage.loggedIn(t, "/sorted/");
+  await page.click("th.name a");
+  await page.click("th.name a");
+  assert.deepEqual(await names(page), ["9.txt", "10.txt", "x.txt"]);
+  await chosen(page, "x.txt");
+  await page.keyboard.press("F2");
+  await page.keyboard.type("11");
+  await page.keyboard.press("Enter");
+  await row(page, "11.txt").waitFor();
+  assert.deepEqual(await names(page), ["9.txt", "10.txt", "11.txt"]);
+});
+
+test("a page that the browser kept shows what has changed since", async (t) => {
+  const { server } = stage;
+  server.make("kept");
+  const page = await stage.loggedIn(t, "/kept/");
+  server.write("kept/new.txt", "x");
+  // As if it came out of the browser's cache; the browser of these tests has none.
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+  await row(page, "new.txt").waitFor();
 });

@@ -167,3 +167,39 @@ test("an error is a page, too", async (t) => {
   await page.click("a.button");
   await ready(page);
 });
+
+test("buttons of the viewer leave the player free", async (t) => {
+  fill("player");
+  stage.server.write("player/film.mp4", "no film");
+  for (const [name, look] of [["viewer-sound-phone", PHONE], ["viewer-sound", DESKTOP]]) {
+    const page = await stage.loggedIn(t, "/player/", look);
+    await row(page, "sound.wav").locator("td.name a").click();
+    await page.locator(".viewer audio").waitFor();
+    await stage.shot(page, name);
+    const boxes = await page.locator(".viewer figure > *").evaluateAll((all) => all.map((one) => one.getBoundingClientRect().toJSON()));
+    assert.equal(boxes.length, 3);
+    const [player, ...buttons] = boxes;
+    for (const button of buttons) {
+      const isApart = button.left >= player.right || button.right <= player.left || button.top >= player.bottom || button.bottom <= player.top;
+      assert.ok(isApart && button.bottom <= look.viewport.height, JSON.stringify(boxes));
+    }
+  }
+});
+
+test("five thousand pictures are a page that can be used", async (t) => {
+  stage.server.make("many");
+  const picture = png(8, 8, [1, 2, 3]);
+  for (let index = 0; index < 5000; index++) stage.server.write(`many/${index}.png`, picture);
+  const page = await stage.loggedIn(t, "/many/");
+  let requests = 0;
+  page.on("request", (request) => { if (request.url().endsWith(".png")) requests++; });
+  const began = Date.now();
+  await page.click("#grid");
+  await page.waitForFunction(() => document.querySelector("#list img")?.naturalWidth > 0);
+  await page.fill("#filter", "4999");
+  await page.waitForFunction(() => [...document.querySelectorAll("#list tbody tr")].filter((row) => row.checkVisibility()).length === 1);
+  await page.fill("#filter", "");
+  // Only those near the window are fetched.
+  assert.ok(requests < 500, `${requests}`);
+  assert.ok(Date.now() - began < 15_000, `${Date.now() - began} ms`);
+});

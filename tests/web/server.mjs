@@ -32,7 +32,8 @@ home = share
 `;
 
 export class Server {
-  static async start() {
+  /** With bob and eve; or `ftpd DIR`, which anonymous alone reads. */
+  static async start({ isFolderAlone = false } = {}) {
     const server = new Server();
     server.folder = mkdtempSync(join(tmpdir(), "ftpd-web-"));
     server.log = "";
@@ -40,7 +41,8 @@ export class Server {
     writeFileSync(join(server.folder, "ftpd.conf"), SETTINGS);
     writeFileSync(join(server.folder, "user.ini"), ACCOUNTS, { mode: 0o600 });
     const files = ["-c", join(server.folder, "ftpd.conf"), "-u", join(server.folder, "user.ini")];
-    server.process = spawn(PROGRAM, files, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, XDG_RUNTIME_DIR: server.folder } });
+    const alone = [server.path(""), "--port", "0", "--web=0", "--ip", "127.0.0.1"];
+    server.process = spawn(PROGRAM, isFolderAlone ? alone : files, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, XDG_RUNTIME_DIR: server.folder } });
     server.port = await new Promise((resolve, reject) => {
       server.process.on("error", reject);
       server.process.on("exit", () => reject(new Error(`the server ended: ${server.log}`)));

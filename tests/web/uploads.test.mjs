@@ -225,3 +225,231 @@ test("an upload that is refused says why", async (t) => {
   await told(page, "1 could not be uploaded.");
   await stage.shot(page, "failed");
 });
+
+/** The names in the queue, from above. */
+const queued = (page) => page.locator("#queue li bdi").allTextContents();
+
+const hasFocus = (page, label) => page.waitForFunction((expected) =>
+  (document.activeElement.ariaLabel ?? document.activeElement.textContent) === expected, label);
+
+test("an upload that stands still has no speed, and no time left", async (t) => {
+  const { server, line } = stage;
+  server.make("still");
+  const page = await stage.loggedIn(t, "/still/");
+  const held = line.hold(8 * MIB);
+  await upload(page, "#choose", file("still.bin", LARGE).path);
+  await held;
+  await item(page, "still.bin").getByText("MB/s").waitFor();
+  await item(page, "still.bin").getByText(/ · 0 B\/s$/).waitFor();
+  assert.doesNotMatch(await page.locator("#queue h2").textContent(), /left/);
+  assert.match(await page.locator("#queue h2").textContent(), /0 B\/s/);
+  line.release();
+  await item(page, "still.bin").getByText("uploaded").waitFor();
+});
+
+test("the keyboard's focus stays where the user works", async (t) => {
+  const { server, line } = stage;
+  server.make("focus");
+  const page = await stage.loggedIn(t, "/focus/");
+  const held = line.hold(6 * MIB);
+  await upload(page, "#choose", ...["a.bin", "b.bin", "c.bin"].map((name) => file(name, LARGE).path));
+  await held;
+  await item(page, "c.bin").locator("[data-press=pause]").focus();
+  await page.keyboard.press("Enter");
+  await hasFocus(page, "Go on: c.bin");
+  await page.keyboard.press("Enter");
+  await hasFocus(page, "Pause: c.bin");
+  await page.keyboard.press("Tab");
+  await hasFocus(page, "Cancel: c.bin");
+  await page.keyboard.press("Enter");
+  await hasFocus(page, "Pause: b.bin");
+  await page.getByRole("button", { name: "Pause all" }).focus();
+  await page.keyboard.press("Enter");
+  await page.locator("#queue li.paused").nth(1).waitFor();
+  await hasFocus(page, "Go on");
+  line.release();
+  for (const name of ["a.bin", "b.bin"]) await item(page, name).locator("[data-press=cancel]").click();
+  await page.locator("#queue").waitFor({ state: "hidden" });
+  await hasFocus(page, "Upload files");
+});
+
+const SHOWN = { "desktop": {}, "phone-dark-chinese": { ...PHONE, locale: "zh-CN", colorScheme: "dark" } };
+for (const [look, options] of Object.entries(SHOWN)) {
+  test(`what moves is above what is done, which is only counted if it is much: ${look}`, async (t) => {
+    const { server, line } = stage;
+    const folder = `order-${look}`;
+    server.make(folder);
+    const page = await stage.loggedIn(t, `/${folder}/`, options);
+    const held = line.hold(6 * MIB);
+    const small = [1, 2, 3].map((index) => file(`small ${index}.txt`, 100).path);
+    const denied = { status: 403, contentType: "application/json", body: JSON.stringify({ error: "You may not do that." }) };
+    await page.route("**/denied.txt", (route) => route.request().method() === "PUT" ? route.fulfill(denied) : route.continue());
+    await upload(page, "#choose", ...small, file("denied.txt", 100).path, file("large.bin", LARGE).path);
+    await held;
+    await page.waitForFunction(() => document.querySelectorAll("#queue li.done").length === 3);
+    await item(page, "large.bin").locator("[data-press=pause]").waitFor();
+    await page.locator("#queue li.failed").waitFor();
+    await stage.shot(page, `queue-${look}`);
+    assert.deepEqual(await queued(page), ["large.bin", "denied.txt", "small 1.txt", "small 2.txt", "small 3.txt"]);
+    const why = await page.locator("#queue li.failed small").textContent();
+    assert.match(why, look === "desktop" ? /Not allowed: You may not do that\.$/ : /没有权限：You may not do that\.$/);
+    await upload(page, "#choose", ...Array.from({ length: 9 }, (_, index) => file(`more ${index}.txt`, 100).path));
+    await page.locator("#queue h2").getByText(look === "desktop" ? "12 of 14 uploaded" : "已上传 12 / 14").waitFor();
+    assert.deepEqual(await queued(page), ["large.bin", "denied.txt"]);
+    await stage.shot(page, `queue-much-${look}`);
+    line.release();
+    await page.locator("#queue h2").getByText(look === "desktop" ? "13 of 14 uploaded" : "已上传 13 / 14").waitFor();
+  });
+}
+
+test("a second file of one name is told, and the first one is uploaded", async (t) => {
+  const { server } = stage;
+  server.make("twice");
+  mkdirSync(join(own, "other"), { recursive: true });
+  const first = file("twice.txt", 1000), second = file("other/twice.txt", 2000);
+  const page = await stage.loggedIn(t, "/twice/");
+  await upload(page, "#choose", first.path, second.path);
+  await told(page, "twice.txt is being uploaded already, and this is another file of that name.");
+  await item(page, "twice.txt").getByText("uploaded").waitFor();
+  assert.deepEqual(server.read("twice/twice.txt"), first.content);
+});
+
+test("a large folder arrives whole, with names of any kind", async (t) => {
+  const { server } = stage;
+  server.make("pics (1)");
+  const odd = ["100% #1?.txt", "back\\slash.txt", "it's (2)!*.txt", "%2e%2e", "~tilde ü 中.txt"];
+  mkdirSync(join(own, "big (1)"), { recursive: true });
+  const plain = Array.from({ length: 250 }, (_, index) => `${index}.txt`);
+  for (const name of [...odd, ...plain]) file(`big (1)/${name}`, 10);
+  const page = await stage.loggedIn(t, "/pics (1)/");
+  await drop(page, join(own, "big (1)"));
+  await told(page, "255 uploaded.");
+  assert.deepEqual(server.names("pics (1)/big (1)"), [...odd, ...plain].sort());
+});
+
+test("an unfinished upload is known again in a folder with brackets in its name", async (t) => {
+  const { server, line } = stage;
+  server.make("copy");
+  mkdirSync(join(own, "copy (1)"), { recursive: true });
+  const { path, content } = file("copy (1)/long.bin", LARGE);
+  const page = await stage.loggedIn(t, "/copy/");
+  const held = line.hold(12 * MIB);
+  await drop(page, join(own, "copy (1)"));
+  await held;
+  await page.waitForFunction(() => document.querySelector("#queue progress")?.value > 4 * 1024 * 1024);
+  await page.reload();
+  line.release();
+  await page.goto(stage.url("/copy/"));
+  await row(page, "copy (1)").locator("td.name a").click();
+  await item(page, "long.bin").getByText("Choose the same file again").waitFor();
+  await upload(page, "#queue [data-press=choose_file]", path);
+  await item(page, "long.bin").getByText("uploaded").waitFor();
+  assert.deepEqual(server.read("copy/copy (1)/long.bin"), content);
+});
+
+test("a folder is made again that was dropped before and is gone", async (t) => {
+  const { server } = stage;
+  server.make("hollow");
+  mkdirSync(join(own, "hollow"), { recursive: true });
+  const page = await stage.loggedIn(t, "/hollow/");
+  for (let round = 0; round < 2; round++) {
+    await drop(page, join(own, "hollow"));
+    await row(page, "hollow").waitFor();
+    rmSync(server.path("hollow/hollow"), { recursive: true });
+    await page.reload({ waitUntil: "commit" }).catch(() => {});
+    await row(page, "hollow").waitFor({ state: "detached" });
+  }
+});
+
+test("a file that changes while it is uploaded is no lost connection", async (t) => {
+  const { server, line } = stage;
+  server.make("changing");
+  const { path } = file("changing.bin", LARGE);
+  const page = await stage.loggedIn(t, "/changing/");
+  const held = line.hold(8 * MIB);
+  await upload(page, "#choose", path);
+  await held;
+  writeFileSync(path, "something else");
+  line.cut();
+  line.mend();
+  await item(page, "changing.bin").getByText("This file can't be read.").waitFor();
+});
+
+test("a busy server is asked again", async (t) => {
+  const { server } = stage;
+  server.make("busy");
+  const page = await stage.loggedIn(t, "/busy/");
+  const full = { status: 503, headers: { "Retry-After": "1" }, contentType: "application/json", body: JSON.stringify({ error: "Too many connections." }) };
+  let times = 0;
+  await page.route("**/busy.bin?upload", (route) => route.request().method() === "PATCH" && times++ < 2 ? route.fulfill(full) : route.continue());
+  const { path, content } = file("busy.bin", MIB);
+  await upload(page, "#choose", path);
+  await item(page, "busy.bin").getByText("Busy: Too many connections. Trying again in").waitFor();
+  await item(page, "busy.bin").getByText("uploaded").waitFor();
+  assert.deepEqual(server.read("busy/busy.bin"), content);
+});
+
+test("who does not log in again is asked once, and the uploads wait", async (t) => {
+  const { server, line } = stage;
+  server.make("once");
+  const page = await stage.loggedIn(t, "/once/");
+  const files = ["1.bin", "2.bin", "3.bin", "4.bin", "5.bin"].map((name) => file(`once ${name}`, LARGE).path);
+  const held = line.hold(4 * MIB);
+  await upload(page, "#choose", ...files);
+  await held;
+  await page.context().clearCookies();
+  line.cut();
+  line.mend();
+  await page.locator("dialog").getByText("Your session is over.").waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator("dialog").waitFor({ state: "detached" });
+  await page.locator("#queue li.paused").nth(4).waitFor();
+  assert.equal(await page.locator("dialog").count(), 0);
+});
+
+test("folders open beside an upload that is paused, and it goes on", async (t) => {
+  const { server, line } = stage;
+  server.make("beside/inside");
+  const { path, content } = file("beside.bin", LARGE);
+  const page = await stage.loggedIn(t, "/beside/");
+  const held = line.hold(8 * MIB);
+  await upload(page, "#choose", path);
+  await held;
+  await item(page, "beside.bin").locator("[data-press=pause]").click();
+  line.release();
+  await item(page, "beside.bin").getByText("paused").waitFor();
+  await row(page, "inside").locator("td.name a").click();
+  await page.locator(".crumbs [aria-current]").getByText("inside").waitFor();
+  await item(page, "beside.bin").locator("[data-press=go_on]").click();
+  await item(page, "beside.bin").getByText("uploaded").waitFor();
+  assert.deepEqual(server.read("beside/beside.bin"), content);
+});
+
+test("folders that are opened one after the other are shown in that order", async (t) => {
+  const { server, line } = stage;
+  server.make("turns/slow");
+  server.make("turns/slow/quick");
+  const page = await stage.loggedIn(t, "/turns/");
+  const held = line.hold(8 * MIB);
+  await upload(page, "#choose", file("turns.bin", LARGE).path);
+  await held;
+  await item(page, "turns.bin").locator("[data-press=pause]").click();
+  line.release();
+  await item(page, "turns.bin").getByText("paused").waitFor();
+  await row(page, "slow").locator("td.name a").click();
+  await row(page, "quick").waitFor();
+  // The answer for the first comes after that for the second.
+  let letGo;
+  await page.route(/\/turns\/slow\/$/, async (route) => {
+    await new Promise((resolve) => { letGo = resolve; setTimeout(resolve, 1000); });
+    await route.continue();
+  });
+  await page.goBack();
+  await page.locator(".crumbs [aria-current]").getByText("turns").waitFor();
+  await page.evaluate(() => { document.querySelector("#list tbody a[href$='/slow/']").click(); document.querySelector(".crumbs a").click(); });
+  await page.waitForFunction(() => location.pathname === "/" && document.querySelector(".crumbs [aria-current]").getAttribute("href") === "/");
+  letGo?.();
+  await page.waitForTimeout(1500);
+  assert.equal(await page.locator(".crumbs [aria-current]").getAttribute("href"), "/");
+  assert.equal(new URL(page.url()).pathname, "/");
+});

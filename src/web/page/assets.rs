@@ -15,9 +15,23 @@ pub struct Asset {
 /// A file: name before the hash, extension, content type, content, hash.
 type AssetRow = (&'static str, &'static str, &'static str, &'static [u8], u64);
 
+/// The script: its files, one after the other.
+pub(super) const SCRIPT: &str = concat!(
+    include_str!("script/basics.js"),
+    include_str!("script/dialogs.js"),
+    include_str!("script/requests.js"),
+    include_str!("script/list.js"),
+    include_str!("script/changes.js"),
+    include_str!("script/uploads.js"),
+    include_str!("script/queue.js"),
+    include_str!("script/files.js"),
+    include_str!("script/viewer.js"),
+    include_str!("script/events.js"),
+);
+
 #[rustfmt::skip]
 const ASSETS: [AssetRow; 3] = [
-    asset("app",   "js",  "text/javascript; charset=utf-8", include_bytes!("app.js")),
+    asset("app",   "js",  "text/javascript; charset=utf-8", &SENT_SCRIPT),
     asset("icon",  "svg", "image/svg+xml",                  include_bytes!("icon.svg")),
     asset("style", "css", "text/css; charset=utf-8",        include_bytes!("style.css")),
 ];
@@ -47,6 +61,30 @@ const fn asset(
     bytes: &'static [u8],
 ) -> AssetRow {
     (stem, extension, content_type, bytes, fnv(bytes))
+}
+
+/// The script as browsers get it: without the blanks that its lines begin with.
+static SENT_SCRIPT: [u8; without_indent(SCRIPT.as_bytes(), &mut [])] = {
+    let mut out = [0; without_indent(SCRIPT.as_bytes(), &mut [])];
+    without_indent(SCRIPT.as_bytes(), &mut out);
+    out
+};
+
+/// Writes a text without the blanks that its lines begin with, as far as there is room, and returns how long that is.
+const fn without_indent(text: &[u8], out: &mut [u8]) -> usize {
+    let (mut at, mut length, mut is_indent) = (0, 0, true);
+    while at < text.len() {
+        is_indent = is_indent && text[at] == b' ';
+        if !is_indent {
+            if length < out.len() {
+                out[length] = text[at];
+            }
+            length += 1;
+            is_indent = text[at] == b'\n';
+        }
+        at += 1;
+    }
+    length
 }
 
 /// FNV-1a: tells versions apart, and is computed by the compiler.
@@ -79,6 +117,11 @@ mod tests {
             }
         }
         assert_eq!(href("app.css"), "");
+        let sent = find(&href("app.js")).map(|asset| String::from_utf8_lossy(asset.bytes));
+        assert_eq!(
+            sent.as_deref(),
+            Some(&*SCRIPT.lines().map(|line| format!("{}\n", line.trim_start())).collect::<String>())
+        );
         assert_eq!(fnv(b"foobar"), 0x8594_4171_f739_67e8);
     }
 }

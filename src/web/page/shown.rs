@@ -1,6 +1,6 @@
 //! Names, sizes and times as a person reads them.
 //!
-//! The script has the same rules (`shown`, `size` in app.js).
+//! The script has the same rules (`shown`, `size` in script/basics.js).
 
 use std::borrow::Cow;
 
