@@ -82,21 +82,14 @@ impl WebLogin {
 
     /// Its place among the account's sessions, taken now unless another connection of it has one.
     pub fn place(&self, reception: &Reception, address: IpAddr) -> Result<Arc<SharePlace>, Box<Rejection>> {
-        let held = || self.place.lock().upgrade();
-        if let Some(place) = held() {
-            return Ok(place);
-        }
-        // Not under the lock: idle connections may have to give theirs up for it, and this login's may be among them.
-        // Another connection of it may have been faster.
-        let taken = match reception.place_of(&self.live.now(), address) {
-            Ok(taken) => Arc::new(taken),
-            Err(rejection) => return held().ok_or(rejection),
-        };
+        // Under the lock, so that no connection takes a second one. Those that give theirs up for it don't need the lock.
         let mut place = self.place.lock();
-        Ok(place.upgrade().unwrap_or_else(|| {
-            *place = Arc::downgrade(&taken);
-            taken
-        }))
+        if let Some(held) = place.upgrade() {
+            return Ok(held);
+        }
+        let taken = Arc::new(reception.place_of(&self.live.now(), address)?);
+        *place = Arc::downgrade(&taken);
+        Ok(taken)
     }
 
     /// Whether the account still is what it was at the login, from this address. What a session may take over, it does.
