@@ -64,9 +64,7 @@ impl Visitor {
         let share =
             reception.let_in(&login.live, None, &self.config, ActiveMode::Never, &mut self.locked_in).map_err(named)?;
         self.link.who.user.clone_from(&user.name);
-        if !share.absent().is_empty() {
-            tell_absent(&share, &self.link.who);
-        }
+        login.told.call_once(|| tell_absent(&share, &self.link.who));
         if let Some(places) = &mut self.places {
             places.account = Some(place);
         }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Once, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -28,6 +28,8 @@ pub struct WebLogin {
     pub live: Arc<LiveUser>,
     /// The session's rates.
     pub paces: SessionPaces,
+    /// Done when the log has what is missing of its folders.
+    pub told: Once,
     /// When its last request ended.
     used: Mutex<Instant>,
     /// There as long as a connection needs it.
@@ -71,8 +73,8 @@ const MAX_REMEMBERED: usize = 10_000;
 impl WebLogin {
     fn new(user: Arc<User>, conditions: &Conditions) -> Arc<Self> {
         let live = Arc::new(LiveUser::new(user));
-        let used = Mutex::new(Instant::now());
-        Arc::new(Self { live, paces: SessionPaces::new(conditions), used, place: Mutex::default() })
+        let (paces, used) = (SessionPaces::new(conditions), Mutex::new(Instant::now()));
+        Arc::new(Self { live, paces, told: Once::new(), used, place: Mutex::default() })
     }
 
     /// Notes that a request ended.

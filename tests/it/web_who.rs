@@ -351,6 +351,19 @@ fn an_account_without_its_folder_is_refused_and_others_are_served() {
 }
 
 #[test]
+fn a_folder_that_is_not_there_is_told_once_for_each_login() {
+    let server = serve("", &format!("{BOB}[bob /gone]\nhome = gone\nperm = elr\n"));
+    let cookie = log_in(&server, "bob");
+    for _ in 0..3 {
+        ask(&server, &get("/")).expect(200);
+        ask(&server, &get("/").of(&cookie)).expect(200);
+    }
+    ask(&server, &get("/no")).expect(404);
+    server.wait_log("GET */no 404");
+    assert_eq!(server.log_lines("[bob /gone]: its folder is not there").len(), 2);
+}
+
+#[test]
 fn only_a_page_of_this_server_may_send_the_form() {
     let server = serve("", BOB);
     let secret = "user=bob&password=secret";
