@@ -104,6 +104,7 @@ pub fn begin(page: &FolderPage, out: &mut Vec<u8>) {
         (PreEscaped("<body"))
         (PreEscaped(attribute("data-letters", &page.letters.to_string())))
         (PreEscaped(attribute("data-account", page.reader.account().unwrap_or_default())))
+        (PreEscaped(attribute("data-phrases", &lines(phrases.of_script()))))
         (PreEscaped(">"))
         header {
             (crumbs(page, phrases))
@@ -124,6 +125,11 @@ pub fn begin(page: &FolderPage, out: &mut Vec<u8>) {
     append(out, head);
 }
 
+/// key=text, a line for each.
+fn lines<'p>(phrases: impl Iterator<Item = (&'p str, &'p str)>) -> String {
+    phrases.map(|(key, text)| format!("{key}={text}\n")).collect()
+}
+
 /// Appends what comes after the rows of a folder.
 pub fn end(page: &FolderPage, out: &mut Vec<u8>) {
     let phrases = page.language.phrases();
@@ -132,7 +138,6 @@ pub fn end(page: &FolderPage, out: &mut Vec<u8>) {
         p .empty { (phrases.empty) }
         (PreEscaped("</main>"))
         p #status role="status" {}
-        template #phrases { @for (key, text) in phrases.of_script() { (key) "=" (text) "\n" } }
         (PreEscaped("</body></html>"))
     };
     append(out, foot);

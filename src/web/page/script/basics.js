@@ -1,7 +1,7 @@
 // What the page can do beyond links and forms: uploads, changes, pictures. The files of this folder are joined to one
 // script, in the order of assets.rs.
 //
-// Texts come from the page's <template id="phrases">, everything else from its rows. Names become text nodes, never HTML.
+// Texts come from data-phrases of the page, everything else from its rows. Names become text nodes, never HTML.
 // The server decides what is allowed; the letters only say what is worth offering.
 
 const $ = (selector, within = document) => within.querySelector(selector);
@@ -19,7 +19,7 @@ function el(tag, properties = {}, ...children) {
 }
 
 /** key=text, a line for each. */
-const phrases = Object.fromEntries($("#phrases").content.textContent.split("\n").map((line) => line.split(/=(.*)/)));
+const phrases = Object.fromEntries(document.body.dataset.phrases.split("\n").map((line) => line.split(/=(.*)/)));
 /** A phrase, with what belongs into its braces. */
 const t = (key, values = {}) => phrases[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
