@@ -66,6 +66,8 @@ const FILE_ERRORS: &[(io::ErrorKind, u16, &str)] = &[
     (io::ErrorKind::IsADirectory,         550, "Is a folder."),
     (io::ErrorKind::DirectoryNotEmpty,    550, "The folder is not empty."),
     (io::ErrorKind::ReadOnlyFilesystem,   550, "The file system is read-only."),
+    // EINVAL: vfat says so of a name with a colon, every system of such a move.
+    (io::ErrorKind::InvalidInput,         550, "The file system takes no such name, nor moves a folder into itself."),
     (io::ErrorKind::InvalidFilename,      550, "The name is too long, or the file system does not take it."),
     (io::ErrorKind::Unsupported,          550, "Not a regular file."),
     (io::ErrorKind::ResourceBusy,         450, "The file is in use."),

@@ -1,6 +1,7 @@
 //! PUT, and uploads that go on after a break: what came is the same hidden partial that FTP has, so that what broke by one door
 //! goes on by the other (draft-ietf-httpbis-resumable-upload, with `file?upload` as the upload resource).
 
+use std::io::ErrorKind;
 use std::time::SystemTime;
 
 use crate::copy::Error;
@@ -215,9 +216,7 @@ fn nothing_waits() -> WebRefusal {
 /// Why an upload can't begin.
 fn not_opened(denied: Denied, plan: &Plan) -> WebRefusal {
     match (denied, plan.placement) {
-        (Denied::File(error), Placement::Continue(_)) if error.kind() == std::io::ErrorKind::NotFound => {
-            nothing_waits()
-        }
+        (Denied::File(error), Placement::Continue(_)) if error.kind() == ErrorKind::NotFound => nothing_waits(),
         (denied, _) => {
             let refusal = WebRefusal::from(denied);
             // RFC 4918 §9.7.1: the folder around it is missing.
@@ -289,10 +288,12 @@ fn conclude(file: Receiving, written: u64, plan: &Plan, outcome: &mut Outcome) {
 /// Why an upload broke.
 fn not_received(error: Error, kept: Kept) -> WebRefusal {
     let refusal = match error {
-        Error::File(error) if error.kind() == std::io::ErrorKind::AlreadyExists => WebRefusal::from(error).but(412),
+        Error::File(error) if error.kind() == ErrorKind::AlreadyExists => WebRefusal::from(error).but(412),
         Error::File(error) => WebRefusal::from(error),
         Error::Stalled => WebRefusal::new(408, "The upload did not move in time."),
         Error::Ended(farewell) => WebRefusal::new(503, farewell.text),
+        // A chunk that is none, which the client can mend.
+        Error::Data(error) if error.kind() == ErrorKind::InvalidData => WebRefusal::new(400, error.to_string()),
         _ => WebRefusal::new(400, "The upload broke."),
     };
     let refusal = match kept {

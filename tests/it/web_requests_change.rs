@@ -252,6 +252,7 @@ fn move_follows_the_rules_of_rnto() {
         assert!(statuses.contains(&answer.status), "{from} to {destination}: {answer:?}");
         assert_eq!(before, server.files(), "{from} to {destination}");
     }
+    assert!(moved("/other", "/other/inner/deep", "bob").text().contains("into itself"));
     ask(&server, &request("MOVE /file")).expect(400);
     ask(&server, &to("/file", "/a").with("Destination", "/b")).expect(400);
     assert_eq!(before, server.files());

@@ -413,6 +413,7 @@ fn a_broken_chunk_breaks_the_upload() {
         web.send([put("/old", "").chunked(1).head(), chunks.as_bytes().to_vec()].concat());
         let answer = web.answer().expect([400, 413]);
         assert!(!answer.keeps() && web.is_over(), "{number}");
+        assert!(!answer.text().contains("The upload broke"), "it says what is wrong: {number} {answer:?}");
         assert_eq!(server.read("old"), b"old", "{chunks:?}");
     }
     for endless in [
