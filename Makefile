@@ -79,8 +79,9 @@ lint: ## Check format, clippy and documentation
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps
 	$(if $(shell command -v shellcheck),shellcheck -x packaging/*.sh packaging/*/*.sh packaging/deb/p*)
 
-pictures: ## Make the pictures of README again, from what ftpd shows on a terminal (as root)
+pictures: test-web ## Make the pictures of the docs again, from what ftpd shows on a terminal (as root) and in a browser
 	FTPD_WRITE_PICTURES=1 cargo test --locked --test it pictures::
+	cp "$(TARGET)/web-shots/uploading.png" docs/pictures/page.png
 
 fmt: ## Format the code
 	cargo fmt

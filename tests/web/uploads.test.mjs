@@ -66,27 +66,31 @@ test("a folder that is dropped arrives with all that is in it", async (t) => {
 
 test("progress is shown, and an upload that the network cuts goes on where it was", async (t) => {
   const { server, line } = stage;
-  server.make("cut");
-  const { path, content } = file("film.bin", LARGE);
-  const page = await stage.loggedIn(t, "/cut/");
+  server.make("Holiday/Mountains");
+  server.make("Holiday/海边");
+  for (const [name, bytes] of [["2026-08-14 lake.jpg", 2_345_678], ["map.pdf", 765_432], ["song.mp3", 4_567_890]]) {
+    server.write(`Holiday/${name}`, Buffer.alloc(bytes));
+  }
+  const { path, content } = file("film.mp4", LARGE);
+  const page = await stage.loggedIn(t, "/Holiday/", { viewport: { width: 960, height: 560 } });
   const went = offsets(page);
   const held = line.hold(16 * MIB);
   await upload(page, "#choose", path);
   await held;
-  const film = item(page, "film.bin");
+  const film = item(page, "film.mp4");
   await page.waitForFunction(() => document.querySelector("#queue progress")?.value > 8 * 1024 * 1024);
   assert.match(await film.locator("small").textContent(), /MB of 32 MB · .*MB\/s · .* left/);
-  assert.match(await page.title(), /^\d+ % – cut$/);
+  assert.match(await page.title(), /^\d+ % – Holiday$/);
   await stage.shot(page, "uploading");
   line.cut();
   await film.getByText("The connection was lost. Trying again in").waitFor();
   line.mend();
   await film.getByText("uploaded").waitFor();
-  assert.deepEqual(server.read("cut/film.bin"), content);
+  assert.deepEqual(server.read("Holiday/film.mp4"), content);
   assert.equal(went[0], 0);
   assert.ok(went.at(-1) > 4 * MIB, `it went on at ${went}`);
-  await row(page, "film.bin").waitFor();
-  assert.deepEqual(await names(page), ["film.bin"]);
+  await row(page, "film.mp4").waitFor();
+  assert.deepEqual(await names(page), ["Mountains", "海边", "2026-08-14 lake.jpg", "film.mp4", "map.pdf", "song.mp3"]);
 });
 
 test("after the page is loaded again, the same file goes on where it was", async (t) => {
