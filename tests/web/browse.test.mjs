@@ -134,3 +134,17 @@ test("a filter without a hit says so", async (t) => {
     assert.equal(await page.locator("main .empty").isVisible(), false);
   }
 });
+
+test("a browser that keeps nothing can do everything", async (t) => {
+  fill("forgetful");
+  const page = await stage.loggedIn(t, "/forgetful/");
+  await page.addInitScript(() => Object.defineProperty(window, "localStorage", { get() { throw new DOMException("no", "SecurityError"); } }));
+  await page.reload();
+  await page.fill("#filter", "10");
+  assert.deepEqual(await names(page), ["10.txt"]);
+  await page.fill("#filter", "");
+  await page.click("#make-folder");
+  await page.fill("dialog input", "made");
+  await page.keyboard.press("Enter");
+  await row(page, "made").waitFor();
+});

@@ -49,7 +49,7 @@ test("a new name never replaces a file", async (t) => {
   // The name is chosen up to its extension.
   await page.keyboard.type("two");
   await page.keyboard.press("Enter");
-  await page.getByRole("alert").getByText("Exists already: ").waitFor();
+  await page.getByRole("alert").getByText("Name taken: ").waitFor();
   assert.equal(await page.locator("dialog input").inputValue(), "two.txt");
   assert.equal(server.read("names/two.txt").toString(), "two");
   assert.equal(server.read("names/one.txt").toString(), "one");
@@ -86,7 +86,7 @@ for (const [look, options] of Object.entries(LOOKS)) {
     await page.keyboard.press("Enter");
     const alert = page.getByRole("alert");
     await alert.waitFor();
-    assert.match(await alert.textContent(), look === "english" ? /^Exists already: .*\.$/ : /^已存在：.*[a-z]\.$/);
+    assert.match(await alert.textContent(), look === "english" ? /^Name taken: .*\.$/ : /^已存在：.*[a-z]\.$/);
     const input = page.locator("dialog input");
     assert.equal(await input.inputValue(), "there");
     assert.equal(await input.evaluate((one) => one === document.activeElement), true);

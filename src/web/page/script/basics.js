@@ -18,6 +18,11 @@ function el(tag, properties = {}, ...children) {
   return element;
 }
 
+/** What the browser keeps for the page; nothing, if it was told to keep nothing. */
+const kept = (() => {
+  try { return localStorage; } catch { return { getItem: () => null, setItem() {}, removeItem() {} }; }
+})();
+
 /** key=text, a line for each. */
 const phrases = Object.fromEntries(document.body.dataset.phrases.split("\n").map((line) => line.split(/=(.*)/)));
 /** A phrase, with what belongs into its braces. */

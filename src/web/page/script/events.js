@@ -5,7 +5,7 @@ const TOOLS = {
   "make-folder": makeFolder, rename, delete: remove, cut: cutChosen, paste,
   grid() {
     const on = $("#grid").getAttribute("aria-pressed") !== "true";
-    localStorage.setItem("ftpd:tiles", on ? "1" : "");
+    kept.setItem("ftpd:tiles", on ? "1" : "");
     showTiles(on);
   },
 };

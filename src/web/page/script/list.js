@@ -22,7 +22,7 @@ function enrich() {
   }
   for (const tool of $$("#choose, #choose-folder, #make-folder, #filter")) tool.hidden = false;
   $("#grid").hidden = !$('tr[data-kind="image"]');
-  if (localStorage.getItem("ftpd:tiles") && !$("#grid").hidden) showTiles(true);
+  if (kept.getItem("ftpd:tiles") && !$("#grid").hidden) showTiles(true);
   $("#paste").hidden = !may("f") || !cutHere().length;
   if (isSortedHere) order();
   $("#list").classList.add("ready");

@@ -11,14 +11,14 @@ const RESTING = 3000, MEASURED = 6000;
 /** What is known of unfinished uploads after the page is gone, by account and path. */
 const memory = {
   key: (href) => `ftpd:upload:${account()}:${href}`,
-  get: (href) => JSON.parse(localStorage.getItem(memory.key(href))),
+  get: (href) => JSON.parse(kept.getItem(memory.key(href))),
   set(href, value) {
-    try { localStorage.setItem(memory.key(href), JSON.stringify(value)); } catch { /* full: then it is forgotten */ }
+    try { kept.setItem(memory.key(href), JSON.stringify(value)); } catch { /* full: then it is forgotten */ }
   },
-  forget: (href) => localStorage.removeItem(memory.key(href)),
+  forget: (href) => kept.removeItem(memory.key(href)),
   below(folder) {
     const start = memory.key("");
-    return Object.keys(localStorage).filter((key) => key.startsWith(start + folder)).map((key) => key.slice(start.length));
+    return Object.keys(kept).filter((key) => key.startsWith(start + folder)).map((key) => key.slice(start.length));
   },
 };
 
