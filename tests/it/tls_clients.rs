@@ -620,7 +620,7 @@ fn s_client_that_speaks_another_protocol_is_refused() {
     for stage in Stage::each(ACCEPT) {
         let said = quit_with(&stage, &s_client(&stage, "http/1.1"));
         assert!(said.contains("no application protocol") && !said.contains("221 "), "{said}");
-        stage.server.wait_log("TLS handshake failed: the client speaks another protocol");
+        stage.server.wait_log("TLS handshake failed: the client wants another protocol than is spoken here (ALPN)");
     }
 }
 
