@@ -192,7 +192,7 @@ fn a_mistake_in_the_file_an_empty_file_or_none_ends_nobody_and_is_told_without_a
     // What is sound again is looked at again.
     server.tree().write_users(EVE);
     is_told(&mut bob, UNAVAILABLE);
-    assert_eq!(server.log_lines("-[bob] the account").len(), 1);
+    server.expect_log("-[bob] the account", 1);
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn after_a_change_an_account_that_reaches_own_files_is_left_out_and_the_others_g
     refused();
     server.signal(Signal::HUP);
     server.wait_log("read again: ");
-    assert_eq!(server.log_lines(told).len(), 2);
+    server.expect_log(told, 2);
     refused();
     server.login();
     mode(server.tree().path("ftpd.conf"), 0o666);

@@ -72,7 +72,7 @@ fn without_a_thread_a_client_is_told_so_and_the_others_go_on() {
     }
     first.expect("NOOP", 200);
     first.expect("MKD folder", 257);
-    assert_eq!(lonely.server.log_lines("can't start a session's thread").len(), 1, "said once");
+    lonely.server.expect_log("can't start a session's thread", 1);
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", lonely.server.id())).unwrap();
     let hard =
         limits.lines().find(|line| line.starts_with("Max processes")).unwrap().split_whitespace().nth(3).unwrap();
@@ -248,5 +248,5 @@ fn an_accept_that_fails_is_told_once_and_tried_again() {
     }
     server.wait_log("can't accept connections at the moment");
     server.wait_log_times("FTP session closed", 2);
-    assert_eq!(server.log_lines("can't accept connections at the moment").len(), 1);
+    server.expect_log("can't accept connections at the moment", 1);
 }

@@ -240,7 +240,7 @@ fn of_more_uploads_than_may_wait_the_oldest_is_dropped() {
     }
     let line = server.wait_log("on_upload *: nobody is told of it, 1000 others wait (");
     assert!(line.starts_with("[W ") && line.contains("/home/f0: "), "{line}");
-    assert_eq!(server.log_lines("nobody is told of it").len(), 1);
+    server.expect_log("nobody is told of it", 1);
 }
 
 #[test]

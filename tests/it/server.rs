@@ -302,6 +302,13 @@ impl Server {
         self.log.wait(pattern, times).unwrap_or_else(|| panic!("the log never held {times} x {pattern:?}"))
     }
 
+    /// Waits until this number of log lines hold `pattern`, which may be no more.
+    #[track_caller]
+    pub fn expect_log(&self, pattern: &str, times: usize) {
+        let lines = self.wait_log_times(pattern, times);
+        assert_eq!(lines.len(), times, "{lines:?}");
+    }
+
     /// Log lines so far that hold `pattern`.
     pub fn log_lines(&self, pattern: &str) -> Vec<String> {
         self.log.lines(pattern)

@@ -250,7 +250,7 @@ fn curl_moves_many_files_in_one_session() {
         expect_same(&sent, &stage.server.home().join("many"));
         expect_same(&sent, &back);
         stage.expect_good_log();
-        assert_eq!(stage.server.log_lines("FTP session opened").len(), 2, "two runs, two sessions");
+        stage.server.expect_log("FTP session opened", 2);
     }
 }
 

@@ -131,7 +131,7 @@ fn plain_ftp_at_the_tls_port_is_closed_with_a_line_in_words() {
     server.wait_log_times("FTP session closed", 4);
     // Their places are free again.
     logged_in_implicitly(&server, &trusting());
-    assert_eq!(server.log_lines("handshake").len(), 4, "one line for each");
+    server.expect_log("handshake", 4);
 }
 
 #[test]

@@ -418,7 +418,7 @@ fn what_allo_announced_holds_for_the_name_that_stou_finds_in_the_end_and_for_not
     client.expect("STOR missing/new", 550);
     client.stor("next", "abc");
     server.wait_log("STOR *next completed=1");
-    assert_eq!(server.log_lines("ALLO announced").len(), 1);
+    server.expect_log("ALLO announced", 1);
 }
 
 #[test]

@@ -360,7 +360,7 @@ fn a_folder_that_is_not_there_is_told_once_for_each_login() {
     }
     ask(&server, &get("/no")).expect(404);
     server.wait_log("GET */no 404");
-    assert_eq!(server.log_lines("[bob /gone]: its folder is not there").len(), 2);
+    server.expect_log("[bob /gone]: its folder is not there", 2);
 }
 
 #[test]
