@@ -9,16 +9,19 @@ pub struct Media {
     pub is_shown: bool,
 }
 
-/// What browsers show without running anything of it.
+/// What browsers show without running anything of it, by the end of its name.
 const SHOWN: &[(&str, &str)] = &[
     ("avif", "image/avif"),
     ("bmp", "image/bmp"),
     ("gif", "image/gif"),
     ("ico", "image/x-icon"),
-    ("jfif jpeg jpg", "image/jpeg"),
+    ("jfif", "image/jpeg"),
+    ("jpeg", "image/jpeg"),
+    ("jpg", "image/jpeg"),
     ("png", "image/png"),
     ("webp", "image/webp"),
-    ("m4v mp4", "video/mp4"),
+    ("m4v", "video/mp4"),
+    ("mp4", "video/mp4"),
     ("mov", "video/quicktime"),
     ("ogv", "video/ogg"),
     ("webm", "video/webm"),
@@ -26,14 +29,20 @@ const SHOWN: &[(&str, &str)] = &[
     ("flac", "audio/flac"),
     ("m4a", "audio/mp4"),
     ("mp3", "audio/mpeg"),
-    ("oga ogg opus", "audio/ogg"),
+    ("oga", "audio/ogg"),
+    ("ogg", "audio/ogg"),
+    ("opus", "audio/ogg"),
     ("wav", "audio/wav"),
     ("weba", "audio/webm"),
 ];
 
 /// What is text to people: shown as that, whatever a browser could do with it.
-const TEXT: &str = "asc c cc cfg conf cpp cs css csv diff go h hpp htm html ini java js json log lua md mjs nfo patch php pl \
-    properties py rb rs rst sh sql srt svg tex toml ts tsv txt vtt xhtml xml yaml yml";
+#[rustfmt::skip]
+const TEXT: &[&str] = &[
+    "asc", "c", "cc", "cfg", "conf", "cpp", "cs", "css", "csv", "diff", "go", "h", "hpp", "htm", "html", "ini", "java",
+    "js", "json", "log", "lua", "md", "mjs", "nfo", "patch", "php", "pl", "properties", "py", "rb", "rs", "rst", "sh",
+    "sql", "srt", "svg", "tex", "toml", "ts", "tsv", "txt", "vtt", "xhtml", "xml", "yaml", "yml",
+];
 
 const PLAIN: Media = Media { content_type: "text/plain; charset=utf-8", is_shown: true };
 const BYTES: Media = Media { content_type: "application/octet-stream", is_shown: false };
@@ -41,15 +50,29 @@ const BYTES: Media = Media { content_type: "application/octet-stream", is_shown:
 impl Media {
     /// What a file of this name is.
     pub fn of(name: &[u8]) -> Self {
-        let Some(dot) = name.iter().rposition(|&byte| byte == b'.') else { return BYTES };
-        let Ok(extension) = std::str::from_utf8(&name[dot + 1..]) else { return BYTES };
-        let is_among = |list: &str| list.split_ascii_whitespace().any(|known| known.eq_ignore_ascii_case(extension));
-        match SHOWN.iter().find(|(extensions, _)| is_among(extensions)) {
-            Some(&(_, content_type)) => Self { content_type, is_shown: true },
-            None if is_among(TEXT) => PLAIN,
-            None => BYTES,
+        match extension(name) {
+            Some(extension) if TEXT.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(extension)) => PLAIN,
+            extension => match extension.and_then(shown) {
+                Some(content_type) => Self { content_type, is_shown: true },
+                None => BYTES,
+            },
         }
     }
+
+    /// `image`, `video` or `audio` for what a browser shows as that.
+    pub fn kind(name: &[u8]) -> Option<&'static str> {
+        Some(shown(extension(name)?)?.split_once('/')?.0)
+    }
+}
+
+fn extension(name: &[u8]) -> Option<&[u8]> {
+    let dot = name.iter().rposition(|&byte| byte == b'.')?;
+    Some(&name[dot + 1..])
+}
+
+fn shown(extension: &[u8]) -> Option<&'static str> {
+    let known = |(known, _): &&(&str, &str)| known.as_bytes().eq_ignore_ascii_case(extension);
+    SHOWN.iter().find(known).map(|(_, content_type)| *content_type)
 }
 
 #[cfg(test)]

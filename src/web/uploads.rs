@@ -292,7 +292,7 @@ fn not_received(error: Error, kept: Kept) -> WebRefusal {
         Error::File(error) => WebRefusal::from(error),
         Error::Stalled => WebRefusal::new(408, "The upload did not move in time."),
         Error::Ended(farewell) => WebRefusal::new(503, farewell.text),
-        // A chunk that is none, which the client can mend.
+        // The body is not in chunks as it should be: the client can mend that.
         Error::Data(error) if error.kind() == ErrorKind::InvalidData => WebRefusal::new(400, error.to_string()),
         _ => WebRefusal::new(400, "The upload broke."),
     };

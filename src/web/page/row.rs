@@ -49,8 +49,5 @@ fn kind(row: &Row) -> &'static str {
     if row.is_folder {
         return "folder";
     }
-    match Media::of(row.name).content_type.split('/').next() {
-        Some(kind @ ("image" | "video" | "audio")) => kind,
-        _ => "other",
-    }
+    Media::kind(row.name).unwrap_or("other")
 }
